@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "e820/range.hpp"
+#include "e820/result.hpp"
+#include "e820/table.hpp"
+#include "lib/iomem.hpp"
+
+namespace handoff {
+
+using e820::Address;
+using e820::AddressRange;
+using e820::Errc;
+using e820::Error;
+using e820::RangeSet;
+using e820::Result;
+
+class Host;
+
+/// Where a fact was read, for the user to look at.
+struct Evidence {
+    std::string file;      ///< at the machine's own path, without the leading slash: "proc/iomem"
+    std::size_t line = 0;  ///< 1-based; 0: the file as a whole
+    [[nodiscard]] std::string text() const { return line == 0 ? file : file + ":" + std::to_string(line); }
+    friend bool operator==(const Evidence&, const Evidence&) = default;
+};
+
+/// Where a pool can be seen, in order of trust.
+enum class PoolSource { iomem, memory, log, user };
+/// "iomem", "memory", "log", "user".
+const char* name(PoolSource);
+
+/// One source's word on where the pool of the running kernel is.
+struct PoolSighting {
+    AddressRange range;
+    PoolSource source = PoolSource::user;
+    Evidence where;
+};
+
+/// What guards the machine's memory. `unknown` only where no source could say.
+enum class Encryption { none, sme, sev, sev_es, sev_snp, tdx, unknown };
+const char* name(Encryption);
+
+/// What the deciding parts need to know of a machine: values only, so that a
+/// plan can be repeated, compared and tested without one.
+struct Machine {
+    std::string release;       ///< uname -r; "" where unknown
+    std::string command_line;  ///< of the running kernel; "" where unknown
+    bool live = false;         ///< read from "/", not from a captured directory
+
+    /// /proc/iomem, or empty where there was none. Complete: never zeroed.
+    std::vector<IomemEntry> iomem;
+    /// The memory map, sanitised: /sys/firmware/memmap, else the log's BIOS map,
+    /// else what /proc/iomem shows.
+    e820::Table map;
+    Evidence map_from;
+    /// "System RAM" of /proc/iomem, top level; else the map's RAM.
+    RangeSet ram;
+    /// "Crash kernel" ranges in address order; from iomem, else from the log.
+    std::vector<AddressRange> crash_kernel;
+    Evidence crash_kernel_from;
+    /// First byte of "Kernel code" to the end of "Kernel bss".
+    std::optional<AddressRange> kernel_image;
+
+    /// In order of trust; empty where there is no pool or nobody can see it.
+    std::vector<PoolSighting> pool;
+    /// The log says that a pool was given back ("tearing down default memory pool").
+    bool pool_torn_down = false;
+    std::optional<std::uint64_t> slabs;        ///< of 2 KiB, from debugfs
+    std::optional<std::uint64_t> slabs_used;   ///< now
+    std::optional<std::uint64_t> slabs_hiwater;  ///< most ever used; Linux 6.4 and later
+
+    Encryption encryption = Encryption::unknown;
+    Evidence encryption_from;
+    bool efi = false;
+    bool xen = false;
+    std::optional<bool> lockdown;               ///< anything but "none"
+    std::optional<unsigned> memory_nodes;       ///< NUMA nodes with memory
+    std::optional<unsigned> possible_cpus;
+    std::optional<std::uint64_t> initrd_bytes;  ///< "RAMDISK:" of the running kernel, a size to compare with
+    std::optional<std::uint64_t> crash_size;    ///< /sys/kernel/kexec_crash_size, bytes
+
+    /// Sources that were there and could not be used, and what it means;
+    /// plan repeats them so that nothing is silently missing.
+    std::vector<Error> unread;
+};
+
+/// Reads everything there is. An error only where a source is malformed: a
+/// missing file is no source, an unreadable one goes to Machine::unread.
+Result<Machine> gather(const Host&);
+
+}  // namespace handoff

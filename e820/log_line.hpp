@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace e820 {
+
+/// One line of a kernel log: what the kernel said, without what was put in
+/// front of it on the way here.
+struct LogLine {
+    std::size_t number = 0;                ///< 1-based
+    std::optional<std::uint64_t> time_us;  ///< the kernel's own time stamp, microseconds since boot
+    std::string_view text;                 ///< cleaned, no blanks at either end; valid until the next call of next()
+};
+
+/// The lines of a log in any dress it comes in: printk time stamps and callers
+/// (`[    0.000000][    T0]`), `<6>`, `dmesg -x`, `-T`, `-d`, `-J`, /dev/kmsg
+/// records, syslog and journald prefixes in any language, ISO 8601, mail quoting,
+/// colour codes anywhere in the line, NULs, no-break spaces, CRLF. Userspace's
+/// lines of a journal keep "host program[pid]:" in front, so that they cannot be
+/// taken for the kernel's. Linear in the size of the text.
+class LogLines {
+public:
+    explicit LogLines(std::string_view text) : rest_(text) {}
+
+    /// The next line, blank ones included; nullopt at the end of the text.
+    std::optional<LogLine> next();
+
+private:
+    std::string_view rest_;
+    std::size_t number_ = 0;
+    std::string scratch_;
+};
+
+/// `line`, already free of colour codes and the like, without its prefix.
+/// What LogLines does to each line; for a line that stands alone.
+std::string_view strip_prefix(std::string_view line, std::optional<std::uint64_t>* time_us = nullptr);
+
+}  // namespace e820

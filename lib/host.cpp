@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/host.hpp"
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/klog.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "e820/number.hpp"
+
+namespace handoff {
+
+using e820::Errc;
+using e820::Error;
+using e820::Result;
+
+namespace {
+
+constexpr std::size_t file_limit = 64 * e820::MiB;
+constexpr const char* live_log = "dev/kmsg";
+
+constexpr std::string_view source_path(Source source) {
+    switch (source) {
+        case Source::iomem: return "proc/iomem";
+        case Source::command_line: return "proc/cmdline";
+        case Source::version: return "proc/version";
+        case Source::release: return "proc/sys/kernel/osrelease";
+        case Source::cpuinfo: return "proc/cpuinfo";
+        case Source::kernel_log: return "dmesg";
+        case Source::kallsyms: return "proc/kallsyms";
+        case Source::kcore: return "proc/kcore";
+        case Source::btf: return "sys/kernel/btf/vmlinux";
+        case Source::firmware_map: return "sys/firmware/memmap";
+        case Source::slabs: return "sys/kernel/debug/swiotlb/io_tlb_nslabs";
+        case Source::slabs_used: return "sys/kernel/debug/swiotlb/io_tlb_used";
+        case Source::slabs_hiwater: return "sys/kernel/debug/swiotlb/io_tlb_used_hiwater";
+        case Source::crash_size: return "sys/kernel/kexec_crash_size";
+        case Source::crash_loaded: return "sys/kernel/kexec_crash_loaded";
+        case Source::possible_cpus: return "sys/devices/system/cpu/possible";
+        case Source::memory_nodes: return "sys/devices/system/node/has_memory";
+        case Source::lockdown: return "sys/kernel/security/lockdown";
+        case Source::hypervisor: return "sys/hypervisor/type";
+        case Source::efi: return "sys/firmware/efi/fw_platform_size";
+        case Source::snp_platform: return "sys/devices/platform/sev-guest";
+    }
+    return "";
+}
+
+Error system_error(std::string_view file, int number) {
+    Errc code = Errc::io;
+    if (number == ENOENT || number == ENOTDIR) code = Errc::not_found;
+    if (number == EACCES || number == EPERM) code = Errc::not_permitted;
+    return Error{code, std::string(file), 0, std::strerror(number)};
+}
+
+Error io_error(std::string_view file, std::string what) { return Error{Errc::io, std::string(file), 0, std::move(what)}; }
+
+/// Opens `path` below `root` one component at a time and follows no symbolic link:
+/// for kernels without openat2(), that is before 5.6.
+int open_without_links(int root, std::string_view path, int flags) {
+    Fd directory;
+    while (true) {
+        const auto slash = path.find('/');
+        const bool last = slash == std::string_view::npos;
+        const std::string component(path.substr(0, slash));
+        const int at = directory ? directory.get() : root;
+        const int fd = ::openat(at, component.c_str(), (last ? flags : O_PATH | O_DIRECTORY) | O_NOFOLLOW | O_CLOEXEC);
+        if (last || fd < 0) return fd;
+        directory = Fd(fd);
+        path.remove_prefix(slash + 1);
+    }
+}
+
+/// Opens `path` below `root`; whatever symbolic links are on the way, the result is
+/// below `root`.
+int open_inside(int root, std::string_view path, int flags) {
+    open_how how{};
+    how.flags = static_cast<unsigned>(flags | O_CLOEXEC);
+    how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+    const std::string name(path);
+    long fd = -1;
+    // EAGAIN: a rename somewhere in the system raced with the look-up.
+    for (int attempt = 0; attempt < 16; ++attempt) {
+        fd = ::syscall(SYS_openat2, root, name.c_str(), &how, sizeof how);
+        if (fd >= 0 || errno != EAGAIN) break;
+    }
+    // A sandbox may answer EPERM where it does not know the system call.
+    if (fd < 0 && (errno == ENOSYS || errno == EPERM)) return open_without_links(root, path, flags);
+    return static_cast<int>(fd);
+}
+
+std::optional<Error> require_regular(int fd, std::string_view file) {
+    struct stat status {};
+    if (::fstat(fd, &status) != 0) return system_error(file, errno);
+    if (!S_ISREG(status.st_mode)) return io_error(file, "expected a regular file");
+    return std::nullopt;
+}
+
+/// Reads to the end of the file and gives every piece to `take`, which may answer with an error.
+template <class Take>
+std::optional<Error> read_pieces(int fd, std::string_view file, std::size_t limit, Take take) {
+    std::vector<char> buffer(256 * e820::KiB);
+    std::size_t total = 0;
+    while (true) {
+        const ssize_t got = ::read(fd, buffer.data(), buffer.size());
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return system_error(file, errno);
+        if (got == 0) return std::nullopt;
+        const auto size = static_cast<std::size_t>(got);
+        if (size > limit - total) return io_error(file, fmt::format("larger than {} MiB", limit / e820::MiB));
+        total += size;
+        if (auto error = take(std::string_view(buffer.data(), size))) return error;
+    }
+}
+
+Result<std::string> read_all(int fd, std::string_view file, std::size_t limit) {
+    std::string text;
+    auto error = read_pieces(fd, file, limit, [&](std::string_view piece) -> std::optional<Error> {
+        text += piece;
+        return std::nullopt;
+    });
+    if (error) return std::move(*error);
+    return text;
+}
+
+/// Takes the address and name of one line of /proc/kallsyms, "ffffffffa81c1300 b
+/// io_tlb_default_mem"; nullopt for the symbols of modules, which end in "\t[module]".
+std::optional<std::pair<e820::Address, std::string_view>> parse_symbol(std::string_view line) {
+    const auto blank = line.find(' ');
+    if (blank == std::string_view::npos || line.size() < blank + 4 || line[blank + 2] != ' ') return std::nullopt;
+    const auto address = e820::parse_number(line.substr(0, blank), 16);
+    const std::string_view name = line.substr(blank + 3);
+    if (!address || name.find('\t') != std::string_view::npos) return std::nullopt;
+    return std::pair(*address, name);
+}
+
+Result<std::string> read_kmsg(int fd) {
+    // Each read() gives one whole record, of at most CONSOLE_EXT_LOG_MAX (8 KiB) bytes
+    // (kernel/printk/printk.c, devkmsg_read()).
+    std::array<char, 16 * e820::KiB> record{};
+    std::string records;
+    while (records.size() < file_limit) {
+        const ssize_t got = ::read(fd, record.data(), record.size());
+        if (got > 0) {
+            records.append(record.data(), static_cast<std::size_t>(got));
+        } else if (got == 0 || errno == EAGAIN) {
+            break;
+        } else if (errno != EPIPE && errno != EINTR) {  // EPIPE: overwritten while we read; go on with the next
+            return system_error(live_log, errno);
+        }
+    }
+    return lines_of_kmsg(records);
+}
+
+Result<std::string> read_klog() {
+    constexpr int read_all_action = 3, size_action = 10;  // SYSLOG_ACTION_*, include/linux/syslog.h
+    const int size = ::klogctl(size_action, nullptr, 0);
+    if (size < 0) return system_error("dmesg", errno);
+    std::string text(static_cast<std::size_t>(size), '\0');
+    const int got = ::klogctl(read_all_action, text.data(), size);
+    if (got < 0) return system_error("dmesg", errno);
+    text.resize(static_cast<std::size_t>(got));
+    return text;
+}
+
+}  // namespace
+
+Host::Host(std::filesystem::path root) : root_(std::move(root)), live_(root_ == "/") {}
+
+std::string_view Host::path(Source source) const {
+    return source == Source::kernel_log && live_ ? live_log : source_path(source);
+}
+
+Result<Fd> Host::open_root() const {
+    Fd root(::open(root_.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!root) return Error{Errc::io, root_.string(), 0, std::strerror(errno)};
+    return root;
+}
+
+Result<Fd> Host::open_path(std::string_view path, int flags) const {
+    auto root = open_root();
+    if (!root) return root;
+    Fd fd(open_inside(root->get(), path, flags));
+    if (!fd) return system_error(path, errno);
+    return fd;
+}
+
+Result<Fd> Host::open_regular(std::string_view path) const {
+    // Opening a device may have effects, so look first: O_PATH has none.
+    auto look = open_path(path, O_PATH);
+    if (!look) return look;
+    if (auto error = require_regular(look->get(), path)) return std::move(*error);
+    auto fd = open_path(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    if (!fd) return fd;
+    if (auto error = require_regular(fd->get(), path)) return std::move(*error);
+    return fd;
+}
+
+Result<Fd> Host::open(Source source) const { return open_regular(path(source)); }
+
+bool Host::exists(Source source) const { return open_path(path(source), O_PATH).has_value(); }
+
+Result<std::string> Host::read_path(std::string_view path) const {
+    auto fd = open_regular(path);
+    if (!fd) return std::move(fd).error();
+    return read_all(fd->get(), path, file_limit);
+}
+
+Result<std::string> Host::read(Source source) const { return read_path(path(source)); }
+
+Result<std::string> Host::kernel_log() const {
+    if (!live_) return read(Source::kernel_log);
+    if (auto kmsg = open_path(live_log, O_RDONLY | O_NONBLOCK | O_NOCTTY)) {
+        if (auto text = read_kmsg(kmsg->get()); text || text.error().code != Errc::not_found) return text;
+    }
+    return read_klog();
+}
+
+Result<std::map<std::string, e820::Address>> Host::symbols(std::span<const std::string_view> names) const {
+    const std::string_view file = path(Source::kallsyms);
+    auto fd = open(Source::kallsyms);
+    if (!fd) return std::move(fd).error();
+
+    std::map<std::string, e820::Address> found;
+    std::optional<std::string> twice;
+    const auto take_line = [&](std::string_view line) {
+        const auto symbol = parse_symbol(line);
+        if (!symbol || std::find(names.begin(), names.end(), symbol->second) == names.end()) return;
+        const auto [known, inserted] = found.emplace(symbol->second, symbol->first);
+        if (!inserted && known->second != symbol->first) twice = known->first;
+    };
+    std::string rest;
+    auto error = read_pieces(fd->get(), file, file_limit, [&](std::string_view piece) -> std::optional<Error> {
+        while (true) {
+            const auto newline = piece.find('\n');
+            if (newline == std::string_view::npos) break;
+            if (rest.empty()) {
+                take_line(piece.substr(0, newline));
+            } else {
+                rest += piece.substr(0, newline);
+                take_line(rest);
+                rest.clear();
+            }
+            piece.remove_prefix(newline + 1);
+        }
+        rest += piece;
+        return std::nullopt;
+    });
+    if (error) return std::move(*error);
+    take_line(rest);
+
+    if (twice) return Error{Errc::input, std::string(file), 0, fmt::format("expected one symbol {}, found two", *twice)};
+    const auto hidden = [](const auto& symbol) { return symbol.second == 0; };
+    if (std::any_of(found.begin(), found.end(), hidden)) {
+        return Error{Errc::not_permitted, std::string(file), 0, "the kernel hides addresses (kernel.kptr_restrict)"};
+    }
+    return found;
+}
+
+Result<std::vector<FirmwareMapFiles>> Host::firmware_map() const {
+    const std::string directory(path(Source::firmware_map));
+    auto fd = open_path(directory, O_RDONLY | O_DIRECTORY);
+    if (!fd) return std::move(fd).error();
+
+    std::error_code status;
+    std::vector<std::uint64_t> numbers;
+    // The name of an open directory, whatever the way to it has become since.
+    for (std::filesystem::directory_iterator entry(fmt::format("/proc/self/fd/{}", fd->get()), status), end;
+         !status && entry != end; entry.increment(status)) {
+        if (const auto number = e820::parse_number(entry->path().filename().string(), 10)) numbers.push_back(*number);
+    }
+    if (status) return system_error(directory, status.value());
+    std::sort(numbers.begin(), numbers.end());
+
+    std::vector<FirmwareMapFiles> entries;
+    for (const auto number : numbers) {
+        FirmwareMapFiles entry{fmt::format("{}/{}", directory, number), {}, {}, {}};
+        for (const auto& [name, text] : {std::pair{"start", &entry.start}, {"end", &entry.end}, {"type", &entry.type}}) {
+            auto content = read_path(entry.file + "/" + name);
+            if (!content) return std::move(content).error();
+            if (content->ends_with('\n')) content->pop_back();
+            *text = *std::move(content);
+        }
+        entries.push_back(std::move(entry));
+    }
+    return entries;
+}
+
+std::string lines_of_kmsg(std::string_view records) {
+    // Documentation/ABI/testing/dev-kmsg: "prefix,sequence,microseconds,flags[,…];text\n", then lines of the
+    // dictionary, each with a leading blank. The prefix is (facility << 3) | level; /dev/kmsg does not let
+    // programs write with facility 0.
+    std::string text;
+    while (!records.empty()) {
+        const std::string_view line = records.substr(0, records.find('\n'));
+        records.remove_prefix(std::min(records.size(), line.size() + 1));
+        if (line.starts_with(' ')) continue;
+        const auto semicolon = line.find(';');
+        if (semicolon == std::string_view::npos) break;
+        std::array<std::string_view, 3> fields;
+        std::string_view header = line.substr(0, semicolon);
+        for (auto& field : fields) {
+            field = header.substr(0, header.find(','));
+            header.remove_prefix(std::min(header.size(), field.size() + 1));
+        }
+        const auto prefix = e820::parse_number(fields[0], 10);
+        const auto microseconds = e820::parse_number(fields[2], 10);
+        if (!prefix || !microseconds || *prefix >> 3 != 0) continue;
+        text += fmt::format("[{:5}.{:06}] {}\n", *microseconds / 1000000, *microseconds % 1000000,
+                            line.substr(semicolon + 1));
+    }
+    return text;
+}
+
+Result<std::string> read_user_file(const std::filesystem::path& path, std::size_t limit) {
+    const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+    if (!fd) return system_error(path.string(), errno);
+    return read_all(fd.get(), path.string(), limit);
+}
+
+Result<FileHead> read_user_file_head(const std::filesystem::path& path, std::size_t wanted) {
+    const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+    if (!fd) return system_error(path.string(), errno);
+    if (auto error = require_regular(fd.get(), path.string())) return std::move(*error);
+    struct stat status {};
+    if (::fstat(fd.get(), &status) != 0) return system_error(path.string(), errno);
+
+    FileHead head{std::string(wanted, '\0'), static_cast<std::uint64_t>(status.st_size)};
+    std::size_t filled = 0;
+    while (filled < wanted) {
+        const ssize_t got = ::read(fd.get(), head.bytes.data() + filled, wanted - filled);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return system_error(path.string(), errno);
+        if (got == 0) break;
+        filled += static_cast<std::size_t>(got);
+    }
+    head.bytes.resize(filled);
+    return head;
+}
+
+}  // namespace handoff

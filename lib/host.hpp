@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "e820/range.hpp"
+#include "e820/result.hpp"
+#include "lib/fd.hpp"
+
+namespace handoff {
+
+/// Everything of a machine that is ever read.
+enum class Source {
+    iomem,
+    command_line,
+    version,
+    release,
+    cpuinfo,
+    kernel_log,
+    kallsyms,
+    kcore,
+    btf,
+    firmware_map,  ///< a directory
+    slabs,
+    slabs_used,
+    slabs_hiwater,
+    crash_size,
+    crash_loaded,
+    possible_cpus,
+    memory_nodes,
+    lockdown,
+    hypervisor,
+    efi,           ///< a file that is there on EFI machines only
+    snp_platform,  ///< a directory that is there in SEV-SNP guests only
+};
+
+/// One entry of /sys/firmware/memmap, its three files as text without the
+/// newline at their ends.
+struct FirmwareMapFiles {
+    std::string file;  ///< the entry's directory: "sys/firmware/memmap/0"
+    std::string start;
+    std::string end;  ///< inclusive
+    std::string type;
+};
+
+/// The one place that reads a machine: the running one, or a directory that
+/// holds another's files at their own paths (`proc/iomem`, …) and its kernel
+/// log as `dmesg`. In a captured directory a symbolic link is resolved inside it,
+/// and whatever is not a regular file is refused without being waited for.
+///
+/// Errors of every function: not_found where the file is not there,
+/// not_permitted where it may not be read, io otherwise; Error::source is the
+/// machine's own path. A file may have 64 MiB, kcore any size.
+class Host {
+public:
+    explicit Host(std::filesystem::path root = "/");
+
+    /// Reads "/": the running machine.
+    [[nodiscard]] bool live() const { return live_; }
+    /// The machine's own path without the leading slash: "proc/iomem".
+    [[nodiscard]] std::string_view path(Source) const;
+    /// An error where the root itself cannot be opened.
+    [[nodiscard]] e820::Result<Fd> open_root() const;
+
+    [[nodiscard]] e820::Result<std::string> read(Source) const;
+    /// A regular file to read at will.
+    [[nodiscard]] e820::Result<Fd> open(Source) const;
+    [[nodiscard]] bool exists(Source) const;
+
+    /// The kernel's own messages, a line each: of the running kernel from /dev/kmsg
+    /// (what programs wrote there is left out), else the file `dmesg`.
+    [[nodiscard]] e820::Result<std::string> kernel_log() const;
+
+    /// The addresses of those of `names` that the kernel itself has (no
+    /// modules). not_permitted where the kernel hides addresses.
+    [[nodiscard]] e820::Result<std::map<std::string, e820::Address>> symbols(
+        std::span<const std::string_view> names) const;
+
+    /// The entries of /sys/firmware/memmap in numeric order.
+    [[nodiscard]] e820::Result<std::vector<FirmwareMapFiles>> firmware_map() const;
+
+private:
+    [[nodiscard]] e820::Result<std::string> read_path(std::string_view path) const;
+    [[nodiscard]] e820::Result<Fd> open_regular(std::string_view path) const;
+    [[nodiscard]] e820::Result<Fd> open_path(std::string_view path, int flags) const;
+
+    std::filesystem::path root_;
+    bool live_;
+};
+
+/// The records that read() gives on /dev/kmsg, one after another, as lines of
+/// dmesg: "[    0.000000] text". Records of programs (a facility other than 0) are
+/// left out; a record without ';' ends the text.
+std::string lines_of_kmsg(std::string_view records);
+
+/// A file that the user named, outside of any root: a regular file or a pipe of
+/// at most `limit` bytes. Error::source is `path` as given.
+e820::Result<std::string> read_user_file(const std::filesystem::path& path, std::size_t limit);
+
+struct FileHead {
+    std::string bytes;       ///< the first ones, at most as many as wanted
+    std::uint64_t size = 0;  ///< of the whole file, bytes
+};
+/// The beginning of a regular file that the user named.
+e820::Result<FileHead> read_user_file_head(const std::filesystem::path& path, std::size_t wanted);
+
+}  // namespace handoff

@@ -1,28 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
-#include <cstdint>
-#include <string>
+#include <optional>
 #include <vector>
 
 #include "e820/range.hpp"
+#include "e820/type.hpp"
 
 namespace e820 {
-
-/// An address range type. The values are the kernel's and firmware's own
-/// (arch/x86/include/asm/e820/types.h, enum e820_type); a Type may hold a value
-/// that has no name here, as firmware does ("type 20").
-enum class Type : std::uint32_t {
-    ram = 1,
-    reserved = 2,
-    acpi = 3,
-    nvs = 4,
-    unusable = 5,
-    pmem = 7,
-    pram = 12,
-    reserved_kern = 128,  ///< up to 6.12: setup_data, still RAM to memblock
-    soft_reserved = 0xefffffff,
-};
 
 struct Entry {
     AddressRange range;
@@ -42,16 +27,19 @@ struct Table {
     friend bool operator==(const Table&, const Table&) = default;
 };
 
-/// Sorted and disjoint; where entries overlap the highest type value wins;
-/// equal neighbours are merged, except persistent memory and soft-reserved
-/// ranges. As e820__update_table() and e820_nomerge()
-/// (arch/x86/kernel/e820.c) do it.
+/// Sorted and disjoint, without empty entries; where entries overlap the highest
+/// type value wins; equal neighbours are merged, except legacy persistent memory and
+/// soft-reserved ranges, which are cut wherever any entry of the input begins or
+/// ends. As e820__update_table() and e820_nomerge() (arch/x86/kernel/e820.c, the
+/// same from 5.10 to 7.2) do it, in O(n log n).
 Table sanitised(const Table&);
 
-/// e820__range_update(): every byte of `range` that is `from` becomes `to`.
+/// e820__range_update(): every byte of `range` that is `from` becomes `to`. The two
+/// must differ (the kernel stops on BUG_ON()).
 void update(Table&, const AddressRange& range, Type from, Type to);
 
-/// e820__range_remove(): every byte of `range` that is `type` leaves the map.
-void remove(Table&, const AddressRange& range, Type type);
+/// e820__range_remove(): every byte of `range` that is `type` leaves the map;
+/// nullopt: whatever it is.
+void remove(Table&, const AddressRange& range, std::optional<Type> type);
 
 }  // namespace e820

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "e820/log.hpp"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <string>
+
+#include <fmt/format.h>
+
+#include "e820/excerpt.hpp"
+#include "e820/log_line.hpp"
+#include "e820/number.hpp"
+
+namespace e820 {
+namespace {
+
+using std::string_view;
+
+struct Heading {
+    string_view text;
+    MapKind kind;
+};
+constexpr std::array<Heading, 4> headings = {{
+    {"BIOS-provided physical RAM map:", MapKind::firmware},
+    {"extended physical RAM map:", MapKind::setup_data},  // or MapKind::extended: the entries tell
+    {"user-defined physical RAM map:", MapKind::user},
+    {"modified physical RAM map:", MapKind::modified},
+}};
+
+struct Speaker {
+    string_view text;
+    MapKind kind;
+    bool only_entries;  ///< nothing but map entries begins like this
+};
+constexpr std::array<Speaker, 8> speakers = {{
+    {"BIOS-e820:", MapKind::firmware, true},
+    {"BIOS-e801:", MapKind::firmware, true},
+    {"BIOS-88:", MapKind::firmware, true},
+    {"Xen:", MapKind::firmware, false},
+    {"extended:", MapKind::extended, false},
+    {"reserve setup_data:", MapKind::setup_data, true},
+    {"user:", MapKind::user, false},
+    {"modified:", MapKind::modified, false},
+}};
+
+string_view trim_front(string_view text) {
+    text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
+    return text;
+}
+
+std::optional<MapKind> heading_of(string_view line) {
+    if (line.starts_with("e820: ")) line.remove_prefix(6);  // Linux 3.4 to 4.10
+    for (const Heading& heading : headings) {
+        if (line.starts_with(heading.text)) return heading.kind;
+    }
+    return std::nullopt;
+}
+
+bool starts_like_range(string_view text) {
+    return text.starts_with('[') || text.substr(0, 8).find_first_not_of("0123456789abcdef") == string_view::npos;
+}
+
+/// Who says the entry and what follows; nullopt for lines that are no entry.
+struct Statement {
+    MapKind kind = MapKind::firmware;
+    string_view rest;
+};
+std::optional<Statement> statement_of(string_view line) {
+    for (const Speaker& speaker : speakers) {
+        if (!line.starts_with(speaker.text)) continue;
+        const string_view rest = trim_front(line.substr(speaker.text.size()));
+        if (speaker.only_entries || (!rest.empty() && starts_like_range(rest))) return Statement{speaker.kind, rest};
+    }
+    return std::nullopt;
+}
+
+/// Takes "0x…<separator>0x…<close>" off the front; the prefix is "" in the old form.
+struct Bounds {
+    Address first = 0;
+    Address second = 0;
+};
+std::optional<Bounds> take_bounds(string_view& text, string_view prefix, string_view separator, string_view close) {
+    Bounds bounds;
+    for (const auto& [value, end_mark] : {std::pair(&bounds.first, separator), std::pair(&bounds.second, close)}) {
+        if (!text.starts_with(prefix)) return std::nullopt;
+        const auto end = text.substr(0, 32).find(end_mark, prefix.size());
+        if (end == string_view::npos) return std::nullopt;
+        const auto number = parse_number(text.substr(prefix.size(), end - prefix.size()), 16);
+        if (!number) return std::nullopt;
+        *value = *number;
+        text.remove_prefix(end + end_mark.size());
+    }
+    return bounds;
+}
+
+enum class Reading { entry, gap, broken, impossible };
+struct Parsed {
+    Reading reading = Reading::broken;
+    Entry entry;
+};
+
+/// "[mem 0x0-0x9fbff] usable" (both ends included), "[gap 0x…-0x…]", or up to 3.3
+/// "0000000000000000 - 000000000009fc00 (usable)" (the end is the next address).
+Parsed parse_statement(string_view text) {
+    const bool gap = text.starts_with("[gap ");
+    const bool inclusive = gap || text.starts_with("[mem ");
+    if (inclusive) text.remove_prefix(5);
+    const auto bounds = inclusive ? take_bounds(text, "0x", "-", "]") : take_bounds(text, "", " - ", " ");
+    if (!bounds) return {};
+    const auto range = inclusive ? AddressRange::from_inclusive(bounds->first, bounds->second)
+                                 : AddressRange::from_bounds(bounds->first, bounds->second);
+    text = trim_front(text);
+    if (!inclusive && text.starts_with('(') && text.ends_with(')')) text = text.substr(1, text.size() - 2);
+    if (gap && !text.empty()) return {};
+    const auto type = gap ? Type::reserved : from_log_label(text);
+    if (!type) return {};
+    if (!range) return {Reading::impossible, {}};
+    return {gap ? Reading::gap : Reading::entry, {*range, *type}};
+}
+
+/// Puts entries where they belong.
+class Collector {
+public:
+    void start_boot(std::size_t line) {
+        boots_.push_back({line, {}});
+        heading_line_.reset();
+    }
+
+    void heading(MapKind kind, std::size_t line) {
+        if (kind == MapKind::firmware && has_firmware_map()) start_boot(line);
+        heading_line_ = line;
+    }
+
+    /// An error where the map's order makes no sense.
+    std::optional<Error> entry(MapKind kind, const Entry& entry, std::size_t line) {
+        if (boots_.empty()) start_boot(heading_line_.value_or(line));
+        if (heading_line_ || boots_.back().maps.empty() || boots_.back().maps.back().kind != kind) {
+            start_map(kind, line);
+        } else if (const Table& table = boots_.back().maps.back().table;
+                   entry.range.start() < table.entries.back().range.end()) {
+            // Printed maps are sorted. One that goes back to where it began is the next boot's.
+            if (entry.range.start() != table.entries.front().range.start()) {
+                return input_error(line, fmt::format("expected a range above {:#x}, found one at {:#x}",
+                                                     table.entries.back().range.end(), entry.range.start()));
+            }
+            start_map(kind, line);
+        }
+        boots_.back().maps.back().table.entries.push_back(entry);
+        return std::nullopt;
+    }
+
+    std::vector<LogBoot> finish() && {
+        std::erase_if(boots_, [](const LogBoot& boot) { return boot.maps.empty(); });
+        return std::move(boots_);
+    }
+
+private:
+    [[nodiscard]] bool has_firmware_map() const {
+        return !boots_.empty() && boots_.back().find(MapKind::firmware) != nullptr;
+    }
+
+    void start_map(MapKind kind, std::size_t line) {
+        const bool headed = heading_line_.has_value();
+        if (kind == MapKind::firmware && has_firmware_map()) start_boot(line);
+        boots_.back().maps.push_back({kind, {}, line, headed});
+        heading_line_.reset();
+    }
+
+    std::vector<LogBoot> boots_;
+    std::optional<std::size_t> heading_line_;  ///< of a heading that no entry has followed yet
+};
+
+Error entry_error(Reading reading, std::size_t line, string_view rest) {
+    return input_error(line, fmt::format("expected {}, found {}",
+                                         reading == Reading::impossible ? "a range whose end is above its start"
+                                                                        : "'[mem 0x...-0x...] type'",
+                                         excerpt(rest)));
+}
+
+}  // namespace
+
+const LogMap* LogBoot::find(MapKind kind) const {
+    const auto found = std::find_if(maps.rbegin(), maps.rend(), [&](const LogMap& map) { return map.kind == kind; });
+    return found == maps.rend() ? nullptr : &*found;
+}
+
+bool starts_boot(string_view line) { return line.starts_with("Linux version "); }
+
+Result<std::vector<LogBoot>> parse_log_table(string_view text) {
+    LogLines lines(text);
+    Collector maps;
+    while (const auto line = lines.next()) {
+        const std::size_t number = line->number;
+        if (starts_boot(line->text)) {
+            maps.start_boot(number);
+        } else if (const auto kind = heading_of(line->text)) {
+            maps.heading(*kind, number);
+        } else if (const auto statement = statement_of(line->text)) {
+            Parsed parsed = parse_statement(statement->rest);
+            if (parsed.reading == Reading::broken) {
+                const std::string head(statement->rest);
+                const auto tail = lines.next();
+                if (tail) parsed = parse_statement(trim_front(fmt::format("{} {}", head, tail->text)));
+                if (parsed.reading == Reading::broken) return entry_error(parsed.reading, number, head);
+            }
+            if (parsed.reading == Reading::impossible) return entry_error(parsed.reading, number, statement->rest);
+            if (parsed.reading == Reading::gap) continue;
+            if (auto error = maps.entry(statement->kind, parsed.entry, number)) return *std::move(error);
+        }
+    }
+    return std::move(maps).finish();
+}
+
+}  // namespace e820

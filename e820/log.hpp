@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "e820/result.hpp"
+#include "e820/table.hpp"
+
+namespace e820 {
+
+/// Which of the maps that a kernel prints while it boots.
+enum class MapKind {
+    firmware,    ///< "BIOS-e820:", or "Xen:" on a PV guest
+    extended,    ///< "extended:", the whole map where SETUP_E820_EXT brought more than the firmware's 128
+    setup_data,  ///< "reserve setup_data:", up to 6.19; what memmap= did is in it too
+    user,        ///< "user:", after mem= and memmap=
+    modified,    ///< "modified:", after a quirk
+};
+
+struct LogMap {
+    MapKind kind = MapKind::firmware;
+    Table table;           ///< as printed; never empty
+    std::size_t line = 0;  ///< of the first entry, 1-based
+    /// The heading above the first entry is there too ("BIOS-provided physical RAM
+    /// map:"). Without it the start may be lost: the log buffer wrapped, or somebody
+    /// used grep.
+    bool headed = false;
+};
+
+/// The maps between one start of the kernel and the next.
+struct LogBoot {
+    std::size_t line = 0;      ///< where it begins, 1-based
+    std::vector<LogMap> maps;  ///< in the order of the log; never empty
+
+    /// The last of this kind; nullptr where there is none.
+    [[nodiscard]] const LogMap* find(MapKind) const;
+};
+
+/// Whether a line (LogLine::text) is the first of a boot: the kernel's banner.
+bool starts_boot(std::string_view line);
+
+/// Every boot in the text of a kernel log that printed a map, oldest first; the
+/// last is the one that counts. A boot begins at starts_boot(), at a second
+/// firmware map, or where a map without a heading starts over at its first address.
+/// Empty where the log has no map. Reads every form from 2.6 to 7.x (exclusive ends
+/// up to 3.3, "[gap ...]" lines from 7.0). An entry that a mailer cut in two at a
+/// blank is joined again. Errors, with the line: an entry that does not parse,
+/// reversed bounds, entries out of order.
+Result<std::vector<LogBoot>> parse_log_table(std::string_view text);
+
+}  // namespace e820

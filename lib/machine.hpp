@@ -84,6 +84,12 @@ struct Machine {
     std::optional<unsigned> possible_cpus;
     std::optional<std::uint64_t> initrd_bytes;  ///< "RAMDISK:" of the running kernel, a size to compare with
     std::optional<std::uint64_t> crash_size;    ///< /sys/kernel/kexec_crash_size, bytes
+    /// Exclusive end of the highest memory that ACPI's SRAT names, hotplug
+    /// included: it counts as "above 4 GiB" even for a crash kernel that has none
+    /// of it (drivers/acpi/numa/srat.c, max_possible_pfn).
+    std::optional<Address> srat_memory_end;
+    /// The version string inside the kexec binary: "2.0.25".
+    std::optional<std::string> kexec_tools;
 
     /// Sources that were there and could not be used, and what it means;
     /// plan repeats them so that nothing is silently missing.

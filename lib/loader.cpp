@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/loader.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace handoff {
+namespace {
+
+using e820::KiB;
+using e820::MiB;
+using e820::page_size;
+using e820::Type;
+
+constexpr std::uint64_t align_up(std::uint64_t a, std::uint64_t to) { return (a + to - 1) / to * to; }
+constexpr std::uint64_t align_down(std::uint64_t a, std::uint64_t to) { return a / to * to; }
+
+// The highest free place, aligned down: kexec-tools' locate_hole() with
+// hole_end < 0, and the kernel's locate_mem_hole_top_down().
+std::optional<AddressRange> highest_fit(const RangeSet& free, std::uint64_t size, std::uint64_t align) {
+    for (auto r = free.ranges().rbegin(); r != free.ranges().rend(); ++r) {
+        if (r->size() < size) continue;
+        const Address start = align_down(r->end() - size, align);
+        if (start >= r->start()) return AddressRange::from_size(start, size);
+    }
+    return std::nullopt;
+}
+
+class Layout {
+public:
+    Layout(Load& load, const AddressRange& reservation) : load_(load), free_({reservation}) {}
+
+    Result<AddressRange> top_down(const char* what, std::uint64_t bytes, std::uint64_t align = page_size) {
+        const std::uint64_t size = align_up(bytes, page_size);
+        const auto place = highest_fit(free_, size, align);
+        if (!place)
+            return e820::input_error(0, fmt::format("expected room for the {} ({} KiB) in the crashkernel reservation, found none",
+                                                    what, size / KiB));
+        return put(what, *place);
+    }
+    Result<AddressRange> bottom_up(const char* what, std::uint64_t bytes) {
+        const std::uint64_t size = align_up(bytes, page_size);
+        for (const AddressRange& r : free_.ranges())
+            if (r.size() >= size) return put(what, *AddressRange::from_size(r.start(), size));
+        return e820::input_error(0, fmt::format("expected room for the {} in the crashkernel reservation, found none", what));
+    }
+
+private:
+    AddressRange put(const char* what, const AddressRange& place) {
+        free_.subtract(place);
+        load_.segments.push_back({what, place});
+        return place;
+    }
+    Load& load_;
+    RangeSet free_;
+};
+
+// ELF header, a note for each CPU, vmcoreinfo, the kernel text and a PT_LOAD
+// for each piece of RAM: 56 bytes each.
+std::uint64_t elf_header_bytes(const Machine& machine) {
+    const std::uint64_t headers = machine.possible_cpus.value_or(1) + 2 + machine.ram.ranges().size() + 3;
+    return align_up(64 + 56 * headers, page_size);
+}
+
+// What both loaders tell the crash kernel of the machine besides its RAM. Both
+// go by the names in /proc/iomem, at any depth; without that file the map has
+// the same ranges.
+void add_firmware_ranges(e820::Table& map, const Machine& machine, Loader loader) {
+    const auto type_of = [loader](const std::string& name) -> std::optional<Type> {
+        if (name == "ACPI Tables") return Type::acpi;
+        if (name == "ACPI Non-volatile Storage") return Type::nvs;
+        if (name == "Reserved") return Type::reserved;
+        if (loader != Loader::kexec_load) return std::nullopt;
+        if (name == "reserved") return Type::reserved;
+        if (name == "Persistent Memory") return Type::pmem;
+        if (name == "Persistent Memory (legacy)") return Type::pram;
+        return std::nullopt;
+    };
+    if (machine.iomem.empty()) {
+        for (const e820::Entry& entry : machine.map.entries)
+            if (entry.type != Type::ram) map.entries.push_back(entry);
+        return;
+    }
+    for (const IomemEntry& entry : machine.iomem)
+        if (const auto type = type_of(entry.name); type && !entry.range.empty()) map.add(entry.range, *type);
+}
+
+// The first RAM below 640 KiB: kexec-tools' get_backup_area().
+AddressRange backup_source(const Machine& machine) {
+    for (const AddressRange& r : machine.ram.ranges())
+        if (r.end() <= 0xa0000 + 1) return r;
+    return *AddressRange::from_bounds(0, 0xa0000);
+}
+
+Result<Load> with_kexec_tools(const Machine& machine, const LoadInput& in) {
+    Load load;
+    load.loader = Loader::kexec_load;
+    const AddressRange reservation = machine.crash_kernel.back();
+    Layout layout(load, reservation);
+
+    const AddressRange low = backup_source(machine);
+    const auto backup = layout.top_down("backup", align_up(low.size(), KiB));
+    if (!backup) return backup.error();
+    const auto elfcorehdr = layout.top_down("elfcorehdr", std::max<std::uint64_t>(elf_header_bytes(machine), 16 * KiB));
+    if (!elfcorehdr) return elfcorehdr.error();
+    if (const auto r = layout.top_down("purgatory", 36 * KiB); !r) return r.error();
+    const std::uint64_t boot_params = std::max<std::uint64_t>(in.setup_bytes, page_size) + in.command_line_bytes + 2048;
+    if (const auto r = layout.top_down("boot_params", boot_params + in.slack); !r) return r.error();
+    if (const auto r = layout.top_down("kernel", in.init_size, in.kernel_alignment); !r) return r.error();
+    if (in.initrd_bytes != 0)
+        if (const auto r = layout.top_down("initrd", in.initrd_bytes); !r) return r.error();
+    // setup_efi_data(), its memory map, and the RNG seed: a page each, from the
+    // bottom (add_buffer() with buf_end > 0).
+    if (in.setup_data.value_or(true))
+        if (const auto r = layout.bottom_up("setup_data", machine.efi ? 3 * page_size : page_size); !r) return r.error();
+
+    load.map.add(low, Type::ram);
+    RangeSet ram(machine.crash_kernel);
+    ram.subtract(*AddressRange::from_size(backup->start(), align_up(low.size(), KiB)));
+    ram.subtract(*elfcorehdr);
+    for (const AddressRange& r : ram.ranges()) load.map.add(r, Type::ram);
+    add_firmware_ranges(load.map, machine, in.loader);
+    load.map = sanitised(load.map);
+    load.added_words = sizeof " elfcorehdr=123456789012K acpi_rsdp=0x1234567812345678" - 1;
+    return load;
+}
+
+Result<Load> with_kernel(const Machine& machine, const LoadInput& in) {
+    Load load;
+    load.loader = Loader::kexec_file_load;
+    Layout layout(load, machine.crash_kernel.back());
+
+    const auto elfcorehdr = layout.bottom_up("elfcorehdr", elf_header_bytes(machine));
+    if (!elfcorehdr) return elfcorehdr.error();
+    if (const auto r = layout.top_down("purgatory", 20 * KiB); !r) return r.error();
+    // boot_params, command line, EFI runtime map and setup_data in one piece.
+    const std::uint64_t boot_params = 4 * KiB + in.command_line_bytes + (machine.efi ? 8 * KiB : 0) + 512;
+    if (const auto r = layout.top_down("boot_params", boot_params + in.slack); !r) return r.error();
+    if (const auto r = layout.top_down("kernel", in.init_size, in.kernel_alignment); !r) return r.error();
+    if (in.initrd_bytes != 0)
+        if (const auto r = layout.top_down("initrd", in.initrd_bytes); !r) return r.error();
+
+    for (const AddressRange& r : machine.ram.ranges())
+        if (const auto low = r.intersect(*AddressRange::from_bounds(0, MiB)); !low.empty()) load.map.add(low, Type::ram);
+    RangeSet ram(machine.crash_kernel);
+    ram.subtract(*elfcorehdr);
+    for (const AddressRange& r : ram.ranges()) load.map.add(r, Type::ram);
+    add_firmware_ranges(load.map, machine, in.loader);
+    load.map = sanitised(load.map);
+    load.added_words = 30;  // MAX_ELFCOREHDR_STR_LEN, demanded whole
+    return load;
+}
+
+}  // namespace
+
+const char* name(Loader loader) {
+    switch (loader) {
+        case Loader::automatic: return "auto";
+        case Loader::kexec_load: return "kexec_load";
+        case Loader::kexec_file_load: return "kexec_file_load";
+    }
+    return "unknown";
+}
+
+std::optional<Loader> loader_from(std::string_view text) {
+    for (const Loader loader : {Loader::automatic, Loader::kexec_load, Loader::kexec_file_load})
+        if (text == name(loader)) return loader;
+    return std::nullopt;
+}
+
+const Segment* Load::find(std::string_view name) const {
+    const auto it = std::find_if(segments.begin(), segments.end(), [&](const Segment& s) { return s.name == name; });
+    return it == segments.end() ? nullptr : &*it;
+}
+
+Result<Load> predict_load(const Machine& machine, const LoadInput& in) {
+    if (machine.crash_kernel.empty()) return e820::input_error(0, "expected a crashkernel reservation, found none");
+    return in.loader == Loader::kexec_file_load ? with_kernel(machine, in) : with_kexec_tools(machine, in);
+}
+
+std::vector<Address> image_addresses(const Load& load, const LoadInput& in, std::uint64_t needed, bool kaslr,
+                                     const std::vector<AddressRange>& avoid) {
+    const Segment* kernel = load.find("kernel");
+    if (!kernel) return {};
+    std::vector<Address> addresses{kernel->range.start()};
+    constexpr std::size_t max_memmap_regions = 4;  // MAX_MEMMAP_REGIONS
+    if (!kaslr || avoid.size() > max_memmap_regions) return addresses;
+
+    // choose_random_location(): below 512 MiB only where the loader went there.
+    const Address minimum = align_up(std::min<Address>(kernel->range.start(), 512 * MiB), in.kernel_alignment);
+    RangeSet room = load.map.of(Type::ram);
+    room.subtract(kernel->range);
+    for (const char* what : {"initrd", "boot_params", "setup_data"})
+        if (const Segment* segment = load.find(what)) room.subtract(segment->range);
+    for (const AddressRange& r : avoid) room.subtract(r);
+    for (const AddressRange& r : room.ranges())
+        for (Address a = align_up(std::max(r.start(), minimum), in.kernel_alignment); a < r.end() && r.end() - a >= needed;
+             a += in.kernel_alignment)
+            addresses.push_back(a);
+    return addresses;
+}
+
+}  // namespace handoff

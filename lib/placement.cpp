@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/placement.hpp"
+
+#include <algorithm>
+#include <bit>
+
+#include <fmt/format.h>
+
+namespace handoff {
+namespace {
+
+using e820::Address;
+using e820::AddressRange;
+using e820::GiB;
+using e820::KiB;
+using e820::MiB;
+using e820::page_size;
+using e820::RangeSet;
+
+constexpr std::uint64_t section_size = 128 * MiB;  // SECTION_SIZE_BITS 27
+constexpr std::uint64_t section_memory_map = 2 * MiB;
+
+constexpr Address align_down(Address a, std::uint64_t to) { return a / to * to; }
+constexpr Address align_up(Address a, std::uint64_t to) { return align_down(a + to - 1, to); }
+
+std::uint64_t sections_with_memory(const RangeSet& ram) {
+    std::uint64_t sections = 0;
+    Address next = 0;  // first section not counted yet
+    for (const AddressRange& r : ram.ranges()) {
+        const Address first = std::max(next, r.start() / section_size);
+        const Address last = (r.end() - 1) / section_size;
+        if (last + 1 > first) sections += last + 1 - first;
+        next = std::max(next, last + 1);
+    }
+    return sections;
+}
+
+// The low 1 MiB is reserved as a whole before anything is allocated
+// (arch/x86/realmode/init.c, reserve_real_mode()); 5.10 reserves it in parts, of
+// which none can hold a pool. Pages that are only partly RAM are dropped
+// (mm/memblock.c, memblock_trim_memory()).
+RangeSet usable(const RangeSet& ram) {
+    std::vector<AddressRange> pages;
+    for (const AddressRange& r : ram.ranges()) {
+        const Address start = std::max<Address>(align_up(r.start(), page_size), MiB);
+        const Address end = align_down(r.end(), page_size);
+        if (start < end) pages.push_back(*AddressRange::from_bounds(start, end));
+    }
+    return RangeSet(std::move(pages));
+}
+
+AddressRange image_at(Address start, std::uint64_t size) { return *AddressRange::from_size(start, size); }
+
+// Bytes that requests of at most `largest` are sure to get from these blocks,
+// in whatever order they come: a block refuses such a request only when less
+// than `largest` is left of it.
+std::uint64_t sure_room(const std::vector<AddressRange>& blocks, std::uint64_t largest) {
+    std::uint64_t room = 0;
+    for (const AddressRange& b : blocks)
+        if (b.size() > largest) room += b.size() - largest;
+    return room;
+}
+
+std::vector<AddressRange> above(const RangeSet& free, Address end) {
+    std::vector<AddressRange> blocks;
+    for (const AddressRange& b : free.ranges())
+        if (b.end() > end) blocks.push_back(*AddressRange::from_bounds(std::max(b.start(), end), b.end()));
+    return blocks;
+}
+
+}  // namespace
+
+const char* name(Counterexample::Kind kind) {
+    switch (kind) {
+        case Counterexample::Kind::not_ram: return "not-ram";
+        case Counterexample::Kind::slides_up: return "slides-up";
+        case Counterexample::Kind::other_block: return "other-block";
+        case Counterexample::Kind::eaten: return "eaten";
+    }
+    return "unknown";
+}
+
+std::string to_string(const Counterexample& c) {
+    const std::string where = c.image ? fmt::format("if the kernel lands at {:#x}, ", *c.image) : std::string();
+    switch (c.kind) {
+        case Counterexample::Kind::not_ram:
+            return fmt::format("{}the region is not free RAM of the crash kernel as a whole", where);
+        case Counterexample::Kind::slides_up:
+            return fmt::format("{}free memory {} touches the region's end: the pool slides up to {:#x}", where,
+                               e820::to_string(c.block), c.pool.value_or(0));
+        case Counterexample::Kind::other_block:
+            return fmt::format("{}the pool goes to {:#x}, into the free block {}", where, c.pool.value_or(0),
+                               e820::to_string(c.block));
+        case Counterexample::Kind::eaten:
+            return fmt::format("{}early allocations of up to {} MiB have only {} MiB for sure above the region and would take its top",
+                               where, (c.wanted + MiB - 1) / MiB, c.room / MiB);
+    }
+    return {};
+}
+
+EarlyDemand early_demand(const DemandInput& input) {
+    const std::uint64_t ram = input.ram.size();
+    EarlyDemand demand;
+    // Section roots: 8 bytes for each 256 sections of the 52-bit address space,
+    // 2 MiB where CONFIG_X86_5LEVEL is set (mm/sparse.c, memory_present()).
+    // Node data: 172 KiB. Page tables: with 2 MiB pages a handful; with 4 KiB
+    // pages only (debug_pagealloc) 1/512 of RAM.
+    demand.before_memory_map = 2 * MiB + 1 * MiB + ram / 512;
+    demand.memory_map = sections_with_memory(input.ram) * section_memory_map;
+    // Per-CPU areas come in units of 2 MiB that hold several CPUs
+    // (mm/percpu.c, pcpu_embed_first_chunk()); 512 KiB is more than any CPU's.
+    const std::uint64_t per_cpu = align_up(input.cpus * 512 * KiB, 2 * MiB);
+    // Dentry and inode hashes: 8 bytes per 8 and 16 KiB of RAM, rounded up to a
+    // power of two (fs/dcache.c, fs/inode.c). kfence: 2 MiB and its metadata.
+    const std::uint64_t hashes = std::bit_ceil(ram / 1024 + 1) * 3 / 2;
+    // struct io_tlb_slot: 24 bytes (5.10: 12 in two arrays).
+    const std::uint64_t slots = input.slabs * 32;
+    demand.after_memory_map = per_cpu + hashes + slots + 5 * MiB / 2 + 1 * MiB + input.extra;
+    return demand;
+}
+
+std::optional<Counterexample> find_counterexample(const CrashMemory& memory, const AddressRange& pool,
+                                                  const EarlyDemand& demand) {
+    using Kind = Counterexample::Kind;
+    RangeSet most = usable(memory.ram);  // everything that could be free
+    for (const AddressRange& r : memory.reserved) most.subtract(r);
+    if (!most.contains(pool)) return Counterexample{Kind::not_ram, {}, pool, {}};
+
+    RangeSet least = most;  // what is free for certain
+    for (const AddressRange& r : memory.maybe_reserved)
+        if (!r.overlaps(pool)) least.subtract(r);
+
+    for (const Address image : memory.images) {
+        if (image_at(image, memory.image_at_most).overlaps(pool)) return Counterexample{Kind::not_ram, image, pool, {}};
+
+        RangeSet could_be_free = most;
+        if (memory.image_at_least != 0) could_be_free.subtract(image_at(image, memory.image_at_least));
+        for (const AddressRange& b : could_be_free.ranges()) {
+            const Address end = std::min<Address>(b.end(), 4 * GiB);
+            if (end <= pool.end() || b.start() >= 4 * GiB) continue;
+            if (b.start() < pool.end()) return Counterexample{Kind::slides_up, image, b, end - pool.size()};
+            if (end - b.start() >= pool.size()) return Counterexample{Kind::other_block, image, b, end - pool.size()};
+        }
+
+        RangeSet surely_free = least;
+        surely_free.subtract(image_at(image, memory.image_at_most));
+        const auto blocks = above(surely_free, pool.end());
+        // The memory map is one large request. It fits where a block holds it
+        // after all that came before was taken from that very block.
+        const std::uint64_t in_one_piece = demand.before_memory_map + demand.memory_map + 2 * MiB;
+        const auto largest = std::max_element(blocks.begin(), blocks.end(),
+                                              [](const auto& a, const auto& b) { return a.size() < b.size(); });
+        const std::uint64_t largest_block = largest == blocks.end() ? 0 : largest->size();
+        const std::uint64_t wanted = demand.total() + 2 * MiB;
+        const std::uint64_t room = sure_room(blocks, EarlyDemand::largest_request);
+        if (largest_block < in_one_piece) return Counterexample{Kind::eaten, image, pool, {}, in_one_piece, largest_block};
+        if (room < wanted) return Counterexample{Kind::eaten, image, pool, {}, wanted, room};
+    }
+    return std::nullopt;
+}
+
+std::optional<std::vector<AddressRange>> fences(const CrashMemory& memory, const AddressRange& pool,
+                                                const std::vector<AddressRange>& keep_out) {
+    RangeSet free = usable(memory.ram);
+    for (const AddressRange& r : memory.reserved) free.subtract(r);
+    const RangeSet forbidden(keep_out);
+    std::vector<AddressRange> placed;
+
+    // A barrier where free memory touches the pool's end, then from the top of
+    // each block down: a fence as low as it may be, so that what stays above it
+    // is just too small for the pool.
+    const auto page_at = [](Address a) { return image_at(a, page_size); };
+    for (const AddressRange& b : free.ranges()) {
+        const Address start = std::max(b.start(), pool.end());
+        Address end = std::min<Address>(b.end(), 4 * GiB);
+        if (start >= end) continue;
+        if (b.start() < pool.end()) {
+            if (forbidden.overlaps(page_at(start))) return std::nullopt;
+            placed.push_back(page_at(start));
+        }
+        while (end - start >= pool.size()) {
+            Address fence = end - pool.size();
+            while (fence + page_size < end && forbidden.overlaps(page_at(fence))) {
+                const auto blocker = std::find_if(forbidden.ranges().begin(), forbidden.ranges().end(),
+                                                  [&](const AddressRange& r) { return r.overlaps(page_at(fence)); });
+                fence = align_up(blocker->end(), page_size);
+            }
+            if (fence + page_size > end) return std::nullopt;
+            placed.push_back(page_at(fence));
+            end = fence;
+        }
+    }
+    std::sort(placed.begin(), placed.end());
+    placed.erase(std::unique(placed.begin(), placed.end()), placed.end());
+    return placed;
+}
+
+std::optional<AddressRange> natural_pool(const RangeSet& free, std::uint64_t bytes) {
+    for (; bytes >= MiB; bytes /= 2)
+        for (auto b = free.ranges().rbegin(); b != free.ranges().rend(); ++b) {
+            const Address end = std::min<Address>(b->end(), 4 * GiB);
+            if (b->start() < end && end - b->start() >= bytes) return image_at(end - bytes, bytes);
+        }
+    return std::nullopt;
+}
+
+}  // namespace handoff

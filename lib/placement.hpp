@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "e820/range.hpp"
+
+namespace handoff {
+
+// A model of the crash kernel's memblock up to the moment when the pool is
+// taken. memblock hands out memory top-down: the highest free block that fits,
+// at its upper end (mm/memblock.c, __memblock_find_range_top_down()). The pool
+// is one such request with an upper limit of 4 GiB (kernel/dma/swiotlb.c,
+// swiotlb_memblock_alloc()). So it lands in a region R for certain when
+//
+//   1. R is a free block of its own: nothing free touches its end;
+//   2. no other free block between R and 4 GiB can hold it;
+//   3. what is taken before it finds room above R, whatever its order.
+//
+// The model never predicts the order or exact size of the small requests. It
+// bounds them, and proves 3 for every order.
+
+/// Upper bounds on what the crash kernel takes from memblock before and with
+/// the pool, in bytes. Measured with memblock=debug on 5.10, 6.1, 6.12 and 7.2;
+/// tests/vm compares every boot's sum with the bound.
+struct EarlyDemand {
+    std::uint64_t before_memory_map = 0;  ///< page tables, node data, section roots
+    /// struct page of every 128 MiB section with memory, 2 MiB each. Up to 6.x
+    /// in one piece (mm/sparse.c, sparse_buffer_init()).
+    std::uint64_t memory_map = 0;
+    std::uint64_t after_memory_map = 0;  ///< per-CPU areas, hash tables, kfence, the pool's slots
+
+    /// No other single request is larger than this, alignment included:
+    /// 2 MiB aligned to 2 MiB, as per-CPU areas and section roots are.
+    static constexpr std::uint64_t largest_request = 4 * e820::MiB;
+
+    [[nodiscard]] std::uint64_t total() const { return before_memory_map + memory_map + after_memory_map; }
+};
+
+struct DemandInput {
+    e820::RangeSet ram;        ///< all that the crash kernel's map calls RAM
+    std::uint64_t slabs = 0;   ///< of the pool
+    unsigned cpus = 1;         ///< that the crash kernel prepares for (nr_cpus=)
+    std::uint64_t extra = 0;   ///< bytes for what the command line asks for (log_buf_len=)
+};
+EarlyDemand early_demand(const DemandInput&);
+
+/// The crash kernel's memory as it stands before its own image is placed.
+struct CrashMemory {
+    e820::RangeSet ram;                          ///< RAM of the final map, fences already cut out
+    std::vector<e820::AddressRange> reserved;    ///< surely reserved: initrd, setup_data
+    std::vector<e820::AddressRange> maybe_reserved;  ///< perhaps reserved as well, perhaps free
+    /// Where the image can be: the loader's choice, and each of KASLR's.
+    std::vector<e820::Address> images;
+    std::uint64_t image_at_least = 0;  ///< bytes that the image surely reserves there
+    std::uint64_t image_at_most = 0;   ///< bytes that it can occupy (init_size)
+};
+
+/// Why a pool would not land at R: for the user, who asks "where, then?".
+struct Counterexample {
+    enum class Kind {
+        not_ram,       ///< R is not RAM of the crash map as a whole, or is reserved
+        slides_up,     ///< free memory touches R's end: the pool is placed higher
+        other_block,   ///< a free block above R holds the pool
+        eaten,         ///< early allocations may not fit above R and then take R's top
+    };
+    Kind kind;
+    std::optional<e820::Address> image;  ///< with the kernel here; none: wherever it is
+    e820::AddressRange block;            ///< the free block that is at fault
+    std::optional<e820::Address> pool;   ///< the pool would start here
+    std::uint64_t wanted = 0;            ///< eaten: bytes that have to fit above R
+    std::uint64_t room = 0;              ///< eaten: bytes that surely do
+};
+const char* name(Counterexample::Kind);
+std::string to_string(const Counterexample&);
+
+/// The first layout in which the pool is not at `pool`; nullopt is the proof
+/// that there is none.
+std::optional<Counterexample> find_counterexample(const CrashMemory&, const e820::AddressRange& pool,
+                                                  const EarlyDemand&);
+
+/// Fences: single reserved pages, so that no free block of `memory` above the
+/// pool can hold it, wherever the image is; as few as possible, none inside
+/// `keep_out` (loaded segments). nullopt where keep_out leaves no place for one.
+std::optional<std::vector<e820::AddressRange>> fences(const CrashMemory&, const e820::AddressRange& pool,
+                                                      const std::vector<e820::AddressRange>& keep_out);
+
+/// The pool that the kernel makes by itself: the highest free block below
+/// 4 GiB, halved until it fits (6.1 and later). Nothing where not even 1 MiB does.
+std::optional<e820::AddressRange> natural_pool(const e820::RangeSet& free, std::uint64_t bytes);
+
+}  // namespace handoff

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/rules.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace handoff {
+namespace {
+
+constexpr std::array<RuleInfo, 34> table = {{
+    {"crashkernel-reserved", "Memory is reserved for a crash kernel; without it there is no kdump to help."},
+    {"pool-needed",
+     "The crash kernel would make a pool at all: RAM above 4 GiB in its map or in SRAT, SME, an encrypted guest, or "
+     "swiotlb=force. Otherwise there is nothing to save."},
+    {"pool-found", "The running kernel's pool can be seen, and it was not given back."},
+    {"pool-agrees", "All sources that show the pool show the same one."},
+    {"pool-aligned", "The pool starts and ends on page boundaries, as memblock places it."},
+    {"pool-slabs", "The pool is a whole number of 128-slab segments, and as many slabs as debugfs says."},
+    {"pool-power-of-two",
+     "Linux 6.0 and later round the slab count up to a power of two; a pool of another size would not fit its own "
+     "region."},
+    {"pool-below-4g", "The pool ends below 4 GiB, where the crash kernel looks for its own."},
+    {"pool-in-ram", "The pool lies inside one System RAM range."},
+    {"pool-disjoint", "The pool overlaps neither the crashkernel reservation, nor the running kernel's image, ACPI or "
+                      "reserved memory."},
+    {"pool-in-use", "Slabs in use now mean that devices write to the pool; they may go on after a crash, into the pool "
+                    "of the crash kernel. Harmless as long as it is the pool there as well."},
+    {"encryption-none", "An encrypted guest, or an SME host, changes who may touch the pool and how. SNP and TDX guests "
+                        "are refused: their pool is in a state that a new kernel cannot know."},
+    {"encryption-unproven", "SME, SEV and SEV-ES should work as a plain machine does, but nobody has shown it with this "
+                            "tool on real hardware.", true},
+    {"encryption-known", "Some source says whether the machine's memory is encrypted.", true},
+    {"xen-none", "Under Xen PV the pool is the hypervisor's business."},
+    {"command-line-sound", "The crash kernel's command line can be read as the kernel reads it."},
+    {"command-line-agrees", "Nothing on the crash kernel's command line contradicts the handoff: noforce, iommu=off, "
+                            "exactmap, mem=, a memmap= over the pool, another handoff."},
+    {"command-line-early", "Nothing on the crash kernel's command line takes or tests memory early: crashkernel=, "
+                           "cma=, hugepages of 1 GiB, memtest, movable_node, kernelcore=, fake NUMA nodes."},
+    {"command-line-iommu", "The crash kernel is told the same about IOMMUs as the running one; otherwise it may give "
+                           "its pool back to the page allocator."},
+    {"command-line-fits", "The command line, with what the loader adds, fits the image's cmdline_size."},
+    {"command-line-init", "There is no '--' on the command line: words pasted behind it never reach the kernel."},
+    {"reset-devices", "reset_devices is on the crash kernel's command line, so that drivers stop old DMA early."},
+    {"loader-known", "It is known which system call loads the crash kernel; otherwise the plan holds for both."},
+    {"loader-permitted", "A locked-down kernel takes only kexec_file_load."},
+    {"loader-setup-data", "What kexec-tools puts at the start of the reservation is known from its version."},
+    {"image-known", "The crash kernel's image and initrd were read; otherwise their sizes are assumed, and said."},
+    {"load-fits", "Kernel, initrd and the rest fit into the reservation."},
+    {"numa-single", "The crash kernel sees one NUMA node (numa=off is added where there are more): a node's memory map "
+                    "is allocated on the node itself, which may have nothing but the pool."},
+    {"map-once", "The pool is RAM in the crash kernel's map exactly once, and as a whole."},
+    {"kaslr-blind", "KASLR cannot choose the pool for the kernel: it is not in the boot_params map, or KASLR is off."},
+    {"pool-exact", "The crash kernel's pool lands at the inherited address wherever the kernel itself lands, and no "
+                   "byte of it can become ordinary RAM."},
+    {"pool-below-crashkernel", "Early allocations find memory above the pool: it lies below the reservation, or the "
+                               "reservation is above 4 GiB."},
+    {"memory-kept", "The crash kernel has at least the memory free that it would have without the handoff."},
+    {"source-unread", "A source was there and could not be used."},
+}};
+
+}  // namespace
+
+const char* name(Severity severity) {
+    switch (severity) {
+        case Severity::info: return "info";
+        case Severity::warning: return "warning";
+        case Severity::refusal: return "refusal";
+    }
+    return "unknown";
+}
+
+std::span<const RuleInfo> rules() { return table; }
+
+const RuleInfo* find_rule(std::string_view id) {
+    const auto it = std::find_if(table.begin(), table.end(), [&](const RuleInfo& r) { return r.id == id; });
+    return it == table.end() ? nullptr : &*it;
+}
+
+}  // namespace handoff

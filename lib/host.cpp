@@ -284,11 +284,10 @@ Result<std::vector<FirmwareMapFiles>> Host::firmware_map() const {
 
     std::vector<FirmwareMapFiles> entries;
     for (const auto number : numbers) {
-        FirmwareMapFiles entry{fmt::format("{}/{}", directory, number), {}, {}, {}};
+        FirmwareMapFiles entry{std::to_string(number), {}, {}, {}};
         for (const auto& [name, text] : {std::pair{"start", &entry.start}, {"end", &entry.end}, {"type", &entry.type}}) {
-            auto content = read_path(entry.file + "/" + name);
+            auto content = read_path(fmt::format("{}/{}/{}", directory, entry.name, name));
             if (!content) return std::move(content).error();
-            if (content->ends_with('\n')) content->pop_back();
             *text = *std::move(content);
         }
         entries.push_back(std::move(entry));

@@ -40,10 +40,9 @@ enum class Source {
     snp_platform,  ///< a directory that is there in SEV-SNP guests only
 };
 
-/// One entry of /sys/firmware/memmap, its three files as text without the
-/// newline at their ends.
+/// One directory of /sys/firmware/memmap, its three files as they are.
 struct FirmwareMapFiles {
-    std::string file;  ///< the entry's directory: "sys/firmware/memmap/0"
+    std::string name;  ///< of the directory: "3"
     std::string start;
     std::string end;  ///< inclusive
     std::string type;

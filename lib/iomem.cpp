@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "e820/excerpt.hpp"
 #include "e820/number.hpp"
 
 namespace handoff {
@@ -14,13 +15,6 @@ using e820::Error;
 using e820::Result;
 
 namespace {
-
-/// At most 40 characters of `line`, unprintable ones as '?'.
-std::string excerpt(std::string_view line) {
-    std::string text(line.substr(0, 40));
-    std::replace_if(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c >= 0x7f; }, '?');
-    return line.size() > 40 ? text + "..." : text;
-}
 
 /// Takes everything before `mark`, and the mark, off the front of `text`; nullopt, and `text`
 /// unchanged, where there is no mark.
@@ -49,7 +43,7 @@ std::size_t take_blanks(std::string_view& text) {
 /// One line without its newline: "  6e000000-7dffffff : Crash kernel".
 Result<IomemEntry> parse_line(std::string_view line, std::size_t number) {
     const auto malformed = [&](std::string_view expected) {
-        return e820::input_error(number, fmt::format("expected {}, found '{}'", expected, excerpt(line)));
+        return e820::input_error(number, fmt::format("expected {}, found {}", expected, e820::excerpt(line)));
     };
     // r_show() in kernel/resource.c prints two blanks for each level; a third is the one
     // that mail puts before a line that begins with a blank (RFC 3676, space-stuffing).
@@ -87,8 +81,8 @@ Result<std::vector<IomemEntry>> parse_iomem(std::string_view text) {
         if (!entry) return std::move(entry).error();
         const unsigned deepest = entries.empty() ? 0 : entries.back().depth + 1;
         if (entry->depth > deepest) {
-            return e820::input_error(number, fmt::format("expected a nesting of at most {}, found {}: '{}'", deepest,
-                                                         entry->depth, excerpt(line)));
+            return e820::input_error(number, fmt::format("expected a nesting of at most {}, found {}: {}", deepest,
+                                                         entry->depth, e820::excerpt(line)));
         }
         entries.push_back(*std::move(entry));
     }

@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/kernel_log.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "e820/excerpt.hpp"
+#include "e820/log_line.hpp"
+#include "lib/scan.hpp"
+
+namespace handoff {
+namespace {
+
+using std::string_view;
+
+/// What a reader made of its line: nullopt where the line, after all, is another
+/// one that begins alike.
+struct Malformed {
+    const char* expected;
+};
+using Outcome = std::optional<Malformed>;
+constexpr Outcome fine = std::nullopt;
+
+/// "START-END" or "START - END" in hexadecimal.
+std::optional<std::pair<Address, Address>> take_bounds(Scan& scan) {
+    const auto start = scan.hex();
+    const bool dash = scan.take("-") || scan.take(" - ");
+    const auto end = dash ? scan.hex() : std::nullopt;
+    if (!start || !end) return std::nullopt;
+    return std::pair(*start, *end);
+}
+
+/// The whole MiB that stand behind a range.
+std::optional<std::uint64_t> take_mib(Scan& scan, string_view open, string_view close) {
+    if (!scan.take(open)) return std::nullopt;
+    const auto mib = scan.decimal();
+    return scan.take(close) ? mib : std::nullopt;
+}
+
+// --- the boot -------------------------------------------------------------------------------------------------
+
+Outcome read_version(KernelLog& log, string_view rest, std::size_t line) {
+    log.release = Logged<std::string>{std::string(rest.substr(0, rest.find(' '))), line};
+    return fine;
+}
+
+Outcome read_command_line(KernelLog& log, string_view rest, std::size_t line) {
+    // A record of printk holds 1024 bytes less its prefix (kernel/printk/printk.c, LOG_LINE_MAX);
+    // what is longer is cut without a word.
+    constexpr std::size_t shortest_cut = 960;
+    log.command_line = Logged<std::string>{std::string(rest), line};
+    log.command_line_cut = rest.size() >= shortest_cut;
+    return fine;
+}
+
+Outcome nothing_to_read(KernelLog&, string_view, std::size_t) { return fine; }
+
+Outcome read_late(KernelLog& log, string_view, std::size_t) {
+    log.reaches_initcalls = true;
+    return fine;
+}
+
+Outcome read_efi(KernelLog& log, string_view, std::size_t) {
+    log.efi = true;
+    return fine;
+}
+
+Outcome read_xen(KernelLog& log, string_view, std::size_t) {
+    log.xen = true;
+    return fine;
+}
+
+// --- the pool -------------------------------------------------------------------------------------------------
+
+/// "mapped [mem 0xdbff0000-0xdfff0000] (64MB)" and "[mem 0xca20c000-0xce20c000] (64MB) mapped at […]".
+/// swiotlb_print_info() in kernel/dma/swiotlb.c prints the first byte behind the pool as
+/// its end; some kernels of the second form print the last byte. The size tells.
+Outcome read_pool(KernelLog& log, string_view rest, std::size_t line) {
+    constexpr Malformed expected{"'[mem 0xSTART-0xEND] (SIZEMB)' of a swiotlb pool"};
+    Scan scan(rest);
+    scan.take(" ");
+    const auto bounds = take_bounds(scan);
+    if (!bounds) return expected;
+    const auto mib = take_mib(scan, "] (", "MB)");
+    for (const auto& range : {AddressRange::from_bounds(bounds->first, bounds->second),
+                              AddressRange::from_inclusive(bounds->first, bounds->second)}) {
+        if (!range || range->empty() || range->size() / e820::MiB != mib || range->size() % 2048 != 0) continue;
+        log.pool = Logged<AddressRange>{*range, line};
+        log.pool_torn_down = false;
+        return fine;
+    }
+    return expected;
+}
+
+/// "0x20000000 - 0x24000000", up to 3.3, end exclusive. Its first line, "Placing 64MB software
+/// IO TLB between …", has virtual addresses.
+Outcome read_pool_at_phys(KernelLog& log, string_view rest, std::size_t line) {
+    Scan scan(rest);
+    const auto bounds = take_bounds(scan);
+    const auto range = bounds ? AddressRange::from_bounds(bounds->first, bounds->second) : std::nullopt;
+    if (!range || range->empty()) return Malformed{"'software IO TLB at phys 0xSTART - 0xEND'"};
+    log.pool = Logged<AddressRange>{*range, line};
+    log.pool_torn_down = false;
+    return fine;
+}
+
+Outcome read_teardown(KernelLog& log, string_view, std::size_t) {
+    log.pool.reset();
+    log.pool_torn_down = true;
+    log.reaches_initcalls = true;  // pci_iommu_init() in arch/x86/kernel/pci-dma.c
+    return fine;
+}
+
+// --- the crash kernel -----------------------------------------------------------------------------------------
+
+/// "130MB of memory at 48MB for crashkernel (System RAM: 17408MB)" and "72MB of low memory
+/// at 2016MB for crashkernel (…)": reserve_crashkernel() and reserve_crashkernel_low() in
+/// arch/x86/kernel/setup.c up to 6.7.
+Outcome read_reserving(KernelLog& log, string_view rest, std::size_t line) {
+    constexpr Malformed expected{"'Reserving SIZEMB of memory at STARTMB for crashkernel'"};
+    constexpr std::uint64_t most_mib = ~std::uint64_t{0} / e820::MiB;
+    Scan scan(rest);
+    const auto size = scan.decimal();
+    if (!size || !scan.take("MB of ")) return fine;
+    const bool low = scan.take("low ");
+    if (!scan.take("memory at ")) return fine;
+    const auto start = scan.decimal();
+    if (!start || !scan.take("MB for crashkernel")) return expected;
+    if (*start > most_mib || *size > most_mib || *size == 0) return expected;
+    const auto range = AddressRange::from_size(*start * e820::MiB, *size * e820::MiB);
+    if (!range) return expected;
+    (low ? log.crash_kernel_low : log.crash_kernel) = Logged<AddressRange>{*range, line};
+    return fine;
+}
+
+/// "0x000000009f000000 - 0x00000000bf000000 (512 MB)", end exclusive: reserve_crashkernel_generic()
+/// in kernel/crash_reserve.c, 6.8 and later.
+Outcome take_reserved(std::optional<Logged<AddressRange>>& to, string_view rest, std::size_t line) {
+    constexpr Malformed expected{"'crashkernel reserved: 0xSTART - 0xEND (SIZE MB)'"};
+    Scan scan(rest);
+    const auto bounds = take_bounds(scan);
+    const auto range = bounds ? AddressRange::from_bounds(bounds->first, bounds->second) : std::nullopt;
+    if (!range || range->empty() || take_mib(scan, " (", " MB)") != range->size() / e820::MiB) return expected;
+    to = Logged<AddressRange>{*range, line};
+    return fine;
+}
+Outcome read_reserved(KernelLog& log, string_view rest, std::size_t line) {
+    return take_reserved(log.crash_kernel, rest, line);
+}
+Outcome read_low_reserved(KernelLog& log, string_view rest, std::size_t line) {
+    return take_reserved(log.crash_kernel_low, rest, line);
+}
+
+/// "64 MB in 1 ranges": reserve_crashkernel_cma() in kernel/crash_reserve.c, 6.17 and later.
+Outcome read_cma(KernelLog& log, string_view rest, std::size_t line) {
+    Scan scan(rest);
+    const auto mib = scan.decimal();
+    if (!mib || !scan.take(" MB in ") || *mib > ~std::uint64_t{0} / e820::MiB) {
+        return Malformed{"'crashkernel CMA reserved: SIZE MB in COUNT ranges'"};
+    }
+    log.crash_cma = Logged<std::uint64_t>{*mib * e820::MiB, line};
+    return fine;
+}
+
+// --- the machine ----------------------------------------------------------------------------------------------
+
+/// "[mem 0x7969b000-0x7a7ddfff]", and "7f6ac000 - 7ffff000", end exclusive, up to 3.3. Later
+/// "RAMDISK: gzip image found at block 0" comes from init/do_mounts_rd.c.
+Outcome read_ramdisk(KernelLog& log, string_view rest, std::size_t line) {
+    Scan scan(rest);
+    const bool inclusive = scan.take("[mem ");
+    const auto bounds = take_bounds(scan);
+    if (!bounds && !inclusive) return fine;
+    const auto range = !bounds     ? std::nullopt
+                       : inclusive ? AddressRange::from_inclusive(bounds->first, bounds->second)
+                                   : AddressRange::from_bounds(bounds->first, bounds->second);
+    if (!range) return Malformed{"'RAMDISK: [mem 0xSTART-0xEND]'"};
+    log.initrd = Logged<AddressRange>{*range, line};
+    return fine;
+}
+
+/// " AMD SEV SEV-ES SEV-SNP", "Intel TDX", " SME": arch/x86/mm/mem_encrypt.c,
+/// print_mem_encrypt_feature_info(). The strongest one counts.
+Outcome read_features(KernelLog& log, string_view rest, std::size_t line) {
+    constexpr std::array known{std::pair{string_view("TDX"), Encryption::tdx},
+                               std::pair{string_view("SEV-SNP"), Encryption::sev_snp},
+                               std::pair{string_view("SEV-ES"), Encryption::sev_es},
+                               std::pair{string_view("SEV"), Encryption::sev},
+                               std::pair{string_view("SME"), Encryption::sme},
+                               std::pair{string_view("Unknown"), Encryption::unknown}};
+    for (const auto& [word, encryption] : known) {
+        if (rest.find(word) == rest.npos) continue;
+        log.encryption = Logged<Encryption>{encryption, line};
+        return fine;
+    }
+    return Malformed{"memory encryption features (SME, SEV, SEV-ES, SEV-SNP or TDX)"};
+}
+
+template <Encryption value>
+Outcome read_encryption(KernelLog& log, string_view, std::size_t line) {
+    log.encryption = Logged<Encryption>{value, line};
+    return fine;
+}
+
+/// "0 [mem 0x0000000000001000-0x000000013fffffff]": free_area_init_node() in mm. A node without
+/// memory is "0 as memoryless", or 0x0-0x0 before 5.18.
+Outcome read_node(KernelLog& log, string_view rest, std::size_t line) {
+    Scan scan(rest);
+    if (!scan.decimal() || !scan.take(" [mem ")) return fine;
+    const auto bounds = take_bounds(scan);
+    if (!bounds) return Malformed{"'Initmem setup node N [mem 0xSTART-0xEND]'"};
+    if (bounds->second == 0) return fine;
+    log.memory_nodes = Logged<unsigned>{log.memory_nodes ? log.memory_nodes->value + 1 : 1, line};
+    return fine;
+}
+
+/// "2 CPUs, 0 hotplug CPUs", and "2 present CPUs plus 0 hotplug CPUs" of 6.9 and later.
+Outcome read_cpus(KernelLog& log, string_view rest, std::size_t line) {
+    Scan scan(rest);
+    const auto present = scan.decimal();
+    if (!scan.take(" CPUs, ") && !scan.take(" present CPUs plus ")) return fine;
+    const auto hotplug = scan.decimal();
+    constexpr std::uint64_t most = 1 << 20;
+    if (!present || !hotplug || *present > most || *hotplug > most) return Malformed{"a number of CPUs"};
+    log.possible_cpus = Logged<unsigned>{static_cast<unsigned>(*present + *hotplug), line};
+    return fine;
+}
+
+// --- the table ------------------------------------------------------------------------------------------------
+
+/// Where in a boot a line stands. Of the first three each boot has one, in this order and
+/// before every other line here; so whichever comes again, or late, begins another boot.
+enum class Stage { version, command_line, map, later };
+
+struct Reader {
+    string_view prefix;
+    Outcome (*read)(KernelLog&, string_view rest, std::size_t line);
+    Stage stage = Stage::later;
+};
+
+constexpr std::array readers{
+    Reader{"Linux version ", read_version, Stage::version},
+    Reader{"Command line: ", read_command_line, Stage::command_line},
+    Reader{"BIOS-provided physical RAM map:", nothing_to_read, Stage::map},
+    Reader{"e820: BIOS-provided physical RAM map:", nothing_to_read, Stage::map},
+    Reader{"software IO TLB: mapped [mem", read_pool},
+    Reader{"software IO TLB [mem", read_pool},
+    Reader{"software IO TLB at phys ", read_pool_at_phys},
+    Reader{"software IO TLB: tearing down default memory pool", read_teardown},
+    Reader{"Reserving ", read_reserving},
+    Reader{"crashkernel reserved: ", read_reserved},
+    Reader{"crashkernel low memory reserved: ", read_low_reserved},
+    Reader{"crashkernel CMA reserved: ", read_cma},
+    Reader{"RAMDISK: ", read_ramdisk},
+    Reader{"Memory Encryption Features active:", read_features},
+    Reader{"AMD Memory Encryption Features active:", read_features},
+    Reader{"AMD Secure Memory Encryption (SME) active", read_encryption<Encryption::sme>},
+    Reader{"AMD Secure Encrypted Virtualization (SEV) active", read_encryption<Encryption::sev>},
+    Reader{"efi: EFI v", read_efi},
+    Reader{"EFI v", read_efi},
+    Reader{"Hypervisor detected: Xen", read_xen},
+    Reader{"Booting paravirtualized kernel on Xen", read_xen},
+    Reader{"Initmem setup node ", read_node},
+    Reader{"smpboot: Allowing ", read_cpus},
+    Reader{"SMP: Allowing ", read_cpus},
+    Reader{"CPU topo: Allowing ", read_cpus},
+    Reader{"smp: Brought up ", read_late},
+    Reader{"PCI-DMA: ", read_late},
+    Reader{"Freeing initrd memory", read_late},
+    Reader{"Freeing unused kernel ", read_late},
+};
+
+const Reader* reader_of(string_view line) {
+    const auto found = std::find_if(readers.begin(), readers.end(),
+                                    [&](const Reader& reader) { return line.starts_with(reader.prefix); });
+    return found == readers.end() ? nullptr : found;
+}
+
+}  // namespace
+
+Result<KernelLog> parse_kernel_log(string_view text) {
+    KernelLog log;
+    Stage stage = Stage::later;
+    e820::LogLines lines(text);
+    while (const auto line = lines.next()) {
+        const Reader* reader = reader_of(line->text);
+        if (!reader) continue;
+        const bool begins = reader->stage != Stage::later && (log.boots == 0 || reader->stage <= stage);
+        if (begins || log.boots == 0) {
+            const unsigned boots = log.boots + 1;
+            log = KernelLog{};
+            log.boots = boots;
+            log.first_line = line->number;
+            log.complete = begins;
+        }
+        stage = reader->stage;
+        if (const auto malformed = reader->read(log, line->text.substr(reader->prefix.size()), line->number)) {
+            return e820::input_error(line->number, fmt::format("expected {}, found {}", malformed->expected,
+                                                               e820::excerpt(line->text)));
+        }
+    }
+    return log;
+}
+
+Encryption encryption_of(const KernelLog& log) {
+    if (log.encryption) return log.encryption->value;
+    return log.complete && log.reaches_initcalls ? Encryption::none : Encryption::unknown;
+}
+
+bool is_known_log_line(string_view line) { return reader_of(line) != nullptr; }
+
+}  // namespace handoff

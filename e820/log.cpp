@@ -94,29 +94,36 @@ std::optional<Bounds> take_bounds(string_view& text, string_view prefix, string_
     return bounds;
 }
 
-enum class Reading { entry, gap, broken, impossible };
+/// An entry, a gap, or what was wrong with it.
 struct Parsed {
-    Reading reading = Reading::broken;
-    Entry entry;
+    enum { entry, gap, broken, impossible } reading = broken;
+    Entry value;
+    string_view expected;
+    string_view found;
 };
 
 /// "[mem 0x0-0x9fbff] usable" (both ends included), "[gap 0x…-0x…]", or up to 3.3
 /// "0000000000000000 - 000000000009fc00 (usable)" (the end is the next address).
 Parsed parse_statement(string_view text) {
+    const string_view all = text;
     const bool gap = text.starts_with("[gap ");
     const bool inclusive = gap || text.starts_with("[mem ");
     if (inclusive) text.remove_prefix(5);
     const auto bounds = inclusive ? take_bounds(text, "0x", "-", "]") : take_bounds(text, "", " - ", " ");
-    if (!bounds) return {};
-    const auto range = inclusive ? AddressRange::from_inclusive(bounds->first, bounds->second)
-                                 : AddressRange::from_bounds(bounds->first, bounds->second);
+    if (!bounds) return {Parsed::broken, {}, "'[mem 0x...-0x...] type'", all};
     text = trim_front(text);
     if (!inclusive && text.starts_with('(') && text.ends_with(')')) text = text.substr(1, text.size() - 2);
-    if (gap && !text.empty()) return {};
+    if (gap && !text.empty()) return {Parsed::broken, {}, "nothing after a gap", text};
     const auto type = gap ? Type::reserved : from_log_label(text);
-    if (!type) return {};
-    if (!range) return {Reading::impossible, {}};
-    return {gap ? Reading::gap : Reading::entry, {*range, *type}};
+    if (!type) return {Parsed::broken, {}, "a memory type after the range", text};
+    const auto range = inclusive ? AddressRange::from_inclusive(bounds->first, bounds->second)
+                                 : AddressRange::from_bounds(bounds->first, bounds->second);
+    if (!range) return {Parsed::impossible, {}, "a range whose end is above its start", all};
+    return {gap ? Parsed::gap : Parsed::entry, {*range, *type}, {}, {}};
+}
+
+Error error_of(const Parsed& parsed, std::size_t line) {
+    return input_error(line, fmt::format("expected {}, found {}", parsed.expected, excerpt(parsed.found)));
 }
 
 /// Puts entries where they belong.
@@ -128,13 +135,13 @@ public:
     }
 
     void heading(MapKind kind, std::size_t line) {
-        if (kind == MapKind::firmware && has_firmware_map()) start_boot(line);
+        if (boots_.empty() || (kind == MapKind::firmware && has_firmware_map())) start_boot(line);
         heading_line_ = line;
     }
 
     /// An error where the map's order makes no sense.
     std::optional<Error> entry(MapKind kind, const Entry& entry, std::size_t line) {
-        if (boots_.empty()) start_boot(heading_line_.value_or(line));
+        if (boots_.empty()) start_boot(line);
         if (heading_line_ || boots_.back().maps.empty() || boots_.back().maps.back().kind != kind) {
             start_map(kind, line);
         } else if (const Table& table = boots_.back().maps.back().table;
@@ -150,10 +157,7 @@ public:
         return std::nullopt;
     }
 
-    std::vector<LogBoot> finish() && {
-        std::erase_if(boots_, [](const LogBoot& boot) { return boot.maps.empty(); });
-        return std::move(boots_);
-    }
+    std::vector<LogBoot> finish() && { return std::move(boots_); }
 
 private:
     [[nodiscard]] bool has_firmware_map() const {
@@ -170,13 +174,6 @@ private:
     std::vector<LogBoot> boots_;
     std::optional<std::size_t> heading_line_;  ///< of a heading that no entry has followed yet
 };
-
-Error entry_error(Reading reading, std::size_t line, string_view rest) {
-    return input_error(line, fmt::format("expected {}, found {}",
-                                         reading == Reading::impossible ? "a range whose end is above its start"
-                                                                        : "'[mem 0x...-0x...] type'",
-                                         excerpt(rest)));
-}
 
 }  // namespace
 
@@ -198,15 +195,17 @@ Result<std::vector<LogBoot>> parse_log_table(string_view text) {
             maps.heading(*kind, number);
         } else if (const auto statement = statement_of(line->text)) {
             Parsed parsed = parse_statement(statement->rest);
-            if (parsed.reading == Reading::broken) {
-                const std::string head(statement->rest);
-                const auto tail = lines.next();
-                if (tail) parsed = parse_statement(trim_front(fmt::format("{} {}", head, tail->text)));
-                if (parsed.reading == Reading::broken) return entry_error(parsed.reading, number, head);
+            std::string joined;
+            if (parsed.reading == Parsed::broken) {
+                auto error = error_of(parsed, number);
+                joined = statement->rest;
+                if (const auto tail = lines.next()) joined.append(" ").append(tail->text);
+                parsed = parse_statement(joined);
+                if (parsed.reading == Parsed::broken) return error;
             }
-            if (parsed.reading == Reading::impossible) return entry_error(parsed.reading, number, statement->rest);
-            if (parsed.reading == Reading::gap) continue;
-            if (auto error = maps.entry(statement->kind, parsed.entry, number)) return *std::move(error);
+            if (parsed.reading == Parsed::impossible) return error_of(parsed, number);
+            if (parsed.reading == Parsed::gap) continue;
+            if (auto error = maps.entry(statement->kind, parsed.value, number)) return *std::move(error);
         }
     }
     return std::move(maps).finish();

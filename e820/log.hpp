@@ -31,7 +31,7 @@ struct LogMap {
 /// The maps between one start of the kernel and the next.
 struct LogBoot {
     std::size_t line = 0;      ///< where it begins, 1-based
-    std::vector<LogMap> maps;  ///< in the order of the log; never empty
+    std::vector<LogMap> maps;  ///< in the order of the log; empty where the log has lost them
 
     /// The last of this kind; nullptr where there is none.
     [[nodiscard]] const LogMap* find(MapKind) const;
@@ -40,13 +40,14 @@ struct LogBoot {
 /// Whether a line (LogLine::text) is the first of a boot: the kernel's banner.
 bool starts_boot(std::string_view line);
 
-/// Every boot in the text of a kernel log that printed a map, oldest first; the
-/// last is the one that counts. A boot begins at starts_boot(), at a second
-/// firmware map, or where a map without a heading starts over at its first address.
-/// Empty where the log has no map. Reads every form from 2.6 to 7.x (exclusive ends
-/// up to 3.3, "[gap ...]" lines from 7.0). An entry that a mailer cut in two at a
-/// blank is joined again. Errors, with the line: an entry that does not parse,
-/// reversed bounds, entries out of order.
+/// Every boot in the text of a kernel log, oldest first; the last is the one that
+/// counts, and says so by an empty LogBoot::maps where its maps are not in the text. A
+/// boot begins at starts_boot(), at a second firmware map, or where a map without
+/// a heading starts over at its first address. Empty where the text has neither a
+/// banner nor a map. Reads every form from 2.6 to 7.x (exclusive ends up to 3.3,
+/// "[gap ...]" lines from 7.0). An entry that a mailer cut in two at a blank is joined
+/// again. Errors, with the line: an entry that does not parse, reversed bounds,
+/// entries out of order.
 Result<std::vector<LogBoot>> parse_log_table(std::string_view text);
 
 }  // namespace e820

@@ -145,16 +145,16 @@ Result<SwiotlbOption> swiotlb_option(const CommandLine& line) {
 }
 
 Result<e820::Table> apply_memory_words(const e820::Table& firmware, const CommandLine& line) {
-    e820::Table map = firmware;
+    std::vector<e820::MemmapOp> all;
     for (const Word& word : line.words()) {
         if (word.for_init) continue;
         const bool is_mem = word.key == "mem";
         if (!is_mem && word.key != "memmap") continue;
         const auto ops = is_mem ? e820::parse_mem(word.value.value_or("")) : e820::parse_memmap(word.value.value_or(""));
         if (!ops) return input_error(0, fmt::format("in '{}': {}", word.text, ops.error().what));
-        for (const auto& op : *ops) e820::apply(map, op);
+        all.insert(all.end(), ops->begin(), ops->end());
     }
-    return e820::sanitised(map);
+    return e820::with_memmap(firmware, all);
 }
 
 CommandLine for_crash_kernel(const CommandLine& running) {

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "e820/table.hpp"
+#include "lib/loader.hpp"
+#include "lib/machine.hpp"
+#include "lib/placement.hpp"
+#include "lib/rules.hpp"
+
+namespace handoff {
+
+/// How the crash kernel is told where the pool is.
+enum class Method {
+    ram,   ///< memmap= adds the region as RAM, placement does the rest; any kernel, both loaders
+    addr,  ///< swiotlb=…,addr= of the patch of March 2020, and the memmap= word
+    e820,  ///< the table itself has it, for who builds boot_params; demands nokaslr
+};
+/// "ram", "addr", "e820".
+const char* name(Method);
+std::optional<Method> method_from(std::string_view);
+
+/// The crash kernel's image, as far as its loading is concerned. Bytes.
+struct Image {
+    std::uint64_t init_size = 0;
+    std::uint64_t kernel_alignment = 2 * e820::MiB;
+    std::uint64_t pref_address = 16 * e820::MiB;
+    std::uint64_t setup_bytes = 20 * 1024;
+    std::uint64_t cmdline_size = 2047;      ///< longest command line, without its NUL
+    std::uint64_t uncompressed_bytes = 0;   ///< of the payload; 0 where unknown
+    std::string release;                    ///< uname -r of the image; "" where unknown
+};
+
+struct PlanRequest {
+    Loader loader = Loader::automatic;
+    Method method = Method::ram;
+    std::optional<Image> image;                 ///< none: the running kernel's size is assumed, and said
+    std::optional<std::uint64_t> initrd_bytes;  ///< none: assumed, and said
+    /// Without the handoff's words; none: the running kernel's, as the kdump scripts derive it.
+    std::optional<std::string> command_line;
+    std::optional<AddressRange> pool;  ///< by hand (--pool)
+    std::vector<std::string> accept;   ///< rules whose risk the user takes, where they allow it
+};
+
+enum class Verdict { ready, not_needed, refused };
+/// "ready", "not-needed", "refused".
+const char* name(Verdict);
+
+/// A decision, and everything it rests on: a value, so that it can be compared,
+/// printed and replayed.
+struct Plan {
+    Verdict verdict = Verdict::refused;
+    Method method = Method::ram;
+    Loader loader = Loader::automatic;
+    std::optional<AddressRange> pool;      ///< of the running kernel
+    std::optional<AddressRange> expected;  ///< of the crash kernel; only when ready
+    std::string base;                      ///< the command line it was planned for
+    std::string append;                    ///< words to append; "" unless ready
+    std::vector<AddressRange> fences;
+    std::vector<Segment> segments;  ///< as the first (or only) loader puts them
+    e820::Table before;             ///< the map in the crash kernel's boot_params
+    e820::Table after;              ///< what the crash kernel makes of it with the words
+    std::optional<Counterexample> counterexample;  ///< of the layout that was refused
+    std::uint64_t early_bytes = 0;  ///< bound on early allocations that the proof used
+    std::vector<Reason> reasons;
+};
+
+/// Decides. Never fails: what is wrong is a reason, and the verdict `refused`.
+Plan plan(const Machine&, const PlanRequest&);
+
+/// The documented schema: swiotlb-handoff(8), "JSON".
+nlohmann::json to_json(const Plan&);
+nlohmann::json to_json(const Reason&);
+
+}  // namespace handoff

@@ -21,10 +21,12 @@ Error expected(std::size_t index, std::string_view member, std::string_view what
     return input_error(0, fmt::format("[{}].{}: expected {}, found {}", index, member, what, excerpt(found)));
 }
 
-/// For messages: the member's text, or nothing.
+/// For messages: the member as it stands there, nothing where it is missing. Of an
+/// array or object only that it is one, since dump() would recurse into it.
 std::string found_text(const json& object, const char* member) {
     const auto value = object.find(member);
     if (value == object.end()) return "";
+    if (value->is_structured()) return value->type_name();
     return value->dump(-1, ' ', true, json::error_handler_t::replace);
 }
 

@@ -52,6 +52,9 @@ public:
         plan_.loader = request.loader;
     }
 
+    /// Judge the words that are there instead of choosing some.
+    void promise(const AddressRange& pool) { promised_ = pool; }
+
     Plan decide(bool with_advice) {
         const bool go_on = read_command_line() && look_at_reservation() && look_at_need() && look_at_pool();
         if (go_on) {
@@ -196,6 +199,12 @@ private:
                     first.where.text(), "find out which one is stale: a log of another boot, or an old --pool");
                 return false;
             }
+        if (promised_ && *promised_ != first.range) {
+            add("pool-agrees", Severity::refusal,
+                fmt::format("the handoff promises {}, the running kernel's pool is at {}", e820::to_string(*promised_), e820::to_string(first.range)),
+                first.where.text());
+            return false;
+        }
         pool_ = first.range;
         plan_.pool = pool_;
         add("pool-found", Severity::info,
@@ -291,7 +300,7 @@ private:
         if (!swiotlb_.unknown.empty())
             refuse("command-line-agrees", fmt::format("swiotlb={} asks for something that is not understood", fmt::join(swiotlb_.unknown, ",")),
                    "remove it from the crash kernel's command line");
-        if (base_.has(marker_key)) refuse("command-line-agrees", "there is a handoff on the command line already", "plan without it");
+        if (!promised_ && base_.has(marker_key)) refuse("command-line-agrees", "there is a handoff on the command line already", "plan without it");
         for (const Word* word : base_.all("memmap"))
             if (word->value.value_or("").find("exactmap") != std::string::npos)
                 refuse("command-line-agrees", "memmap=exactmap replaces the crash kernel's map", "remove it; kexec passes the map itself");
@@ -417,6 +426,10 @@ private:
         plan_.before = scenarios_.front().load.map;
         plan_.segments = scenarios_.front().load.segments;
 
+        if (promised_) {
+            judge_promise();
+            return;
+        }
         if (!choose_numa()) return;
         find_layout();
         look_at_result();
@@ -493,12 +506,10 @@ private:
 
     // The first counterexample of these words over all scenarios; an error where
     // the words do not make a map.
-    Result<std::optional<Counterexample>> attempt(const std::vector<AddressRange>& fence_pages, bool nokaslr) {
-        const auto line = CommandLine::parse(base_.with(words(fence_pages, nokaslr)));
-        if (!line) return line.error();
+    Result<std::optional<Counterexample>> attempt(const CommandLine& line) {
         tried_images_ = 0;
         for (const Scenario& s : scenarios_) {
-            const auto memory = memory_of(s, *line);
+            const auto memory = memory_of(s, line);
             if (!memory) return memory.error();
             tried_images_ += memory->images.size();
             DemandInput input{memory->ram, slabs_, crash_cpus(), 0};
@@ -555,7 +566,8 @@ private:
     void find_layout() {
         std::optional<Counterexample> first, last;
         for (const Cure& cure : cures()) {
-            const auto tried = attempt(cure.fences, cure.nokaslr);
+            const auto line = CommandLine::parse(base_.with(words(cure.fences, cure.nokaslr)));
+            const auto tried = line ? attempt(*line) : line.error();
             if (!tried) {
                 add("command-line-sound", Severity::refusal, tried.error().message());
                 return;
@@ -570,14 +582,27 @@ private:
         refuse_layout(*first, *last);
     }
 
+    void judge_promise() {
+        const auto tried = attempt(base_);
+        if (!tried) add("command-line-sound", Severity::refusal, tried.error().message());
+        else if (*tried) refuse_layout(**tried, **tried);
+        else report_proof(0);
+        if (base_.last("numa").value_or("") != "off" && machine_.memory_nodes != 1u)
+            add("numa-single", Severity::refusal, "the crash kernel may see several NUMA nodes", {}, "add numa=off");
+    }
+
+    void report_proof(std::size_t fence_count) {
+        std::string text = fmt::format("proven: the pool lands at {} in all {} places where loader and KASLR can put the kernel",
+                                       e820::to_string(pool_), tried_images_);
+        if (fence_count != 0) text += fmt::format(", with {} fence page{}", fence_count, fence_count == 1 ? "" : "s");
+        add("pool-exact", Severity::info, std::move(text));
+        plan_.expected = pool_;
+    }
+
     void settle(const Cure& cure) {
         plan_.fences = cure.fences;
         plan_.append = words(cure.fences, cure.nokaslr);
-        plan_.expected = pool_;
-        std::string text = fmt::format("proven: the pool lands at {} in all {} places where loader and KASLR can put the kernel",
-                                       e820::to_string(pool_), tried_images_);
-        if (!cure.fences.empty()) text += fmt::format(", with {} fence page{}", cure.fences.size(), cure.fences.size() == 1 ? "" : "s");
-        add("pool-exact", Severity::info, std::move(text));
+        report_proof(cure.fences.size());
         if (cure.nokaslr)
             add("kaslr-blind", Severity::info, "nokaslr is added: the kernel stays where the loader puts it");
         else
@@ -658,6 +683,7 @@ private:
     Plan plan_;
     CommandLine running_, base_;
     SwiotlbOption running_swiotlb_, swiotlb_;
+    std::optional<AddressRange> promised_;
     AddressRange pool_;
     std::uint64_t slabs_ = 0;
     bool forced_ = false;
@@ -748,5 +774,11 @@ const char* name(Verdict verdict) {
 }
 
 Plan plan(const Machine& machine, const PlanRequest& request) { return Decision(machine, request).decide(true); }
+
+Plan review(const Machine& machine, const PlanRequest& request, const AddressRange& promised) {
+    Decision decision(machine, request);
+    decision.promise(promised);
+    return decision.decide(false);
+}
 
 }  // namespace handoff

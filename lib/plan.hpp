@@ -75,6 +75,10 @@ struct Plan {
 /// Decides. Never fails: what is wrong is a reason, and the verdict `refused`.
 Plan plan(const Machine&, const PlanRequest&);
 
+/// The same for a command line that has a handoff of `promised` already: nothing
+/// is added, the placement of exactly these words is judged.
+Plan review(const Machine&, const PlanRequest&, const AddressRange& promised);
+
 /// The documented schema: swiotlb-handoff(8), "JSON".
 nlohmann::json to_json(const Plan&);
 nlohmann::json to_json(const Reason&);

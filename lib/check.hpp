@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "e820/table.hpp"
+#include "lib/elf_core.hpp"
+#include "lib/machine.hpp"
+#include "lib/plan.hpp"
+#include "lib/rules.hpp"
+
+namespace handoff {
+
+/// A handoff that somebody else made. What is not given is not looked at.
+struct CheckInput {
+    std::string command_line;         ///< of the crash kernel, complete
+    std::optional<e820::Table> map;   ///< its boot_params table
+    std::optional<ElfCore> core;      ///< its elfcorehdr or vmcore
+    /// The machine it is for, and how it is loaded: then where the pool lands is
+    /// proven too.
+    const Machine* machine = nullptr;
+    PlanRequest request;
+};
+
+struct CheckResult {
+    std::optional<AddressRange> pool;  ///< that the handoff promises
+    bool proven = false;               ///< the machine was given, and the placement holds
+    std::vector<Reason> reasons;
+    [[nodiscard]] bool sound() const;  ///< no refusal among the reasons
+};
+
+CheckResult check(const CheckInput&);
+
+/// In the crash kernel: is the pool where the handoff said?
+enum class Landing {
+    exact,      ///< yes
+    elsewhere,  ///< there is one, at another address or of another size
+    no_pool,    ///< the kernel made none, or nobody can see it
+    no_handoff, ///< no marker on the command line: nothing was promised
+};
+/// "exact", "elsewhere", "no-pool", "no-handoff".
+const char* name(Landing);
+
+struct Verification {
+    Landing landing = Landing::no_handoff;
+    std::optional<AddressRange> promised;
+    std::optional<PoolSighting> found;  ///< by the most trusted source
+};
+/// An input error where the marker cannot be read.
+Result<Verification> verify(const Machine&);
+
+}  // namespace handoff

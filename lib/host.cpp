@@ -52,6 +52,9 @@ constexpr std::string_view source_path(Source source) {
         case Source::hypervisor: return "sys/hypervisor/type";
         case Source::efi: return "sys/firmware/efi/fw_platform_size";
         case Source::snp_platform: return "sys/devices/platform/sev-guest";
+        case Source::srat: return "sys/firmware/acpi/tables/SRAT";
+        case Source::kexec: return "usr/sbin/kexec";
+        case Source::kexec_sbin: return "sbin/kexec";
     }
     return "";
 }

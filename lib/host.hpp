@@ -38,6 +38,9 @@ enum class Source {
     hypervisor,
     efi,           ///< a file that is there on EFI machines only
     snp_platform,  ///< a directory that is there in SEV-SNP guests only
+    srat,          ///< ACPI's table, as the firmware made it
+    kexec,         ///< the kexec program
+    kexec_sbin,    ///< the same where /sbin is a directory of its own
 };
 
 /// One directory of /sys/firmware/memmap, its three files as they are.

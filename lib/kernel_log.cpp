@@ -33,6 +33,15 @@ std::optional<std::pair<Address, Address>> take_bounds(Scan& scan) {
     return std::pair(*start, *end);
 }
 
+/// "[mem START-END]", end inclusive, or the bare "START-END" of kernels up to 3.3, end exclusive.
+std::optional<AddressRange> take_range(Scan& scan) {
+    const bool inclusive = scan.take("[mem ");
+    const auto bounds = take_bounds(scan);
+    if (!bounds) return std::nullopt;
+    return inclusive ? AddressRange::from_inclusive(bounds->first, bounds->second)
+                     : AddressRange::from_bounds(bounds->first, bounds->second);
+}
+
 /// The whole MiB that stand behind a range.
 std::optional<std::uint64_t> take_mib(Scan& scan, string_view open, string_view close) {
     if (!scan.take(open)) return std::nullopt;
@@ -167,16 +176,12 @@ Outcome read_cma(KernelLog& log, string_view rest, std::size_t line) {
 
 // --- the machine ----------------------------------------------------------------------------------------------
 
-/// "[mem 0x7969b000-0x7a7ddfff]", and "7f6ac000 - 7ffff000", end exclusive, up to 3.3. Later
+/// "[mem 0x7969b000-0x7a7ddfff]", and "7f6ac000 - 7ffff000" up to 3.3. Later
 /// "RAMDISK: gzip image found at block 0" comes from init/do_mounts_rd.c.
 Outcome read_ramdisk(KernelLog& log, string_view rest, std::size_t line) {
     Scan scan(rest);
-    const bool inclusive = scan.take("[mem ");
-    const auto bounds = take_bounds(scan);
-    if (!bounds && !inclusive) return fine;
-    const auto range = !bounds     ? std::nullopt
-                       : inclusive ? AddressRange::from_inclusive(bounds->first, bounds->second)
-                                   : AddressRange::from_bounds(bounds->first, bounds->second);
+    const auto range = take_range(scan);
+    if (!range && !rest.starts_with("[mem ")) return fine;
     if (!range) return Malformed{"'RAMDISK: [mem 0xSTART-0xEND]'"};
     log.initrd = Logged<AddressRange>{*range, line};
     return fine;
@@ -214,6 +219,20 @@ Outcome read_node(KernelLog& log, string_view rest, std::size_t line) {
     if (!bounds) return Malformed{"'Initmem setup node N [mem 0xSTART-0xEND]'"};
     if (bounds->second == 0) return fine;
     log.memory_nodes = Logged<unsigned>{log.memory_nodes ? log.memory_nodes->value + 1 : 1, line};
+    return fine;
+}
+
+/// "Node 1 PXM 1 [mem 0x100000000-0x27fffffff] hotplug": acpi_numa_memory_affinity_init() in
+/// drivers/acpi/numa/srat.c. "PXM 0 -> APIC 0x00 -> Node 0" begins alike.
+Outcome read_srat(KernelLog& log, string_view rest, std::size_t line) {
+    Scan scan(rest);
+    if (!scan.take("Node ") || !scan.decimal() || !scan.take(" PXM ") || !scan.decimal()) return fine;
+    if (!scan.take(" ")) return fine;
+    const auto range = take_range(scan);
+    if (!range) return Malformed{"'SRAT: Node N PXM N [mem 0xSTART-0xEND]'"};
+    if (!log.srat_memory_end || log.srat_memory_end->value < range->end()) {
+        log.srat_memory_end = Logged<Address>{range->end(), line};
+    }
     return fine;
 }
 
@@ -264,6 +283,8 @@ constexpr std::array readers{
     Reader{"Hypervisor detected: Xen", read_xen},
     Reader{"Booting paravirtualized kernel on Xen", read_xen},
     Reader{"Initmem setup node ", read_node},
+    Reader{"ACPI: SRAT: ", read_srat},
+    Reader{"SRAT: ", read_srat},
     Reader{"smpboot: Allowing ", read_cpus},
     Reader{"SMP: Allowing ", read_cpus},
     Reader{"CPU topo: Allowing ", read_cpus},

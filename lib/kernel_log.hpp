@@ -47,6 +47,7 @@ struct KernelLog {
     std::optional<Logged<Encryption>> encryption;  ///< never `none`: see encryption_of()
     std::optional<Logged<unsigned>> memory_nodes;
     std::optional<Logged<unsigned>> possible_cpus;
+    std::optional<Logged<Address>> srat_memory_end;  ///< exclusive end of the highest memory in ACPI's SRAT
     bool efi = false;
     bool xen = false;
 };

@@ -71,6 +71,8 @@ struct Machine {
     std::vector<PoolSighting> pool;
     /// The log says that a pool was given back ("tearing down default memory pool").
     bool pool_torn_down = false;
+    /// The kernel's own variables say that there is no pool, whatever others say.
+    bool no_pool_in_memory = false;
     std::optional<std::uint64_t> slabs;        ///< of 2 KiB, from debugfs
     std::optional<std::uint64_t> slabs_used;   ///< now
     std::optional<std::uint64_t> slabs_hiwater;  ///< most ever used; Linux 6.4 and later

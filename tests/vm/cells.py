@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The table of cells: one line, one virtual machine.
+
+    name | machine | first kernel's words | load | expectation | tags
+
+A line that starts with '#' or is empty says nothing. Each column holds words separated by blanks, in any order; what is
+left out has the default. See COLUMNS for the words.
+"""
+
+import dataclasses
+import hashlib
+import json
+import re
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    name: str
+    # The machine.
+    kernel: str = "6.1"  # 5.10, 6.1, 6.12 or newest
+    firmware: str = "seabios"  # or ovmf
+    machine: str = "q35"  # 2 GiB of RAM lie below 4 GiB; with pc it is 3 GiB
+    memory: str = "3G"
+    cpus: int = 2
+    nodes: int = 1  # NUMA nodes, of equal size
+    # The first kernel.
+    words: str = ""  # crashkernel=, swiotlb=, memmap= ...
+    shrink: str = ""  # what to write to /sys/kernel/kexec_crash_size before anything else
+    # The load.
+    loader: str = "kexec_load"  # or kexec_file_load
+    initrd: str = "small"  # or 60M: padded with zeros, which the kernel skips when it unpacks
+    kexec: str = "2.0.25"  # or newest
+    crash_words: str = "swiotlb=force"  # on the crash kernel's command line besides BASE_WORDS
+    # What happens and what should come of it.
+    mode: str = "handoff"  # the tool decides; or naive: its words by rote; or plain: nothing handed over
+    expect: str = "ready"  # the tool's verdict: ready, refused, not-needed, or either (whatever it says must be right)
+    dump: str = "ok"  # ok, lost or any
+    boots: int = 3
+    tags: tuple = ()
+
+    def key(self):
+        """Identifies everything that could change the result, so that --resume never mixes two definitions."""
+        fields = {k: v for k, v in dataclasses.asdict(self).items() if k not in ("boots", "tags", "expect", "dump")}
+        return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:12]
+
+
+# In every column a word is either one of these, or key=value with a key of that column.
+COLUMNS = [
+    ("machine", {"5.10": "kernel", "6.1": "kernel", "6.12": "kernel", "newest": "kernel", "seabios": "firmware",
+                 "ovmf": "firmware", "q35": "machine", "pc": "machine", "cpus": "cpus", "nodes": "nodes"}),
+    ("words", None),
+    ("load", {"-c": "loader", "-s": "loader", "small": "initrd", "60M": "initrd", "kexec-2.0.25": "kexec",
+              "kexec-newest": "kexec", "shrink": "shrink"}),
+    ("expectation", {"ready": "expect", "refused": "expect", "not-needed": "expect", "either": "expect",
+                     "naive": "mode", "plain": "mode", "dump": "dump", "lost": "dump", "any": "dump",
+                     "boots": "boots"}),
+    ("tags", None),
+]
+MEANING = {"-c": "kexec_load", "-s": "kexec_file_load", "kexec-2.0.25": "2.0.25", "kexec-newest": "newest", "dump": "ok"}
+
+
+def parse(text, source="matrix"):
+    """All cells of a table. Raises ValueError with the line and what was expected."""
+    cells = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        try:
+            for cell in expand(parse_line(line)):
+                if cell.name in cells:
+                    raise ValueError(f"a second cell named {cell.name}")
+                cells[cell.name] = cell
+        except ValueError as problem:
+            raise ValueError(f"{source}:{number}: {problem}") from None
+    return list(cells.values())
+
+
+def parse_line(line):
+    columns = [column.strip() for column in line.split("|")]
+    if len(columns) != 6:
+        raise ValueError(f"expected 6 columns, found {len(columns)}")
+    name = columns[0]
+    if not re.fullmatch(r"[a-z0-9.+@_-]+", name):
+        raise ValueError(f"expected a name, found '{name}'")
+    fields = {"name": name, "words": columns[2], "tags": tuple(columns[5].split())}
+    for (title, known), column in zip(COLUMNS, columns[1:]):
+        if known is None:
+            continue
+        for word in column.split():
+            key, _, value = word.partition("=")
+            if title == "machine" and re.fullmatch(r"\d+[MG]", word):
+                fields["memory"] = word
+            elif title == "load" and key == "crash":
+                # Words for the crash kernel, instead of swiotlb=force; crash=none for no word at all.
+                fields["crash_words"] = "" if value == "none" else value.replace("+", " ")
+            elif value and key in known:
+                fields[known[key]] = int(value) if known[key] in ("cpus", "nodes", "boots") else value
+            elif word in known and not value:
+                fields[known[word]] = MEANING.get(word, word)
+            else:
+                raise ValueError(f"column {title}: expected one of {' '.join(known)}, found '{word}'")
+    if fields.get("mode", "handoff") != "handoff":
+        fields.setdefault("expect", "")
+    return Cell(**fields)
+
+
+def expand(cell):
+    """The tag 'twin' adds the same machine without a handoff, booted once, to compare what memory is left."""
+    yield cell
+    if "twin" in cell.tags:
+        yield dataclasses.replace(cell, name=cell.name + "+plain", mode="plain", expect="", dump="any", boots=1,
+                                  tags=("plain-twin",))

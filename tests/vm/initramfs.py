@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Initial RAM file systems, written straight in the cpio format the kernel reads (Documentation/driver-api/
+early-userspace/buffer-format.rst): no cpio program, no root, no temporary tree."""
+
+import gzip
+import hashlib
+import os
+import re
+import subprocess
+from pathlib import Path
+
+
+class Archive:
+    """A cpio archive in the making. A file that is already there under another name becomes a symbolic link to it."""
+
+    def __init__(self):
+        self.chunks = []
+        self.inode = 0
+        self.names = set()
+        self.contents = {}
+
+    def entry(self, name, mode, data=b""):
+        self.inode += 1
+        encoded = name.encode() + b"\0"
+        fields = [self.inode, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(encoded), 0]
+        header = b"070701" + b"".join(b"%08x" % field for field in fields) + encoded
+        self.chunks += [header, bytes(-len(header) % 4), data, bytes(-len(data) % 4)]
+
+    def directory(self, name):
+        parts = name.strip("/").split("/")
+        for depth in range(1, len(parts) + 1):
+            path = "/".join(parts[:depth])
+            if path and path not in self.names:
+                self.names.add(path)
+                self.entry(path, 0o040755)
+
+    def file(self, name, data, mode=0o755):
+        self.directory(os.path.dirname(name))
+        digest = hashlib.sha256(data).digest()
+        same = self.contents.setdefault(digest, name)
+        if same != name and len(data) > 4096:
+            self.entry(name, 0o120777, b"/" + same.encode())
+        else:
+            self.entry(name, 0o100000 | mode, data)
+
+    def program(self, name, directory):
+        """A program that brings its own libraries and dynamic linker, so that one archive can mix suites."""
+        for path in sorted(Path(directory).iterdir()):
+            if path.is_file() and path.name != "manifest.json":
+                self.file(f"opt/{name}/{path.name}", path.read_bytes())
+        home = f"/opt/{name}"
+        self.file(f"bin/{name}", f'#!/bin/busybox sh\nexec {home}/ld-linux-x86-64.so.2 --library-path {home} '
+                                 f'{home}/{name} "$@"\n'.encode())
+
+    def bytes(self):
+        closed = Archive()
+        closed.entry("TRAILER!!!", 0)
+        data = b"".join(self.chunks + closed.chunks)
+        return data + bytes(-len(data) % 512)
+
+
+def gather(binary, directory):
+    """Copy a program of this machine and its libraries into one directory, without debug information."""
+    directory.mkdir(parents=True)
+    target = directory / "swiotlb-handoff"
+    if subprocess.run(["strip", "-o", target, binary], stderr=subprocess.DEVNULL).returncode != 0:
+        target.write_bytes(Path(binary).read_bytes())
+    listing = subprocess.run(["ldd", binary], capture_output=True, text=True, check=True).stdout
+    if "not found" in listing:
+        raise ValueError(f"{binary}: a library is missing:\n{listing}")
+    for path in re.findall(r"(/\S+)", listing):
+        (directory / Path(path).name).write_bytes(Path(path).read_bytes())
+
+
+def common(kernel, busybox, init, witness, tool):
+    """What both kernels need."""
+    archive = Archive()
+    for name in ("proc", "sys", "dev", "run", "tmp", "bin", "modules", "cell"):
+        archive.directory(name)
+    archive.file("bin/busybox", (busybox / "busybox").read_bytes())
+    archive.file("init", init.read_bytes())
+    archive.file("bin/witness", witness.read_bytes())
+    for path in sorted((kernel / "modules").iterdir()):
+        archive.file(f"modules/{path.name}", path.read_bytes(), 0o644)
+    if tool is not None:
+        archive.program("swiotlb-handoff", tool)
+    return archive
+
+
+def crash_image(archive, makedumpfile):
+    archive.program("makedumpfile", makedumpfile)
+    return gzip.compress(archive.bytes(), 6, mtime=0)
+
+
+def pad(image, size):
+    """The kernel skips zeros between archives (init/initramfs.c, unpack_to_rootfs), so padding costs no memory later."""
+    return image + bytes(max(0, size - len(image)))

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""From what a boot left behind to a verdict. Pure: no machine, no files, so that it has tests of its own.
+
+pass  everything the cell expects was seen
+fail  something else was seen
+lost  the virtual machine was gone before the first kernel had crashed itself: this says nothing about the project
+skip  never started (decided by the runner)
+"""
+
+import json
+import re
+
+
+def parse_json(text):
+    try:
+        value = json.loads(text)
+        return value if isinstance(value, dict) else {}
+    except (TypeError, ValueError):
+        return {}
+
+
+def span(start, end):
+    return f"{start:#x}-{end:#x}"
+
+
+def ranges_named(iomem, wanted):
+    """Half-open ranges of the lines of /proc/iomem with this name."""
+    found = re.findall(r"^\s*([0-9a-f]+)-([0-9a-f]+) : (.*)$", iomem or "", re.M)
+    return [(int(start, 16), int(end, 16) + 1) for start, end, name in found if name == wanted]
+
+
+def meminfo(text, key):
+    """KiB, or None."""
+    match = re.search(rf"^{key}:\s+(\d+) kB", text or "", re.M)
+    return int(match[1]) if match else None
+
+
+def pool_of(witness):
+    """(start, end) as the witness saw it; None without a pool or without a witness."""
+    start, end = witness.get("start", 0), witness.get("end", 0)
+    return (start, end) if end > start else None
+
+
+def overlap(ranges, region):
+    """Bytes of `ranges` inside `region`."""
+    return sum(max(0, min(end, region[1]) - max(start, region[0])) for start, end in ranges)
+
+
+def expected_range(plan):
+    expected = plan.get("expected") or {}
+    try:
+        return int(expected["start"], 16), int(expected["end"], 16)
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def facts(said):
+    """What is known about one boot, in a form that goes into the results."""
+    first, crash = said["first"], said["crash"]
+    plan, seen = parse_json(first.get("plan")), parse_json(crash.get("witness"))
+    pool = pool_of(parse_json(first.get("witness")))
+    observed = pool_of(seen)
+    code = ranges_named(crash.get("iomem"), "Kernel code")
+    used = [int(value) for key in ("io_tlb_used_hiwater.after-dump", "io_tlb_used.after-dump")
+            if (value := crash.get(key, "")).isdigit()]
+    return {
+        "pool": pool,
+        "crashkernel": ranges_named(first.get("iomem"), "Crash kernel"),
+        "verdict": plan.get("verdict"),
+        "rules": [f"{reason.get('severity')} {reason.get('rule')}" for reason in plan.get("reasons", [])
+                  if isinstance(reason, dict)],
+        "predicted": expected_range(plan),
+        "append": first.get("append", "").strip(),
+        "booted": bool(crash),
+        "observed": observed,
+        "ordinary_in_pool": overlap(seen.get("ordinary", []), pool) if pool and seen.get("complete") else None,
+        "kernel_at": code[0][0] if code else None,
+        "free_kib": meminfo(crash.get("meminfo"), "MemFree"),
+        "total_kib": meminfo(crash.get("meminfo"), "MemTotal"),
+        "slabs_used_at_most": max(used) if used else None,
+        "release": first.get("release"),
+    }
+
+
+def misses(fact, dump_problem):
+    """In what way a handoff went wrong; an empty list if it went right."""
+    if not fact["booted"]:
+        return ["the crash kernel died before it could report"]
+    wrong = []
+    if fact["observed"] != fact["pool"]:
+        wrong.append(f"pool at {span(*fact['observed'])}" if fact["observed"] else "no pool")
+    if fact["ordinary_in_pool"]:
+        wrong.append(f"{fact['ordinary_in_pool'] >> 10} KiB of the old pool are ordinary RAM")
+    if dump_problem:
+        wrong.append(dump_problem)
+    return wrong
+
+
+def judge(cell, said, dump_problem, vm_problem):
+    """(status, reasons, facts). `dump_problem` and `vm_problem` are None when there is none."""
+    fact = facts(said)
+    first, crash = said["first"], said["crash"]
+    fact["dump"] = "lost" if dump_problem else "ok"
+    if first.get("end") != "crash":
+        if "end" in first:
+            tail = (first.get("plan.stderr", "") + first.get("kexec.stderr", "")).strip().splitlines()
+            return "fail", [f"{first['end']}: {tail[-1] if tail else 'no message'}"], fact
+        return "lost", [vm_problem or "the first kernel never reported"], fact
+
+    reasons = []
+    if "problem" in first:
+        reasons.append(first["problem"])
+    if cell.mode == "handoff":
+        reasons += judge_plan(cell, said, fact)
+    handed_over = cell.mode == "handoff" and fact["verdict"] == "ready"
+    wrong = misses(fact, dump_problem)
+    if handed_over:
+        reasons += wrong + judge_ready(said, fact)
+    elif cell.mode == "naive" or fact["verdict"] == "refused":
+        fact["naive"] = wrong
+    elif cell.mode == "handoff" and fact["verdict"] == "not-needed" and fact["observed"]:
+        reasons.append(f"not needed, but the crash kernel made a pool at {span(*fact['observed'])}")
+
+    must_dump = cell.dump == "ok" and (cell.mode == "plain" or fact["verdict"] == "not-needed")
+    if must_dump and dump_problem:
+        reasons.append(dump_problem)
+    if cell.dump == "lost" and not dump_problem:
+        reasons.append("the dump was written, although it should be lost: this control controls nothing")
+    if vm_problem and dump_problem and (handed_over or must_dump):
+        reasons.append(vm_problem)
+    return ("fail" if reasons else "pass"), reasons, fact
+
+
+def judge_plan(cell, said, fact):
+    reasons = []
+    if fact["verdict"] not in ("ready", "refused", "not-needed"):
+        return [f"the plan has no verdict: {said['first'].get('plan.stderr', '').strip()[:200]}"]
+    if cell.expect != "either" and fact["verdict"] != cell.expect:
+        reasons.append(f"the plan says {fact['verdict']}, expected {cell.expect}")
+    plan_pool = parse_json(said["first"].get("plan")).get("pool") or {}
+    found = expected_range({"expected": plan_pool})
+    if found != fact["pool"]:
+        reasons.append(f"the plan takes the pool to be at {span(*found) if found else 'nowhere'}, the witness finds it at "
+                       f"{span(*fact['pool']) if fact['pool'] else 'nowhere'}")
+    return reasons
+
+
+def judge_ready(said, fact):
+    """What a handoff owes beyond having the pool in place and the dump on disk."""
+    first, crash = said["first"], said["crash"]
+    reasons = []
+    if fact["predicted"] is None:
+        reasons.append("ready, but the plan names no expected address")
+    elif fact["booted"] and fact["observed"] != fact["predicted"]:
+        reasons.append(f"predicted {span(*fact['predicted'])}")
+    planned = (parse_json(first.get("plan")).get("append") or "").split()
+    if planned != fact["append"].split():
+        reasons.append("the plan's words and those of 'cmdline' differ")
+    if fact["booted"]:
+        if fact["ordinary_in_pool"] is None:
+            reasons.append("the witness could not tell which pages are ordinary RAM")
+        if crash.get("verify.status") != "0":
+            reasons.append(f"verify exits with {crash.get('verify.status')}: "
+                           f"{(crash.get('verify.stderr') or crash.get('verify') or '').strip()[:200]}")
+        if fact["slabs_used_at_most"] == 0 and "io_tlb_used_hiwater.after-dump" in crash:
+            reasons.append("the dump did not go through the pool")
+    return reasons
+
+
+def over_cautious(boots):
+    """A refusal that harmed nobody in any of the boots (facts of one cell)."""
+    tried = [fact for fact in boots if fact.get("verdict") == "refused" and "naive" in fact]
+    return bool(tried) and not any(fact["naive"] for fact in tried)

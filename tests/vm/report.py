@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What all boots together say: progress lines, the summary, and the tables in JSON and Markdown."""
+
+import dataclasses
+import json
+
+import judge
+
+# Of the refusals at most this share may turn out to have been unnecessary.
+OVER_CAUTIOUS_LIMIT = 1 / 20
+
+# A crash kernel with a handoff may not have less free memory than one without; this much is noise between boots.
+NOISE_KIB = 2048
+
+
+@dataclasses.dataclass
+class Outcome:
+    cell: object
+    skipped: str
+    boots: list
+    status: str = ""
+    reasons: tuple = ()
+    free_without: int = None
+
+    @property
+    def facts(self):
+        return [boot["facts"] for boot in self.boots]
+
+
+def cell_status(boots):
+    states = {boot["status"] for boot in boots}
+    return next((state for state in ("fail", "lost") if state in states), "pass")
+
+
+def smallest(values):
+    return min((value for value in values if value is not None), default=None)
+
+
+def summarise(outcomes):
+    by_name = {outcome.cell.name: outcome for outcome in outcomes}
+    for outcome in outcomes:
+        if outcome.skipped:
+            outcome.status, outcome.reasons = "skip", (outcome.skipped,)
+            continue
+        outcome.status = cell_status(outcome.boots)
+        outcome.reasons = tuple(dict.fromkeys(reason for boot in outcome.boots for reason in boot["reasons"]))
+        twin = by_name.get(outcome.cell.name + "+plain")
+        if twin is not None:
+            outcome.free_without = smallest(fact["free_kib"] for fact in twin.facts if fact["dump"] == "ok")
+            free_with = smallest(fact["free_kib"] for fact in outcome.facts if fact["verdict"] == "ready")
+            if outcome.free_without and free_with and free_with + NOISE_KIB < outcome.free_without:
+                outcome.status = "fail"
+                outcome.reasons += (f"{free_with} KiB free with the handoff, {outcome.free_without} KiB without",)
+    refused = [outcome for outcome in outcomes if any(fact["verdict"] == "refused" for fact in outcome.facts)]
+    cautious = [outcome.cell.name for outcome in refused if judge.over_cautious(outcome.facts)]
+    count = {status: sum(outcome.status == status for outcome in outcomes) for status in ("pass", "fail", "lost", "skip")}
+    alarms = []
+    # With a handful of refusals a share says nothing.
+    if len(refused) >= 1 / OVER_CAUTIOUS_LIMIT and len(cautious) > OVER_CAUTIOUS_LIMIT * len(refused):
+        alarms.append(f"{len(cautious)} of {len(refused)} refusals were over-cautious")
+    return {"passed": count["pass"], "failed": count["fail"] + count["lost"], "lost": count["lost"],
+            "skipped": count["skip"], "boots": sum(len(outcome.boots) for outcome in outcomes),
+            "ready_cells": sum(any(fact["verdict"] == "ready" for fact in outcome.facts) for outcome in outcomes),
+            "refused_cells": len(refused), "over_cautious": cautious, "alarms": alarms}
+
+
+def closing_lines(summary):
+    yield (f"{summary['boots']} boots; {summary['ready_cells']} cells ready, {summary['refused_cells']} refused, "
+           f"{len(summary['over_cautious'])} of these without need, {summary['lost']} lost")
+    if summary["over_cautious"]:
+        yield "refused, yet the naive handoff went well every time: " + " ".join(summary["over_cautious"])
+    for alarm in summary["alarms"]:
+        yield "ALARM: " + alarm
+
+
+def what_happened(facts):
+    """One phrase per boot, equal ones merged: 'exact x3', 'wrong: pool at ... x2'."""
+    phrases = []
+    for fact in facts:
+        if "naive" in fact:
+            phrases.append("naive words went wrong" if fact["naive"] else "naive words went well")
+        elif fact["verdict"] == "ready":
+            phrases.append("exact" if fact["observed"] and fact["observed"] == fact["pool"] else "MISSED")
+        else:
+            phrases.append("no pool" if fact["booted"] and not fact["observed"] else f"dump {fact['dump']}")
+    return ", ".join(f"{phrase} x{phrases.count(phrase)}" for phrase in dict.fromkeys(phrases))
+
+
+def progress_line(cell, boots):
+    status = cell_status(boots)
+    verdicts = "/".join(dict.fromkeys(boot["facts"]["verdict"] or cell.mode for boot in boots))
+    seconds = max(boot["seconds"] for boot in boots)
+    line = f"{status:4}  {cell.name:30} {verdicts:10} {what_happened([b['facts'] for b in boots])} ({seconds:.0f} s)"
+    reasons = dict.fromkeys(reason for boot in boots for reason in boot["reasons"])
+    return line + "".join(f"\n      {reason}" for reason in reasons)
+
+
+def mib(kib):
+    return "" if kib is None else f"{kib / 1024:.0f}"
+
+
+def addresses(values):
+    return "<br>".join(judge.span(*value) if value else "none" for value in dict.fromkeys(
+        tuple(value) if value else None for value in values))
+
+
+def markdown(summary, outcomes, versions):
+    yield "# Predicted and observed\n"
+    yield from (f"- {line}" for line in closing_lines(summary))
+    yield f"- {summary['passed']} passed, {summary['failed']} failed, {summary['skipped']} skipped"
+    yield f"- {versions['qemu']}\n"
+    yield "Addresses are half-open. Free memory is MemFree at the start of the crash kernel's first process, the smallest of"
+    yield "the cell's boots; 'without' is the same machine with nothing handed over, where that was run and dumped.\n"
+    yield ("| cell | kernel | kexec-tools | loader | first kernel's words | crashkernel | pool | verdict | predicted | "
+           "observed | kernel at | dump | free MiB with / without | boots | result |")
+    yield "|" + "---|" * 15
+    for outcome in outcomes:
+        cell, facts = outcome.cell, outcome.facts
+        if not facts:
+            yield f"| {cell.name} | {cell.kernel} |" + " |" * 12 + f" {outcome.status}: {outcome.skipped} |"
+            continue
+        found = outcome.boots[0]["versions"]
+        crashkernel = "<br>".join(judge.span(*area) for area in facts[0]["crashkernel"])
+        wrong = dict.fromkeys(text for fact in facts for text in fact.get("naive", ()))
+        result = "<br>".join([outcome.status + ": " + what_happened(facts), *outcome.reasons, *wrong])
+        row = [cell.name, found["kernel"], found["kexec-tools"], cell.loader,
+               cell.words.replace("|", "\\|") + (f" shrunk to {cell.shrink}" if cell.shrink else ""), crashkernel,
+               addresses(fact["pool"] for fact in facts),
+               "/".join(dict.fromkeys(fact["verdict"] or cell.mode for fact in facts)),
+               addresses(fact["predicted"] for fact in facts) if any(fact["predicted"] for fact in facts) else "",
+               addresses(fact["observed"] for fact in facts),
+               "<br>".join(dict.fromkeys(f"{fact['kernel_at']:#x}" for fact in facts if fact["kernel_at"])),
+               "/".join(dict.fromkeys(fact["dump"] for fact in facts)),
+               f"{mib(smallest(fact['free_kib'] for fact in facts))} / {mib(outcome.free_without)}",
+               str(len(facts)), result]
+        yield "| " + " | ".join(row) + " |"
+
+
+def write(directory, summary, outcomes, versions):
+    table = [{"cell": dataclasses.asdict(outcome.cell), "status": outcome.status, "reasons": list(outcome.reasons),
+              "free_without_kib": outcome.free_without, "boots": outcome.boots} for outcome in outcomes]
+    (directory / "results.json").write_text(
+        json.dumps({"summary": summary, "versions": versions, "cells": table}, indent=1) + "\n")
+    (directory / "results.md").write_text("\n".join(markdown(summary, outcomes, versions)) + "\n")

@@ -1,0 +1,315 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Boots the cells of matrix.table in QEMU, crashes them, and compares what the tool predicted with what happened.
+
+Every boot leaves a directory with both kernels' console (serial.log), everything they reported (first/, crash/) and the
+exact QEMU command. results.jsonl has one line per boot and is what --resume continues; results.json and results.md are
+written at the end. The last line printed is 'N passed, N failed, N skipped', counted in cells; lost machines count as
+failed. The exit status is 0 only if every cell passed.
+"""
+
+import argparse
+import concurrent.futures
+import dataclasses
+import json
+import os
+import re
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import cells as table
+import fetch
+import initramfs
+import judge
+import report
+import vm
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+
+
+class Images:
+    """Initial RAM disks, made once per kernel and kind."""
+
+    def __init__(self, store, directory, tool):
+        self.store, self.directory = store, directory
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir(parents=True)
+        self.witness = directory / "witness"
+        subprocess.run(["cc", "-std=c17", "-O2", "-static", "-o", self.witness, HERE / "guest/witness.c"], check=True)
+        self.tool = None
+        if tool is not None:
+            self.tool = directory / "tool"
+            initramfs.gather(tool, self.tool)
+        self.ready = {}
+
+    def common(self, cell):
+        kernel, _ = self.store.get(f"kernel-{cell.kernel}")
+        busybox, _ = self.store.get("busybox")
+        return initramfs.common(kernel, busybox, HERE / "guest/init", self.witness, self.tool)
+
+    def crash(self, cell):
+        makedumpfile, _ = self.store.get("makedumpfile")
+        key = f"crash-{cell.kernel}"
+        if key not in self.ready:
+            self.ready[key] = initramfs.crash_image(self.common(cell), makedumpfile)
+        small = self.ready[key]
+        return small if cell.initrd == "small" else initramfs.pad(small, vm.mebibytes(cell.initrd))
+
+    def first(self, cell):
+        """Path of all of the first kernel's archive that does not differ from boot to boot."""
+        path = self.directory / f"first-{cell.kernel}-{cell.kexec}-{cell.initrd}.cpio"
+        if path not in self.ready:
+            kernel, _ = self.store.get(f"kernel-{cell.kernel}")
+            kexec, _ = self.store.get(f"kexec-{cell.kexec}")
+            archive = self.common(cell)
+            archive.program("kexec", kexec)
+            archive.file("cell/vmlinuz", (kernel / "vmlinuz").read_bytes(), 0o644)
+            archive.file("cell/crash.img", self.crash(cell), 0o644)
+            path.write_bytes(archive.bytes())
+            self.ready[path] = True
+        return path
+
+
+class Lab:
+    def __init__(self, arguments, store, images):
+        self.arguments, self.store, self.images = arguments, store, images
+        self.stop = threading.Event()
+        self.lock = threading.Lock()
+        self.results = open(arguments.out / "results.jsonl", "a", encoding="utf-8")
+
+    def versions(self, cell):
+        def version(item):
+            return self.store.get(item)[1]["version"]
+        return {"kernel": version(f"kernel-{cell.kernel}"), "kexec-tools": version(f"kexec-{cell.kexec}"),
+                "makedumpfile": version("makedumpfile")}
+
+    def run(self, cell, number):
+        """One boot of a cell; None if interrupted."""
+        directory = self.arguments.out / "cells" / cell.name / str(number)
+        makedumpfile, _ = self.store.get("makedumpfile")
+        for attempt in range(2):
+            shutil.rmtree(directory, ignore_errors=True)
+            directory.mkdir(parents=True)
+            canary = secrets.token_hex(8)
+            with self.lock:
+                first = self.images.first(cell)
+            extra = initramfs.Archive()
+            extra.file("cell/settings", vm.settings(cell, canary), 0o644)
+            with open(directory / "initrd", "wb") as initrd, open(first, "rb") as common:
+                shutil.copyfileobj(common, initrd)
+                initrd.write(extra.bytes())
+            ovmf = self.store.get("ovmf")[0] if cell.firmware == "ovmf" else None
+            kernel = self.store.get(f"kernel-{cell.kernel}")[0] / "vmlinuz"
+            words = vm.command(cell, directory, kernel, directory / "initrd", ovmf)
+            vm_problem, seconds = vm.boot(words, directory, self.stop)
+            (directory / "initrd").unlink()
+            if vm_problem == "interrupted":
+                (directory / "disk").unlink()
+                return None
+            said = vm.records(directory)
+            vm.keep(directory, said)
+            dump_problem = "no dump: the crash kernel did not get to the end"
+            if said["crash"].get("end") == "done":
+                status = said["crash"].get("dump.status")
+                dump_problem = (vm.read_dump(directory, makedumpfile, canary) if status == "0"
+                                else f"makedumpfile exits with {status}")
+            (directory / "disk").unlink()
+            status, reasons, facts = judge.judge(cell, said, dump_problem, vm_problem)
+            # Only a QEMU that never got going is tried again; whatever a guest did stands.
+            if not (status == "lost" and not (directory / "serial.log").exists()):
+                break
+        result = {"cell": cell.name, "key": self.key(cell), "boot": number, "status": status, "reasons": reasons,
+                  "seconds": round(seconds, 1), "facts": facts, "versions": self.versions(cell)}
+        with self.lock:
+            self.results.write(json.dumps(result) + "\n")
+            self.results.flush()
+        return result
+
+    def key(self, cell):
+        """A changed tool makes earlier results of cells that use it void."""
+        return cell.key() + (f"-{self.arguments.tool_sum}" if cell.mode == "handoff" else "")
+
+
+def finished(arguments, lab, chosen):
+    """Boots that --resume need not repeat."""
+    wanted = {cell.name: lab.key(cell) for cell in chosen}
+    done = {}
+    for line in (arguments.out / "results.jsonl").read_text().splitlines():
+        try:
+            result = json.loads(line)
+        except ValueError:
+            continue
+        if result["status"] in ("pass", "fail") and wanted.get(result["cell"]) == result["key"]:
+            done[result["cell"], result["boot"]] = result
+    return done
+
+
+def find_tool():
+    found = [path for pattern in ("build/*/tool/swiotlb-handoff", "build/*/swiotlb-handoff")
+             for path in ROOT.glob(pattern) if os.access(path, os.X_OK)]
+    return max(found, key=lambda path: path.stat().st_mtime, default=None)
+
+
+def arguments_of(argv):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--smoke", action="store_true", help="the cells tagged smoke, one boot each")
+    which.add_argument("--all", action="store_true", help="every cell with all its boots (the default)")
+    parser.add_argument("--cells", metavar="REGEX", help="only cells whose name matches")
+    parser.add_argument("--tool", type=Path, help="the swiotlb-handoff to test (default: the newest below build/)")
+    parser.add_argument("--suites", type=lambda text: text.split(","), metavar="A,B", help="only kernels of these suites")
+    parser.add_argument("--jobs", type=int, default=2, metavar="N", help="machines at a time (default 2)")
+    parser.add_argument("--boots", type=int, metavar="N", help="boots per cell")
+    parser.add_argument("--mode", choices=("naive", "plain"),
+                        help="run the handoff cells without the tool: with the naive words, or with nothing handed over")
+    parser.add_argument("--out", type=Path, default=ROOT / "build/vm", help="where results go (default build/vm)")
+    parser.add_argument("--resume", action="store_true", help="keep the boots already finished in the output directory")
+    parser.add_argument("--matrix", type=Path, default=HERE / "matrix.table", help="another table of cells")
+    parser.add_argument("--list", action="store_true", help="print the chosen cells and leave")
+    return parser.parse_args(argv)
+
+
+def choose(arguments):
+    chosen = table.parse(arguments.matrix.read_text(), arguments.matrix.name)
+    if arguments.smoke:
+        chosen = [dataclasses.replace(cell, boots=1) for cell in chosen if "smoke" in cell.tags]
+    if arguments.cells:
+        chosen = [cell for cell in chosen if re.search(arguments.cells, cell.name)]
+    if arguments.boots:
+        chosen = [dataclasses.replace(cell, boots=min(arguments.boots, cell.boots) if "plain-twin" in cell.tags
+                                      else arguments.boots) for cell in chosen]
+    if arguments.mode:
+        chosen = [dataclasses.replace(cell, mode=arguments.mode, expect="", dump="any") if cell.mode == "handoff"
+                  else cell for cell in chosen]
+    return chosen
+
+
+def unavailable(store, cell):
+    """Why a cell cannot run here, or None."""
+    if shutil.which("qemu-system-x86_64") is None:
+        return "no qemu-system-x86_64 on this machine (package qemu-system-x86)"
+    try:
+        for item in (f"kernel-{cell.kernel}", f"kexec-{cell.kexec}", "busybox", "makedumpfile",
+                     *(["ovmf"] if cell.firmware == "ovmf" else [])):
+            store.get(item)
+        return None
+    except fetch.Unavailable as reason:
+        return str(reason)
+
+
+def repeat_command(arguments, cell):
+    words = [os.path.relpath(HERE / "run.py"), "--cells", f"'^{re.escape(cell.name)}$'", "--boots", "1"]
+    if arguments.tool:
+        words += ["--tool", str(arguments.tool)]
+    if arguments.mode:
+        words += ["--mode", arguments.mode]
+    return " ".join(words + ["--out", f"{arguments.out}-again"])
+
+
+def main(argv=None):
+    arguments = arguments_of(argv)
+    arguments.out = arguments.out.resolve()
+    try:
+        chosen = choose(arguments)
+    except (OSError, ValueError, re.error) as problem:
+        print(f"run.py: {problem}", file=sys.stderr)
+        return 2
+    if arguments.list:
+        for cell in chosen:
+            print(f"{cell.name:28} {cell.kernel:7} {cell.firmware:8} {cell.words}")
+        return 0
+    if not chosen:
+        print("run.py: no cell chosen", file=sys.stderr)
+        return 2
+    needs_tool = any(cell.mode == "handoff" for cell in chosen)
+    arguments.tool = (arguments.tool or find_tool()) if needs_tool else None
+    if needs_tool and (arguments.tool is None or not os.access(arguments.tool, os.X_OK)):
+        print(f"run.py: no program at {arguments.tool or 'build/*/tool/swiotlb-handoff'}: build it, or name it with --tool",
+              file=sys.stderr)
+        return 2
+    arguments.tool_sum = fetch.sha256(arguments.tool)[:12] if arguments.tool else ""
+
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    journal = arguments.out / "results.jsonl"
+    if not arguments.resume:
+        journal.unlink(missing_ok=True)
+        shutil.rmtree(arguments.out / "cells", ignore_errors=True)
+    journal.touch()
+    store = fetch.Store(arguments.suites)
+    skipped = {cell.name: reason for cell in chosen if (reason := unavailable(store, cell))}
+    images = Images(store, arguments.out / "images", arguments.tool)
+    lab = Lab(arguments, store, images)
+    outcome = execute(arguments, lab, chosen, skipped)
+    shutil.rmtree(images.directory, ignore_errors=True)
+    if outcome is None:
+        print("interrupted; --resume continues", file=sys.stderr)
+        return 130
+    qemu = subprocess.run(["qemu-system-x86_64", "--version"], capture_output=True, text=True).stdout.splitlines() \
+        if shutil.which("qemu-system-x86_64") else [""]
+    summary = report.summarise(outcome)
+    report.write(arguments.out, summary, outcome, {"qemu": qemu[0], "tool": str(arguments.tool or "")})
+    for line in report.closing_lines(summary):
+        print(line)
+    print(f"results: {arguments.out}/results.md")
+    print(f"{summary['passed']} passed, {summary['failed']} failed, {summary['skipped']} skipped")
+    return 0 if summary["failed"] == summary["skipped"] == 0 and summary["passed"] and not summary["alarms"] else 1
+
+
+def execute(arguments, lab, chosen, skipped):
+    """Run all boots; returns one report.Outcome per cell in the table's order, or None if interrupted."""
+    done = finished(arguments, lab, chosen) if arguments.resume else {}
+    boots = {cell.name: {} for cell in chosen}
+    tasks = []
+    for cell in chosen:
+        for number in range(1, cell.boots + 1):
+            if cell.name in skipped:
+                continue
+            if (cell.name, number) in done:
+                boots[cell.name][number] = done[cell.name, number]
+            else:
+                tasks.append((cell, number))
+    began, count = time.monotonic(), 0
+    total = sum(cell.boots for cell in chosen if cell.name not in skipped)
+    print(f"{len(chosen)} cells, {total} boots, {total - len(tasks)} of them already done, {arguments.jobs} at a time",
+          flush=True)
+    for cell in chosen:
+        if cell.name in skipped:
+            print(f"skip  {cell.name}: {skipped[cell.name]}", flush=True)
+    signal.signal(signal.SIGTERM, lambda *_: lab.stop.set())
+    pool = concurrent.futures.ThreadPoolExecutor(arguments.jobs)
+    futures = {pool.submit(lambda c, n: None if lab.stop.is_set() else lab.run(c, n), cell, number): (cell, number)
+               for cell, number in tasks}
+    try:
+        for future in concurrent.futures.as_completed(futures):
+            cell, number = futures[future]
+            result = future.result()
+            if result is None:
+                continue
+            boots[cell.name][number] = result
+            count += 1
+            if len(boots[cell.name]) == cell.boots:
+                line = report.progress_line(cell, list(boots[cell.name].values()))
+                minutes = (time.monotonic() - began) / 60
+                print(f"[{count:3}/{len(tasks)} {minutes:5.1f} min] {line}", flush=True)
+                if any(boot["status"] != "pass" for boot in boots[cell.name].values()):
+                    print(f"      logs: {arguments.out}/cells/{cell.name}/\n"
+                          f"      again: {repeat_command(arguments, cell)}", flush=True)
+    except KeyboardInterrupt:
+        lab.stop.set()
+    finally:
+        pool.shutdown(cancel_futures=lab.stop.is_set())
+    if lab.stop.is_set():
+        return None
+    return [report.Outcome(cell, skipped.get(cell.name), [boots[cell.name][n] for n in sorted(boots[cell.name])])
+            for cell in chosen]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One boot of one cell: start QEMU, wait, and bring home what the guest said."""
+
+import base64
+import json
+import os
+import shlex
+import subprocess
+import time
+
+# Words on every first and every crash kernel's command line.
+FIRST_WORDS = "console=ttyS0 loglevel=4 panic=1"
+BASE_WORDS = "console=ttyS0 loglevel=6 reset_devices nr_cpus=1 irqpoll panic=1"
+
+# Emulated, two at a time, perhaps beside a compiler: only a machine that shows no sign of life for long is given up.
+IDLE_SECONDS = 150
+TOTAL_SECONDS = 900
+
+DISK_BYTES = 4 << 30
+
+
+def base_words(cell):
+    return f"{BASE_WORDS} {cell.crash_words}".strip()
+
+
+def settings(cell, canary):
+    """What the first kernel's script sources."""
+    values = {"MODE": cell.mode, "LOADER": cell.loader, "SHRINK": str(mebibytes(cell.shrink)) if cell.shrink else "",
+              "BASE": base_words(cell), "CANARY": canary}
+    return "".join(f"{key}={shlex.quote(value)}\n" for key, value in values.items()).encode()
+
+
+def mebibytes(text):
+    return int(text[:-1]) << {"M": 20, "G": 30}[text[-1]]
+
+
+def command(cell, directory, kernel, initrd, ovmf):
+    memory = mebibytes(cell.memory)
+    words = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+             "-machine", cell.machine, "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", str(cell.cpus),
+             "-m", f"{memory >> 20}M"]
+    if cell.nodes > 1:
+        for node in range(cell.nodes):
+            words += ["-object", f"memory-backend-ram,id=m{node},size={memory // cell.nodes}",
+                      "-numa", f"node,memdev=m{node},cpus={node % cell.cpus}" if node < cell.cpus
+                      else f"node,memdev=m{node}"]
+    if cell.firmware == "ovmf":
+        words += ["-bios", str(ovmf / "OVMF.fd")]
+    # With iommu_platform=on the guest's DMA API decides, so that swiotlb=force really bounces.
+    words += ["-serial", f"file:{directory / 'serial.log'}",
+              "-chardev", f"file,id=port,path={directory / 'port'}",
+              "-device", "virtio-serial-pci,disable-legacy=on,iommu_platform=on", "-device",
+              "virtserialport,chardev=port,name=swiotlb-handoff",
+              "-drive", f"file={directory / 'disk'},if=none,id=disk,format=raw,cache=unsafe",
+              "-device", "virtio-blk-pci,drive=disk,disable-legacy=on,iommu_platform=on",
+              "-kernel", str(kernel), "-initrd", str(initrd), "-append", f"{FIRST_WORDS} {cell.words}".strip()]
+    return words
+
+
+def signs_of_life(directory):
+    def look(name):
+        try:
+            status = os.stat(directory / name)
+            return status.st_size, status.st_blocks
+        except FileNotFoundError:
+            return None
+    return tuple(look(name) for name in ("serial.log", "port", "disk"))
+
+
+def boot(words, directory, stop):
+    """Run QEMU until it ends by itself, falls silent, or `stop` (an Event) is set. Returns (problem or None, seconds)."""
+    with open(directory / "disk", "wb") as disk:
+        disk.truncate(DISK_BYTES)
+    (directory / "qemu.sh").write_text("#!/bin/sh\n# The exact machine; its disk and initial RAM disk are made by "
+                                       "run.py.\nexec " + shlex.join(words) + "\n")
+    began = time.monotonic()
+    with open(directory / "qemu.log", "wb") as log:
+        qemu = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    seen, since = None, began
+    problem = None
+    try:
+        while qemu.poll() is None:
+            now = time.monotonic()
+            if (life := signs_of_life(directory)) != seen:
+                seen, since = life, now
+            if stop.is_set():
+                problem = "interrupted"
+            elif now - since > IDLE_SECONDS:
+                problem = f"no sign of life for {IDLE_SECONDS} s"
+            elif now - began > TOTAL_SECONDS:
+                problem = f"not done after {TOTAL_SECONDS} s"
+            if problem:
+                break
+            time.sleep(0.2)
+    finally:
+        if qemu.poll() is None:
+            qemu.kill()
+        qemu.wait()
+    if problem is None and qemu.returncode != 0:
+        message = (directory / "qemu.log").read_text(errors="replace").strip().splitlines()
+        problem = f"QEMU ended with {qemu.returncode}: {message[-1] if message else 'no message'}"
+    return problem, time.monotonic() - began
+
+
+def records(directory):
+    """What the guest sent: {'first': {key: text}, 'crash': {key: text}}. A line cut short by the crash is dropped."""
+    said = {"first": {}, "crash": {}}
+    try:
+        lines = (directory / "port").read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return said
+    for line in lines:
+        try:
+            record = json.loads(line)
+            text = record["value"] if "value" in record else base64.b64decode(record["base64"]).decode(errors="replace")
+            said[record["from"]][record["key"]] = text
+        except (ValueError, KeyError, TypeError):
+            continue
+    return said
+
+
+def keep(directory, said):
+    """One file per record, for people."""
+    for kernel, values in said.items():
+        (directory / kernel).mkdir(exist_ok=True)
+        for key, text in values.items():
+            (directory / kernel / key).write_text(text if text.endswith("\n") else text + "\n")
+
+
+def read_dump(directory, makedumpfile, canary):
+    """None if the disk holds a dump of this very crash, else what is wrong with it."""
+    run = [str(makedumpfile / "ld-linux-x86-64.so.2"), "--library-path", str(makedumpfile),
+           str(makedumpfile / "makedumpfile")]
+    dump, log = directory / "dump", directory / "dump.dmesg"
+    try:
+        with open(directory / "disk", "rb", buffering=0) as disk:
+            if disk.read(16) != b"makedumpfile\0\0\0\0":
+                return "the disk holds no dump"
+            disk.seek(0)
+            done = subprocess.run([*run, "-R", dump], stdin=disk, capture_output=True, text=True, timeout=300)
+        if done.returncode != 0:
+            return f"the dump cannot be put together: {(done.stdout + done.stderr).strip().splitlines()[-1:]}"
+        done = subprocess.run([*run, "--dump-dmesg", dump, log], capture_output=True, text=True, timeout=300)
+        if done.returncode != 0:
+            return f"no kernel log can be read from the dump: {(done.stdout + done.stderr).strip().splitlines()[-1:]}"
+        if f"canary {canary}" not in log.read_text(errors="replace"):
+            return "the dump is not of this crash: its kernel log lacks the canary"
+        return None
+    except subprocess.TimeoutExpired:
+        return "reading the dump back took too long"
+    finally:
+        for path in (dump, log):
+            path.unlink(missing_ok=True)

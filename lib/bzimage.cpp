@@ -49,12 +49,13 @@ Result<SetupHeader> parse_bzimage(std::span<const std::byte> head, std::uint64_t
                                           header_end, head.size()));
     }
     if (const auto flag = at<std::uint16_t>(head, boot_flag_at); flag != 0xaa55) {
-        return input_error(0, fmt::format("not a bzImage: expected 0xaa55 at {:#x}, found {:#06x}", boot_flag_at, flag));
+        return input_error(0,
+                           fmt::format("not a bzImage: expected 0xaa55 at {:#x}, found {:#06x}", boot_flag_at, flag));
     }
     if (at<std::uint32_t>(head, magic_at) != magic) {
         const std::string_view found(reinterpret_cast<const char*>(head.data()) + magic_at, 4);
-        return input_error(0, fmt::format("not a bzImage: expected 'HdrS' at {:#x}, found {}", magic_at,
-                                          e820::excerpt(found)));
+        return input_error(
+            0, fmt::format("not a bzImage: expected 'HdrS' at {:#x}, found {}", magic_at, e820::excerpt(found)));
     }
 
     SetupHeader header;
@@ -90,11 +91,10 @@ Result<SetupHeader> parse_bzimage(std::span<const std::byte> head, std::uint64_t
         return input_error(0, fmt::format("truncated: expected more than {} bytes of setup, found {} in all",
                                           header.setup_size, file_size));
     }
-    const std::uint64_t payload_end =
-        std::uint64_t{header.setup_size} + header.payload_offset + header.payload_length;
+    const std::uint64_t payload_end = std::uint64_t{header.setup_size} + header.payload_offset + header.payload_length;
     if (payload_end > file_size) {
-        return input_error(0, fmt::format("truncated: expected a payload up to {:#x}, found {:#x} bytes", payload_end,
-                                          file_size));
+        return input_error(
+            0, fmt::format("truncated: expected a payload up to {:#x}, found {:#x} bytes", payload_end, file_size));
     }
     if (header.init_size == 0) {
         return input_error(0, fmt::format("expected an init_size at {:#x}, found 0", init_size_at));

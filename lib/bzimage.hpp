@@ -24,7 +24,7 @@ struct SetupHeader {
     std::uint32_t kernel_alignment = 0;
     bool relocatable = false;
     std::uint16_t xloadflags = 0;
-    std::uint32_t cmdline_size = 0;  ///< of the longest command line, without its NUL
+    std::uint32_t cmdline_size = 0;    ///< of the longest command line, without its NUL
     std::uint32_t payload_offset = 0;  ///< of the compressed kernel, from the end of the setup
     std::uint32_t payload_length = 0;
     std::uint64_t pref_address = 0;

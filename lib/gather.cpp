@@ -24,8 +24,7 @@ using std::string_view;
 
 /// Spellings of the pool that a patched kernel could show in /proc/iomem.
 /// No kernel up to 7.2 shows any.
-constexpr std::array<string_view, 5> pool_names{"Software IO TLB", "software IO TLB", "swiotlb", "SWIOTLB",
-                                                "Swiotlb"};
+constexpr std::array<string_view, 5> pool_names{"Software IO TLB", "software IO TLB", "swiotlb", "SWIOTLB", "Swiotlb"};
 
 bool names_pool(string_view name) {
     return std::any_of(pool_names.begin(), pool_names.end(), [&](string_view known) {
@@ -84,8 +83,8 @@ void take_iomem_facts(Gathering& g) {
         // "Kernel code", "Kernel rodata", "Kernel data", "Kernel bss": one image, with holes that are free.
         if (entry.name.starts_with("Kernel ")) {
             const auto known = machine.kernel_image.value_or(range);
-            machine.kernel_image = AddressRange::from_bounds(std::min(known.start(), range.start()),
-                                                             std::max(known.end(), range.end()));
+            machine.kernel_image =
+                AddressRange::from_bounds(std::min(known.start(), range.start()), std::max(known.end(), range.end()));
         }
         if (names_pool(entry.name)) machine.pool.push_back({range, PoolSource::iomem, {file, entry.line}});
     }
@@ -118,7 +117,8 @@ Failure read_log(Gathering& g) {
     g.log = *std::move(log);
     g.log_text = *std::move(text);
     if (g.log.boots > 1) {
-        g.note(e820::input_error(g.log.first_line, fmt::format("the log holds {} boots, the last one counts", g.log.boots)),
+        g.note(e820::input_error(g.log.first_line,
+                                 fmt::format("the log holds {} boots, the last one counts", g.log.boots)),
                Source::kernel_log);
     }
     return std::nullopt;
@@ -171,8 +171,9 @@ Failure read_command_line(Gathering& g) {
     } else if (g.log.command_line) {
         g.machine.command_line = g.log.command_line->value;
         if (g.log.command_line_cut) {
-            g.note(e820::input_error(g.log.command_line->line, "the command line is so long that printk may have cut it"),
-                   Source::kernel_log);
+            g.note(
+                e820::input_error(g.log.command_line->line, "the command line is so long that printk may have cut it"),
+                Source::kernel_log);
         }
     }
     return std::nullopt;
@@ -267,8 +268,9 @@ std::optional<unsigned> read_list(Gathering& g, Source source) {
     if (!text) return std::nullopt;
     const auto count = count_of_list(trimmed(*text));
     if (!count) {
-        g.note(e820::input_error(1, fmt::format("expected a list such as 0-3,5, found {}", e820::excerpt(trimmed(*text)))),
-               source);
+        g.note(
+            e820::input_error(1, fmt::format("expected a list such as 0-3,5, found {}", e820::excerpt(trimmed(*text)))),
+            source);
     }
     return count;
 }
@@ -304,15 +306,10 @@ void read_srat(Gathering& g) {
     if (!g.machine.srat_memory_end) g.note(e820::input_error(0, "expected an ACPI SRAT table"), Source::srat);
 }
 
-/// "kexec-tools 2.0.25", which `kexec --version` prints, is a string of the program.
 void read_kexec_tools(Gathering& g) {
-    constexpr string_view mark = "kexec-tools 2.";
     auto program = g.text(Source::kexec);
     if (!program) program = g.text(Source::kexec_sbin);
-    const auto found = program ? program->find(mark) : std::string::npos;
-    if (found == std::string::npos) return;
-    const string_view version = string_view(*program).substr(found + mark.size() - 2, 16);
-    g.machine.kexec_tools = version.substr(0, version.find_first_not_of("0123456789."));
+    if (program) g.machine.kexec_tools = kexec_tools_version(*program);
 }
 
 void read_values(Gathering& g) {
@@ -325,7 +322,8 @@ void read_values(Gathering& g) {
     machine.memory_nodes = read_list(g, Source::memory_nodes);
     machine.efi = g.host.exists(Source::efi);
     // "[none] integrity confidentiality": the mode in force is in brackets.
-    if (const auto lockdown = g.text(Source::lockdown)) machine.lockdown = lockdown->find("[none]") == std::string::npos;
+    if (const auto lockdown = g.text(Source::lockdown))
+        machine.lockdown = lockdown->find("[none]") == std::string::npos;
     if (const auto hypervisor = g.text(Source::hypervisor)) machine.xen = trimmed(*hypervisor) == "xen";
 }
 
@@ -445,23 +443,34 @@ void read_encryption(Gathering& g) {
 
 const char* name(PoolSource source) {
     switch (source) {
-        case PoolSource::iomem: return "iomem";
-        case PoolSource::memory: return "memory";
-        case PoolSource::log: return "log";
-        case PoolSource::user: return "user";
+        case PoolSource::iomem:
+            return "iomem";
+        case PoolSource::memory:
+            return "memory";
+        case PoolSource::log:
+            return "log";
+        case PoolSource::user:
+            return "user";
     }
     return "";
 }
 
 const char* name(Encryption encryption) {
     switch (encryption) {
-        case Encryption::none: return "none";
-        case Encryption::sme: return "SME";
-        case Encryption::sev: return "SEV";
-        case Encryption::sev_es: return "SEV-ES";
-        case Encryption::sev_snp: return "SEV-SNP";
-        case Encryption::tdx: return "TDX";
-        case Encryption::unknown: return "unknown";
+        case Encryption::none:
+            return "none";
+        case Encryption::sme:
+            return "SME";
+        case Encryption::sev:
+            return "SEV";
+        case Encryption::sev_es:
+            return "SEV-ES";
+        case Encryption::sev_snp:
+            return "SEV-SNP";
+        case Encryption::tdx:
+            return "TDX";
+        case Encryption::unknown:
+            return "unknown";
     }
     return "";
 }

@@ -31,30 +31,54 @@ constexpr const char* live_log = "dev/kmsg";
 
 constexpr std::string_view source_path(Source source) {
     switch (source) {
-        case Source::iomem: return "proc/iomem";
-        case Source::command_line: return "proc/cmdline";
-        case Source::version: return "proc/version";
-        case Source::release: return "proc/sys/kernel/osrelease";
-        case Source::cpuinfo: return "proc/cpuinfo";
-        case Source::kernel_log: return "dmesg";
-        case Source::kallsyms: return "proc/kallsyms";
-        case Source::kcore: return "proc/kcore";
-        case Source::btf: return "sys/kernel/btf/vmlinux";
-        case Source::firmware_map: return "sys/firmware/memmap";
-        case Source::slabs: return "sys/kernel/debug/swiotlb/io_tlb_nslabs";
-        case Source::slabs_used: return "sys/kernel/debug/swiotlb/io_tlb_used";
-        case Source::slabs_hiwater: return "sys/kernel/debug/swiotlb/io_tlb_used_hiwater";
-        case Source::crash_size: return "sys/kernel/kexec_crash_size";
-        case Source::crash_loaded: return "sys/kernel/kexec_crash_loaded";
-        case Source::possible_cpus: return "sys/devices/system/cpu/possible";
-        case Source::memory_nodes: return "sys/devices/system/node/has_memory";
-        case Source::lockdown: return "sys/kernel/security/lockdown";
-        case Source::hypervisor: return "sys/hypervisor/type";
-        case Source::efi: return "sys/firmware/efi/fw_platform_size";
-        case Source::snp_platform: return "sys/devices/platform/sev-guest";
-        case Source::srat: return "sys/firmware/acpi/tables/SRAT";
-        case Source::kexec: return "usr/sbin/kexec";
-        case Source::kexec_sbin: return "sbin/kexec";
+        case Source::iomem:
+            return "proc/iomem";
+        case Source::command_line:
+            return "proc/cmdline";
+        case Source::version:
+            return "proc/version";
+        case Source::release:
+            return "proc/sys/kernel/osrelease";
+        case Source::cpuinfo:
+            return "proc/cpuinfo";
+        case Source::kernel_log:
+            return "dmesg";
+        case Source::kallsyms:
+            return "proc/kallsyms";
+        case Source::kcore:
+            return "proc/kcore";
+        case Source::btf:
+            return "sys/kernel/btf/vmlinux";
+        case Source::firmware_map:
+            return "sys/firmware/memmap";
+        case Source::slabs:
+            return "sys/kernel/debug/swiotlb/io_tlb_nslabs";
+        case Source::slabs_used:
+            return "sys/kernel/debug/swiotlb/io_tlb_used";
+        case Source::slabs_hiwater:
+            return "sys/kernel/debug/swiotlb/io_tlb_used_hiwater";
+        case Source::crash_size:
+            return "sys/kernel/kexec_crash_size";
+        case Source::crash_loaded:
+            return "sys/kernel/kexec_crash_loaded";
+        case Source::possible_cpus:
+            return "sys/devices/system/cpu/possible";
+        case Source::memory_nodes:
+            return "sys/devices/system/node/has_memory";
+        case Source::lockdown:
+            return "sys/kernel/security/lockdown";
+        case Source::hypervisor:
+            return "sys/hypervisor/type";
+        case Source::efi:
+            return "sys/firmware/efi/fw_platform_size";
+        case Source::snp_platform:
+            return "sys/devices/platform/sev-guest";
+        case Source::srat:
+            return "sys/firmware/acpi/tables/SRAT";
+        case Source::kexec:
+            return "usr/sbin/kexec";
+        case Source::kexec_sbin:
+            return "sbin/kexec";
     }
     return "";
 }
@@ -66,7 +90,9 @@ Error system_error(std::string_view file, int number) {
     return Error{code, std::string(file), 0, std::strerror(number)};
 }
 
-Error io_error(std::string_view file, std::string what) { return Error{Errc::io, std::string(file), 0, std::move(what)}; }
+Error io_error(std::string_view file, std::string what) {
+    return Error{Errc::io, std::string(file), 0, std::move(what)};
+}
 
 /// Opens `path` below `root` one component at a time and follows no symbolic link:
 /// for kernels without openat2(), that is before 5.6.
@@ -262,7 +288,8 @@ Result<std::map<std::string, e820::Address>> Host::symbols(std::span<const std::
     if (error) return std::move(*error);
     take_line(rest);
 
-    if (twice) return Error{Errc::input, std::string(file), 0, fmt::format("expected one symbol {}, found two", *twice)};
+    if (twice)
+        return Error{Errc::input, std::string(file), 0, fmt::format("expected one symbol {}, found two", *twice)};
     const auto hidden = [](const auto& symbol) { return symbol.second == 0; };
     if (std::any_of(found.begin(), found.end(), hidden)) {
         return Error{Errc::not_permitted, std::string(file), 0, "the kernel hides addresses (kernel.kptr_restrict)"};
@@ -288,7 +315,8 @@ Result<std::vector<FirmwareMapFiles>> Host::firmware_map() const {
     std::vector<FirmwareMapFiles> entries;
     for (const auto number : numbers) {
         FirmwareMapFiles entry{std::to_string(number), {}, {}, {}};
-        for (const auto& [name, text] : {std::pair{"start", &entry.start}, {"end", &entry.end}, {"type", &entry.type}}) {
+        for (const auto& [name, text] :
+             {std::pair{"start", &entry.start}, {"end", &entry.end}, {"type", &entry.type}}) {
             auto content = read_path(fmt::format("{}/{}/{}", directory, entry.name, name));
             if (!content) return std::move(content).error();
             *text = *std::move(content);
@@ -322,6 +350,16 @@ std::string lines_of_kmsg(std::string_view records) {
                             line.substr(semicolon + 1));
     }
     return text;
+}
+
+std::optional<std::string> kexec_tools_version(std::string_view program) {
+    constexpr std::string_view mark = "kexec-tools ";
+    for (auto at = program.find(mark); at != std::string_view::npos; at = program.find(mark, at + 1)) {
+        const std::string_view rest = program.substr(at + mark.size(), 16);
+        const std::string_view version = rest.substr(0, rest.find_first_not_of("0123456789."));
+        if (version.find('.') != std::string_view::npos) return std::string(version);
+    }
+    return std::nullopt;
 }
 
 Result<std::string> read_user_file(const std::filesystem::path& path, std::size_t limit) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -100,6 +101,10 @@ private:
 /// dmesg: "[    0.000000] text". Records of programs (a facility other than 0) are
 /// left out; a record without ';' ends the text.
 std::string lines_of_kmsg(std::string_view records);
+
+/// "2.0.25" out of the kexec program: `kexec --version` prints "kexec-tools 2.0.25",
+/// which is one of its strings. nullopt where it is not there.
+std::optional<std::string> kexec_tools_version(std::string_view program);
 
 /// A file that the user named, outside of any root: a regular file or a pipe of
 /// at most `limit` bytes. Error::source is `path` as given.

@@ -75,7 +75,8 @@ Result<std::vector<IomemEntry>> parse_iomem(std::string_view text) {
         text.remove_prefix(std::min(text.size(), line.size() + 1));
         if (line.ends_with('\r')) line.remove_suffix(1);  // a capture that went through a mail or Windows
         if (line.empty()) continue;
-        if (line.find('\0') != std::string_view::npos) return e820::input_error(number, "expected text, found a NUL byte");
+        if (line.find('\0') != std::string_view::npos)
+            return e820::input_error(number, "expected text, found a NUL byte");
 
         auto entry = parse_line(line, number);
         if (!entry) return std::move(entry).error();

@@ -190,12 +190,10 @@ Outcome read_ramdisk(KernelLog& log, string_view rest, std::size_t line) {
 /// " AMD SEV SEV-ES SEV-SNP", "Intel TDX", " SME": arch/x86/mm/mem_encrypt.c,
 /// print_mem_encrypt_feature_info(). The strongest one counts.
 Outcome read_features(KernelLog& log, string_view rest, std::size_t line) {
-    constexpr std::array known{std::pair{string_view("TDX"), Encryption::tdx},
-                               std::pair{string_view("SEV-SNP"), Encryption::sev_snp},
-                               std::pair{string_view("SEV-ES"), Encryption::sev_es},
-                               std::pair{string_view("SEV"), Encryption::sev},
-                               std::pair{string_view("SME"), Encryption::sme},
-                               std::pair{string_view("Unknown"), Encryption::unknown}};
+    constexpr std::array known{
+        std::pair{string_view("TDX"), Encryption::tdx},       std::pair{string_view("SEV-SNP"), Encryption::sev_snp},
+        std::pair{string_view("SEV-ES"), Encryption::sev_es}, std::pair{string_view("SEV"), Encryption::sev},
+        std::pair{string_view("SME"), Encryption::sme},       std::pair{string_view("Unknown"), Encryption::unknown}};
     for (const auto& [word, encryption] : known) {
         if (rest.find(word) == rest.npos) continue;
         log.encryption = Logged<Encryption>{encryption, line};
@@ -319,8 +317,8 @@ Result<KernelLog> parse_kernel_log(string_view text) {
         }
         stage = reader->stage;
         if (const auto malformed = reader->read(log, line->text.substr(reader->prefix.size()), line->number)) {
-            return e820::input_error(line->number, fmt::format("expected {}, found {}", malformed->expected,
-                                                               e820::excerpt(line->text)));
+            return e820::input_error(
+                line->number, fmt::format("expected {}, found {}", malformed->expected, e820::excerpt(line->text)));
         }
     }
     return log;

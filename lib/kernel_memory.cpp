@@ -23,8 +23,8 @@ namespace {
 
 using e820::input_error;
 
-constexpr std::size_t word = 8;         // phys_addr_t, unsigned long and pointers on x86-64
-constexpr std::uint64_t slab = 2048;    // 1 << IO_TLB_SHIFT
+constexpr std::size_t word = 8;       // phys_addr_t, unsigned long and pointers on x86-64
+constexpr std::uint64_t slab = 2048;  // 1 << IO_TLB_SHIFT
 
 // --- BTF ------------------------------------------------------------------------------------------------------
 
@@ -145,7 +145,8 @@ Result<std::optional<AddressRange>> checked_pool(Address start, Address end, std
     if (start == 0 && end == 0) return std::optional<AddressRange>();
     const auto range = AddressRange::from_bounds(start, end);
     if (!range || range->empty() || slabs != range->size() / slab || range->size() % slab != 0) {
-        return input_error(0, fmt::format("expected a pool of {} slabs of 2 KiB, found {:#x}-{:#x}", slabs, start, end));
+        return input_error(0,
+                           fmt::format("expected a pool of {} slabs of 2 KiB, found {:#x}-{:#x}", slabs, start, end));
     }
     return range;
 }
@@ -222,8 +223,7 @@ Result<std::vector<std::byte>> minimal_btf(std::span<const std::byte> bytes) {
     return std::vector<std::byte>(begin, begin + size);
 }
 
-Result<std::optional<AddressRange>> read_pool(const Symbols& symbols,
-                                              const std::function<Result<PoolLayout>()>& layout,
+Result<std::optional<AddressRange>> read_pool(const Symbols& symbols, const std::function<Result<PoolLayout>()>& layout,
                                               const MemoryReader& read) {
     Address start_at = 0, end_at = 0, nslabs_at = 0;
     if (const auto variable = find_symbol(symbols, default_mem)) {

@@ -28,8 +28,8 @@ std::span<const std::string_view> wanted_symbols();
 struct PoolLayout {
     /// io_tlb_default_mem is a pointer to the structure, not the structure.
     bool pointer = false;
-    std::size_t start = 0;   ///< offsets from the beginning of struct io_tlb_mem, bytes;
-    std::size_t end = 0;     ///< each member has 8 bytes
+    std::size_t start = 0;  ///< offsets from the beginning of struct io_tlb_mem, bytes;
+    std::size_t end = 0;    ///< each member has 8 bytes
     std::size_t nslabs = 0;
     friend bool operator==(const PoolLayout&, const PoolLayout&) = default;
 };

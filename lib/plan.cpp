@@ -363,8 +363,14 @@ private:
                             request_.initrd_bytes ? std::string() : fmt::format(" and an initrd of up to {} MiB", mib(initrd_bytes_))),
                 {}, "give --kernel and --initrd");
 
-        setup_data_ = machine_.efi ? std::optional(true) : std::nullopt;
-        if (machine_.kexec_tools && !setup_data_) setup_data_ = newer_kexec_tools(*machine_.kexec_tools);
+        if (machine_.efi) {
+            setup_data_ = true;
+        } else if (machine_.kexec_tools) {
+            setup_data_ = newer_kexec_tools(*machine_.kexec_tools);
+        } else if (!machine_.live && request_.loader != Loader::kexec_file_load) {
+            setup_data_ = true;
+            add("loader-setup-data", Severity::warning, "assumed: kexec-tools 2.0.25 or newer, which puts setup_data at the start of the reservation");
+        }
     }
 
     // setup_rng_seed() is in kexec-tools 2.0.25 and later.
@@ -534,8 +540,9 @@ private:
         for (const Scenario& s : scenarios_) {
             for (const Segment& segment : s.load.segments)
                 if (segment.name != "kernel") keep_out.push_back(segment.range);
-            // setup_data that a loader may or may not put there.
-            keep_out.push_back(*AddressRange::from_size(machine_.crash_kernel.back().start(), 64 * KiB));
+            // setup_data that kexec-tools puts there, or may put there.
+            if (s.load.loader == Loader::kexec_load && setup_data_ != false)
+                keep_out.push_back(*AddressRange::from_size(machine_.crash_kernel.back().start(), 64 * KiB));
         }
         auto memory = memory_of(scenarios_.front(), line);
         if (!memory) return std::nullopt;

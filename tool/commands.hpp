@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lib/plan.hpp"
+
+namespace tool {
+
+/// Exit statuses: swiotlb-handoff(8).
+enum class Status { ready = 0, input = 1, usage = 2, refused = 3, not_needed = 4, not_permitted = 5 };
+
+/// What the command line of the tool came to.
+struct Options {
+    std::string command;
+    std::vector<std::string> operands;
+    bool json = false;
+    std::string root = "/";
+    std::optional<std::string> kernel, initrd, command_line, pool, log;
+    handoff::Loader loader = handoff::Loader::automatic;
+    handoff::Method method = handoff::Method::ram;
+    std::vector<std::string> accept;
+    bool strict = false;
+    // e820
+    std::optional<std::string> input;
+    std::string input_format = "auto";
+    std::string format = "log";
+    bool before = false;
+    // check
+    std::optional<std::string> map_file, core_file;
+    bool place = false;
+};
+
+Status show(const Options&);
+Status plan(const Options&);
+Status cmdline(const Options&);
+Status e820(const Options&);
+Status check(const Options&);
+Status verify(const Options&);
+Status capture(const Options&);
+Status explain(const Options&);
+
+}  // namespace tool

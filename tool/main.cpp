@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <algorithm>
+#include <array>
+#include <iostream>
+#include <iterator>
+
+#include <boost/program_options.hpp>
+#include <fmt/format.h>
+
+#include "tool/commands.hpp"
+#include "tool/print.hpp"
+
+namespace {
+
+namespace po = boost::program_options;
+using tool::Options;
+using tool::Status;
+
+enum Group : unsigned { everywhere = 1, planning = 2, table = 4, checking = 8, strictness = 16 };
+
+struct Command {
+    const char* name;
+    const char* operands;
+    const char* help;
+    Status (*run)(const Options&);
+    unsigned groups;
+    std::size_t operand_count;
+};
+
+constexpr std::array<Command, 8> commands = {{
+    {"show", "", "the pool of the running kernel, and who says so", tool::show, everywhere, 0},
+    {"plan", "", "decide: ready, not needed or refused, with the reasons", tool::plan, everywhere | planning, 0},
+    {"cmdline", "", "only the words to append to the crash kernel's command line", tool::cmdline, everywhere | planning | strictness, 0},
+    {"e820", "", "the crash kernel's memory map with the handoff, in any form", tool::e820, everywhere | planning | table, 0},
+    {"check", "", "validate a handoff that somebody else made", tool::check, everywhere | planning | checking, 0},
+    {"verify", "", "in the crash kernel: is the pool where the handoff said?", tool::verify, everywhere, 0},
+    {"capture", "DIR", "write what is read from this machine into DIR, to be replayed with --root", tool::capture, everywhere, 1},
+    {"explain", "RULE", "what a rule demands and why", tool::explain, everywhere, 1},
+}};
+
+struct UsageError {
+    std::string text;
+};
+
+po::options_description options_for(unsigned groups) {
+    po::options_description all;
+    po::options_description common("Common options");
+    common.add_options()("help,h", "this text")("json", "output for programs")(
+        "root", po::value<std::string>()->value_name("DIR"), "a captured machine instead of /");
+    all.add(common);
+    if (groups & (planning | strictness)) {
+        po::options_description group("Planning");
+        group.add_options()("kernel", po::value<std::string>()->value_name("FILE"), "the crash kernel's bzImage")(
+            "initrd", po::value<std::string>()->value_name("FILE"), "its initrd")(
+            "loader", po::value<std::string>()->value_name("NAME"), "kexec_load, kexec_file_load or auto (default: both must work)")(
+            "command-line", po::value<std::string>()->value_name("WORDS"),
+            "the crash kernel's command line without the handoff (default: the running kernel's, as kdump derives it)")(
+            "method", po::value<std::string>()->value_name("NAME"), "ram (default), addr or e820")(
+            "pool", po::value<std::string>()->value_name("START-END"), "the pool, by hand; half-open, hexadecimal with 0x")(
+            "accept", po::value<std::vector<std::string>>()->value_name("RULE"), "take the risk of a rule that allows it");
+        all.add(group);
+    }
+    if (groups & strictness) {
+        po::options_description group("Cmdline");
+        group.add_options()("strict", "exit non-zero when refused or not needed");
+        all.add(group);
+    }
+    if (groups & table) {
+        po::options_description group("Tables");
+        group.add_options()("input", po::value<std::string>()->value_name("FILE"),
+                            "rewrite this table instead of the predicted one; - is standard input, a directory is like /sys/firmware/memmap")(
+            "input-format", po::value<std::string>()->value_name("NAME"), "auto (default), log, iomem, json or binary")(
+            "format", po::value<std::string>()->value_name("NAME"), "log (default), log7, memmap, json or binary")(
+            "before", "the table without the handoff");
+        all.add(group);
+    }
+    if (groups & checking) {
+        po::options_description group("Check");
+        group.add_options()("e820", po::value<std::string>()->value_name("FILE"), "the crash kernel's table, in any form")(
+            "elfcorehdr,vmcore", po::value<std::string>()->value_name("FILE"), "its ELF core headers, or a vmcore")(
+            "place", "prove for this machine where the pool lands");
+        all.add(group);
+    }
+    return all;
+}
+
+void print_usage() {
+    std::string text =
+        "Usage: swiotlb-handoff COMMAND [OPTION]...\n"
+        "Hand the running kernel's swiotlb pool to the crash kernel.\n\nCommands:\n";
+    for (const Command& c : commands) text += fmt::format("  {:<14} {}\n", fmt::format("{} {}", c.name, c.operands), c.help);
+    text += "\n'swiotlb-handoff COMMAND --help' shows the options of a command. See swiotlb-handoff(8).\n";
+    tool::print(text);
+}
+
+std::optional<std::string> text(const po::variables_map& values, const char* name) {
+    if (!values.count(name)) return std::nullopt;
+    return values[name].as<std::string>();
+}
+
+Options options_from(const Command& command, const std::vector<std::string>& arguments, bool& help) {
+    po::options_description all = options_for(command.groups);
+    po::options_description hidden;
+    hidden.add_options()("operand", po::value<std::vector<std::string>>());
+    po::positional_options_description positional;
+    positional.add("operand", -1);
+    po::options_description parsed;
+    parsed.add(all).add(hidden);
+
+    po::variables_map values;
+    const auto style = po::command_line_style::unix_style & ~po::command_line_style::allow_guessing;
+    po::store(po::command_line_parser(arguments).options(parsed).positional(positional).style(style).run(), values);
+    help = values.count("help") != 0;
+
+    Options options;
+    options.command = command.name;
+    if (values.count("operand")) options.operands = values["operand"].as<std::vector<std::string>>();
+    if (!help && options.operands.size() != command.operand_count)
+        throw UsageError{command.operand_count == 0 ? fmt::format("{} takes no operand, found '{}'", command.name, options.operands.front())
+                                                    : fmt::format("{} takes one operand, {}", command.name, command.operands)};
+    options.json = values.count("json") != 0;
+    options.root = text(values, "root").value_or("/");
+    options.kernel = text(values, "kernel");
+    options.initrd = text(values, "initrd");
+    options.command_line = text(values, "command-line");
+    options.pool = text(values, "pool");
+    if (const auto name = text(values, "loader")) {
+        const auto loader = handoff::loader_from(*name);
+        if (!loader) throw UsageError{fmt::format("--loader is kexec_load, kexec_file_load or auto, not '{}'", *name)};
+        options.loader = *loader;
+    }
+    if (const auto name = text(values, "method")) {
+        const auto method = handoff::method_from(*name);
+        if (!method) throw UsageError{fmt::format("--method is ram, addr or e820, not '{}'", *name)};
+        options.method = *method;
+    }
+    if (values.count("accept")) options.accept = values["accept"].as<std::vector<std::string>>();
+    for (const std::string& rule : options.accept)
+        if (const auto* info = handoff::find_rule(rule); !info || !info->acceptable)
+            throw UsageError{fmt::format("--accept takes a rule whose risk can be taken, not '{}'", rule)};
+    options.strict = values.count("strict") != 0;
+    options.input = text(values, "input");
+    options.input_format = text(values, "input-format").value_or("auto");
+    options.format = text(values, "format").value_or("log");
+    options.before = values.count("before") != 0;
+    options.map_file = text(values, "e820");
+    options.core_file = text(values, "elfcorehdr");
+    options.place = values.count("place") != 0;
+    return options;
+}
+
+Status run(const std::vector<std::string>& arguments) {
+    if (arguments.empty()) throw UsageError{"a command is missing"};
+    if (arguments[0] == "--help" || arguments[0] == "-h" || arguments[0] == "help") {
+        print_usage();
+        return Status::ready;
+    }
+    if (arguments[0] == "--version") {
+        tool::print("swiotlb-handoff " HANDOFF_VERSION "\n");
+        return Status::ready;
+    }
+    const auto command =
+        std::find_if(commands.begin(), commands.end(), [&](const Command& c) { return arguments[0] == c.name; });
+    if (command == commands.end()) throw UsageError{fmt::format("there is no command '{}'", arguments[0])};
+    bool help = false;
+    const Options options = options_from(*command, {arguments.begin() + 1, arguments.end()}, help);
+    if (help) {
+        std::ostringstream described;
+        described << options_for(command->groups);
+        tool::print(fmt::format("Usage: swiotlb-handoff {} [OPTION]... {}\n{}.\n\n{}", command->name, command->operands, command->help, described.str()));
+        return Status::ready;
+    }
+    return command->run(options);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    try {
+        const Status status = run({argv + 1, argv + argc});
+        return tool::flush() ? static_cast<int>(status) : static_cast<int>(Status::input);
+    } catch (const UsageError& error) {
+        tool::complain(error.text + "; see 'swiotlb-handoff --help'");
+    } catch (const po::error& error) {
+        tool::complain(std::string(error.what()) + "; see 'swiotlb-handoff --help'");
+    }
+    return static_cast<int>(Status::usage);
+}

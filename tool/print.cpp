@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "tool/print.hpp"
+
+#include <cstdio>
+
+#include <fmt/format.h>
+#include <syslog.h>
+
+#include "e820/render.hpp"
+
+namespace tool {
+namespace {
+
+using e820::AddressRange;
+
+constexpr std::string_view program = "swiotlb-handoff";
+
+std::string bytes(std::uint64_t n) {
+    if (n % e820::MiB == 0) return fmt::format("{} MiB", n / e820::MiB);
+    return fmt::format("{} KiB", n / e820::KiB);
+}
+
+std::string row(const AddressRange& r) { return fmt::format("{:#014x}-{:#014x}  {:>9}", r.start(), r.end(), bytes(r.size())); }
+
+void field(std::string_view label, std::string_view value) { print(fmt::format("{:<12}{}\n", label, value)); }
+
+}  // namespace
+
+void print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+
+void complain(std::string_view text) { fmt::print(stderr, "{}: {}\n", program, text); }
+
+void report(std::string_view text) {
+    complain(text);
+    openlog(program.data(), LOG_PID, LOG_DAEMON);
+    syslog(LOG_NOTICE, "%.*s", static_cast<int>(text.size()), text.data());
+    closelog();
+}
+
+bool flush() { return std::fflush(stdout) == 0 && std::ferror(stdout) == 0; }
+
+void print_pool(const handoff::Machine& machine) {
+    if (machine.pool.empty()) {
+        field("pool", machine.pool_torn_down ? "none: the kernel gave it back" : "none seen");
+    } else {
+        const AddressRange pool = machine.pool.front().range;
+        std::string use;
+        if (machine.slabs_used) use += fmt::format(", {} in use", *machine.slabs_used);
+        if (machine.slabs_hiwater) use += fmt::format(", at most {} ever", *machine.slabs_hiwater);
+        field("pool", fmt::format("{}, {} slabs{}", row(pool), pool.size() / 2048, use));
+        bool agree = true;
+        for (const handoff::PoolSighting& s : machine.pool) {
+            agree = agree && s.range == pool;
+            field("seen by", fmt::format("{}  {} ({})", row(s.range), handoff::name(s.source), s.where.text()));
+        }
+        if (machine.pool.size() == 1) field("sources", "one only");
+        else field("sources", agree ? "agree" : "DISAGREE");
+    }
+    for (const AddressRange& c : machine.crash_kernel) field("crashkernel", fmt::format("{}  ({})", row(c), machine.crash_kernel_from.text()));
+    for (const handoff::Error& e : machine.unread) field("unread", e.message());
+}
+
+void print_reasons(const std::vector<handoff::Reason>& reasons) {
+    for (const auto severity : {handoff::Severity::refusal, handoff::Severity::warning, handoff::Severity::info})
+        for (const handoff::Reason& r : reasons) {
+            if (r.severity != severity) continue;
+            field(handoff::name(r.severity), fmt::format("{}: {}{}", r.rule, r.text, r.evidence.empty() ? "" : fmt::format(" ({})", r.evidence)));
+            if (!r.advice.empty()) field("", "-> " + r.advice);
+        }
+}
+
+void print_plan(const handoff::Plan& plan) {
+    field("verdict", handoff::name(plan.verdict));
+    if (plan.pool) field("pool", row(*plan.pool));
+    if (plan.expected) field("expected", row(*plan.expected));
+    if (!plan.append.empty()) field("append", plan.append);
+    for (const handoff::Segment& s : plan.segments) field("loads", fmt::format("{}  {}", row(s.range), s.name));
+    for (const AddressRange& f : plan.fences) field("fence", row(f));
+    print_reasons(plan.reasons);
+    if (!plan.before.entries.empty()) print("\ncrash kernel's e820 before:\n" + e820::render_log(plan.before));
+    if (!plan.after.entries.empty()) print("\nafter:\n" + e820::render_log(plan.after));
+    switch (plan.verdict) {
+        case handoff::Verdict::ready:
+            print("\nNext: append these words to the crash kernel's command line and load it; in the crash kernel\n"
+                  "'swiotlb-handoff verify' says whether the pool is there.\n");
+            break;
+        case handoff::Verdict::not_needed: print("\nNext: nothing. kdump works as it is.\n"); break;
+        case handoff::Verdict::refused: print("\nNext: kdump goes on as before. 'swiotlb-handoff explain RULE' says more.\n"); break;
+    }
+}
+
+void print_verification(const handoff::Verification& v) {
+    field("landing", handoff::name(v.landing));
+    if (v.promised) field("promised", row(*v.promised));
+    if (v.found) field("found", fmt::format("{}  {} ({})", row(v.found->range), handoff::name(v.found->source), v.found->where.text()));
+}
+
+}  // namespace tool

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <string_view>
+
+#include "lib/check.hpp"
+#include "lib/machine.hpp"
+#include "lib/plan.hpp"
+
+namespace tool {
+
+// The one place that writes to the user.
+
+/// To standard output, as it is.
+void print(std::string_view text);
+/// "swiotlb-handoff: text" to standard error.
+void complain(std::string_view text);
+/// complain(), and the same to syslog(3) for scripts whose output nobody reads.
+void report(std::string_view text);
+/// False where standard output could not take everything (disk full, closed pipe).
+bool flush();
+
+void print_pool(const handoff::Machine&);
+void print_plan(const handoff::Plan&);
+void print_reasons(const std::vector<handoff::Reason>&);
+void print_verification(const handoff::Verification&);
+
+}  // namespace tool

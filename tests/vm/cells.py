@@ -47,7 +47,7 @@ class Cell:
 # In every column a word is either one of these, or key=value with a key of that column.
 COLUMNS = [
     ("machine", {"5.10": "kernel", "6.1": "kernel", "6.12": "kernel", "newest": "kernel", "seabios": "firmware",
-                 "ovmf": "firmware", "q35": "machine", "pc": "machine", "cpus": "cpus", "nodes": "nodes"}),
+                 "ovmf": "firmware", "q35": "machine", "pc": "machine", "machine": "machine", "cpus": "cpus", "nodes": "nodes"}),
     ("words", None),
     ("load", {"-c": "loader", "-s": "loader", "small": "initrd", "60M": "initrd", "kexec-2.0.25": "kexec",
               "kexec-newest": "kexec", "shrink": "shrink"}),

@@ -1,0 +1,178 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The lab's own judgement: every way to fail must be seen as one."""
+
+import json
+import unittest
+from pathlib import Path
+
+import cells
+import initramfs
+import judge
+import report
+
+POOL = (0x70000000, 0x74000000)
+PLAN = {"verdict": "ready", "pool": {"start": "0x70000000", "end": "0x74000000"},
+        "expected": {"start": "0x70000000", "end": "0x74000000"}, "append": "swiotlb=32768,force memmap=65536K@0x70000000",
+        "reasons": []}
+
+
+def witness(start=POOL[0], end=POOL[1], ordinary=((0x75000000, 0x78000000),)):
+    return json.dumps({"start": start, "end": end, "ordinary": ordinary, "complete": True})
+
+
+def boot(verdict="ready", **crash):
+    """What a guest says when all goes well."""
+    plan = dict(PLAN, verdict=verdict)
+    first = {"witness": witness(), "iomem": "74000000-7dffffff : Crash kernel\n", "plan": json.dumps(plan),
+             "append": PLAN["append"] + "\n", "end": "crash", "release": "6.1"}
+    seen = {"witness": witness(), "verify.status": "0", "dump.status": "0", "end": "done",
+            "meminfo": "MemTotal: 90000 kB\nMemFree: 60000 kB\n", "iomem": "  76000000-76dfffff : Kernel code\n"}
+    return {"first": first, "crash": seen | crash}
+
+
+def verdict(said, cell=cells.Cell("cell"), dump=None, vm=None):
+    return judge.judge(cell, said, dump, vm)[0]
+
+
+class Ready(unittest.TestCase):
+    def test_everything_in_place_passes(self):
+        self.assertEqual(judge.judge(cells.Cell("cell"), boot(), None, None)[:2], ("pass", []))
+
+    def test_fails_when_the_pool_is_elsewhere(self):
+        for seen in (witness(0x76000000, 0x7a000000), witness(POOL[0], POOL[1] - 0x2000000), witness(0, 0), "", "{"):
+            self.assertEqual(verdict(boot(witness=seen)), "fail", seen)
+
+    def test_fails_when_one_page_of_the_old_pool_is_ordinary_ram(self):
+        for page in (POOL[0], POOL[1] - 4096):
+            self.assertEqual(verdict(boot(witness=witness(ordinary=((page, page + 4096),)))), "fail")
+
+    def test_pages_that_only_touch_the_pool_are_none_of_it(self):
+        beside = ((POOL[0] - 4096, POOL[0]), (POOL[1], POOL[1] + 4096))
+        self.assertEqual(verdict(boot(witness=witness(ordinary=beside))), "pass")
+
+    def test_fails_when_the_witness_saw_no_pages(self):
+        self.assertEqual(verdict(boot(witness=json.dumps({"start": POOL[0], "end": POOL[1], "ordinary": []}))), "fail")
+
+    def test_fails_without_the_dump(self):
+        self.assertEqual(verdict(boot(), dump="the disk holds no dump"), "fail")
+
+    def test_fails_when_verify_disagrees(self):
+        self.assertEqual(verdict(boot(**{"verify.status": "3"})), "fail")
+
+    def test_fails_when_the_crash_kernel_never_reports(self):
+        said = boot()
+        said["crash"] = {}
+        self.assertEqual(verdict(said, dump="no dump", vm="no sign of life"), "fail")
+
+    def test_fails_when_the_dump_bypassed_the_pool(self):
+        self.assertEqual(verdict(boot(**{"io_tlb_used_hiwater.after-dump": "0"})), "fail")
+
+    def test_fails_when_plan_and_cmdline_differ_or_the_plan_mistakes_the_pool(self):
+        for change in ({"append": "swiotlb=1"}, {"expected": None}, {"pool": {"start": "0x0", "end": "0x1000"}}):
+            said = boot()
+            said["first"]["plan"] = json.dumps(PLAN | change)
+            self.assertEqual(verdict(said), "fail", change)
+
+    def test_an_unexpected_verdict_fails_even_if_all_goes_well(self):
+        self.assertEqual(verdict(boot(), cells.Cell("cell", expect="refused")), "fail")
+        self.assertEqual(verdict(boot("refused"), cells.Cell("cell", expect="ready")), "fail")
+        self.assertEqual(verdict(boot(), cells.Cell("cell", expect="either")), "pass")
+
+
+class Others(unittest.TestCase):
+    def test_a_refusal_passes_whatever_the_naive_words_do_and_says_what_they_did(self):
+        cell = cells.Cell("cell", expect="refused")
+        status, _, fact = judge.judge(cell, boot("refused"), None, None)
+        self.assertEqual((status, fact["naive"]), ("pass", []))
+        self.assertTrue(judge.over_cautious([fact]))
+        status, _, harmed = judge.judge(cell, boot("refused", witness=witness(0x76000000, 0x7a000000)), "lost", None)
+        self.assertEqual(status, "pass")
+        self.assertEqual(len(harmed["naive"]), 2)
+        self.assertFalse(judge.over_cautious([fact, harmed]))
+
+    def test_not_needed_means_no_pool_and_a_dump(self):
+        cell = cells.Cell("cell", expect="not-needed")
+        self.assertEqual(verdict(boot("not-needed", witness=witness(0, 0)), cell), "pass")
+        self.assertEqual(verdict(boot("not-needed", witness=witness(0, 0)), cell, dump="lost"), "fail")
+        self.assertEqual(verdict(boot("not-needed"), cell), "fail")
+
+    def test_a_control_that_must_lose_its_dump_fails_when_it_does_not(self):
+        cell = cells.Cell("cell", mode="plain", expect="", dump="lost")
+        said = boot()
+        self.assertEqual(verdict(said, cell), "fail")
+        said["crash"] = {}
+        self.assertEqual(verdict(said, cell, dump="no dump"), "pass")
+
+    def test_a_machine_that_never_crashed_itself_is_lost_and_not_failed(self):
+        self.assertEqual(verdict({"first": {}, "crash": {}}, dump="no dump", vm="QEMU ended with 1"), "lost")
+
+    def test_a_load_that_fails_is_a_failure(self):
+        said = boot()
+        said["first"]["end"] = "kexec does not load"
+        self.assertEqual(verdict(said, dump="no dump"), "fail")
+
+
+class Summary(unittest.TestCase):
+    def outcome(self, cell, free, verdict="ready"):
+        fact = judge.judge(cell, boot(verdict, meminfo=f"MemFree: {free} kB\n"), None, None)[2]
+        return report.Outcome(cell, None, [{"status": "pass", "reasons": [], "facts": fact, "versions": {}, "seconds": 1}])
+
+    def test_less_free_memory_than_without_the_handoff_fails(self):
+        twin = cells.Cell("cell+plain", mode="plain", expect="")
+        for free, status in ((60000, "pass"), (50000, "fail")):
+            outcomes = [self.outcome(cells.Cell("cell"), free), self.outcome(twin, 60000)]
+            report.summarise(outcomes)
+            self.assertEqual(outcomes[0].status, status)
+
+    def test_more_than_one_needless_refusal_in_twenty_raises_the_alarm(self):
+        cell = cells.Cell("cell", expect="refused")
+        self.assertTrue(report.summarise([self.outcome(cell, 1, "refused") for _ in range(20)])["alarms"])
+        self.assertFalse(report.summarise([self.outcome(cell, 1, "refused")])["alarms"])
+
+
+class Table(unittest.TestCase):
+    def test_the_matrix_meets_what_is_asked_of_it(self):
+        matrix = cells.parse((Path(__file__).parent / "matrix.table").read_text())
+        tried = [cell for cell in matrix if cell.mode == "handoff"]
+        smoke = [cell for cell in matrix if "smoke" in cell.tags and cell.mode == "handoff"]
+        self.assertGreaterEqual(len(tried), 60)
+        self.assertGreaterEqual(3 * sum(",high" in cell.words for cell in tried), len(tried))
+        self.assertGreaterEqual(sum(cell.boots for cell in matrix), 200)
+        self.assertGreaterEqual(len(smoke), 10)
+        self.assertEqual({cell.kernel for cell in smoke}, {"5.10", "6.1", "6.12", "newest"})
+        self.assertEqual({cell.loader for cell in smoke}, {"kexec_load", "kexec_file_load"})
+
+    def test_a_bad_line_is_named_with_what_was_expected(self):
+        for line, message in (("a | b", "expected 6 columns, found 2"), ("a | 6.2 | | | |", "column machine: expected one of"),
+                              ("A! | | | | |", "expected a name, found 'A!'"), ("a | | | -x | |", "column load: expected one of")):
+            with self.assertRaisesRegex(ValueError, r"^matrix:2: " + message):
+                cells.parse("# heading\n" + line)
+        with self.assertRaisesRegex(ValueError, "^matrix:2: a second cell named a"):
+            cells.parse("a | | | | |\na | | | | |")
+
+    def test_columns_become_fields(self):
+        cell, twin = cells.parse("a | newest ovmf 2G nodes=2 | crashkernel=1M | -s 60M shrink=64M crash=x+y | refused boots=5 | twin")
+        self.assertEqual((cell.kernel, cell.firmware, cell.memory, cell.nodes), ("newest", "ovmf", "2G", 2))
+        self.assertEqual((cell.loader, cell.initrd, cell.shrink, cell.crash_words), ("kexec_file_load", "60M", "64M", "x y"))
+        self.assertEqual((cell.expect, cell.boots, twin.mode, twin.name), ("refused", 5, "plain", "a+plain"))
+
+    def test_a_result_of_another_definition_is_not_mistaken_for_this_one(self):
+        cell = cells.Cell("cell")
+        self.assertEqual(cell.key(), cells.Cell("cell", boots=9, expect="refused").key())
+        self.assertNotEqual(cell.key(), cells.Cell("cell", words="crashkernel=1M").key())
+
+
+class InitialRamDisk(unittest.TestCase):
+    def test_equal_files_are_stored_once(self):
+        archive = initramfs.Archive()
+        archive.file("a/one", b"x" * 10000)
+        archive.file("b/two", b"x" * 10000)
+        data = archive.bytes()
+        self.assertEqual(data.count(b"x" * 10000), 1)
+        self.assertIn(b"/a/one", data)
+        self.assertEqual(len(data) % 512, 0)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -460,9 +460,12 @@ private:
         if (request_.method == Method::addr) text += fmt::format(",addr={:#x}", pool_.start());
         std::string memmap;
         if (request_.method != Method::e820) memmap = e820::to_word(e820::AddRange{pool_, Type::ram});
+        // nn%ss-1+2 turns RAM into reserved memory, as nn$ss does, and has no '$'
+        // that a kdump script's eval would expand. KASLR takes it for a memory
+        // limit (kaslr.c, parse_memmap()): fences come with nokaslr.
         for (const AddressRange& f : fence_pages) {
             if (!memmap.empty()) memmap += ',';
-            memmap += e820::to_word(e820::AddRange{f, Type::reserved});
+            memmap += e820::to_word(e820::UpdateRange{f, Type::ram, Type::reserved});
         }
         if (!memmap.empty()) text += " memmap=" + memmap;
         if ((nokaslr || request_.method == Method::e820) && !base_.has("nokaslr")) text += " nokaslr";
@@ -535,7 +538,18 @@ private:
         return std::optional<Counterexample>{};
     }
 
-    std::optional<std::vector<AddressRange>> fences_for(const CommandLine& line, bool count_segments) const {
+    // Fences for the first scenario; with `count_loads` they rely on where it puts
+    // initrd and kernel and are fewer, without it they hold for others too.
+    std::optional<std::vector<AddressRange>> fences_for(bool count_loads) const {
+        const auto line = CommandLine::parse(base_.with(words({}, true)));
+        if (!line) return std::nullopt;
+        auto memory = memory_of(scenarios_.front(), *line);
+        if (!memory) return std::nullopt;
+        if (count_loads)
+            memory->reserved.push_back(*AddressRange::from_size(memory->images.front(), memory->image_at_least));
+        else
+            std::erase_if(memory->reserved, [](const AddressRange& r) { return r.size() != page_size; });
+
         std::vector<AddressRange> keep_out;
         for (const Scenario& s : scenarios_) {
             for (const Segment& segment : s.load.segments)
@@ -544,29 +558,21 @@ private:
             if (s.load.loader == Loader::kexec_load && setup_data_ != false)
                 keep_out.push_back(*AddressRange::from_size(machine_.crash_kernel.back().start(), 64 * KiB));
         }
-        auto memory = memory_of(scenarios_.front(), line);
-        if (!memory) return std::nullopt;
-        if (!count_segments)
-            std::erase_if(memory->reserved, [&](const AddressRange& r) { return r.size() != page_size; });
         return fences(*memory, pool_, keep_out);
     }
 
-    // What can be added to make the pool land, from least to most: nothing, then
-    // fences; and both again with a kernel that stays where the loader puts it.
+    // What can be added to make the pool land, from least to most: nothing; a
+    // kernel that stays where the loader puts it; fences as well.
     struct Cure {
         std::vector<AddressRange> fences;
         bool nokaslr = false;
     };
     std::vector<Cure> cures() const {
-        std::vector<std::vector<AddressRange>> fence_sets{{}};
-        if (const auto line = CommandLine::parse(base_.with(words({}, false))))
-            for (const bool count_segments : {true, false})
-                if (auto pages = fences_for(*line, count_segments); pages && *pages != fence_sets.back())
-                    fence_sets.push_back(std::move(*pages));
         std::vector<Cure> all;
-        for (const bool nokaslr : {false, true})
-            if (nokaslr || request_.method != Method::e820)
-                for (const auto& pages : fence_sets) all.push_back({pages, nokaslr});
+        if (request_.method != Method::e820) all.push_back({{}, false});
+        all.push_back({{}, true});
+        for (const bool count_loads : {true, false})
+            if (auto pages = fences_for(count_loads); pages && *pages != all.back().fences) all.push_back({std::move(*pages), true});
         return all;
     }
 

@@ -311,14 +311,10 @@ Failure copy_firmware_map(Capture& c) {
 }
 
 Failure copy_kexec_version(Capture& c) {
-    const auto version = [](const std::string& program) -> Result<std::string> {
-        const auto found = kexec_tools_version(program);
-        if (!found) return Error{Errc::not_found, {}, 0, "no version"};
-        return fmt::format("kexec-tools {}\n", *found);
-    };
-    if (auto failure = c.copy(Source::kexec, version)) return failure;
-    if (c.host.exists(Source::kexec)) return std::nullopt;
-    return c.copy(Source::kexec_sbin, version);
+    const auto version = c.host.kexec_tools();
+    if (!version) return std::nullopt;
+    return c.write("usr/sbin/kexec", fmt::format("kexec-tools {}
+", *version));
 }
 
 /// The pool in the kernel's memory: reads it as gather() does and keeps what was read.

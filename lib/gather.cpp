@@ -307,9 +307,7 @@ void read_srat(Gathering& g) {
 }
 
 void read_kexec_tools(Gathering& g) {
-    auto program = g.text(Source::kexec);
-    if (!program) program = g.text(Source::kexec_sbin);
-    if (program) g.machine.kexec_tools = kexec_tools_version(*program);
+    if (auto version = g.host.kexec_tools()) g.machine.kexec_tools = *std::move(version);
 }
 
 void read_values(Gathering& g) {

@@ -75,10 +75,6 @@ constexpr std::string_view source_path(Source source) {
             return "sys/devices/platform/sev-guest";
         case Source::srat:
             return "sys/firmware/acpi/tables/SRAT";
-        case Source::kexec:
-            return "usr/sbin/kexec";
-        case Source::kexec_sbin:
-            return "sbin/kexec";
     }
     return "";
 }
@@ -202,6 +198,10 @@ Result<std::string> read_klog() {
     return text;
 }
 
+/// Where distributions install it; the first is where a capture keeps the version.
+constexpr std::array<std::string_view, 5> kexec_programs{"usr/sbin/kexec", "sbin/kexec", "usr/bin/kexec", "bin/kexec",
+                                                         "usr/local/sbin/kexec"};
+
 }  // namespace
 
 Host::Host(std::filesystem::path root) : root_(std::move(root)), live_(root_ == "/") {}
@@ -246,6 +246,27 @@ Result<std::string> Host::read_path(std::string_view path) const {
 }
 
 Result<std::string> Host::read(Source source) const { return read_path(path(source)); }
+
+Result<std::string> Host::kexec_tools() const {
+    // A script in the place of kexec has no version; the program it runs has.
+    for (const std::string_view path : kexec_programs)
+        if (const auto program = read_path(path))
+            if (auto version = kexec_tools_version(*program)) return *std::move(version);
+    return Error{Errc::not_found, std::string(kexec_programs[0]), 0, "no kexec that names its version"};
+}
+
+CrashImage Host::crash_image(std::string_view release) const {
+    const auto first = [&](std::initializer_list<std::string> paths) -> std::optional<std::filesystem::path> {
+        for (const std::string& path : paths)
+            if (open_regular(path)) return root_ / path;
+        return std::nullopt;
+    };
+    const std::string r(release);
+    // kdump-tools, then kdumpctl and openSUSE's kdump.
+    return {first({"var/lib/kdump/vmlinuz", "boot/vmlinuz-" + r, "usr/lib/modules/" + r + "/vmlinuz"}),
+            first({"var/lib/kdump/initrd.img", "boot/initramfs-" + r + "kdump.img", "var/lib/kdump/initrd",
+                   "boot/initrd-" + r + "-kdump"})};
+}
 
 Result<std::string> Host::kernel_log() const {
     if (!live_) return read(Source::kernel_log);

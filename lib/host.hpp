@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -40,8 +41,6 @@ enum class Source {
     efi,           ///< a file that is there on EFI machines only
     snp_platform,  ///< a directory that is there in SEV-SNP guests only
     srat,          ///< ACPI's table, as the firmware made it
-    kexec,         ///< the kexec program
-    kexec_sbin,    ///< the same where /sbin is a directory of its own
 };
 
 /// One directory of /sys/firmware/memmap, its three files as they are.
@@ -50,6 +49,12 @@ struct FirmwareMapFiles {
     std::string start;
     std::string end;  ///< inclusive
     std::string type;
+};
+
+/// Paths that read_user_file() opens.
+struct CrashImage {
+    std::optional<std::filesystem::path> kernel;
+    std::optional<std::filesystem::path> initrd;
 };
 
 /// The one place that reads a machine: the running one, or a directory that
@@ -84,6 +89,12 @@ public:
     /// modules). not_permitted where the kernel hides addresses.
     [[nodiscard]] e820::Result<std::map<std::string, e820::Address>> symbols(
         std::span<const std::string_view> names) const;
+
+    /// The version of kexec-tools that is installed, from the program's own text: "2.0.25".
+    [[nodiscard]] e820::Result<std::string> kexec_tools() const;
+
+    /// The crash kernel's files where kdump keeps them, for a kernel of this release.
+    [[nodiscard]] CrashImage crash_image(std::string_view release) const;
 
     /// The entries of /sys/firmware/memmap in numeric order.
     [[nodiscard]] e820::Result<std::vector<FirmwareMapFiles>> firmware_map() const;

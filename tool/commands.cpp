@@ -84,11 +84,20 @@ Result<handoff::PlanRequest> request_from(const Options& options) {
     return request;
 }
 
+// Where the user names no image: what kdump would load, where it is found.
+Result<handoff::PlanRequest> request_from(Options options, const handoff::Host& host, const std::string& release) {
+    const handoff::CrashImage image = host.crash_image(release);
+    if (!options.kernel && image.kernel) options.kernel = image.kernel->string();
+    if (!options.initrd && image.initrd) options.initrd = image.initrd->string();
+    return request_from(options);
+}
+
 Result<handoff::Plan> plan_from(const Options& options) {
-    auto request = request_from(options);
-    if (!request) return std::move(request).error();
-    const auto machine = handoff::gather(handoff::Host(options.root));
+    const handoff::Host host(options.root);
+    const auto machine = handoff::gather(host);
     if (!machine) return machine.error();
+    const auto request = request_from(options, host, machine->release);
+    if (!request) return request.error();
     return handoff::plan(*machine, *request);
 }
 

@@ -233,7 +233,7 @@ ITEMS |= {f"kexec-{version}": (suite, lambda *a: keep_program(*a, "kexec-tools",
           for version, suite in KEXEC_SUITES.items()}
 ITEMS["makedumpfile"] = ("bookworm", lambda *a: keep_program(*a, "makedumpfile", "makedumpfile"))
 ITEMS["busybox"] = ("bookworm", lambda *a: keep_file(*a, "busybox-static", "*/bin/busybox"))
-ITEMS["ovmf"] = ("bookworm", lambda *a: keep_file(*a, "ovmf", "*/OVMF.fd"))
+ITEMS["ovmf"] = ("bookworm", lambda *a: keep_file(*a, "ovmf", "*/ovmf/OVMF.fd"))
 
 
 class Store:

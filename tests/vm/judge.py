@@ -54,6 +54,22 @@ def expected_range(plan):
         return None
 
 
+def loaded_segments(first):
+    """Half-open ranges of what was loaded: kexec -d prints them for kexec_load, the kernel for kexec_file_load (since
+    Linux 6.7 only if kexec-tools asks, which 2.0.25 does not). None if nobody did."""
+    tools = re.findall(r"segment\[\d+\]\.mem +(?:= )?0x([0-9a-f]+)\nsegment\[\d+\]\.memsz +(?:= )?0x([0-9a-f]+)",
+                       first.get("kexec.stderr", ""))
+    kernel = re.findall(r"segment.*\bmem=0x([0-9a-f]+) memsz=0x([0-9a-f]+)", first.get("kexec.dmesg", ""))
+    return sorted((int(at, 16), int(at, 16) + int(size, 16)) for at, size in tools or kernel) or None
+
+
+def planned_segments(plan):
+    try:
+        return sorted((int(one["start"], 16), int(one["end"], 16)) for one in plan["segments"]) or None
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
 def facts(said):
     """What is known about one boot, in a form that goes into the results."""
     first, crash = said["first"], said["crash"]
@@ -70,6 +86,8 @@ def facts(said):
         "rules": [f"{reason.get('severity')} {reason.get('rule')}" for reason in plan.get("reasons", [])
                   if isinstance(reason, dict)],
         "predicted": expected_range(plan),
+        "segments": loaded_segments(first),
+        "segments_planned": planned_segments(plan),
         "append": first.get("append", "").strip(),
         "booted": bool(crash),
         "observed": observed,
@@ -156,6 +174,10 @@ def judge_ready(said, fact):
     planned = (parse_json(first.get("plan")).get("append") or "").split()
     if planned != fact["append"].split():
         reasons.append("the plan's words and those of 'cmdline' differ")
+    loaded, intended = fact["segments"], fact["segments_planned"]
+    if loaded and intended and loaded != intended:
+        reasons.append(f"loaded elsewhere than planned: {', '.join(span(*one) for one in loaded if one not in intended)}, "
+                       f"planned {', '.join(span(*one) for one in intended if one not in loaded)}")
     if fact["booted"]:
         if fact["ordinary_in_pool"] is None:
             reasons.append("the witness could not tell which pages are ordinary RAM")

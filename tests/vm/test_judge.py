@@ -74,6 +74,16 @@ class Ready(unittest.TestCase):
             said["first"]["plan"] = json.dumps(PLAN | change)
             self.assertEqual(verdict(said), "fail", change)
 
+    def test_fails_when_the_load_went_elsewhere_than_planned(self):
+        said = boot()
+        said["first"]["plan"] = json.dumps(PLAN | {"segments": [{"start": "0x75000000", "end": "0x75001000"}]})
+        for key, text in (("kexec.stderr", "segment[0].mem   = 0x{}\nsegment[0].memsz = 0x1000\n"),
+                          ("kexec.dmesg", "[ 5.8] kexec_file: Loading segment 0: buf=0x1 bufsz=0x9 mem=0x{} memsz=0x1000\n")):
+            for address, expected in (("75000000", "pass"), ("75001000", "fail")):
+                said["first"][key] = text.format(address)
+                self.assertEqual(verdict(said), expected, key)
+            del said["first"][key]
+
     def test_an_unexpected_verdict_fails_even_if_all_goes_well(self):
         self.assertEqual(verdict(boot(), cells.Cell("cell", expect="refused")), "fail")
         self.assertEqual(verdict(boot("refused"), cells.Cell("cell", expect="ready")), "fail")

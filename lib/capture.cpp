@@ -313,8 +313,7 @@ Failure copy_firmware_map(Capture& c) {
 Failure copy_kexec_version(Capture& c) {
     const auto version = c.host.kexec_tools();
     if (!version) return std::nullopt;
-    return c.write("usr/sbin/kexec", fmt::format("kexec-tools {}
-", *version));
+    return c.write("usr/sbin/kexec", fmt::format("kexec-tools {}\n", *version));
 }
 
 /// The pool in the kernel's memory: reads it as gather() does and keeps what was read.

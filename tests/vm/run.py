@@ -70,6 +70,8 @@ class Images:
             kexec, _ = self.store.get(f"kexec-{cell.kexec}")
             archive = self.common(cell)
             archive.program("kexec", kexec)
+            # Where the tool looks for its version; not in the guest's PATH, for it brings no libraries there.
+            archive.file("usr/local/sbin/kexec", (Path(kexec) / "kexec").read_bytes())
             archive.file("cell/vmlinuz", (kernel / "vmlinuz").read_bytes(), 0o644)
             archive.file("cell/crash.img", self.crash(cell), 0o644)
             path.write_bytes(archive.bytes())

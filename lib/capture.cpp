@@ -271,7 +271,8 @@ Failure copy_files(Capture& c) {
     const auto cpuinfo = [](const std::string& text) { return Result<std::string>(first_cpu(text)); };
     if (auto failure = c.copy(Source::cpuinfo, cpuinfo)) return failure;
     const auto version = [](const std::string& text) {
-        return Result<std::string>(redacted_line(text).value_or("") + "\n");
+        const std::string line = text.substr(0, text.find('\n'));
+        return Result<std::string>(redacted_line(line).value_or("") + "\n");
     };
     if (auto failure = c.copy(Source::version, version)) return failure;
     const auto table = [](std::string text) { return Result<std::string>(anonymous_table(std::move(text))); };

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/capture.hpp"
+
+#include <bpf/btf.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <cstring>
+#include <memory>
+#include <set>
+
+#include "lib/kernel_memory.hpp"
+#include "lib/machine.hpp"
+#include "tests/temp_tree.hpp"
+
+namespace handoff {
+namespace {
+
+/// The fields that decide, as text: everything but where in a file a thing stood, and
+/// the command line as a capture shows it.
+std::string decided(const Machine& m) {
+    std::string text = m.release + "\n" + redacted_command_line(m.command_line).value_or("") + "\n";
+    const auto add = [&](const auto& value) { text += value ? std::to_string(*value) + "\n" : "-\n"; };
+    for (const auto& entry : m.iomem) text += to_string(entry.range) + std::to_string(entry.depth) + entry.name + "\n";
+    for (const auto& entry : m.map.entries)
+        text += to_string(entry.range) + std::to_string(static_cast<unsigned>(entry.type));
+    text += m.map_from.file + m.crash_kernel_from.file + m.encryption_from.file + name(m.encryption) + "\n";
+    for (const auto& r : m.ram.ranges()) text += to_string(r);
+    for (const auto& r : m.crash_kernel) text += to_string(r);
+    for (const auto& sighting : m.pool) text += std::string(name(sighting.source)) + to_string(sighting.range);
+    add(m.slabs), add(m.slabs_used), add(m.slabs_hiwater), add(m.memory_nodes), add(m.possible_cpus);
+    add(m.initrd_bytes), add(m.crash_size), add(m.srat_memory_end), add(m.lockdown);
+    text += m.kernel_image ? to_string(*m.kernel_image) : "-";
+    text += m.kexec_tools.value_or("-");
+    for (const bool flag : {m.efi, m.xen, m.pool_torn_down, m.no_pool_in_memory}) text += flag ? "+" : "-";
+    for (const auto& error : m.unread) text += "\n" + error.source + error.what;
+    return text;
+}
+
+std::string decided(const std::filesystem::path& root) {
+    const auto machine = gather(Host(root));
+    return machine ? decided(*machine) : machine.error().message();
+}
+
+std::set<std::string> files_below(const std::filesystem::path& root) {
+    std::set<std::string> files;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(root)) {
+        if (!entry.is_directory()) files.insert(std::filesystem::relative(entry.path(), root).string());
+    }
+    return files;
+}
+
+void expect_that_a_capture_says_the_same(const std::filesystem::path& machine) {
+    SCOPED_TRACE(machine.string());
+    const TempTree tree;
+    const auto report = capture(Host(machine), tree / "copy");
+    ASSERT_TRUE(report) << report.error().message();
+    EXPECT_EQ(decided(tree / "copy"), decided(machine));
+    EXPECT_EQ(std::set<std::string>(report->written.begin(), report->written.end()), files_below(tree / "copy"));
+}
+
+TEST(Capture, OfACapturedMachineSaysTheSame) {
+    unsigned machines = 0;
+    for (const char* collection : {FIXTURES_DIR "/sources", FIXTURES_DIR "/machines"}) {
+        for (const auto& machine : std::filesystem::directory_iterator(collection)) {
+            // Some are there because they cannot be gathered, and some have their files elsewhere.
+            if (!machine.is_directory() || !gather(Host(machine.path()))) continue;
+            expect_that_a_capture_says_the_same(machine.path());
+            ++machines;
+        }
+    }
+    EXPECT_GE(machines, 10u);
+}
+
+TEST(Capture, OfThisMachineCanBeCapturedAgain) {
+    const TempTree tree;
+    const auto report = capture(Host(), tree / "once");
+    ASSERT_TRUE(report) << report.error().message();
+    ASSERT_TRUE(capture(Host(tree / "once"), tree / "twice"));
+    EXPECT_EQ(decided(tree / "once"), decided(tree / "twice"));
+    for (const auto& file : files_below(tree / "once")) {
+        EXPECT_EQ(read_file(tree / "once" / file), read_file(tree / "twice" / file)) << file;
+    }
+}
+
+/// A machine whose pool only the kernel's memory shows; 6.6 and later.
+void write_kernel_memory(const TempTree& tree, std::uint64_t start, std::uint64_t end, std::uint64_t slabs) {
+    const std::unique_ptr<btf, void (*)(btf*)> types(btf__new_empty(), btf__free);
+    const int word = btf__add_int(types.get(), "long unsigned int", 8, 0);
+    btf__add_struct(types.get(), "task_struct", 8192);
+    btf__add_field(types.get(), "secret", word, 0, 0);
+    const int slot = btf__add_struct(types.get(), "io_tlb_slot", 24);
+    const int slots = btf__add_ptr(types.get(), slot);
+    const int pool = btf__add_struct(types.get(), "io_tlb_pool", 64);
+    btf__add_field(types.get(), "start", word, 0, 0);
+    btf__add_field(types.get(), "end", word, 64, 0);
+    btf__add_field(types.get(), "vaddr", word, 128, 0);
+    btf__add_field(types.get(), "nslabs", word, 192, 0);
+    btf__add_field(types.get(), "slots", slots, 256, 0);
+    btf__add_struct(types.get(), "io_tlb_mem", 128);
+    btf__add_field(types.get(), "defpool", pool, 0, 0);
+    std::uint32_t size = 0;
+    const auto* raw = static_cast<const char*>(btf__raw_data(types.get(), &size));
+    tree.write("sys/kernel/btf/vmlinux", std::string(raw, size));
+
+    const std::uint64_t words[] = {0x1111, start, end, 0x5ec3e700, slabs, 0x2222, 0, 0};
+    MemoryPiece piece{0xffffffff82000000, std::vector<std::byte>(sizeof words)};
+    std::memcpy(piece.bytes.data(), words, sizeof words);
+    const auto core = minimal_core(std::span(&piece, 1));
+    tree.write("proc/kcore", std::string(reinterpret_cast<const char*>(core.data()), core.size()));
+    tree.write("proc/kallsyms",
+               "ffffffff81000000 T secret_function\n"
+               "ffffffff82000008 b io_tlb_default_mem\n"
+               "ffffffff82000030 D sme_me_mask\n"
+               "ffffffff82000038 D sev_status\n");
+}
+
+TEST(Capture, TakesOfTheKernelsMemoryOnlyThePool) {
+    const TempTree tree;
+    write_kernel_memory(tree, 0x75000000, 0x79000000, 32768);
+    const auto report = capture(Host(tree.path()), tree / "copy");
+    ASSERT_TRUE(report) << report.error().message();
+    EXPECT_EQ(files_below(tree / "copy"),
+              (std::set<std::string>{"proc/kallsyms", "proc/kcore", "sys/kernel/btf/vmlinux"}));
+    EXPECT_EQ(decided(tree / "copy"), decided(tree.path()));
+
+    const auto machine = gather(Host(tree / "copy"));
+    ASSERT_EQ(machine->pool.size(), 1u);
+    EXPECT_EQ(machine->pool[0].source, PoolSource::memory);
+    EXPECT_EQ(machine->pool[0].range, AddressRange::from_bounds(0x75000000, 0x79000000));
+    EXPECT_EQ(read_file(tree / "copy/proc/kallsyms").find("secret"), std::string::npos);
+    EXPECT_EQ(read_file(tree / "copy/sys/kernel/btf/vmlinux").find("secret"), std::string::npos);
+    EXPECT_EQ(read_file(tree / "copy/proc/kcore").find(std::string("\x00\xe7\xc3\x5e", 4)), std::string::npos)
+        << "the word between the bounds and the slabs";
+}
+
+TEST(Capture, AMachineWithoutAPoolInMemoryKeepsSayingSo) {
+    const TempTree tree;
+    write_kernel_memory(tree, 0, 0, 0);
+    ASSERT_TRUE(capture(Host(tree.path()), tree / "copy"));
+    EXPECT_TRUE(gather(Host(tree / "copy"))->no_pool_in_memory);
+}
+
+TEST(Capture, SaysWhatItCouldNotTake) {
+    const TempTree tree;
+    tree.write("machine/proc/iomem", "00000000-00000000 : System RAM\n");
+    tree.write("machine/proc/kcore", "no core file");
+    const auto report = capture(Host(tree / "machine"), tree / "copy");
+    ASSERT_TRUE(report);
+    EXPECT_TRUE(report->written.empty());
+    ASSERT_EQ(report->not_read.size(), 2u);
+    EXPECT_EQ(report->not_read[0].source, "proc/iomem");
+    EXPECT_EQ(report->not_read[0].code, Errc::not_permitted);
+    EXPECT_EQ(report->not_read[1].source, "proc/kcore");
+}
+
+TEST(Capture, WritesIntoANewOrEmptyDirectoryOnly) {
+    const TempTree tree;
+    tree.write("machine/proc/cmdline", "ro\n");
+    const Host host(tree / "machine");
+    tree.write("full/file", "x");
+    EXPECT_EQ(capture(host, tree / "full").error().what, "expected a new or empty directory");
+    EXPECT_FALSE(capture(host, tree / "gone/copy"));
+    EXPECT_FALSE(capture(host, tree / "full/file"));
+    std::filesystem::create_directories(tree / "elsewhere");
+    std::filesystem::create_symlink(tree / "elsewhere", tree / "link");
+    EXPECT_FALSE(capture(host, tree / "link"));
+    EXPECT_TRUE(std::filesystem::is_empty(tree / "elsewhere"));
+    std::filesystem::create_directories(tree / "empty");
+    EXPECT_TRUE(capture(host, tree / "empty"));
+    EXPECT_FALSE(capture(Host(tree / "no-machine"), tree / "copy"));
+    EXPECT_FALSE(std::filesystem::exists(tree / "copy"));
+}
+
+TEST(Capture, IsClosedToOthers) {
+    const TempTree tree;
+    tree.write("machine/proc/cmdline", "ro\n");
+    ASSERT_TRUE(capture(Host(tree / "machine"), tree / "copy"));
+    struct stat status {};
+    ASSERT_EQ(::stat((tree / "copy").c_str(), &status), 0);
+    EXPECT_EQ(status.st_mode & 0777, 0700u);
+    ASSERT_EQ(::stat((tree / "copy/proc/cmdline").c_str(), &status), 0);
+    EXPECT_EQ(status.st_mode & 0777, 0644u);
+}
+
+TEST(RedactedCommandLine, KeepsWordsAboutMemoryAndTheLengthOfAll) {
+    const std::string line =
+        "BOOT_IMAGE=/vmlinuz-6.1 root=UUID=3e6be9de-8139-11d1-9106-a43f08d823a6 ro quiet swiotlb=65536,force "
+        "crashkernel=256M memmap=64M@0x75000000 ip=192.0.2.7::192.0.2.1:255.255.255.0:somehost:eth0 luks-1234 "
+        "rd.luks.options=\"a b\" -- initword";
+    const auto shown = redacted_command_line(line);
+    ASSERT_TRUE(shown);
+    EXPECT_EQ(shown->size(), line.size());
+    for (const char* kept : {"BOOT_IMAGE=", "root=", " ro quiet swiotlb=65536,force crashkernel=256M ",
+                             " memmap=64M@0x75000000 ", " -- "}) {
+        EXPECT_NE(shown->find(kept), std::string::npos) << kept << " in " << *shown;
+    }
+    for (const char* gone : {"3e6be9de", "192.0", "somehost", "luks-1234", "vmlinuz", "initword", "\""}) {
+        EXPECT_EQ(shown->find(gone), std::string::npos) << gone << " in " << *shown;
+    }
+    EXPECT_EQ(*redacted_command_line(*shown), *shown);
+}
+
+TEST(RedactedLog, KeepsOnlyTheLinesThatAreRead) {
+    const std::string shown = redacted_log(
+        "Dec  1 10:39:28 somehost kernel: [    0.000000] Linux version 6.1.0 (someone@somewhere) (gcc) #1 SMP\n"
+        "Dec  1 10:39:28 somehost kernel: [    0.000000] Command line: root=UUID=1234 swiotlb=force\n"
+        "Dec  1 10:39:28 somehost kernel: [    0.000000] BIOS-provided physical RAM map:\n"
+        "Dec  1 10:39:28 somehost kernel: [    0.000000] BIOS-e820: [mem 0x0000000000000000-0x000000000009ffff] "
+        "usable\n"
+        "Dec  1 10:39:28 somehost kernel: [    0.000000] DMI: Maker Model, Serial 1234567\n"
+        "Dec  1 10:39:28 somehost kernel: [    0.000000] efi: EFI v2.7 by Some Maker\n"
+        "Dec  1 10:39:28 somehost kernel: [    1.500000] e1000 0000:00:03.0 eth0: 52:54:00:12:34:56\n"
+        "Dec  1 10:39:29 somehost sshd[17]: Accepted publickey for someone\n"
+        "Dec  1 10:39:29 somehost kernel: [    1.600000] software IO TLB: mapped [mem 0x75000000-0x79000000] (64MB)\n");
+    EXPECT_EQ(shown,
+              "[    0.000000] Linux version 6.1.0\n"
+              "[    0.000000] Command line: root=removedre swiotlb=force\n"
+              "[    0.000000] BIOS-provided physical RAM map:\n"
+              "[    0.000000] BIOS-e820: [mem 0x0000000000000000-0x000000000009ffff] usable\n"
+              "[    0.000000] efi: EFI v2.7\n"
+              "[    1.600000] software IO TLB: mapped [mem 0x75000000-0x79000000] (64MB)\n");
+}
+
+}  // namespace
+}  // namespace handoff

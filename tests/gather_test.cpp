@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "lib/host.hpp"
+#include "lib/machine.hpp"
+#include "tests/temp_tree.hpp"
+
+namespace handoff {
+namespace {
+
+AddressRange range(Address start, Address end) { return *AddressRange::from_bounds(start, end); }
+
+Machine gathered(const std::filesystem::path& root) {
+    auto machine = gather(Host(root));
+    EXPECT_TRUE(machine) << (machine ? "" : machine.error().message());
+    return machine ? *std::move(machine) : Machine{};
+}
+Machine gathered(const TempTree& tree) { return gathered(tree.path()); }
+
+std::string error_of(const TempTree& tree) {
+    const auto machine = gather(Host(tree.path()));
+    return machine ? "no error" : machine.error().message();
+}
+
+std::vector<std::string> unread(const Machine& machine) {
+    std::vector<std::string> messages;
+    for (const Error& error : machine.unread) messages.push_back(error.message());
+    return messages;
+}
+
+constexpr const char* iomem =
+    "00001000-0009ffff : System RAM\n"
+    "000f0000-000fffff : Reserved\n"
+    "00100000-7ffdbfff : System RAM\n"
+    "  49c00000-4aeca8df : Kernel code\n"
+    "  4b000000-4bd62fff : Kernel rodata\n"
+    "  4be00000-4c15b8ff : Kernel data\n"
+    "  4ca50000-4cdfffff : Kernel bss\n"
+    "  6e000000-7dffffff : Crash kernel\n"
+    "100000000-1ffffffff : System RAM\n"
+    "  1eb000000-1feffffff : Crash kernel\n";
+
+void write_firmware_entry(const TempTree& tree, int number, const char* start, const char* end, const char* type) {
+    const std::string directory = "sys/firmware/memmap/" + std::to_string(number) + "/";
+    tree.write(directory + "start", start);
+    tree.write(directory + "end", end);
+    tree.write(directory + "type", type);
+}
+
+TEST(Gather, AnEmptyDirectoryIsAMachineOfWhichNothingIsKnown) {
+    const TempTree tree;
+    const Machine machine = gathered(tree);
+    EXPECT_FALSE(machine.live);
+    EXPECT_TRUE(machine.iomem.empty());
+    EXPECT_TRUE(machine.map.entries.empty());
+    EXPECT_TRUE(machine.pool.empty());
+    EXPECT_EQ(machine.encryption, Encryption::unknown);
+    EXPECT_TRUE(machine.unread.empty());
+}
+
+TEST(Gather, ADirectoryThatIsNotThereIsAnError) { EXPECT_FALSE(gather(Host("/nonexistent/machine"))); }
+
+TEST(GatherIomem, TellsRamReservationAndImage) {
+    const TempTree tree;
+    tree.write("proc/iomem", iomem);
+    const Machine machine = gathered(tree);
+    EXPECT_EQ(machine.ram.ranges(),
+              (std::vector{range(0x1000, 0xa0000), range(0x100000, 0x7ffdc000), range(0x100000000, 0x200000000)}));
+    EXPECT_EQ(machine.crash_kernel, (std::vector{range(0x6e000000, 0x7e000000), range(0x1eb000000, 0x1ff000000)}));
+    EXPECT_EQ(machine.crash_kernel_from, (Evidence{"proc/iomem", 8}));
+    EXPECT_EQ(machine.kernel_image, range(0x49c00000, 0x4ce00000));
+    EXPECT_EQ(machine.map_from, (Evidence{"proc/iomem", 0})) << "for want of a better one";
+    EXPECT_TRUE(machine.pool.empty());
+}
+
+TEST(GatherIomem, ThePoolOfAPatchedKernelInEverySpelling) {
+    for (const char* name : {"Software IO TLB", "software IO TLB", "swiotlb", "SWIOTLB", "Software IO TLB (64MB)"}) {
+        const TempTree tree;
+        tree.write("proc/iomem", std::string("00100000-7ffdbfff : System RAM\n  6a000000-6dffffff : ") + name + "\n");
+        const Machine machine = gathered(tree);
+        ASSERT_EQ(machine.pool.size(), 1u) << name;
+        EXPECT_EQ(machine.pool[0].range, range(0x6a000000, 0x6e000000));
+        EXPECT_EQ(machine.pool[0].source, PoolSource::iomem);
+        EXPECT_EQ(machine.pool[0].where, (Evidence{"proc/iomem", 2}));
+    }
+    const TempTree tree;
+    tree.write("proc/iomem", "00100000-7ffdbfff : System RAM\n  6a000000-6dffffff : swiotlb-driver\n");
+    EXPECT_TRUE(gathered(tree).pool.empty());
+}
+
+TEST(GatherIomem, AnEmptyReservationIsNone) {
+    const TempTree tree;
+    tree.write("proc/iomem", "00100000-7ffdbfff : System RAM\n00000000-00000000 : Crash kernel\n");
+    tree.write("dmesg", "crashkernel reserved: 0x9f000000 - 0xbf000000 (512 MB)\n");
+    EXPECT_TRUE(gathered(tree).crash_kernel.empty()) << "what the log says has been given back since";
+}
+
+TEST(GatherIomem, ZeroedOnesNeedRoot) {
+    const TempTree tree;
+    tree.write("proc/iomem", "00000000-00000000 : System RAM\n");
+    const auto machine = gather(Host(tree.path()));
+    ASSERT_FALSE(machine);
+    EXPECT_EQ(machine.error().code, Errc::not_permitted);
+    EXPECT_EQ(machine.error().message(), "proc/iomem: every range is zero: it was read without CAP_SYS_ADMIN");
+}
+
+TEST(Gather, MalformedSourcesAreErrorsThatNameThem) {
+    const struct {
+        const char* file;
+        std::string content;
+        const char* message;
+    } cases[] = {
+        {"proc/iomem", "hello\n", "proc/iomem:1: expected 'start-end : name', found 'hello'"},
+        {"proc/iomem", "", "proc/iomem: expected lines of 'start-end : name', found nothing"},
+        {"proc/cmdline", std::string("ro\0quiet", 8),
+         "proc/cmdline: expected one line of text, found a NUL byte or a second line"},
+        {"dmesg", "software IO TLB at phys\nsoftware IO TLB at phys here\n",
+         "dmesg:2: expected 'software IO TLB at phys 0xSTART - 0xEND', found 'software IO TLB at phys here'"},
+    };
+    for (const auto& c : cases) {
+        const TempTree tree;
+        tree.write(c.file, c.content);
+        EXPECT_EQ(error_of(tree), c.message);
+    }
+    const TempTree tree;
+    write_firmware_entry(tree, 0, "0x1000\n", "0xfff\n", "System RAM\n");
+    EXPECT_EQ(error_of(tree).substr(0, 20), "sys/firmware/memmap:");
+}
+
+TEST(Gather, OptionalValuesThatAreMalformedAreNoted) {
+    const TempTree tree;
+    tree.write("sys/kernel/debug/swiotlb/io_tlb_nslabs", "many\n");
+    tree.write("sys/kernel/kexec_crash_size", "\n");
+    tree.write("sys/devices/system/cpu/possible", "3-0\n");
+    tree.write("sys/devices/system/node/has_memory", "0-99999999999\n");
+    const Machine machine = gathered(tree);
+    EXPECT_FALSE(machine.slabs);
+    EXPECT_FALSE(machine.possible_cpus);
+    EXPECT_EQ(unread(machine),
+              (std::vector<std::string>{
+                  "sys/kernel/debug/swiotlb/io_tlb_nslabs:1: expected a decimal number, found 'many'",
+                  "sys/kernel/kexec_crash_size:1: expected a decimal number, found nothing",
+                  "sys/devices/system/cpu/possible:1: expected a list such as 0-3,5, found '3-0'",
+                  "sys/devices/system/node/has_memory:1: expected a list such as 0-3,5, found '0-99999999999'",
+              }));
+}
+
+TEST(Gather, ReadsTheSingleValues) {
+    const TempTree tree;
+    tree.write("sys/kernel/debug/swiotlb/io_tlb_nslabs", "32768\n");
+    tree.write("sys/kernel/debug/swiotlb/io_tlb_used", "7\n");
+    tree.write("sys/kernel/debug/swiotlb/io_tlb_used_hiwater", "0\n");
+    tree.write("sys/kernel/kexec_crash_size", "268435456\n");
+    tree.write("sys/devices/system/cpu/possible", "0-3,8\n");
+    tree.write("sys/devices/system/node/has_memory", "0-1\n");
+    tree.write("sys/kernel/security/lockdown", "none [integrity] confidentiality\n");
+    tree.write("sys/hypervisor/type", "xen\n");
+    tree.write("sys/firmware/efi/fw_platform_size", "64\n");
+    tree.write("proc/sys/kernel/osrelease", "6.1.0-50-amd64\n");
+    tree.write("proc/cmdline", "ro swiotlb=force\n");
+    tree.write("usr/sbin/kexec", std::string("\x7f"
+                                             "ELF\0kexec-tools 2.0.25\0",
+                                             23));
+    const Machine machine = gathered(tree);
+    EXPECT_EQ(machine.slabs, 32768u);
+    EXPECT_EQ(machine.slabs_used, 7u);
+    EXPECT_EQ(machine.slabs_hiwater, 0u);
+    EXPECT_EQ(machine.crash_size, 268435456u);
+    EXPECT_EQ(machine.possible_cpus, 5u);
+    EXPECT_EQ(machine.memory_nodes, 2u);
+    EXPECT_EQ(machine.lockdown, true);
+    EXPECT_TRUE(machine.xen);
+    EXPECT_TRUE(machine.efi);
+    EXPECT_EQ(machine.release, "6.1.0-50-amd64");
+    EXPECT_EQ(machine.command_line, "ro swiotlb=force");
+    EXPECT_EQ(machine.kexec_tools, "2.0.25");
+    EXPECT_TRUE(machine.unread.empty());
+}
+
+TEST(Gather, TheReleaseComesFromWhereverItIs) {
+    const TempTree tree;
+    tree.write("dmesg", "Linux version 5.10.0 (x)\n");
+    EXPECT_EQ(gathered(tree).release, "5.10.0");
+    tree.write("proc/version", "Linux version 6.1.0 (x) (gcc)\n");
+    EXPECT_EQ(gathered(tree).release, "6.1.0");
+}
+
+TEST(GatherMap, TheFirmwaresGoesBeforeTheLogs) {
+    const TempTree tree;
+    tree.write("dmesg",
+               "BIOS-provided physical RAM map:\n"
+               "BIOS-e820: [mem 0x0000000000000000-0x000000000009ffff] usable\n");
+    EXPECT_EQ(gathered(tree).map_from, (Evidence{"dmesg", 2}));
+    EXPECT_EQ(gathered(tree).ram.ranges(), std::vector{range(0, 0xa0000)});
+    write_firmware_entry(tree, 0, "0x1000\n", "0x8ffff\n", "System RAM\n");
+    const Machine machine = gathered(tree);
+    EXPECT_EQ(machine.map_from, (Evidence{"sys/firmware/memmap", 0}));
+    EXPECT_EQ(machine.ram.ranges(), std::vector{range(0x1000, 0x90000)});
+}
+
+TEST(GatherMap, ALogThatMayHaveLostTheBeginningOfItsMapIsNotUsed) {
+    const TempTree tree;
+    tree.write("dmesg", "BIOS-e820: [mem 0x0000000000100000-0x000000007fffffff] usable\n");
+    const Machine machine = gathered(tree);
+    EXPECT_TRUE(machine.map.entries.empty());
+    EXPECT_EQ(unread(machine),
+              std::vector<std::string>{"dmesg:1: expected a heading above the memory map: its beginning may be lost"});
+}
+
+TEST(GatherMap, TheSratOfTheFirmwareWhereTheLogHasNone) {
+    std::string table(48, '\0');
+    table.replace(0, 4, "SRAT");
+    std::string cpu(16, '\0');
+    cpu[1] = 16;
+    std::string memory(40, '\0');
+    memory[0] = 1;
+    memory[1] = 40;
+    memory[12] = 4;  // base 0x4_0000_0000
+    memory[20] = 2;  // size 0x2_0000_0000
+    memory[28] = 1;  // enabled
+    std::string disabled = memory;
+    disabled[12] = 64;
+    disabled[28] = 0;
+    const TempTree tree;
+    tree.write("sys/firmware/acpi/tables/SRAT", table + cpu + memory + disabled);
+    EXPECT_EQ(gathered(tree).srat_memory_end, 0x600000000u);
+    for (const std::string& broken :
+         {std::string(), table, table + std::string(2, '\0'), table + memory.substr(0, 39)}) {
+        tree.write("sys/firmware/acpi/tables/SRAT", broken);
+        EXPECT_FALSE(gathered(tree).srat_memory_end);
+        EXPECT_EQ(unread(gathered(tree)),
+                  std::vector<std::string>{"sys/firmware/acpi/tables/SRAT: expected an ACPI SRAT table"});
+    }
+}
+
+TEST(GatherLog, SaysWhichBootCounts) {
+    const Machine machine = gathered(std::filesystem::path(FIXTURES_DIR "/sources/two-boots-4.18"));
+    EXPECT_EQ(unread(machine), std::vector<std::string>{"dmesg:174: the log holds 2 boots, the last one counts"});
+    EXPECT_EQ(machine.crash_kernel, std::vector{range(0x29000000, 0x39000000)});
+    ASSERT_EQ(machine.pool.size(), 1u);
+    EXPECT_EQ(machine.pool[0].source, PoolSource::log);
+    EXPECT_GT(machine.map_from.line, 174u);
+}
+
+TEST(GatherLog, APoolThatWasGivenBackIsNone) {
+    const Machine machine = gathered(std::filesystem::path(FIXTURES_DIR "/sources/torn-down-5.15"));
+    EXPECT_TRUE(machine.pool.empty());
+    EXPECT_TRUE(machine.pool_torn_down);
+}
+
+TEST(GatherEncryption, ByEvidenceAlone) {
+    constexpr const char* whole_log = "Linux version 6.1\nPCI-DMA: Using software bounce buffering for IO (SWIOTLB)\n";
+    const struct {
+        const char* cpuinfo;
+        const char* log;
+        Encryption encryption;
+        const char* from;
+    } cases[] = {
+        {"", "", Encryption::unknown, ""},
+        {"vendor_id\t: GenuineIntel\nflags\t\t: fpu vmx\n", "", Encryption::none, "proc/cpuinfo"},
+        {"vendor_id\t: GenuineIntel\nflags\t\t: fpu hypervisor tdx_guest\n", "", Encryption::tdx, "proc/cpuinfo"},
+        {"vendor_id\t: GenuineIntel\nflags\t\t: fpu hypervisor tdx_guest\n", whole_log, Encryption::tdx,
+         "proc/cpuinfo"},
+        {"vendor_id\t: AuthenticAMD\nflags\t\t: fpu svm\n", "", Encryption::none, "proc/cpuinfo"},
+        {"vendor_id\t: AuthenticAMD\nflags\t\t: fpu svm sme sev sev_es\n", "", Encryption::unknown, ""},
+        {"vendor_id\t: AuthenticAMD\nflags\t\t: fpu svm sme sev sev_es\n", whole_log, Encryption::none, "dmesg"},
+        {"vendor_id\t: AuthenticAMD\nflags\t\t: fpu hypervisor\n", "", Encryption::unknown, ""},
+        {"vendor_id\t: AuthenticAMD\nflags\t\t: fpu hypervisor\n",
+         "Memory Encryption Features active: AMD SEV SEV-ES SEV-SNP\n", Encryption::sev_snp, "dmesg:1"},
+        {"vendor_id\t: GenuineIntel\nflags\t\t: fpu\n", "Memory Encryption Features active: Unknown\n",
+         Encryption::unknown, ""},
+        {"vendor_id\t: CentaurHauls\nflags\t\t: fpu\n", "", Encryption::unknown, ""},
+        {"garbage\n", "", Encryption::unknown, ""},
+    };
+    for (const auto& c : cases) {
+        const TempTree tree;
+        tree.write("proc/cpuinfo", c.cpuinfo);
+        tree.write("dmesg", c.log);
+        const Machine machine = gathered(tree);
+        EXPECT_EQ(machine.encryption, c.encryption) << c.cpuinfo << c.log;
+        EXPECT_EQ(machine.encryption_from.text(), c.from) << c.cpuinfo << c.log;
+    }
+}
+
+TEST(GatherEncryption, AnSnpGuestHasItsPlatformDevice) {
+    const TempTree tree;
+    std::filesystem::create_directories(tree / "sys/devices/platform/sev-guest");
+    EXPECT_EQ(gathered(tree).encryption, Encryption::sev_snp);
+}
+
+TEST(GatherMachines, CapturedOnesSayWhatTheyAre) {
+    const Machine uefi = gathered(std::filesystem::path(FIXTURES_DIR "/sources/debian-6.12-ovmf-128M-pool"));
+    EXPECT_EQ(uefi.release, "6.12.107+deb13-amd64");
+    ASSERT_EQ(uefi.pool.size(), 1u);
+    EXPECT_EQ(uefi.pool[0].range, range(0x61000000, 0x69000000));
+    EXPECT_EQ(uefi.slabs, 65536u);
+    EXPECT_EQ(uefi.crash_kernel, std::vector{range(0x69000000, 0x79000000)});
+    EXPECT_EQ(uefi.crash_size, 256 * e820::MiB);
+    EXPECT_TRUE(uefi.efi);
+    EXPECT_EQ(uefi.encryption, Encryption::none);
+    EXPECT_EQ(uefi.map.entries.size(), 18u);
+    EXPECT_EQ(uefi.initrd_bytes, 0x1143000u);
+    EXPECT_TRUE(uefi.unread.empty());
+
+    const Machine high = gathered(std::filesystem::path(FIXTURES_DIR "/sources/debian-7.2-high-320M-default-low"));
+    EXPECT_EQ(high.crash_kernel, (std::vector{range(0x6e000000, 0x7e000000), range(0x1eb000000, 0x1ff000000)}));
+    EXPECT_FALSE(high.efi);
+}
+
+TEST(GatherMachines, ThisOneOrAWordWhyNot) {
+    const auto machine = gather(Host());
+    if (machine) {
+        EXPECT_TRUE(machine->live);
+        EXPECT_FALSE(machine->release.empty());
+    } else {
+        EXPECT_EQ(machine.error().code, Errc::not_permitted) << machine.error().message();
+    }
+}
+
+}  // namespace
+}  // namespace handoff

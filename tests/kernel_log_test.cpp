@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/kernel_log.hpp"
+
+#include <gtest/gtest.h>
+
+#include "tests/temp_tree.hpp"
+
+namespace handoff {
+namespace {
+
+constexpr std::uint64_t MiB = e820::MiB;
+
+AddressRange range(Address start, Address end) { return *AddressRange::from_bounds(start, end); }
+
+KernelLog parsed(std::string_view text) {
+    auto log = parse_kernel_log(text);
+    EXPECT_TRUE(log) << (log ? "" : log.error().message());
+    return log ? *std::move(log) : KernelLog{};
+}
+
+std::string error_of(std::string_view text) {
+    const auto log = parse_kernel_log(text);
+    return log ? "no error" : log.error().message();
+}
+
+KernelLog machine_log(const std::string& name) {
+    return parsed(read_file(std::string(FIXTURES_DIR "/sources/") + name + "/dmesg"));
+}
+
+TEST(KernelLogPool, EveryFormOfTheLine) {
+    const struct {
+        const char* line;
+        AddressRange pool;
+    } forms[] = {
+        {"software IO TLB: mapped [mem 0x0000000075000000-0x0000000079000000] (64MB)", range(0x75000000, 0x79000000)},
+        {"software IO TLB: mapped [mem 0xdbff0000-0xdfff0000] (64MB)", range(0xdbff0000, 0xdfff0000)},
+        {"software IO TLB [mem 0xca20c000-0xce20c000] (64MB) mapped at [ffff8800ca20c000-ffff8800ce20bfff]",
+         range(0xca20c000, 0xce20c000)},
+        {"software IO TLB [mem 0xca20c000-0xce20c000] (64MB) mapped at [(____ptrval____)-(____ptrval____)]",
+         range(0xca20c000, 0xce20c000)},
+        {"software IO TLB [mem 0xd699d000-0xda99cfff] (64MB) mapped at [x]", range(0xd699d000, 0xda99d000)},
+        {"software IO TLB at phys 0x20000000 - 0x24000000", range(0x20000000, 0x24000000)},
+        {"software IO TLB: mapped [mem 0x0000000075000000-0x0000000075040000] (0MB)", range(0x75000000, 0x75040000)},
+    };
+    for (const auto& form : forms) {
+        const KernelLog log = parsed(form.line);
+        ASSERT_TRUE(log.pool) << form.line;
+        EXPECT_EQ(log.pool->value, form.pool) << form.line;
+        EXPECT_EQ(log.pool->line, 1u);
+    }
+}
+
+TEST(KernelLogPool, LinesThatAreNotThePool) {
+    for (const char* line : {
+             "Placing 64MB software IO TLB between ffff880020000000 - ffff880024000000",
+             "software IO TLB: area num 4.",
+             "software IO TLB: SWIOTLB bounce buffer size adjusted to 1MB",
+             "software IO TLB: SWIOTLB bounce buffer size adjusted 131072 -> 65536 slabs",
+             "software IO TLB: SWIOTLB bounce buffer size roundup to 128MB",
+             "software IO TLB: swiotlb_memblock_alloc: Failed to allocate 268435456 bytes tlb structure",
+             "software IO TLB: Memory encryption is active and system is using DMA bounce buffers",
+             "software IO TLB: No low mem",
+             "PCI-DMA: Using software bounce buffering for IO (SWIOTLB)",
+             "Reserved memory: created restricted DMA pool at 0x75000000, size 64 MiB",
+             "host program[1]: software IO TLB: mapped [mem 0x75000000-0x79000000] (64MB)",
+         }) {
+        const KernelLog log = parsed(line);
+        EXPECT_FALSE(log.pool) << line;
+        EXPECT_FALSE(log.pool_torn_down) << line;
+    }
+}
+
+TEST(KernelLogPool, TornDownUnlessMadeAgain) {
+    constexpr const char* mapped = "software IO TLB: mapped [mem 0x75000000-0x79000000] (64MB)\n";
+    constexpr const char* torn = "software IO TLB: tearing down default memory pool\n";
+    const KernelLog down = parsed(std::string(mapped) + torn);
+    EXPECT_FALSE(down.pool);
+    EXPECT_TRUE(down.pool_torn_down);
+    const KernelLog again = parsed(std::string(mapped) + torn + mapped);
+    EXPECT_TRUE(again.pool);
+    EXPECT_FALSE(again.pool_torn_down);
+}
+
+TEST(KernelLogPool, ALineThatDoesNotParseIsAnError) {
+    EXPECT_EQ(error_of("x\nsoftware IO TLB: mapped [mem"),
+              "line 2: expected '[mem 0xSTART-0xEND] (SIZEMB)' of a swiotlb pool, "
+              "found 'software IO TLB: mapped [mem'");
+    for (const char* line : {
+             "software IO TLB: mapped [mem 0x75000000-0x79000000] (32MB)",           // the size is another one
+             "software IO TLB: mapped [mem 0x79000000-0x75000000] (64MB)",           // reversed
+             "software IO TLB: mapped [mem 0x75000000-0x79000000",                   // cut
+             "software IO TLB: mapped [mem 0x75000000-0x75000000] (0MB)",            // empty
+             "software IO TLB: mapped [mem 0x75000000-0x10000000079000000] (64MB)",  // more than 64 bits
+             "software IO TLB at phys 0x20000000",
+         }) {
+        EXPECT_NE(error_of(line), "no error") << line;
+    }
+}
+
+TEST(KernelLogCrashKernel, EveryFormOfTheLine) {
+    const KernelLog old = parsed(
+        "Reserving 72MB of low memory at 2016MB for crashkernel (System low RAM: 1702MB)\n"
+        "Reserving 130MB of memory at 5048MB for crashkernel (System RAM: 17408MB)\n");
+    EXPECT_EQ(old.crash_kernel_low->value, *AddressRange::from_size(2016 * MiB, 72 * MiB));
+    EXPECT_EQ(old.crash_kernel->value, *AddressRange::from_size(5048 * MiB, 130 * MiB));
+    EXPECT_EQ(old.crash_kernel->line, 2u);
+
+    const KernelLog now = parsed(
+        "crashkernel low memory reserved: 0x27000000 - 0x37000000 (256 MB)\n"
+        "crashkernel reserved: 0x000000109f000000 - 0x00000010bf000000 (512 MB)\n"
+        "crashkernel CMA reserved: 64 MB in 1 ranges\n");
+    EXPECT_EQ(now.crash_kernel_low->value, range(0x27000000, 0x37000000));
+    EXPECT_EQ(now.crash_kernel->value, range(0x109f000000, 0x10bf000000));
+    EXPECT_EQ(now.crash_cma->value, 64 * MiB);
+}
+
+TEST(KernelLogCrashKernel, LinesThatReserveNothing) {
+    for (const char* line : {
+             "kexec: Reserving the low 1M of memory for crashkernel",
+             "Reserving the low 1M of memory for crashkernel",
+             "Reserving Intel graphics memory at [mem 0x7d800000-0x7f7fffff]",
+             "crashkernel: memory value expected",
+             "cannot allocate crashkernel low memory (size:0x10800000).",
+             "crashkernel size resulted in zero bytes",
+             "Using crashkernel=auto, the size chosen is a best effort estimation.",
+         }) {
+        const KernelLog log = parsed(line);
+        EXPECT_FALSE(log.crash_kernel) << line;
+        EXPECT_FALSE(log.crash_kernel_low) << line;
+    }
+}
+
+TEST(KernelLogCrashKernel, ALineThatDoesNotParseIsAnError) {
+    for (const char* line : {
+             "Reserving 130MB of memory at for crashkernel",
+             "Reserving 0MB of memory at 48MB for crashkernel",
+             "Reserving 130MB of memory at 99999999999999MB for crashkernel",
+             "crashkernel reserved: 0x9f000000 - 0xbf000000 (256 MB)",
+             "crashkernel reserved: 0xbf000000 - 0x9f000000 (512 MB)",
+             "crashkernel CMA reserved: some MB in 1 ranges",
+         }) {
+        EXPECT_NE(error_of(line), "no error") << line;
+    }
+}
+
+TEST(KernelLogMachine, ReadsWhatElseItSays) {
+    const KernelLog log = parsed(
+        "Linux version 6.1.0-50-amd64 (builder@host) (gcc) #1 SMP\n"
+        "Command line: ro swiotlb=force\n"
+        "BIOS-provided physical RAM map:\n"
+        "efi: EFI v2.7 by EDK II\n"
+        "Hypervisor detected: Xen HVM\n"
+        "RAMDISK: [mem 0x7969b000-0x7a7ddfff]\n"
+        "ACPI: SRAT: Node 0 PXM 0 [mem 0x00000000-0x7fffffff]\n"
+        "ACPI: SRAT: Node 1 PXM 1 [mem 0x100000000-0x27fffffff] hotplug\n"
+        "ACPI: SRAT: PXM 0 -> APIC 0x00 -> Node 0\n"
+        "Initmem setup node 0 [mem 0x0000000000001000-0x000000013fffffff]\n"
+        "Initmem setup node 1 as memoryless\n"
+        "Initmem setup node 2 [mem 0x0000000140000000-0x000000027fffffff]\n"
+        "CPU topo: Allowing 2 present CPUs plus 6 hotplug CPUs\n"
+        "RAMDISK: gzip image found at block 0\n");
+    EXPECT_EQ(log.boots, 1u);
+    EXPECT_TRUE(log.complete);
+    EXPECT_EQ(log.release->value, "6.1.0-50-amd64");
+    EXPECT_EQ(log.command_line->value, "ro swiotlb=force");
+    EXPECT_TRUE(log.efi);
+    EXPECT_TRUE(log.xen);
+    EXPECT_EQ(log.initrd->value.size(), 0x1143000u);
+    EXPECT_EQ(log.srat_memory_end->value, 0x280000000u);
+    EXPECT_EQ(log.memory_nodes->value, 2u);
+    EXPECT_EQ(log.possible_cpus->value, 8u);
+    EXPECT_EQ(parsed("smpboot: Allowing 4 CPUs, 2 hotplug CPUs").possible_cpus->value, 6u);
+    EXPECT_EQ(parsed("RAMDISK: 1fb37000 - 1ffdf000").initrd->value, range(0x1fb37000, 0x1ffdf000));
+    EXPECT_EQ(parsed("SRAT: Node 0 PXM 0 100000-80000000").srat_memory_end->value, 0x80000000u);
+}
+
+TEST(KernelLogMachine, ACommandLineThatPrintkMayHaveCutIsMarked) {
+    EXPECT_FALSE(parsed("Command line: ro").command_line_cut);
+    EXPECT_TRUE(parsed("Command line: " + std::string(1000, 'x')).command_line_cut);
+}
+
+TEST(KernelLogEncryption, EveryFormOfTheLine) {
+    const struct {
+        const char* line;
+        Encryption encryption;
+    } forms[] = {
+        {"Memory Encryption Features active: AMD SEV SEV-ES SEV-SNP", Encryption::sev_snp},
+        {"Memory Encryption Features active: AMD SEV SEV-ES", Encryption::sev_es},
+        {"Memory Encryption Features active: AMD SEV", Encryption::sev},
+        {"Memory Encryption Features active: AMD SME", Encryption::sme},
+        {"Memory Encryption Features active: Intel TDX", Encryption::tdx},
+        {"Memory Encryption Features active: Unknown", Encryption::unknown},
+        {"AMD Memory Encryption Features active: SEV SEV-ES", Encryption::sev_es},
+        {"AMD Secure Memory Encryption (SME) active", Encryption::sme},
+        {"AMD Secure Encrypted Virtualization (SEV) active", Encryption::sev},
+    };
+    for (const auto& form : forms) EXPECT_EQ(encryption_of(parsed(form.line)), form.encryption) << form.line;
+    EXPECT_NE(error_of("Memory Encryption Features active: Pixie Dust"), "no error");
+}
+
+TEST(KernelLogEncryption, IsNoneOnlyWhereTheWholeLogIsThere) {
+    constexpr const char* begin = "Linux version 6.1.0\n";
+    constexpr const char* end = "PCI-DMA: Using software bounce buffering for IO (SWIOTLB)\n";
+    EXPECT_EQ(encryption_of(parsed(std::string(begin) + end)), Encryption::none);
+    EXPECT_EQ(encryption_of(parsed(begin)), Encryption::unknown) << "cut off at the end";
+    EXPECT_EQ(encryption_of(parsed(end)), Encryption::unknown) << "wrapped";
+    EXPECT_EQ(encryption_of(parsed("")), Encryption::unknown);
+}
+
+TEST(KernelLogEncryption, WhatAProcessorCouldDoIsNoEvidence) {
+    for (const char* line : {"kvm_amd: SEV enabled (ASIDs 1 - 509)", "SEV supported: 509 ASIDs",
+                             "SEV-SNP: RMP table physical range [0x0000000016000000 - 0x00000000568fffff]",
+                             "virt/tdx: TDX not supported by the host platform"}) {
+        EXPECT_FALSE(parsed(line).encryption) << line;
+    }
+}
+
+TEST(KernelLogBoots, TheLastOneCounts) {
+    const KernelLog log = parsed(
+        "Linux version 6.1.0\n"
+        "Command line: first\n"
+        "BIOS-provided physical RAM map:\n"
+        "efi: EFI v2.7 by EDK II\n"
+        "software IO TLB: mapped [mem 0x75000000-0x79000000] (64MB)\n"
+        "Linux version 6.2.0\n"
+        "Command line: second\n"
+        "BIOS-provided physical RAM map:\n");
+    EXPECT_EQ(log.boots, 2u);
+    EXPECT_EQ(log.first_line, 6u);
+    EXPECT_EQ(log.command_line->value, "second");
+    EXPECT_FALSE(log.pool) << "it is the first boot's";
+    EXPECT_FALSE(log.efi);
+}
+
+TEST(KernelLogBoots, AWrappedLogBeforeAWholeOneIsABootToo) {
+    const KernelLog log = parsed(
+        "software IO TLB: mapped [mem 0x75000000-0x79000000] (64MB)\n"
+        "Command line: second\n");
+    EXPECT_EQ(log.boots, 2u);
+    EXPECT_TRUE(log.complete);
+    EXPECT_FALSE(log.pool);
+}
+
+TEST(KernelLogBoots, AWrappedLogIsNotComplete) {
+    const KernelLog log = parsed("software IO TLB: mapped [mem 0x75000000-0x79000000] (64MB)\n");
+    EXPECT_EQ(log.boots, 1u);
+    EXPECT_FALSE(log.complete);
+    EXPECT_TRUE(log.pool);
+}
+
+TEST(KernelLogBoots, TextWithoutAnyKnownLineHoldsNone) {
+    for (const char* text : {"", "\n\n", "hello", "\x1b[1m\xff\xfe binary"}) EXPECT_EQ(parsed(text).boots, 0u);
+    EXPECT_EQ(parsed(std::string(1000, '\0')).boots, 0u);
+}
+
+TEST(KernelLogMachines, RealLogs) {
+    const KernelLog two = machine_log("two-boots-4.18");
+    EXPECT_EQ(two.boots, 2u);
+    EXPECT_EQ(two.crash_kernel->value, *AddressRange::from_size(656 * MiB, 256 * MiB));
+    EXPECT_EQ(two.pool->value, range(0x4fd6d000, 0x53d6d000));
+
+    const KernelLog reboot = machine_log("crash-and-reboot-6.13");
+    EXPECT_EQ(reboot.boots, 3u);
+    EXPECT_EQ(reboot.pool->value, range(0x3aec5000, 0x3eec5000)) << "not that of the boot that crashed";
+    EXPECT_EQ(reboot.crash_kernel->value, range(0x11000000, 0x2d000000));
+
+    const KernelLog high = machine_log("high-and-low-6.8");
+    EXPECT_EQ(high.crash_kernel->value, range(0x4057000000, 0x4077000000));
+    EXPECT_EQ(high.crash_kernel_low->value, range(0x04000000, 0x14000000));
+
+    EXPECT_EQ(machine_log("exclusive-ends-3.2").pool->value, range(0xd77e4000, 0xdb7e4000));
+    EXPECT_EQ(machine_log("inclusive-end-3.6").pool->value, range(0xd699d000, 0xda99d000));
+    EXPECT_EQ(machine_log("halved-pool-6.16").pool->value.size(), 128 * MiB);
+    EXPECT_TRUE(machine_log("torn-down-5.15").pool_torn_down);
+    EXPECT_TRUE(machine_log("xen-pv-6.12").xen);
+}
+
+}  // namespace
+}  // namespace handoff

@@ -59,14 +59,17 @@ def summarise(outcomes):
     if len(refused) >= 1 / OVER_CAUTIOUS_LIMIT and len(cautious) > OVER_CAUTIOUS_LIMIT * len(refused):
         alarms.append(f"{len(cautious)} of {len(refused)} refusals were over-cautious")
     return {"passed": count["pass"], "failed": count["fail"] + count["lost"], "lost": count["lost"],
-            "skipped": count["skip"], "boots": sum(len(outcome.boots) for outcome in outcomes),
+            "skipped": count["skip"],
+            "retried": sum(boot.get("attempts", 1) > 1 for outcome in outcomes for boot in outcome.boots),
+            "boots": sum(len(outcome.boots) for outcome in outcomes),
             "ready_cells": sum(any(fact["verdict"] == "ready" for fact in outcome.facts) for outcome in outcomes),
             "refused_cells": len(refused), "over_cautious": cautious, "alarms": alarms}
 
 
 def closing_lines(summary):
     yield (f"{summary['boots']} boots; {summary['ready_cells']} cells ready, {summary['refused_cells']} refused, "
-           f"{len(summary['over_cautious'])} of these without need, {summary['lost']} lost")
+           f"{len(summary['over_cautious'])} of these without need, {summary['lost']} lost, "
+           f"{summary['retried']} boots repeated because the machine got lost before the crash")
     if summary["over_cautious"]:
         yield "refused, yet the naive handoff went well every time: " + " ".join(summary["over_cautious"])
     for alarm in summary["alarms"]:

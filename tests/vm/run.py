@@ -96,6 +96,7 @@ class Lab:
         """One boot of a cell; None if interrupted."""
         directory = self.arguments.out / "cells" / cell.name / str(number)
         makedumpfile, _ = self.store.get("makedumpfile")
+        shutil.rmtree(directory.with_suffix(".lost"), ignore_errors=True)
         for attempt in range(2):
             shutil.rmtree(directory, ignore_errors=True)
             directory.mkdir(parents=True)
@@ -124,11 +125,13 @@ class Lab:
                                 else f"makedumpfile exits with {status}")
             (directory / "disk").unlink()
             status, reasons, facts = judge.judge(cell, said, dump_problem, vm_problem)
-            # Only a QEMU that never got going is tried again; whatever a guest did stands.
-            if not (status == "lost" and not (directory / "serial.log").exists()):
+            # A machine that was gone before its first kernel did anything says nothing, and is tried again, once and
+            # on the record. Whatever a crash kernel did stands.
+            if status != "lost" or attempt:
                 break
+            directory.rename(directory.with_suffix(".lost"))
         result = {"cell": cell.name, "key": self.key(cell), "boot": number, "status": status, "reasons": reasons,
-                  "seconds": round(seconds, 1), "facts": facts, "versions": self.versions(cell)}
+                  "attempts": attempt + 1, "seconds": round(seconds, 1), "facts": facts, "versions": self.versions(cell)}
         with self.lock:
             self.results.write(json.dumps(result) + "\n")
             self.results.flush()

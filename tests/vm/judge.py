@@ -111,18 +111,21 @@ def facts(said):
     }
 
 
-def misses(fact, dump_problem):
-    """In what way a handoff went wrong; an empty list if it went right."""
-    if not fact["booted"]:
-        return ["the crash kernel died before it could report"]
+def misplaced(fact):
+    """In what way the pool is not where it should be; an empty list if it is. Only for a crash kernel that reported."""
     wrong = []
     if fact["observed"] != fact["pool"]:
         wrong.append(f"pool at {span(*fact['observed'])}" if fact["observed"] else "no pool")
     if fact["ordinary_in_pool"]:
         wrong.append(f"{fact['ordinary_in_pool'] >> 10} KiB of the old pool are ordinary RAM")
-    if dump_problem:
-        wrong.append(dump_problem)
     return wrong
+
+
+def dump_lost(fact, dump_problem):
+    """Why there is no dump, or an empty list."""
+    if not fact["booted"]:
+        return ["the crash kernel died before it could report"]
+    return [dump_problem] if dump_problem else []
 
 
 def judge(cell, said, dump_problem, vm_problem):
@@ -142,20 +145,21 @@ def judge(cell, said, dump_problem, vm_problem):
     if cell.mode == "handoff":
         reasons += judge_plan(cell, said, fact)
     handed_over = cell.mode == "handoff" and fact["verdict"] == "ready"
-    wrong = misses(fact, dump_problem)
+    elsewhere = misplaced(fact) if fact["booted"] else []
+    lost = dump_lost(fact, dump_problem)
     if handed_over:
-        reasons += wrong + judge_ready(said, fact)
+        reasons += elsewhere + judge_ready(said, fact) + (lost if cell.dump == "ok" else [])
     elif cell.mode == "naive" or fact["verdict"] == "refused":
-        fact["naive"] = wrong
+        fact["naive"] = elsewhere + lost
     elif cell.mode == "handoff" and fact["verdict"] == "not-needed" and fact["observed"]:
         reasons.append(f"not needed, but the crash kernel made a pool at {span(*fact['observed'])}")
 
     must_dump = cell.dump == "ok" and (cell.mode == "plain" or fact["verdict"] == "not-needed")
-    if must_dump and dump_problem:
-        reasons.append(dump_problem)
+    if must_dump:
+        reasons += lost
     if cell.dump == "lost" and not dump_problem:
         reasons.append("the dump was written, although it should be lost: this control controls nothing")
-    if vm_problem and dump_problem and (handed_over or must_dump):
+    if vm_problem and lost and cell.dump == "ok" and (handed_over or must_dump):
         reasons.append(vm_problem)
     return ("fail" if reasons else "pass"), reasons, fact
 

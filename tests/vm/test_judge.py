@@ -57,6 +57,12 @@ class Ready(unittest.TestCase):
     def test_fails_without_the_dump(self):
         self.assertEqual(verdict(boot(), dump="the disk holds no dump"), "fail")
 
+    def test_a_cell_may_leave_the_dump_open_but_never_the_place_of_the_pool(self):
+        cell, dead = cells.Cell("cell", dump="any"), boot()
+        dead["crash"] = {}
+        self.assertEqual(verdict(dead, cell, dump="no dump"), "pass")
+        self.assertEqual(verdict(boot(witness=witness(0x76000000, 0x7a000000)), cell, dump="no dump"), "fail")
+
     def test_fails_when_verify_disagrees(self):
         self.assertEqual(verdict(boot(**{"verify.status": "3"})), "fail")
 

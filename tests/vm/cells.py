@@ -10,6 +10,7 @@ left out has the default. See COLUMNS for the words.
 import dataclasses
 import hashlib
 import json
+import random
 import re
 
 
@@ -110,3 +111,28 @@ def expand(cell):
     if "twin" in cell.tags:
         yield dataclasses.replace(cell, name=cell.name + "+plain", mode="plain", expect="", dump="any", boots=1,
                                   tags=("plain-twin",))
+
+
+def random_cells(seed, count):
+    """Machines nobody thought of: holes cut into low memory at random, any C, pool, kernel and loader. Whatever the tool
+    says must be right. The lowest 768 MiB stay whole, so that a reservation is always possible."""
+    dice = random.Random(seed)
+    for number in range(1, count + 1):
+        kernel = dice.choice(["5.10", "6.1", "6.12", "newest"])
+        smallest = 128 if kernel in ("5.10", "6.1") else 160
+        size = dice.choice([smallest, 192, 256, dice.randrange(smallest, 513, 16)])
+        slabs = dice.choice([16384, 32768, 32768, 65536, 131072])
+        if dice.random() < 0.4:
+            low = dice.choice(["0", "16M", "32M", "72M", None])
+            words = [f"crashkernel={size}M,high"] + ([f"crashkernel={low},low"] if low else [])
+        else:
+            words = [f"crashkernel={size}M"]
+        words.append(f"swiotlb={slabs},force")
+        for _ in range(dice.randrange(0, 6)):
+            hole = dice.choice([4 << 10, 64 << 10, 1 << 20, 16 << 20, 64 << 20])
+            start = dice.randrange(768 << 20, (2 << 30) - hole - (8 << 20), 4 << 10)
+            words.append(f"memmap={hole >> 10}K${start:#x}")
+        yield Cell(name=f"random-{seed}-{number}", kernel=kernel, firmware=dice.choice(["seabios", "seabios", "ovmf"]),
+                   words=" ".join(words), loader=dice.choice(["kexec_load", "kexec_file_load"]),
+                   kexec=dice.choice(["2.0.25", "newest"]), initrd=dice.choice(["small", "small", "60M"])
+                   if size >= 192 else "small", expect="either", boots=1, tags=("random",))

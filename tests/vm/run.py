@@ -177,12 +177,17 @@ def arguments_of(argv):
     parser.add_argument("--out", type=Path, default=ROOT / "build/vm", help="where results go (default build/vm)")
     parser.add_argument("--resume", action="store_true", help="keep the boots already finished in the output directory")
     parser.add_argument("--matrix", type=Path, default=HERE / "matrix.table", help="another table of cells")
+    parser.add_argument("--random", type=int, metavar="N", help="instead of the table: N machines made up by chance")
+    parser.add_argument("--seed", type=int, default=1, help="for --random: equal seeds make equal machines (default 1)")
     parser.add_argument("--list", action="store_true", help="print the chosen cells and leave")
     return parser.parse_args(argv)
 
 
 def choose(arguments):
-    chosen = table.parse(arguments.matrix.read_text(), arguments.matrix.name)
+    if arguments.random:
+        chosen = list(table.random_cells(arguments.seed, arguments.random))
+    else:
+        chosen = table.parse(arguments.matrix.read_text(), arguments.matrix.name)
     if arguments.smoke:
         chosen = [dataclasses.replace(cell, boots=1) for cell in chosen if "smoke" in cell.tags]
     if arguments.cells:
@@ -213,6 +218,8 @@ def repeat_command(arguments, cell):
     words = [os.path.relpath(HERE / "run.py"), "--cells", f"'^{re.escape(cell.name)}$'", "--boots", "1"]
     if arguments.tool:
         words += ["--tool", str(arguments.tool)]
+    if arguments.random:
+        words += ["--random", str(arguments.random), "--seed", str(arguments.seed)]
     if arguments.mode:
         words += ["--mode", arguments.mode]
     return " ".join(words + ["--out", f"{arguments.out}-again"])

@@ -173,6 +173,10 @@ class Table(unittest.TestCase):
         self.assertEqual((cell.loader, cell.initrd, cell.shrink, cell.crash_words), ("kexec_file_load", "60M", "64M", "x y"))
         self.assertEqual((cell.expect, cell.boots, twin.mode, twin.name), ("refused", 5, "plain", "a+plain"))
 
+    def test_equal_seeds_make_equal_machines(self):
+        self.assertEqual(list(cells.random_cells(7, 20)), list(cells.random_cells(7, 20)))
+        self.assertNotEqual(list(cells.random_cells(7, 20)), list(cells.random_cells(8, 20)))
+
     def test_a_result_of_another_definition_is_not_mistaken_for_this_one(self):
         cell = cells.Cell("cell")
         self.assertEqual(cell.key(), cells.Cell("cell", boots=9, expect="refused").key())

@@ -109,13 +109,16 @@ EarlyDemand early_demand(const DemandInput& input) {
     demand.memory_map = sections_with_memory(input.ram) * section_memory_map;
     // Per-CPU areas come in units of 2 MiB that hold several CPUs
     // (mm/percpu.c, pcpu_embed_first_chunk()); 512 KiB is more than any CPU's.
-    const std::uint64_t per_cpu = align_up(input.cpus * 512 * KiB, 2 * MiB);
+    // In one request; up to a third may be waste (pcpu_build_alloc_info()).
+    const std::uint64_t per_cpu = align_up(input.cpus * 512 * KiB, 2 * MiB) + (input.cpus > 1 ? 2 * MiB : 0);
     // Dentry and inode hashes: 8 bytes per 8 and 16 KiB of RAM, rounded up to a
     // power of two (fs/dcache.c, fs/inode.c). kfence: 2 MiB and its metadata.
-    const std::uint64_t hashes = std::bit_ceil(ram / 1024 + 1) * 3 / 2;
+    const std::uint64_t dentry_hash = std::bit_ceil(ram / 1024 + 1);
+    const std::uint64_t hashes = dentry_hash * 3 / 2;
     // struct io_tlb_slot: 24 bytes (5.10: 12 in two arrays).
     const std::uint64_t slots = input.slabs * 32;
     demand.after_memory_map = per_cpu + hashes + slots + 5 * MiB / 2 + 1 * MiB + input.extra;
+    demand.largest_other = std::max({2 * MiB, per_cpu, dentry_hash, input.extra});
     return demand;
 }
 
@@ -135,19 +138,23 @@ std::optional<Counterexample> find_counterexample(const CrashMemory& memory, con
 
         RangeSet could_be_free = most;
         if (memory.image_at_least != 0) could_be_free.subtract(image_at(image, memory.image_at_least));
-        for (const AddressRange& b : could_be_free.ranges()) {
-            const Address end = std::min<Address>(b.end(), 4 * GiB);
-            if (end <= pool.end() || b.start() >= 4 * GiB) continue;
-            if (b.start() < pool.end()) return Counterexample{Kind::slides_up, image, b, end - pool.size()};
-            if (end - b.start() >= pool.size()) return Counterexample{Kind::other_block, image, b, end - pool.size()};
+        // From the top, as memblock looks: the first block that fits is taken.
+        for (auto b = could_be_free.ranges().rbegin(); b != could_be_free.ranges().rend() && b->end() > pool.end(); ++b) {
+            const Address end = std::min<Address>(b->end(), 4 * GiB);
+            if (b->start() >= end) continue;
+            if (b->start() < pool.end()) return Counterexample{Kind::slides_up, image, *b, end - pool.size()};
+            if (end - b->start() >= pool.size()) return Counterexample{Kind::other_block, image, *b, end - pool.size()};
         }
 
         RangeSet surely_free = least;
         surely_free.subtract(image_at(image, memory.image_at_most));
         const auto blocks = above(surely_free, pool.end());
         // The memory map is one large request. It fits where a block holds it
-        // after all that came before was taken from that very block.
-        const std::uint64_t in_one_piece = demand.before_memory_map + demand.memory_map + 2 * MiB;
+        // after all that came before was taken from that very block; so does any
+        // other large one where a block holds everything.
+        const std::uint64_t up_to_map = demand.before_memory_map + demand.memory_map + 2 * MiB;
+        const bool other_large = demand.largest_other > EarlyDemand::largest_request;
+        const std::uint64_t in_one_piece = other_large ? demand.total() + EarlyDemand::largest_request : up_to_map;
         const auto largest = std::max_element(blocks.begin(), blocks.end(),
                                               [](const auto& a, const auto& b) { return a.size() < b.size(); });
         const std::uint64_t largest_block = largest == blocks.end() ? 0 : largest->size();
@@ -180,7 +187,7 @@ std::optional<std::vector<AddressRange>> fences(const CrashMemory& memory, const
         }
         while (end - start >= pool.size()) {
             Address fence = end - pool.size();
-            while (fence + page_size < end && forbidden.overlaps(page_at(fence))) {
+            while (fence < end && forbidden.overlaps(page_at(fence))) {
                 const auto blocker = std::find_if(forbidden.ranges().begin(), forbidden.ranges().end(),
                                                   [&](const AddressRange& r) { return r.overlaps(page_at(fence)); });
                 fence = align_up(blocker->end(), page_size);

@@ -33,8 +33,14 @@ struct EarlyDemand {
     std::uint64_t memory_map = 0;
     std::uint64_t after_memory_map = 0;  ///< per-CPU areas, hash tables, kfence, the pool's slots
 
-    /// No other single request is larger than this, alignment included:
-    /// 2 MiB aligned to 2 MiB, as per-CPU areas and section roots are.
+    /// The largest single request besides the memory map: 2 MiB on a small
+    /// crash kernel, but per-CPU areas, hash tables and log_buf_len= come in one
+    /// piece each, whatever their size.
+    std::uint64_t largest_other = 0;
+
+    /// Requests up to this size, alignment included, are counted by the byte:
+    /// 2 MiB aligned to 2 MiB, as the per-CPU area of one CPU is. Larger ones must
+    /// fit in one block.
     static constexpr std::uint64_t largest_request = 4 * e820::MiB;
 
     [[nodiscard]] std::uint64_t total() const { return before_memory_map + memory_map + after_memory_map; }

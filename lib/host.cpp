@@ -247,12 +247,24 @@ Result<std::string> Host::read_path(std::string_view path) const {
 
 Result<std::string> Host::read(Source source) const { return read_path(path(source)); }
 
-Result<std::string> Host::kexec_tools() const {
+Result<std::pair<std::string, std::string>> Host::find_kexec() const {
     // A script in the place of kexec has no version; the program it runs has.
     for (const std::string_view path : kexec_programs)
         if (const auto program = read_path(path))
-            if (auto version = kexec_tools_version(*program)) return *std::move(version);
-    return Error{Errc::not_found, std::string(kexec_programs[0]), 0, "no kexec that names its version"};
+            if (auto version = kexec_tools_version(*program)) return std::pair((root_ / path).string(), *std::move(version));
+    return Error{Errc::not_found, std::string(kexec_programs[0]), 0, "expected the kexec program, found none"};
+}
+
+Result<std::string> Host::kexec_program() const {
+    auto found = find_kexec();
+    if (!found) return std::move(found).error();
+    return std::move(found->first);
+}
+
+Result<std::string> Host::kexec_tools() const {
+    auto found = find_kexec();
+    if (!found) return std::move(found).error();
+    return std::move(found->second);
 }
 
 CrashImage Host::crash_image(std::string_view release) const {

@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "e820/range.hpp"
@@ -90,6 +91,8 @@ public:
     [[nodiscard]] e820::Result<std::map<std::string, e820::Address>> symbols(
         std::span<const std::string_view> names) const;
 
+    /// The kexec program, which is no script: its path.
+    [[nodiscard]] e820::Result<std::string> kexec_program() const;
     /// The version of kexec-tools that is installed, from the program's own text: "2.0.25".
     [[nodiscard]] e820::Result<std::string> kexec_tools() const;
 
@@ -100,6 +103,8 @@ public:
     [[nodiscard]] e820::Result<std::vector<FirmwareMapFiles>> firmware_map() const;
 
 private:
+    /// Path and version.
+    [[nodiscard]] e820::Result<std::pair<std::string, std::string>> find_kexec() const;
     [[nodiscard]] e820::Result<std::string> read_path(std::string_view path) const;
     [[nodiscard]] e820::Result<Fd> open_regular(std::string_view path) const;
     [[nodiscard]] e820::Result<Fd> open_path(std::string_view path, int flags) const;

@@ -389,6 +389,7 @@ private:
         in.kernel_alignment = std::max<std::uint64_t>(image_.kernel_alignment, 2 * MiB);
         in.pref_address = image_.pref_address;
         in.setup_bytes = image_.setup_bytes;
+        in.payload_bytes = image_.payload_bytes;
         in.initrd_bytes = initrd_bytes_;
         in.command_line_bytes = plan_.base.size() + 256;
         in.setup_data = setup_data_;
@@ -429,8 +430,7 @@ private:
                 "use --method ram with kexec_file_load");
             return;
         }
-        plan_.before = scenarios_.front().load.map;
-        plan_.segments = scenarios_.front().load.segments;
+        for (const Scenario& s : scenarios_) plan_.loads.push_back(s.load);
 
         if (promised_) {
             judge_promise();

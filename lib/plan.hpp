@@ -34,6 +34,7 @@ struct Image {
     std::uint64_t pref_address = 16 * e820::MiB;
     std::uint64_t setup_bytes = 20 * 1024;
     std::uint64_t cmdline_size = 2047;      ///< longest command line, without its NUL
+    std::uint64_t payload_bytes = 0;        ///< the compressed kernel; 0 where unknown
     std::uint64_t uncompressed_bytes = 0;   ///< of the payload; 0 where unknown
     std::string release;                    ///< uname -r of the image; "" where unknown
 };
@@ -64,9 +65,10 @@ struct Plan {
     std::string base;                      ///< the command line it was planned for
     std::string append;                    ///< words to append; "" unless ready
     std::vector<AddressRange> fences;
-    std::vector<Segment> segments;  ///< as the first (or only) loader puts them
-    e820::Table before;             ///< the map in the crash kernel's boot_params
-    e820::Table after;              ///< what the crash kernel makes of it with the words
+    /// Every load that the proof covers: of each loader, and with small segments of
+    /// other sizes. The first is the most likely one.
+    std::vector<Load> loads;
+    e820::Table after;  ///< what the crash kernel makes of the first load's map with the words
     std::optional<Counterexample> counterexample;  ///< of the layout that was refused
     std::uint64_t early_bytes = 0;  ///< bound on early allocations that the proof used
     std::vector<Reason> reasons;

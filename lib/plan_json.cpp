@@ -52,12 +52,13 @@ json to_json(const Plan& plan) {
     j["fences"] = json::array();
     for (const AddressRange& fence : plan.fences) j["fences"].push_back(to_json(fence));
     j["segments"] = json::array();
-    for (const Segment& segment : plan.segments) {
+    const Load* load = plan.loads.empty() ? nullptr : &plan.loads.front();
+    for (const Segment& segment : load ? load->segments : std::vector<Segment>()) {
         json s = to_json(segment.range);
         s["name"] = segment.name;
         j["segments"].push_back(std::move(s));
     }
-    j["before"] = to_json(plan.before);
+    j["before"] = to_json(load ? load->map : e820::Table());
     j["after"] = to_json(plan.after);
     j["early_bytes"] = plan.early_bytes;
     j["counterexample"] = nullptr;

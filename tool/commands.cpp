@@ -101,15 +101,6 @@ Result<handoff::Plan> plan_from(const Options& options) {
     return handoff::plan(*machine, *request);
 }
 
-// The first refusal, or else the first thing that was said: one line.
-std::string headline(const handoff::Plan& plan) {
-    const auto refusal = std::find_if(plan.reasons.begin(), plan.reasons.end(),
-                                      [](const handoff::Reason& r) { return r.severity == handoff::Severity::refusal; });
-    const auto reason = refusal != plan.reasons.end() ? refusal : plan.reasons.begin();
-    if (reason == plan.reasons.end()) return handoff::name(plan.verdict);
-    return fmt::format("{}: {}: {}", handoff::name(plan.verdict), reason->rule, reason->text);
-}
-
 Result<e820::Table> parse_iomem_table(std::string_view text) {
     const auto entries = handoff::parse_iomem(text);
     if (!entries) return entries.error();
@@ -198,6 +189,14 @@ Status print_table(const e820::Table& table, const std::string& format) {
 
 }  // namespace
 
+std::string headline(const handoff::Plan& plan) {
+    const auto refusal = std::find_if(plan.reasons.begin(), plan.reasons.end(),
+                                      [](const handoff::Reason& r) { return r.severity == handoff::Severity::refusal; });
+    const auto reason = refusal != plan.reasons.end() ? refusal : plan.reasons.begin();
+    if (reason == plan.reasons.end()) return handoff::name(plan.verdict);
+    return fmt::format("{}: {}: {}", handoff::name(plan.verdict), reason->rule, reason->text);
+}
+
 Status show(const Options& options) {
     const auto machine = handoff::gather(handoff::Host(options.root));
     if (!machine) return fail(machine.error());
@@ -270,8 +269,8 @@ Status e820(const Options& options) {
         const auto plan = plan_from(options);
         if (!plan) return fail(plan.error());
         if (plan->verdict != Verdict::ready) complain(headline(*plan));
-        if (!options.before && plan->verdict != Verdict::ready) return status_of(plan->verdict);
-        return print_table(options.before ? plan->before : plan->after, format);
+        if (plan->loads.empty() || (!options.before && plan->verdict != Verdict::ready)) return status_of(plan->verdict);
+        return print_table(options.before ? plan->loads.front().map : plan->after, format);
     }
     auto table = read_table(*options.input, options.input_format);
     if (!table) return fail(table.error());

@@ -23,6 +23,7 @@ struct Options {
     handoff::Method method = handoff::Method::ram;
     std::vector<std::string> accept;
     bool strict = false;
+    std::optional<std::string> kexec;  // the program, by hand
     // e820
     std::optional<std::string> input;
     std::string input_format = "auto";
@@ -41,5 +42,9 @@ Status check(const Options&);
 Status verify(const Options&);
 Status capture(const Options&);
 Status explain(const Options&);
+Status kexec(const Options&);
+
+/// A plan in one line: the first refusal, or else the first thing that was said.
+std::string headline(const handoff::Plan&);
 
 }  // namespace tool

@@ -16,7 +16,9 @@ namespace po = boost::program_options;
 using tool::Options;
 using tool::Status;
 
-enum Group : unsigned { everywhere = 1, planning = 2, table = 4, checking = 8, strictness = 16 };
+enum Group : unsigned { everywhere = 1, planning = 2, table = 4, checking = 8, strictness = 16, wrapping = 32 };
+
+constexpr std::size_t any_number = ~std::size_t{0};
 
 struct Command {
     const char* name;
@@ -27,7 +29,7 @@ struct Command {
     std::size_t operand_count;
 };
 
-constexpr std::array<Command, 8> commands = {{
+constexpr std::array<Command, 9> commands = {{
     {"show", "", "the pool of the running kernel, and who says so", tool::show, everywhere, 0},
     {"plan", "", "decide: ready, not needed or refused, with the reasons", tool::plan, everywhere | planning, 0},
     {"cmdline", "", "only the words to append to the crash kernel's command line", tool::cmdline, everywhere | planning | strictness, 0},
@@ -35,6 +37,7 @@ constexpr std::array<Command, 8> commands = {{
     {"check", "", "validate a handoff that somebody else made", tool::check, everywhere | planning | checking, 0},
     {"verify", "", "in the crash kernel: is the pool where the handoff said?", tool::verify, everywhere, 0},
     {"capture", "DIR", "write what is read from this machine into DIR, to be replayed with --root", tool::capture, everywhere, 1},
+    {"kexec", "-- ARGS", "kexec, with the handoff where it is proven and the load agrees", tool::kexec, wrapping, any_number},
     {"explain", "RULE", "what a rule demands and why", tool::explain, everywhere, 1},
 }};
 
@@ -72,6 +75,12 @@ po::options_description options_for(unsigned groups) {
             "input-format", po::value<std::string>()->value_name("NAME"), "auto (default), log, iomem, json or binary")(
             "format", po::value<std::string>()->value_name("NAME"), "log (default), log7, memmap, json or binary")(
             "before", "the table without the handoff");
+        all.add(group);
+    }
+    if (groups & wrapping) {
+        po::options_description group("Kexec");
+        group.add_options()("kexec", po::value<std::string>()->value_name("FILE"), "the kexec program (default: the installed one)")(
+            "accept", po::value<std::vector<std::string>>()->value_name("RULE"), "take the risk of a rule that allows it");
         all.add(group);
     }
     if (groups & checking) {
@@ -115,7 +124,7 @@ Options options_from(const Command& command, const std::vector<std::string>& arg
     Options options;
     options.command = command.name;
     if (values.count("operand")) options.operands = values["operand"].as<std::vector<std::string>>();
-    if (!help && options.operands.size() != command.operand_count)
+    if (!help && command.operand_count != any_number && options.operands.size() != command.operand_count)
         throw UsageError{command.operand_count == 0 ? fmt::format("{} takes no operand, found '{}'", command.name, options.operands.front())
                                                     : fmt::format("{} takes one operand, {}", command.name, command.operands)};
     options.json = values.count("json") != 0;
@@ -139,6 +148,7 @@ Options options_from(const Command& command, const std::vector<std::string>& arg
         if (const auto* info = handoff::find_rule(rule); !info || !info->acceptable)
             throw UsageError{fmt::format("--accept takes a rule whose risk can be taken, not '{}'", rule)};
     options.strict = values.count("strict") != 0;
+    options.kexec = text(values, "kexec");
     options.input = text(values, "input");
     options.input_format = text(values, "input-format").value_or("auto");
     options.format = text(values, "format").value_or("log");
@@ -163,7 +173,15 @@ Status run(const std::vector<std::string>& arguments) {
         std::find_if(commands.begin(), commands.end(), [&](const Command& c) { return arguments[0] == c.name; });
     if (command == commands.end()) throw UsageError{fmt::format("there is no command '{}'", arguments[0])};
     bool help = false;
-    const Options options = options_from(*command, {arguments.begin() + 1, arguments.end()}, help);
+    std::vector<std::string> own(arguments.begin() + 1, arguments.end());
+    std::vector<std::string> passed;
+    if (command->groups & wrapping) {  // what follows "--" is kexec's
+        const auto dashes = std::find(own.begin(), own.end(), "--");
+        if (dashes != own.end()) passed.assign(dashes + 1, own.end());
+        own.erase(dashes, own.end());
+    }
+    Options options = options_from(*command, own, help);
+    options.operands.insert(options.operands.end(), passed.begin(), passed.end());
     if (help) {
         std::ostringstream described;
         described << options_for(command->groups);

@@ -32,6 +32,10 @@ void complain(std::string_view text) { fmt::print(stderr, "{}: {}\n", program, t
 
 void report(std::string_view text) {
     complain(text);
+    note(text);
+}
+
+void note(std::string_view text) {
     openlog(program.data(), LOG_PID, LOG_DAEMON);
     syslog(LOG_NOTICE, "%.*s", static_cast<int>(text.size()), text.data());
     closelog();
@@ -74,10 +78,11 @@ void print_plan(const handoff::Plan& plan) {
     if (plan.pool) field("pool", row(*plan.pool));
     if (plan.expected) field("expected", row(*plan.expected));
     if (!plan.append.empty()) field("append", plan.append);
-    for (const handoff::Segment& s : plan.segments) field("loads", fmt::format("{}  {}", row(s.range), s.name));
+    const handoff::Load* load = plan.loads.empty() ? nullptr : &plan.loads.front();
+    for (const handoff::Segment& s : load ? load->segments : std::vector<handoff::Segment>()) field("loads", fmt::format("{}  {}", row(s.range), s.name));
     for (const AddressRange& f : plan.fences) field("fence", row(f));
     print_reasons(plan.reasons);
-    if (!plan.before.entries.empty()) print("\ncrash kernel's e820 before:\n" + e820::render_log(plan.before));
+    if (load) print("\ncrash kernel's e820 before:\n" + e820::render_log(load->map));
     if (!plan.after.entries.empty()) print("\nafter:\n" + e820::render_log(plan.after));
     switch (plan.verdict) {
         case handoff::Verdict::ready:

@@ -17,6 +17,8 @@ void print(std::string_view text);
 void complain(std::string_view text);
 /// complain(), and the same to syslog(3) for scripts whose output nobody reads.
 void report(std::string_view text);
+/// To syslog(3) alone: standard error belongs to somebody else.
+void note(std::string_view text);
 /// False where standard output could not take everything (disk full, closed pipe).
 bool flush();
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lib/host.hpp"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <sys/klog.h>
@@ -12,6 +13,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <memory>
 #include <optional>
 
 #include <fmt/format.h>
@@ -335,14 +337,12 @@ Result<std::vector<FirmwareMapFiles>> Host::firmware_map() const {
     auto fd = open_path(directory, O_RDONLY | O_DIRECTORY);
     if (!fd) return std::move(fd).error();
 
-    std::error_code status;
+    const std::unique_ptr<DIR, int (*)(DIR*)> entries_of(::fdopendir(::dup(fd->get())), ::closedir);
+    if (!entries_of) return system_error(directory, errno);
     std::vector<std::uint64_t> numbers;
-    // The name of an open directory, whatever the way to it has become since.
-    for (std::filesystem::directory_iterator entry(fmt::format("/proc/self/fd/{}", fd->get()), status), end;
-         !status && entry != end; entry.increment(status)) {
-        if (const auto number = e820::parse_number(entry->path().filename().string(), 10)) numbers.push_back(*number);
+    while (const dirent* entry = ::readdir(entries_of.get())) {
+        if (const auto number = e820::parse_number(entry->d_name, 10)) numbers.push_back(*number);
     }
-    if (status) return system_error(directory, status.value());
     std::sort(numbers.begin(), numbers.end());
 
     std::vector<FirmwareMapFiles> entries;

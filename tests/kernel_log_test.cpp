@@ -241,6 +241,11 @@ TEST(KernelLogBoots, AWrappedLogBeforeAWholeOneIsABootToo) {
     EXPECT_FALSE(log.pool);
 }
 
+TEST(KernelLogBoots, TheSameFirstLineTwiceIsTwoBoots) {
+    EXPECT_EQ(parsed("Command line: first\nCommand line: second\n").boots, 2u);
+    EXPECT_EQ(parsed("Linux version 6.1\nCommand line: first\nBIOS-provided physical RAM map:\n").boots, 1u);
+}
+
 TEST(KernelLogBoots, AWrappedLogIsNotComplete) {
     const KernelLog log = parsed("software IO TLB: mapped [mem 0x75000000-0x79000000] (64MB)\n");
     EXPECT_EQ(log.boots, 1u);

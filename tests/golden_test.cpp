@@ -54,7 +54,8 @@ Image image_of(const json& j) {
     const std::vector<std::pair<const char*, std::uint64_t*>> numbers = {
         {"init_size", &image.init_size},       {"kernel_alignment", &image.kernel_alignment},
         {"pref_address", &image.pref_address}, {"setup_bytes", &image.setup_bytes},
-        {"cmdline_size", &image.cmdline_size}, {"uncompressed_bytes", &image.uncompressed_bytes}};
+        {"cmdline_size", &image.cmdline_size}, {"payload_bytes", &image.payload_bytes},
+        {"uncompressed_bytes", &image.uncompressed_bytes}};
     for (const auto& [key, value] : j.items()) {
         const std::string name = key;
         const auto number = std::find_if(numbers.begin(), numbers.end(), [&](const auto& n) { return n.first == name; });

@@ -105,7 +105,7 @@ Result<Load> with_kexec_tools(const Machine& machine, const LoadInput& in) {
     const auto elfcorehdr = layout.top_down("elfcorehdr", std::max<std::uint64_t>(elf_header_bytes(machine), 16 * KiB));
     if (!elfcorehdr) return elfcorehdr.error();
     if (const auto r = layout.top_down("purgatory", 36 * KiB); !r) return r.error();
-    const std::uint64_t boot_params = std::max<std::uint64_t>(in.setup_bytes, page_size) + in.command_line_bytes + 2048;
+    const std::uint64_t boot_params = std::max<std::uint64_t>(in.setup_bytes, page_size) + in.command_line_bytes + 1 + 64;
     if (const auto r = layout.top_down("boot_params", boot_params + in.slack); !r) return r.error();
     if (const auto r = layout.top_down("kernel", in.init_size, in.kernel_alignment); !r) return r.error();
     if (in.initrd_bytes != 0)
@@ -131,11 +131,15 @@ Result<Load> with_kernel(const Machine& machine, const LoadInput& in) {
     load.loader = Loader::kexec_file_load;
     Layout layout(load, machine.crash_kernel.back());
 
+    // As 6.12 and 7.2 do it; everything is a page lower on 6.1, which leaves the last
+    // page free (locate_mem_hole_top_down()), and one more on 5.10, whose purgatory
+    // is larger.
     const auto elfcorehdr = layout.bottom_up("elfcorehdr", elf_header_bytes(machine));
     if (!elfcorehdr) return elfcorehdr.error();
     if (const auto r = layout.top_down("purgatory", 20 * KiB); !r) return r.error();
-    // boot_params, command line, EFI runtime map and setup_data in one piece.
-    const std::uint64_t boot_params = 4 * KiB + in.command_line_bytes + (machine.efi ? 8 * KiB : 0) + 512;
+    // boot_params, command line and setup_data in one piece; on EFI machines the
+    // runtime map as well, whose size is not known.
+    const std::uint64_t boot_params = 4 * KiB + in.command_line_bytes + 512;
     if (const auto r = layout.top_down("boot_params", boot_params + in.slack); !r) return r.error();
     if (const auto r = layout.top_down("kernel", in.init_size, in.kernel_alignment); !r) return r.error();
     if (in.initrd_bytes != 0)
@@ -184,20 +188,22 @@ std::vector<Address> image_addresses(const Load& load, const LoadInput& in, std:
     const Segment* kernel = load.find("kernel");
     if (!kernel) return {};
     std::vector<Address> addresses{kernel->range.start()};
-    constexpr std::size_t max_memmap_regions = 4;  // MAX_MEMMAP_REGIONS
-    if (!kaslr || avoid.size() > max_memmap_regions) return addresses;
+    if (!kaslr) return addresses;
 
     // choose_random_location(): below 512 MiB only where the loader went there.
     const Address minimum = align_up(std::min<Address>(kernel->range.start(), 512 * MiB), in.kernel_alignment);
     RangeSet room = load.map.of(Type::ram);
-    room.subtract(kernel->range);
+    // Of its own memory the decompressor avoids only where it runs from, the end:
+    // [input, output + init_size) (mem_avoid_init()). The payload is the least of that.
+    const std::uint64_t payload = std::min(in.payload_bytes, in.init_size);
+    room.subtract(*AddressRange::from_bounds(kernel->range.start() + (in.init_size - payload), kernel->range.start() + in.init_size));
     for (const char* what : {"initrd", "boot_params", "setup_data"})
         if (const Segment* segment = load.find(what)) room.subtract(segment->range);
     for (const AddressRange& r : avoid) room.subtract(r);
     for (const AddressRange& r : room.ranges())
         for (Address a = align_up(std::max(r.start(), minimum), in.kernel_alignment); a < r.end() && r.end() - a >= needed;
              a += in.kernel_alignment)
-            addresses.push_back(a);
+            if (a != addresses.front()) addresses.push_back(a);
     return addresses;
 }
 

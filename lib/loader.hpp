@@ -34,8 +34,9 @@ struct LoadInput {
     std::uint64_t kernel_alignment = 2 * e820::MiB;
     std::uint64_t pref_address = 16 * e820::MiB;
     std::uint64_t setup_bytes = 20 * 1024;  ///< (setup_sects + 1) * 512
+    std::uint64_t payload_bytes = 0;        ///< the compressed kernel, at least; 0 where unknown
     std::uint64_t initrd_bytes = 0;
-    std::uint64_t command_line_bytes = 2048;
+    std::uint64_t command_line_bytes = 0;  ///< at least, without a NUL
     /// kexec-tools passes setup_data at the start of the reservation: always on
     /// EFI machines, and from 2.0.25 on everywhere (an RNG seed). No value: not known.
     std::optional<bool> setup_data;
@@ -62,10 +63,14 @@ struct Load {
 /// as the loader itself would fail, or where the machine has no reservation.
 Result<Load> predict_load(const Machine&, const LoadInput&);
 
+/// KASLR keeps clear of so many memmap= ranges (MAX_MEMMAP_REGIONS). A word that goes on
+/// beyond the last one switches it off; words after that are not looked at.
+inline constexpr std::size_t max_kaslr_regions = 4;
+
 /// Every address at which the image can be when the kernel proper starts: where
 /// the loader put it, and, unless `kaslr` is off, where
 /// arch/x86/boot/compressed/kaslr.c may move it. `avoid` are the memmap=nn$ss
-/// words, which KASLR keeps clear of (more than four switch it off).
+/// ranges that KASLR keeps clear of.
 /// `needed` is what KASLR asks room for, at least, in bytes.
 std::vector<Address> image_addresses(const Load&, const LoadInput&, std::uint64_t needed, bool kaslr,
                                      const std::vector<AddressRange>& avoid);

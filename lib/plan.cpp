@@ -163,13 +163,16 @@ private:
                 machine_.crash_kernel_from.text());
             return true;
         }
+        // A kernel without any of that memory still makes a pool for it, and needs none.
         const bool srat_counts = base_.last("numa").value_or("") != "off" && base_.last("acpi").value_or("") != "off";
         if (machine_.srat_memory_end.value_or(0) > low_limit && srat_counts) {
-            add("pool-needed", Severity::info,
-                fmt::format("ACPI's SRAT names memory up to {:#x}, above 4 GiB: the crash kernel makes a pool",
-                            *machine_.srat_memory_end));
-            only_srat_ = true;
-            return true;
+            add("pool-needed", Severity::warning,
+                fmt::format("the crash kernel's memory is all below 4 GiB; it makes a pool that it does not need, since ACPI's SRAT names memory up to {:#x}",
+                            *machine_.srat_memory_end),
+                {}, "add numa=off to the crash kernel's command line: it then makes no pool, which is better than a handoff");
+            plan_.verdict = Verdict::not_needed;
+            not_needed_ = true;
+            return false;
         }
         return not_needed("the crash kernel's memory is all below 4 GiB, unencrypted and without swiotlb=force: it makes no pool",
                           machine_.crash_kernel_from.text());
@@ -180,8 +183,9 @@ private:
     bool look_at_pool() {
         std::vector<PoolSighting> seen = machine_.pool;
         if (request_.pool) seen.push_back({*request_.pool, PoolSource::user, {"--pool", 0}});
-        if (machine_.pool_torn_down && machine_.pool.empty()) {
-            add("pool-found", Severity::refusal, "the running kernel gave its pool back: there is nothing to hand over");
+        if (machine_.no_pool_in_memory || (machine_.pool_torn_down && machine_.pool.empty())) {
+            add("pool-found", Severity::refusal, "the running kernel has no pool, or gave it back: there is nothing to hand over",
+                machine_.no_pool_in_memory ? "proc/kcore" : "");
             return false;
         }
         if (seen.empty()) {
@@ -391,7 +395,7 @@ private:
         in.setup_bytes = image_.setup_bytes;
         in.payload_bytes = image_.payload_bytes;
         in.initrd_bytes = initrd_bytes_;
-        in.command_line_bytes = plan_.base.size() + 256;
+        in.command_line_bytes = plan_.base.size();
         in.setup_data = setup_data_;
         in.slack = slack;
         return in;
@@ -408,9 +412,11 @@ private:
         for (const Loader loader : {Loader::kexec_load, Loader::kexec_file_load}) {
             if (request_.loader != Loader::automatic && request_.loader != loader) continue;
             if (request_.method == Method::e820 && loader == Loader::kexec_file_load) continue;
-            // Other versions of a loader have small segments of other sizes, which
-            // can push the large ones down.
-            for (const std::uint64_t slack : {0 * KiB, 16 * KiB, 64 * KiB, 128 * KiB}) {
+            // Small segments of other sizes can push the large ones down: the command
+            // line to come, an EFI runtime map, other versions of a loader. The first
+            // load is one with the least of them, so that none leaves larger free
+            // blocks; up to 16 KiB each page is tried, so that the real one is among them.
+            for (const std::uint64_t slack : {0 * KiB, 4 * KiB, 8 * KiB, 12 * KiB, 16 * KiB, 64 * KiB, 128 * KiB}) {
                 const LoadInput in = load_input(loader, slack);
                 auto load = predict_load(machine_, in);
                 if (!load) {
@@ -443,11 +449,6 @@ private:
 
     bool choose_numa() {
         if (base_.last("numa").value_or("") == "off" || machine_.memory_nodes == 1u) return true;
-        if (only_srat_) {
-            add("numa-single", Severity::refusal, "the machine has several NUMA nodes, and SRAT alone makes the crash kernel want a pool", {},
-                "add numa=off to the crash kernel's command line: it then makes no pool at all");
-            return false;
-        }
         numa_off_ = true;
         add("numa-single", Severity::info,
             machine_.memory_nodes ? fmt::format("numa=off is added: the machine has {} nodes with memory", *machine_.memory_nodes)
@@ -479,6 +480,28 @@ private:
         return map;
     }
 
+    struct Kaslr {
+        bool on = true;
+        std::vector<AddressRange> avoid;
+    };
+    // mem_avoid_memmap() and cmdline_find_option_bool(), which takes no value.
+    static Kaslr kaslr_with(const CommandLine& line) {
+        Kaslr kaslr;
+        for (const Word* word : line.all("nokaslr"))
+            if (word->text == "nokaslr") kaslr.on = false;
+        for (const Word* word : line.all("memmap")) {
+            if (kaslr.avoid.size() >= max_kaslr_regions) break;
+            const auto ops = e820::parse_memmap(word->value.value_or(""));
+            if (!ops) continue;
+            for (const e820::MemmapOp& op : *ops) {
+                if (kaslr.avoid.size() >= max_kaslr_regions) kaslr.on = false;
+                else if (const auto* add = std::get_if<e820::AddRange>(&op); add && add->type != Type::ram && add->range.start() != 0)
+                    kaslr.avoid.push_back(add->range);
+            }
+        }
+        return kaslr;
+    }
+
     Result<CrashMemory> memory_of(const Scenario& s, const CommandLine& line) const {
         const auto map = apply_memory_words(boot_map(s.load), line);
         if (!map) return map.error();
@@ -490,17 +513,16 @@ private:
             else if (segment.name == "setup_data" && setup_data_ == true)
                 memory.reserved.push_back(*AddressRange::from_size(segment.range.start(), page_size));
             if (segment.name != "kernel") memory.maybe_reserved.push_back(segment.range);
+            // With CONFIG_CRASH_HOTPLUG there is room in it for 16384 headers of
+            // 56 bytes (kernel/crash_core.c, crash_get_elfcorehdr_size()).
+            if (segment.name == "elfcorehdr" && s.load.loader == Loader::kexec_file_load)
+                memory.maybe_reserved.push_back(*AddressRange::from_size(segment.range.start(), MiB));
         }
-        std::vector<AddressRange> avoid;
-        for (const Word* word : line.all("memmap"))
-            if (const auto ops = e820::parse_memmap(word->value.value_or("")))
-                for (const e820::MemmapOp& op : *ops)
-                    if (const auto* range = std::get_if<e820::AddRange>(&op); range && range->type != Type::ram) avoid.push_back(range->range);
+        const Kaslr kaslr = kaslr_with(line);
         const std::uint64_t least = image_at_least();
         // extract_kernel(): room for the larger of the payload and the image.
         const std::uint64_t needed = align_up(std::max({image_.uncompressed_bytes, least, e820::page_size}), 2 * MiB);
-        const bool kaslr = !line.has("nokaslr");
-        memory.images = image_addresses(s.load, s.in, image_.uncompressed_bytes || least ? needed : image_.init_size / 2, kaslr, avoid);
+        memory.images = image_addresses(s.load, s.in, image_.uncompressed_bytes || least ? needed : image_.init_size / 2, kaslr.on, kaslr.avoid);
         memory.image_at_least = least;
         memory.image_at_most = align_up(std::max({image_.init_size, image_.uncompressed_bytes, least}), 2 * MiB);
         return memory;
@@ -700,7 +722,6 @@ private:
     AddressRange pool_;
     std::uint64_t slabs_ = 0;
     bool forced_ = false;
-    bool only_srat_ = false;
     bool numa_off_ = false;
     bool not_needed_ = false;
     std::size_t tried_images_ = 0;

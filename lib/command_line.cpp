@@ -109,7 +109,8 @@ Result<SwiotlbOption> swiotlb_option(const CommandLine& line) {
     constexpr std::uint64_t segment_slabs = 128;  // IO_TLB_SEGSIZE
     SwiotlbOption option;
     for (const Word* word : line.all("swiotlb")) {
-        std::string_view rest = word->value.value_or("");
+        const std::string value = word->value.value_or("");
+        std::string_view rest = value;
         bool slabs_taken = false;
         while (!rest.empty()) {
             const auto comma = std::min(rest.find(','), rest.size());

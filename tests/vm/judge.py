@@ -54,29 +54,21 @@ def expected_range(plan):
         return None
 
 
-def joined(ranges):
-    """Sorted, and ranges that touch made one: a plan may take three pages of setup_data together."""
-    result = []
-    for start, end in sorted(ranges):
-        if result and start <= result[-1][1]:
-            result[-1] = (result[-1][0], max(end, result[-1][1]))
-        else:
-            result.append((start, end))
-    return result
-
-
 def loaded_segments(first):
     """Half-open ranges of what was loaded: kexec -d prints them for kexec_load, the kernel for kexec_file_load (since
     Linux 6.7 only if kexec-tools asks, which 2.0.25 does not). None if nobody did."""
     tools = re.findall(r"segment\[\d+\]\.mem +(?:= )?0x([0-9a-f]+)\nsegment\[\d+\]\.memsz +(?:= )?0x([0-9a-f]+)",
                        first.get("kexec.stderr", ""))
     kernel = re.findall(r"segment.*\bmem=0x([0-9a-f]+) memsz=0x([0-9a-f]+)", first.get("kexec.dmesg", ""))
-    return joined((int(at, 16), int(at, 16) + int(size, 16)) for at, size in tools or kernel) or None
+    return sorted((int(at, 16), int(at, 16) + int(size, 16)) for at, size in tools or kernel) or None
 
 
 def planned_segments(plan):
+    """The kernel and the initrd, which decide where the pool lands and where no fence may be. The small segments beside
+    them differ by a page or two between kernel versions; a plan is proven for more of those than its first load shows."""
     try:
-        return joined((int(one["start"], 16), int(one["end"], 16)) for one in plan["segments"]) or None
+        return sorted((int(one["start"], 16), int(one["end"], 16)) for one in plan["segments"]
+                      if one["name"] in ("kernel", "initrd")) or None
     except (KeyError, TypeError, ValueError):
         return None
 
@@ -190,7 +182,7 @@ def judge_ready(said, fact):
     if planned != fact["append"].split():
         reasons.append("the plan's words and those of 'cmdline' differ")
     loaded, intended = fact["segments"], fact["segments_planned"]
-    if loaded and intended and loaded != intended:
+    if loaded and intended and not set(intended) <= set(loaded):
         reasons.append(f"loaded elsewhere than planned: {', '.join(span(*one) for one in loaded if one not in intended)}, "
                        f"planned {', '.join(span(*one) for one in intended if one not in loaded)}")
     if fact["booted"]:

@@ -143,8 +143,9 @@ class Lab:
 
 
 def finished(arguments, lab, chosen):
-    """Boots that --resume need not repeat."""
-    wanted = {cell.name: lab.key(cell) for cell in chosen}
+    """Boots that --resume need not repeat. What they reported was kept and is judged anew."""
+    cells = {cell.name: cell for cell in chosen}
+    wanted = {name: lab.key(cell) for name, cell in cells.items()}
     done = {}
     for line in (arguments.out / "results.jsonl").read_text().splitlines():
         try:
@@ -152,7 +153,10 @@ def finished(arguments, lab, chosen):
         except ValueError:
             continue
         if result["status"] in ("pass", "fail") and wanted.get(result["cell"]) == result["key"]:
-            done[result["cell"], result["boot"]] = result
+            said = vm.kept(arguments.out / "cells" / result["cell"] / str(result["boot"]))
+            lost = None if result["facts"]["dump"] == "ok" else "no dump that can be read back"
+            status, reasons, facts = judge.judge(cells[result["cell"]], said, lost, None)
+            done[result["cell"], result["boot"]] = {**result, "status": status, "reasons": reasons, "facts": facts}
     return done
 
 

@@ -80,9 +80,11 @@ class Ready(unittest.TestCase):
             said["first"]["plan"] = json.dumps(PLAN | change)
             self.assertEqual(verdict(said), "fail", change)
 
-    def test_fails_when_the_load_went_elsewhere_than_planned(self):
+    def test_fails_when_kernel_or_initrd_went_elsewhere_than_planned(self):
         said = boot()
-        said["first"]["plan"] = json.dumps(PLAN | {"segments": [{"start": "0x75000000", "end": "0x75001000"}]})
+        said["first"]["plan"] = json.dumps(PLAN | {"segments": [
+            {"name": "kernel", "start": "0x75000000", "end": "0x75001000"},
+            {"name": "purgatory", "start": "0x76000000", "end": "0x76001000"}]})
         for key, text in (("kexec.stderr", "segment[0].mem   = 0x{}\nsegment[0].memsz = 0x1000\n"),
                           ("kexec.dmesg", "[ 5.8] kexec_file: Loading segment 0: buf=0x1 bufsz=0x9 mem=0x{} memsz=0x1000\n")):
             for address, expected in (("75000000", "pass"), ("75001000", "fail")):

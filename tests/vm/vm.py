@@ -134,6 +134,12 @@ def keep(directory, said):
             (directory / kernel / key).write_text(text if text.endswith("\n") else text + "\n")
 
 
+def kept(directory):
+    """What keep() wrote, as records() gave it."""
+    return {kernel: {path.name: path.read_text(errors="replace").removesuffix("\n")
+                     for path in (directory / kernel).glob("*") if path.is_file()} for kernel in ("first", "crash")}
+
+
 def read_dump(directory, makedumpfile, canary):
     """None if the disk holds a dump of this very crash, else what is wrong with it."""
     run = [str(makedumpfile / "ld-linux-x86-64.so.2"), "--library-path", str(makedumpfile),

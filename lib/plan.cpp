@@ -65,6 +65,7 @@ public:
             if (with_advice && refused()) advise_layout();
         }
         if (!not_needed_) plan_.verdict = refused() ? Verdict::refused : Verdict::ready;
+        if (!assumed_.empty() && !plan_.append.empty()) plan_.append = assumed_ + ' ' + plan_.append;
         if (plan_.verdict != Verdict::ready) {
             plan_.append.clear();
             plan_.expected.reset();
@@ -108,6 +109,7 @@ private:
             base_ = for_crash_kernel(running_);
         }
         plan_.base = base_.text();
+        if (!request_.command_line) assume_kdump_words();
         const auto option = swiotlb_option(base_);
         if (!option) {
             add("command-line-sound", Severity::refusal, option.error().message());
@@ -115,6 +117,18 @@ private:
         }
         swiotlb_ = *option;
         return true;
+    }
+
+    // Nobody said what kdump adds to the running kernel's command line. These two words are
+    // in the defaults of every distribution; the proof needs the second, so they
+    // become part of what is appended.
+    void assume_kdump_words() {
+        for (const char* word : {"reset_devices", "nr_cpus=1"})
+            if (!base_.has(std::string_view(word).substr(0, std::string_view(word).find('=')))) assumed_ += (assumed_.empty() ? "" : " ") + std::string(word);
+        add("command-line-known", Severity::info,
+            "assumed: the running kernel's command line" + (assumed_.empty() ? "" : ", with " + assumed_), machine_.command_line.empty() ? "" : "proc/cmdline",
+            "give --command-line");
+        if (const auto line = CommandLine::parse(base_.with(assumed_))) base_ = *line;
     }
 
     bool look_at_reservation() {
@@ -308,7 +322,11 @@ private:
         for (const Word* word : base_.all("memmap"))
             if (word->value.value_or("").find("exactmap") != std::string::npos)
                 refuse("command-line-agrees", "memmap=exactmap replaces the crash kernel's map", "remove it; kexec passes the map itself");
-        for (const char* key : {"crashkernel", "cma", "hugetlb_cma", "memtest", "movable_node", "kernelcore", "movablecore",
+        for (const char* key : {"cma", "hugetlb_cma"})  // Fedora's defaults have both, with 0
+            if (base_.has(key) && base_.last(key) != "0")
+                refuse("command-line-early", fmt::format("{}= takes memory before the pool is made", key),
+                       fmt::format("remove {}= from the crash kernel's command line, or make it 0", key));
+        for (const char* key : {"crashkernel", "memtest", "movable_node", "kernelcore", "movablecore",
                                 "reserve_mem", "efi_fake_mem", "add_efi_memmap", "page_owner"})
             if (base_.has(key))
                 refuse("command-line-early", fmt::format("{}= takes or tests memory before the pool is made", key),
@@ -717,6 +735,7 @@ private:
     const PlanRequest& request_;
     Plan plan_;
     CommandLine running_, base_;
+    std::string assumed_;  ///< words of base_ that nobody gave
     SwiotlbOption running_swiotlb_, swiotlb_;
     std::optional<AddressRange> promised_;
     AddressRange pool_;

@@ -44,7 +44,8 @@ struct PlanRequest {
     Method method = Method::ram;
     std::optional<Image> image;                 ///< none: the running kernel's size is assumed, and said
     std::optional<std::uint64_t> initrd_bytes;  ///< none: assumed, and said
-    /// Without the handoff's words; none: the running kernel's, as the kdump scripts derive it.
+    /// Without the handoff's words; none: the running kernel's, as the kdump scripts derive it,
+    /// with reset_devices and nr_cpus=1, which then are among the words to append.
     std::optional<std::string> command_line;
     std::optional<AddressRange> pool;  ///< by hand (--pool)
     std::vector<std::string> accept;   ///< rules whose risk the user takes, where they allow it

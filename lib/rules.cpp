@@ -7,7 +7,7 @@
 namespace handoff {
 namespace {
 
-constexpr std::array<RuleInfo, 36> table = {{
+constexpr std::array<RuleInfo, 37> table = {{
     {"crashkernel-reserved", "Memory is reserved for a crash kernel; without it there is no kdump to help."},
     {"pool-needed",
      "The crash kernel would make a pool at all: RAM above 4 GiB in its map or in SRAT, SME, an encrypted guest, or "
@@ -31,6 +31,8 @@ constexpr std::array<RuleInfo, 36> table = {{
                             "tool on real hardware.", true},
     {"encryption-known", "Some source says whether the machine's memory is encrypted.", true},
     {"xen-none", "Under Xen PV the pool is the hypervisor's business."},
+    {"command-line-known", "The crash kernel's command line was given; otherwise the running kernel's is assumed, with reset_devices "
+                           "and nr_cpus=1, which are then appended as well."},
     {"command-line-sound", "The crash kernel's command line can be read as the kernel reads it."},
     {"command-line-agrees", "Nothing on the crash kernel's command line contradicts the handoff: noforce, iommu=off, "
                             "exactmap, mem=, a memmap= over the pool, another handoff."},

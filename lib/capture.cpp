@@ -42,13 +42,18 @@ Result<Fd> make_directory(const std::filesystem::path& directory) {
     struct stat status {};
     if (::fstat(fd.get(), &status) != 0) return system_error(name);
     if (status.st_uid != ::geteuid()) return Error{Errc::io, name, 0, "expected a directory of one's own"};
-    // Closed to others first: what is empty then stays so.
-    if (::fchmod(fd.get(), 0700) != 0) return system_error(name);
-    std::error_code error;
-    if (!std::filesystem::is_empty(fmt::format("/proc/self/fd/{}", fd.get()), error) || error) {
-        return Error{Errc::io, name, 0, "expected a new or empty directory"};
+    // A directory that is refused stays as it is. Closed to others, what is empty
+    // stays so; what came before that is looked for once more.
+    const auto empty = [&fd] {
+        std::error_code error;
+        return std::filesystem::is_empty(fmt::format("/proc/self/fd/{}", fd.get()), error) && !error;
+    };
+    if (empty()) {
+        if (::fchmod(fd.get(), 0700) != 0) return system_error(name);
+        if (empty()) return fd;
+        if (::fchmod(fd.get(), status.st_mode & 07777) != 0) return system_error(name);
     }
-    return fd;
+    return Error{Errc::io, name, 0, "expected a new or empty directory"};
 }
 
 Failure write_all(int fd, string_view content, const std::string& file) {

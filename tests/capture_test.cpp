@@ -159,7 +159,11 @@ TEST(Capture, WritesIntoANewOrEmptyDirectoryOnly) {
     tree.write("machine/proc/cmdline", "ro\n");
     const Host host(tree / "machine");
     tree.write("full/file", "x");
+    ASSERT_EQ(::chmod((tree / "full").c_str(), 0755), 0);
     EXPECT_EQ(capture(host, tree / "full").error().what, "expected a new or empty directory");
+    struct stat status {};
+    ASSERT_EQ(::stat((tree / "full").c_str(), &status), 0);
+    EXPECT_EQ(status.st_mode & 0777u, 0755u) << "a directory that is refused stays as it is";
     EXPECT_FALSE(capture(host, tree / "gone/copy"));
     EXPECT_FALSE(capture(host, tree / "full/file"));
     std::filesystem::create_directories(tree / "elsewhere");

@@ -190,9 +190,13 @@ Status print_table(const e820::Table& table, const std::string& format) {
 }  // namespace
 
 std::string headline(const handoff::Plan& plan) {
+    // What decided: a refusal, or the rule that the verdict rests on.
+    const std::string_view rule = plan.verdict == Verdict::not_needed ? "pool-needed" : "pool-exact";
     const auto refusal = std::find_if(plan.reasons.begin(), plan.reasons.end(),
                                       [](const handoff::Reason& r) { return r.severity == handoff::Severity::refusal; });
-    const auto reason = refusal != plan.reasons.end() ? refusal : plan.reasons.begin();
+    const auto reason = refusal != plan.reasons.end()
+                            ? refusal
+                            : std::find_if(plan.reasons.begin(), plan.reasons.end(), [&](const handoff::Reason& r) { return r.rule == rule; });
     if (reason == plan.reasons.end()) return handoff::name(plan.verdict);
     return fmt::format("{}: {}: {}", handoff::name(plan.verdict), reason->rule, reason->text);
 }

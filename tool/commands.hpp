@@ -44,7 +44,7 @@ Status capture(const Options&);
 Status explain(const Options&);
 Status kexec(const Options&);
 
-/// A plan in one line: the first refusal, or else the first thing that was said.
+/// A plan in one line: the verdict and what decided it.
 std::string headline(const handoff::Plan&);
 
 }  // namespace tool

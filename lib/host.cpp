@@ -252,7 +252,7 @@ Result<std::string> Host::read(Source source) const { return read_path(path(sour
 Result<std::pair<std::string, std::string>> Host::find_kexec() const {
     // A script in the place of kexec has no version; the program it runs has.
     for (const std::string_view path : kexec_programs)
-        if (const auto program = read_path(path))
+        if (const auto program = read_path(path); program && !(live_ && is_this_program(root_ / path)))
             if (auto version = kexec_tools_version(*program)) return std::pair((root_ / path).string(), *std::move(version));
     return Error{Errc::not_found, std::string(kexec_programs[0]), 0, "expected the kexec program, found none"};
 }
@@ -383,6 +383,34 @@ std::string lines_of_kmsg(std::string_view records) {
                             line.substr(semicolon + 1));
     }
     return text;
+}
+
+bool set_load_messages(bool on) {
+    constexpr const char* control = "/proc/dynamic_debug/control";
+    constexpr std::array<std::string_view, 2> files{"kernel/kexec_file.c", "arch/x86/kernel/crash.c"};
+    const Fd fd(::open(control, O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+    if (!fd) return false;
+    if (on) {  // "kernel/kexec_file.c:1234 [kexec_file]kexec_calculate_store_digests =_ "format""
+        const auto text = read_all(fd.get(), control, file_limit);
+        if (!text) return false;
+        for (std::string_view rest = *text; !rest.empty();) {
+            const std::string_view line = rest.substr(0, rest.find('\n'));
+            rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+            const bool ours = std::any_of(files.begin(), files.end(), [&](std::string_view f) { return line.starts_with(f); });
+            if (ours && line.find(" =_ ") == line.npos) return false;
+        }
+    }
+    bool done = false;
+    for (const std::string_view file : files) {
+        const std::string query = fmt::format("file {} {}p\n", file, on ? '+' : '-');
+        done = ::write(fd.get(), query.data(), query.size()) == static_cast<ssize_t>(query.size()) || done;
+    }
+    return done;
+}
+
+bool is_this_program(const std::filesystem::path& path) {
+    struct stat one {}, other {};
+    return ::stat(path.c_str(), &one) == 0 && ::stat("/proc/self/exe", &other) == 0 && one.st_dev == other.st_dev && one.st_ino == other.st_ino;
 }
 
 std::optional<std::string> kexec_tools_version(std::string_view program) {

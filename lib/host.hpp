@@ -118,6 +118,15 @@ private:
 /// left out; a record without ';' ends the text.
 std::string lines_of_kmsg(std::string_view records);
 
+/// Switches on or off what the kernel says about the segments of kexec_file_load: up to
+/// Linux 6.7 pr_debug() in kernel/kexec_file.c and arch/x86/kernel/crash.c, by dynamic
+/// debug; later kernels go by kexec -d. The only write to a running machine in here. False
+/// where it cannot be done, or somebody had it on already: then it is left alone.
+bool set_load_messages(bool on);
+
+/// `path` is the program that is running now, by whatever name.
+bool is_this_program(const std::filesystem::path& path);
+
 /// "2.0.25" out of the kexec program: `kexec --version` prints "kexec-tools 2.0.25",
 /// which is one of its strings. nullopt where it is not there.
 std::optional<std::string> kexec_tools_version(std::string_view program);

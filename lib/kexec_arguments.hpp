@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "lib/loader.hpp"
@@ -12,28 +13,41 @@ namespace handoff {
 /// What a kexec command line asks for, read as kexec-tools does
 /// (kexec/kexec.c, main(); getopt_long() with its abbreviations and permutation).
 struct KexecArguments {
-    bool panic_load = false;  ///< -p without -u: loads a crash kernel
-    bool debug = false;       ///< -d
+    bool panic_load = false;   ///< loads a crash kernel, and does nothing else
+    bool panic_unload = false; ///< unloads it
+    bool debug = false;        ///< -d
     /// -c, -s or -a; nullopt: kexec's own default, which differs by version.
     std::optional<Loader> loader;
     std::string kernel;
     std::optional<std::string> initrd;
     std::optional<std::string> append;  ///< the last --append or --command-line
     bool reuse_command_line = false;
+    std::vector<std::string> switches;  ///< others that are kept as they are: "-l", "-x", "-y", "-i"
+    std::vector<std::string> operands;  ///< the kernel and whatever follows it
     /// Options whose effect on the load is not modelled: "--mem-max", "--hotplug".
     std::vector<std::string> not_modelled;
+    friend bool operator==(const KexecArguments&, const KexecArguments&) = default;
 };
 
 /// `arguments` without the program's name. nullopt where kexec itself would
-/// not understand them: then it is to say so.
+/// not understand them, or where its versions from 2.0.20 to 2.0.32 would not
+/// understand the same (`--h` is --help, and ambiguous since there is --hotplug):
+/// then it is to see them as they are.
 std::optional<KexecArguments> read_kexec_arguments(const std::vector<std::string>& arguments);
 
-/// The command line that kexec passes on: --reuse-cmdline's part and --append's
-/// (kexec/kexec.c, get_command_line() and concat_cmdline()).
-std::string kexec_command_line(const KexecArguments&, const std::string& running);
+/// The system call that the arguments choose, with kexec's default where they do
+/// not: kexec_load up to 2.0.26, as with -a later (`version` is "2.0.25"; unknown: either).
+Loader loader_of(const KexecArguments&, const std::optional<std::string>& version);
 
-/// The same load with `command_line` instead, and with -d.
-std::vector<std::string> with_command_line(const std::vector<std::string>& arguments, const KexecArguments&,
-                                           const std::string& command_line);
+/// The command line that kexec passes on: --reuse-cmdline's part of `running` and
+/// --append's (kexec/kexec.c, get_command_line() and concat_cmdline()).
+/// nullopt where that depends on a version of kexec-tools that is not known: up to 2.0.25
+/// only the first crashkernel= is left out, in 2.0.32 every one.
+std::optional<std::string> kexec_command_line(const KexecArguments&, const std::string& running,
+                                              const std::optional<std::string>& version);
+
+/// The same load with `words` at the end of its command line and with -d, every
+/// option spelled out.
+std::vector<std::string> with_words(const KexecArguments&, std::string_view words);
 
 }  // namespace handoff

@@ -2,11 +2,13 @@
 #include "lib/load_report.hpp"
 
 #include <algorithm>
+#include <array>
 #include <map>
 
 #include <fmt/format.h>
 
 #include "e820/number.hpp"
+#include "lib/command_line.hpp"
 
 namespace handoff {
 namespace {
@@ -21,7 +23,7 @@ std::optional<std::uint64_t> hex_after(std::string_view text, std::string_view m
     while (rest.starts_with(' ') || rest.starts_with('=')) rest.remove_prefix(1);
     if (!rest.starts_with("0x")) return std::nullopt;
     rest.remove_prefix(2);
-    return e820::parse_number(rest.substr(0, rest.find_first_not_of("0123456789abcdef")), 16);
+    return e820::parse_number(rest.substr(0, rest.find_first_not_of("0123456789abcdefABCDEF")), 16);
 }
 
 // "segment[3].mem", "segment[3]:" and "Loading segment 3:" name segment 3.
@@ -35,7 +37,82 @@ struct Parts {
     std::optional<std::uint64_t> start, size;
 };
 
+constexpr std::string_view added_command_line = "Command line after adding";
+
+std::string_view take_line(std::string_view& text) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(text.size(), line.size() + 1));
+    return line;
+}
+
+// "0000000000001000-000000000009fbff (0)" and "... : System RAM", perhaps with a function's name in front.
+bool is_range(std::string_view line) {
+    constexpr std::size_t digits = 16;
+    const auto hex = [&](std::size_t at) {
+        const std::string_view part = line.substr(std::min(at, line.size()), digits);
+        return part.size() == digits && part.find_first_not_of("0123456789abcdef") == part.npos;
+    };
+    if (!hex(0) || line.size() <= digits || line[digits] != '-' || !hex(digits + 1)) return false;
+    const std::string_view rest = line.substr(2 * digits + 1);
+    return rest.starts_with(" (") || rest.starts_with(" : ");
+}
+
+bool is_debug(std::string_view line) {
+    constexpr std::array starts = {
+        "Try gzip decompression.", "Try LZMA decompression.", "Try zstd decompression.", "Not zstd compressed",
+        "not compressed by zstd", "lzma_decompress_file: read on ", "zstd decompressed input=", "kernel: 0x", "MEMORY RANGES",
+        "CRASH MEMORY RANGES", "bzImage is relocatable", "sym: ", "kernel symbol ", "kernel vaddr = ", "kernel load physical addr start = ",
+        "Cannot get kernel ", "Loaded purgatory at addr ", "Loaded real_mode_data and command line at ",
+        "Loaded real-mode code and command line at ", "Loaded 64bit kernel at ", "Loaded 32bit kernel at ", "Loaded initrd at ",
+        "Created elf header segment at ", "Created backup segment at ", "E820 memmap:", "Extended E820 via setup_data:",
+        "extra E820 memmap are passed via setup_data", "Added ", "EDD Device ", "EDD raw data has length ", "kernel init_size ",
+        "initrd_addr_max is ", "Memmap after adding segment", "Memmap after deleting segment", "Adding extra range: ", "Elf header: ",
+        "Kernel text Elf header: ", "vmcoreinfo header: ", "crash_notes addr = ", "kexec_load: entry = ", "nr_segments = ", "segment[",
+        "ELFCOREHDR_SIZE ", "R_X86_64_", "page_offset:", "Modified cmdline:", "kexec_file_load:"};
+    if (std::any_of(starts.begin(), starts.end(), [&](std::string_view s) { return line.starts_with(s); })) return true;
+    if (is_range(line)) return true;
+    // "get_backup_area: 0000…", "get_crash_notes_per_cpu: crash_notes addr = …", "get_kernel_page_offset: …"
+    const auto colon = line.find(": ");
+    if (colon == line.npos || line.substr(0, colon).find(' ') != line.npos || !line.starts_with("get_")) return false;
+    const std::string_view rest = line.substr(colon + 2);
+    return is_range(rest) || rest.starts_with("crash_notes addr = ") || rest.starts_with("page_offset:");
+}
+
 }  // namespace
+
+LoadAddresses parse_addresses(std::string_view text) {
+    LoadAddresses found;
+    while (!text.empty()) {
+        const std::string_view line = take_line(text);
+        if (line.starts_with(added_command_line)) {
+            const auto words = CommandLine::parse(take_line(text));
+            if (!words) continue;
+            if (const auto value = words->last("elfcorehdr")) {
+                std::string_view rest = *value;
+                if (const auto address = e820::take_memparse(rest); address && rest.empty()) found.elfcorehdr = address;
+            }
+            if (const auto value = words->last("acpi_rsdp"))
+                if (const auto address = e820::parse_prefixed(*value)) found.rsdp = address;
+        } else if (const auto headers = hex_after(line, "Loaded ELF headers at ")) {
+            found.elfcorehdr = headers;
+        } else if (const auto rsdp = hex_after(line, "ACPI: RSDP ")) {
+            found.rsdp = rsdp;
+        }
+    }
+    return found;
+}
+
+std::string without_debug(std::string_view text) {
+    std::string kept;
+    while (!text.empty()) {
+        const std::size_t length = std::min(text.find('\n'), text.size() - 1) + 1;
+        const std::string_view line = text.substr(0, length);
+        text.remove_prefix(length);
+        if (line.starts_with(added_command_line)) take_line(text);  // the command line itself
+        else if (line != "\n" && !is_debug(line)) kept += line;
+    }
+    return kept;
+}
 
 Result<std::vector<AddressRange>> parse_segments(std::string_view text) {
     std::map<std::uint64_t, Parts> parts;

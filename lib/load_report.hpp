@@ -19,6 +19,21 @@ namespace handoff {
 /// cannot be read.
 Result<std::vector<AddressRange>> parse_segments(std::string_view text);
 
+/// Where kexec or the kernel says that it put the ELF core headers, and the RSDP that
+/// it passes on: from `kexec -d`'s "Command line after adding elfcorehdr", or the kernel's
+/// "Loaded ELF headers at 0x…" and "ACPI: RSDP 0x…". Of several the last.
+struct LoadAddresses {
+    std::optional<Address> elfcorehdr;
+    std::optional<Address> rsdp;
+    friend bool operator==(const LoadAddresses&, const LoadAddresses&) = default;
+};
+LoadAddresses parse_addresses(std::string_view text);
+
+/// What kexec -d prints without the lines that only -d makes it print (kexec-tools 2.0.20 to
+/// 2.0.32 on x86-64: dbgprintf() and print_segments()). A line that is not known to be one of
+/// them stays.
+std::string without_debug(std::string_view text);
+
 /// What in a load is not as the plan assumed, in words for the user; nullopt
 /// where it is: kernel and initrd lie as in one of the plan's loads, no fence lies
 /// in a segment besides the kernel, and where the reservation touches the pool

@@ -82,6 +82,9 @@ Plan plan(const Machine&, const PlanRequest&);
 /// is added, the placement of exactly these words is judged.
 Plan review(const Machine&, const PlanRequest&, const AddressRange& promised);
 
+/// In one line: the verdict and what decided it.
+std::string headline(const Plan&);
+
 /// The documented schema: swiotlb-handoff(8), "JSON".
 nlohmann::json to_json(const Plan&);
 nlohmann::json to_json(const Reason&);

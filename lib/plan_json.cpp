@@ -5,6 +5,8 @@
 #include "e820/type.hpp"
 #include "lib/plan.hpp"
 
+#include <algorithm>
+
 namespace handoff {
 namespace {
 
@@ -71,6 +73,18 @@ json to_json(const Plan& plan) {
     j["reasons"] = json::array();
     for (const Reason& reason : plan.reasons) j["reasons"].push_back(to_json(reason));
     return j;
+}
+
+std::string headline(const Plan& plan) {
+    // What decided: a refusal, or the rule that the verdict rests on.
+    const std::string_view rule = plan.verdict == Verdict::not_needed ? "pool-needed" : "pool-exact";
+    const auto refusal = std::find_if(plan.reasons.begin(), plan.reasons.end(),
+                                      [](const Reason& r) { return r.severity == Severity::refusal; });
+    const auto reason = refusal != plan.reasons.end()
+                            ? refusal
+                            : std::find_if(plan.reasons.begin(), plan.reasons.end(), [&](const Reason& r) { return r.rule == rule; });
+    if (reason == plan.reasons.end()) return name(plan.verdict);
+    return fmt::format("{}: {}: {}", name(plan.verdict), reason->rule, reason->text);
 }
 
 }  // namespace handoff

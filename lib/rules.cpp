@@ -7,7 +7,7 @@
 namespace handoff {
 namespace {
 
-constexpr std::array<RuleInfo, 37> table = {{
+constexpr std::array<RuleInfo, 38> table = {{
     {"crashkernel-reserved", "Memory is reserved for a crash kernel; without it there is no kdump to help."},
     {"pool-needed",
      "The crash kernel would make a pool at all: RAM above 4 GiB in its map or in SRAT, SME, an encrypted guest, or "
@@ -59,6 +59,7 @@ constexpr std::array<RuleInfo, 37> table = {{
     {"memory-kept", "The crash kernel has at least the memory free that it would have without the handoff."},
     {"handoff-present", "check: the command line has a handoff: a marker, or RAM of the pool's size."},
     {"elfcorehdr-agrees", "check: each PT_LOAD has the pool as a whole or not at all, and there are notes."},
+    {"record-agrees", "check: the record of a load does not contradict itself, and is of a load with the handoff."},
     {"source-unread", "A source was there and could not be used."},
 }};
 

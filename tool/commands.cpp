@@ -19,6 +19,7 @@
 #include "lib/host.hpp"
 #include "lib/image.hpp"
 #include "lib/iomem.hpp"
+#include "lib/record.hpp"
 #include "tool/print.hpp"
 
 namespace tool {
@@ -189,18 +190,6 @@ Status print_table(const e820::Table& table, const std::string& format) {
 
 }  // namespace
 
-std::string headline(const handoff::Plan& plan) {
-    // What decided: a refusal, or the rule that the verdict rests on.
-    const std::string_view rule = plan.verdict == Verdict::not_needed ? "pool-needed" : "pool-exact";
-    const auto refusal = std::find_if(plan.reasons.begin(), plan.reasons.end(),
-                                      [](const handoff::Reason& r) { return r.severity == handoff::Severity::refusal; });
-    const auto reason = refusal != plan.reasons.end()
-                            ? refusal
-                            : std::find_if(plan.reasons.begin(), plan.reasons.end(), [&](const handoff::Reason& r) { return r.rule == rule; });
-    if (reason == plan.reasons.end()) return handoff::name(plan.verdict);
-    return fmt::format("{}: {}: {}", handoff::name(plan.verdict), reason->rule, reason->text);
-}
-
 Status show(const Options& options) {
     const auto machine = handoff::gather(handoff::Host(options.root));
     if (!machine) return fail(machine.error());
@@ -314,17 +303,31 @@ Status check(const Options& options) {
         if (!core) return fail(std::move(core).error().at(*options.core_file));
         input.core = *core;
     }
+    std::optional<handoff::Record> record;
+    if (options.record_file) {
+        const auto text = handoff::read_user_file(*options.record_file, e820::MiB + 1);
+        if (!text) return fail(text.error());
+        auto parsed = handoff::parse_record(*text);
+        if (!parsed) return fail(std::move(parsed).error().at(*options.record_file));
+        record = std::move(*parsed);
+        input.request.loader = record->loader;
+        input.request.method = record->method;
+        if (!input.map && !record->map.entries.empty()) input.map = record->map;
+    }
     const handoff::Host host(options.root);
     std::optional<handoff::Machine> machine;
-    if (options.place || !options.command_line) {
+    if (options.place || (!options.command_line && !record)) {
         auto gathered = handoff::gather(host);
         if (!gathered) return fail(gathered.error());
         machine = std::move(*gathered);
         if (options.place) input.machine = &*machine;
     }
-    input.command_line = options.command_line ? *options.command_line : machine->command_line;
+    input.command_line = options.command_line ? *options.command_line : record ? record->command_line : machine->command_line;
 
-    const handoff::CheckResult result = handoff::check(input);
+    handoff::CheckResult result;
+    if (!record || record->outcome == handoff::Record::Outcome::handoff) result = handoff::check(input);
+    if (record)
+        for (handoff::Reason& reason : handoff::review(*record)) result.reasons.push_back(std::move(reason));
     if (options.json) {
         json j = {{"schema", 1}, {"sound", result.sound()}, {"proven", result.proven}, {"pool", nullptr}, {"reasons", json::array()}};
         if (result.pool) j["pool"] = {{"start", fmt::format("{:#x}", result.pool->start())}, {"end", fmt::format("{:#x}", result.pool->end())}};

@@ -24,13 +24,14 @@ struct Options {
     std::vector<std::string> accept;
     bool strict = false;
     std::optional<std::string> kexec;  // the program, by hand
+    bool dry_run = false;
     // e820
     std::optional<std::string> input;
     std::string input_format = "auto";
     std::string format = "log";
     bool before = false;
     // check
-    std::optional<std::string> map_file, core_file;
+    std::optional<std::string> map_file, core_file, record_file;
     bool place = false;
 };
 
@@ -43,8 +44,5 @@ Status verify(const Options&);
 Status capture(const Options&);
 Status explain(const Options&);
 Status kexec(const Options&);
-
-/// A plan in one line: the verdict and what decided it.
-std::string headline(const handoff::Plan&);
 
 }  // namespace tool

@@ -1,170 +1,395 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Loads a crash kernel with the handoff, or exactly as the caller asked.
 //
-// The only code that changes the machine, and it does so by running kexec. Every
-// path that is not a proven handoff ends in exec() of the caller's own command.
-#include <cerrno>
-#include <cstring>
-#include <fcntl.h>
-#include <string>
+// The only code that changes the machine, and it does so by running kexec. All that can go
+// wrong, planning above all, is done in a process of its own: whether it fails, crashes, hangs
+// or is killed, what remains is this process, and it becomes the kexec that the caller asked for.
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+
+#include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <ctime>
+#include <string>
 #include <vector>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
+#include "lib/crash_load.hpp"
+#include "lib/fd.hpp"
 #include "lib/host.hpp"
-#include "lib/image.hpp"
 #include "lib/kexec_arguments.hpp"
-#include "lib/load_report.hpp"
-#include "lib/plan.hpp"
+#include "lib/record.hpp"
 #include "tool/commands.hpp"
 #include "tool/print.hpp"
 
 namespace tool {
 namespace {
 
+using handoff::Fd;
+using handoff::Finished;
 using handoff::KexecArguments;
 
-std::vector<char*> argv_of(std::string& program, std::vector<std::string>& arguments) {
-    std::vector<char*> argv{program.data()};
-    for (std::string& a : arguments) argv.push_back(a.data());
-    argv.push_back(nullptr);
-    return argv;
+constexpr int lock_seconds = 10;
+constexpr unsigned thinking_seconds = 60;  // at most, before kexec runs and again after it
+constexpr int loaded_status = 90;          // of the child; 0 could come from anywhere
+constexpr std::size_t longest_output = 4 * e820::MiB;
+
+void sleep_ms(long ms) {
+    const timespec time{ms / 1000, ms % 1000 * 1000000};
+    ::nanosleep(&time, nullptr);
 }
 
-Status exec(std::string program, std::vector<std::string> arguments) {
-    flush();
-    ::execv(program.c_str(), argv_of(program, arguments).data());
-    complain(fmt::format("{}: {}", program, std::strerror(errno)));
-    return Status::input;
+std::string describe(int wait_status) {
+    if (WIFSIGNALED(wait_status)) return fmt::format("signal {}", WTERMSIG(wait_status));
+    return fmt::format("exit status {}", WEXITSTATUS(wait_status));
 }
 
-struct Finished {
-    int status = -1;      ///< exit status; -1: a signal, or it did not run
-    std::string output;   ///< of stdout and stderr
+// argv for exec(), made while there is still memory.
+class Command {
+public:
+    Command(std::string program, std::vector<std::string> arguments) : words_(std::move(arguments)) {
+        words_.insert(words_.begin(), std::move(program));
+        for (std::string& w : words_) argv_.push_back(w.data());
+        argv_.push_back(nullptr);
+    }
+    Command(const Command&) = delete;
+    Command& operator=(const Command&) = delete;
+    void exec() { ::execv(argv_[0], argv_.data()); }
+    [[nodiscard]] const std::string& program() const { return words_.front(); }
+
+private:
+    std::vector<std::string> words_;
+    std::vector<char*> argv_;
 };
 
-// Runs kexec and keeps what it prints: with -d that is for us, not for the caller.
-Finished run(std::string program, std::vector<std::string> arguments) {
+// /run/swiotlb-handoff: the record and the lock, of root alone.
+class RunDirectory {
+public:
+    explicit RunDirectory(const std::string& root) {
+        const Fd top(::open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+        if (!top) {
+            fail(root);
+            return;
+        }
+        const std::string path(handoff::record_directory);
+        const bool made = ::mkdirat(top.get(), path.c_str(), 0755) == 0;
+        Fd fd(::openat(top.get(), path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+        struct stat status {};
+        if (!fd || ::fstat(fd.get(), &status) != 0) {
+            fail(path);
+            return;
+        }
+        if (status.st_uid != ::geteuid() || (!made && (status.st_mode & 022) != 0)) {
+            problem_ = path + ": belongs to somebody else, or others can write to it";
+            return;
+        }
+        if (made) [[maybe_unused]] const int ignored = ::fchmod(fd.get(), 0755);  // whatever the umask says
+        directory_ = std::move(fd);
+    }
+
+    // One load at a time. "" or why not.
+    std::string lock() {
+        if (!directory_) return problem_;
+        lock_ = Fd(::openat(directory_.get(), "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+        if (!lock_) return fmt::format("the lock: {}", std::strerror(errno));
+        for (int tries = 0; ::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0; ++tries) {
+            if (errno != EWOULDBLOCK && errno != EINTR) return fmt::format("the lock: {}", std::strerror(errno));
+            if (tries >= lock_seconds * 10) return fmt::format("another load is not done after {} s", lock_seconds);
+            sleep_ms(100);
+        }
+        return {};
+    }
+    // The program that this process becomes holds the lock until it ends.
+    void keep_lock() const {
+        if (lock_) ::fcntl(lock_.get(), F_SETFD, 0);
+    }
+
+    // Never half a record, and rather none than an old one.
+    void write(const std::string& text) const {
+        if (!directory_) return;
+        const std::string name(handoff::record_file), fresh = name + ".new";
+        ::unlinkat(directory_.get(), fresh.c_str(), 0);
+        const Fd file(::openat(directory_.get(), fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
+        bool whole = file && ::fchmod(file.get(), 0644) == 0;
+        for (std::size_t done = 0; whole && done < text.size();) {
+            const ssize_t n = ::write(file.get(), text.data() + done, text.size() - done);
+            if (n < 0 && errno == EINTR) continue;
+            whole = n > 0;
+            if (whole) done += static_cast<std::size_t>(n);
+        }
+        whole = whole && ::renameat(directory_.get(), fresh.c_str(), directory_.get(), name.c_str()) == 0;
+        if (whole) return;
+        ::unlinkat(directory_.get(), fresh.c_str(), 0);
+        forget();
+    }
+    void forget() const {
+        if (directory_) ::unlinkat(directory_.get(), std::string(handoff::record_file).c_str(), 0);
+    }
+
+private:
+    void fail(const std::string& what) { problem_ = fmt::format("{}: {}", what, std::strerror(errno)); }
+
+    Fd directory_, lock_;
+    std::string problem_;
+};
+
+bool same_file(int one, int other) {
+    struct stat a {}, b {};
+    return ::fstat(one, &a) == 0 && ::fstat(other, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+// Takes what is there without waiting; false at the end.
+bool drain(const Fd& fd, std::string& to) {
+    std::array<char, 16384> buffer;
+    while (true) {
+        const ssize_t n = ::read(fd.get(), buffer.data(), buffer.size());
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) return n < 0 && errno == EAGAIN;
+        to.append(buffer.data(), std::min(static_cast<std::size_t>(n), longest_output - std::min(longest_output, to.size())));
+    }
+}
+
+// Runs kexec and keeps what it prints: with -d that is for us, not for the caller. Standard output
+// and error share one pipe where the caller's are one file, so that their order is kept.
+Finished run_kexec(Command& command) {
     Finished finished;
-    int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0) return finished;
+    const bool joined = same_file(STDOUT_FILENO, STDERR_FILENO);
+    int out[2], err[2];
+    if (::pipe2(out, O_CLOEXEC) != 0) return finished.how = std::strerror(errno), finished;
+    const Fd read_out(out[0]);
+    Fd write_out(out[1]);
+    if (::pipe2(err, O_CLOEXEC) != 0) return finished.how = std::strerror(errno), finished;
+    const Fd read_err(err[0]);
+    Fd write_err(err[1]);
+    ::fcntl(read_out.get(), F_SETFL, O_NONBLOCK);
+    ::fcntl(read_err.get(), F_SETFL, O_NONBLOCK);
+
+    const pid_t self = ::getpid();
     const pid_t child = ::fork();
+    if (child < 0) return finished.how = std::strerror(errno), finished;
     if (child == 0) {
-        ::dup2(ends[1], STDOUT_FILENO);
-        ::dup2(ends[1], STDERR_FILENO);
-        ::execv(program.c_str(), argv_of(program, arguments).data());
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a load that nobody watches is not wanted
+        if (::getppid() != self || ::dup2(write_out.get(), STDOUT_FILENO) < 0 ||
+            ::dup2(joined ? write_out.get() : write_err.get(), STDERR_FILENO) < 0)
+            ::_exit(127);
+        command.exec();
         ::_exit(127);
     }
-    ::close(ends[1]);
-    if (child > 0) {
-        char buffer[65536];
-        for (ssize_t n; (n = ::read(ends[0], buffer, sizeof buffer)) > 0 || (n < 0 && errno == EINTR);)
-            if (n > 0) finished.output.append(buffer, static_cast<std::size_t>(n));
-        int status = 0;
-        while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {}
-        if (WIFEXITED(status)) finished.status = WEXITSTATUS(status);
+    write_out = Fd();
+    write_err = Fd();
+    int status = 0;
+    std::array<pollfd, 2> ends{{{read_out.get(), POLLIN, 0}, {read_err.get(), POLLIN, 0}}};
+    for (pid_t ended = 0; ended == 0;) {
+        if (ends[0].fd >= 0 || ends[1].fd >= 0) ::poll(ends.data(), ends.size(), 100);
+        // In this order, so that nothing of what an ended kexec wrote is missed; a process that it
+        // left behind may hold the pipes open for ever.
+        const bool done = ends[0].fd < 0 && ends[1].fd < 0;
+        ended = ::waitpid(child, &status, done ? 0 : WNOHANG);
+        if (ended < 0 && errno == EINTR) ended = 0;
+        if (ends[0].fd >= 0 && !drain(read_out, finished.output)) ends[0].fd = -1;
+        if (ends[1].fd >= 0 && !drain(read_err, finished.errors)) ends[1].fd = -1;
+        if (ended < 0) return finished.how = std::strerror(errno), finished;
     }
-    ::close(ends[0]);
+    finished.how = describe(status);
+    if (WIFEXITED(status)) finished.status = WEXITSTATUS(status);
     return finished;
 }
 
-// Up to 6.7 the kernel says where kexec_file_load put things only when dynamic
-// debug is asked to; later kernels do with kexec -d.
-class KernelDebug {
+std::string utc_now() {
+    const std::time_t now = std::time(nullptr);
+    std::tm parts{};
+    std::array<char, 32> text{};
+    if (::gmtime_r(&now, &parts) == nullptr || std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts) == 0) return {};
+    return text.data();
+}
+
+class Live final : public handoff::LoadEffects {
 public:
-    KernelDebug() { control("+p"); }
-    ~KernelDebug() { control("-p"); }
-    KernelDebug(const KernelDebug&) = delete;
-    KernelDebug& operator=(const KernelDebug&) = delete;
+    Live(const Options& options, const handoff::Host& host, std::string program, const RunDirectory& directory)
+        : options_(options), host_(host), program_(std::move(program)), directory_(directory) {}
+
+    handoff::Result<handoff::Planned> plan(const KexecArguments& arguments) override {
+        return handoff::plan_load(host_, arguments, options_.accept);
+    }
+    Finished run(const std::vector<std::string>& arguments) override {
+        log_before_ = host_.kernel_log().value_or("");
+        Command command(program_, arguments);
+        const bool messages = host_.live() && handoff::set_load_messages(true);
+        ::alarm(0);  // kexec may take as long as it would without us
+        Finished finished = run_kexec(command);
+        ::alarm(thinking_seconds);
+        if (messages) handoff::set_load_messages(false);
+        return finished;
+    }
+    std::string kernel_log() override {
+        const std::string now = host_.kernel_log().value_or("");
+        return std::string(handoff::news(log_before_, now));
+    }
+    void record(const handoff::Record& record) override {
+        handoff::Record stamped = record;
+        stamped.tool = HANDOFF_VERSION;
+        stamped.time = utc_now();
+        directory_.write(handoff::to_json(stamped).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n');
+    }
 
 private:
-    static void control(const char* flag) {
-        const int fd = ::open("/proc/dynamic_debug/control", O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-        if (fd < 0) return;
-        const std::string query = fmt::format("file kernel/kexec_file.c {}", flag);
-        [[maybe_unused]] const ssize_t ignored = ::write(fd, query.data(), query.size());
-        ::close(fd);
-    }
+    const Options& options_;
+    const handoff::Host& host_;
+    std::string program_;
+    const RunDirectory& directory_;
+    std::string log_before_;
 };
 
-// What the log has now and had not before.
-std::string_view news(std::string_view before, std::string_view now) {
-    while (before.ends_with('\n')) before.remove_suffix(1);
-    const auto last = before.rfind('\n');
-    const std::string_view line = before.substr(last == before.npos ? 0 : last + 1);
-    const auto at = line.empty() ? now.npos : now.rfind(line);
-    return at == now.npos ? now : now.substr(at + line.size());
-}
-
-std::string own_words(const handoff::Machine& machine, const KexecArguments& arguments) {
-    return handoff::kexec_command_line(arguments, machine.command_line);
-}
-
-// The plan for this load; an explanation where there is none that is ready.
-e820::Result<handoff::Plan> plan_load(const handoff::Host& host, const KexecArguments& arguments, const Options& options) {
-    if (!arguments.not_modelled.empty())
-        return e820::input_error(0, fmt::format("{} changes the load in a way that is not modelled", arguments.not_modelled.front()));
-    const auto machine = handoff::gather(host);
-    if (!machine) return machine.error();
-    handoff::PlanRequest request;
-    request.loader = arguments.loader.value_or(handoff::Loader::automatic);
-    request.command_line = own_words(*machine, arguments);
-    request.accept = options.accept;
-    const auto image = handoff::read_image(arguments.kernel);
-    if (!image) return image.error();
-    request.image = *image;
-    request.initrd_bytes = 0;
-    if (arguments.initrd) {
-        const auto head = handoff::read_user_file_head(*arguments.initrd, 1);
-        if (!head) return head.error();
-        request.initrd_bytes = head->size;
+void write_all(int fd, std::string_view text) {
+    while (!text.empty()) {
+        const ssize_t n = ::write(fd, text.data(), text.size());
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) return;  // kexec would not notice either
+        text.remove_prefix(static_cast<std::size_t>(n));
     }
-    return handoff::plan(*machine, request);
+}
+
+// The child's life. Never returns.
+[[noreturn]] void load_and_exit(const Options& options, const handoff::Host& host, const std::string& program,
+                                const RunDirectory& directory, const KexecArguments& arguments) {
+    int status = 1;
+    try {
+        Live effects(options, host, program, directory);
+        const handoff::LoadResult result = handoff::load_with_handoff(effects, arguments);
+        if (host.live()) note(result.loaded ? result.why : result.why + "; loading without the handoff");
+        if (result.loaded) {
+            write_all(STDOUT_FILENO, result.output);
+            write_all(STDERR_FILENO, result.errors);
+            status = loaded_status;
+        }
+    } catch (...) {  // no memory, above all
+    }
+    ::_exit(status);
+}
+
+// True where the handoff was loaded. Everything else is for the caller's own command.
+bool load_in_child(const Options& options, const handoff::Host& host, const std::string& program, const RunDirectory& directory,
+                   const KexecArguments& arguments) {
+    struct sigaction inherited {}, standard {};
+    standard.sa_handler = SIG_DFL;
+    ::sigaction(SIGCHLD, &standard, &inherited);  // if it is ignored there is no status to wait for
+    ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+    const pid_t self = ::getpid();
+    const pid_t child = ::fork();
+    if (child == 0) {
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (::getppid() != self) ::_exit(1);
+        ::signal(SIGALRM, SIG_DFL);
+        sigset_t alarms;
+        ::sigemptyset(&alarms);
+        ::sigaddset(&alarms, SIGALRM);
+        ::sigprocmask(SIG_UNBLOCK, &alarms, nullptr);
+        ::alarm(thinking_seconds);
+        load_and_exit(options, host, program, directory, arguments);
+    }
+    int status = 0;
+    pid_t ended = -1;
+    if (child > 0)
+        while ((ended = ::waitpid(child, &status, 0)) < 0 && errno == EINTR) {}
+    const bool loaded = ended == child && WIFEXITED(status) && WEXITSTATUS(status) == loaded_status;
+    if (!loaded) {
+        if (child > 0 && ended != child) ::kill(child, SIGKILL);
+        // A kexec of the child dies with it. It must be gone before the next one.
+        for (int tries = 0; tries < 100 && ::waitpid(-1, nullptr, WNOHANG) == 0; ++tries) sleep_ms(20);
+        if (ended == child && WIFSIGNALED(status) && host.live()) note(fmt::format("ended by {}; loading without the handoff", describe(status)));
+    }
+    ::prctl(PR_SET_CHILD_SUBREAPER, 0);
+    ::sigaction(SIGCHLD, &inherited, nullptr);
+    return loaded;
+}
+
+// A shell word.
+std::string quoted(const std::string& word) {
+    constexpr std::string_view plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-";
+    if (!word.empty() && word.find_first_not_of(plain) == word.npos) return word;
+    std::string text = "'";
+    for (const char c : word) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    return text + "'";
+}
+
+Status print_command(const Options& options, const handoff::Host& host, const std::string& program) {
+    std::vector<std::string> words = options.operands;
+    const auto arguments = handoff::read_kexec_arguments(options.operands);
+    if (arguments && arguments->panic_load) {
+        const auto planned = arguments->not_modelled.empty()
+                                 ? handoff::plan_load(host, *arguments, options.accept)
+                                 : e820::input_error(0, arguments->not_modelled.front() + " changes the load in a way that is not modelled");
+        if (planned && planned->plan.verdict == handoff::Verdict::ready) {
+            words = handoff::with_words(*arguments, planned->plan.append);
+        } else {
+            complain((planned ? headline(planned->plan) : planned.error().message()) + "; loading without the handoff");
+        }
+    }
+    std::string line = quoted(program);
+    for (const std::string& word : words) line += ' ' + quoted(word);
+    print(line + '\n');
+    return Status::ready;
+}
+
+// Why this program must not be run, or "". A plan for another machine must never reach a real kexec.
+std::string objection_to(const Options& options, const handoff::Host& host, const std::string& program) {
+    if (!program.starts_with('/')) return "--kexec is an absolute path: $PATH is not looked at";
+    if (handoff::is_this_program(program)) return "--kexec is swiotlb-handoff itself";
+    if (host.live() || options.dry_run) return {};
+    if (!options.kexec) return "--root: name a stand-in with --kexec, or only look with --dry-run";
+    const auto content = handoff::read_user_file(program, 64 * e820::MiB);
+    if (content && handoff::kexec_tools_version(*content)) return "--root: --kexec is a real kexec, and the plan is for another machine";
+    return {};
 }
 
 }  // namespace
 
 Status kexec(const Options& options) {
-    const handoff::Host host("/");
-    const auto real = options.kexec ? e820::Result<std::string>(*options.kexec) : host.kexec_program();
-    if (!real) {
-        complain(real.error().message());
-        return Status::input;
+    const handoff::Host host(options.root);
+    const auto program = options.kexec ? e820::Result<std::string>(*options.kexec) : host.kexec_program();
+    if (!program && !(options.dry_run && !host.live())) {
+        complain(program.error().message());
+        return static_cast<Status>(127);
     }
-    const auto arguments = handoff::read_kexec_arguments(options.operands);
-    if (!arguments || !arguments->panic_load) return exec(*real, options.operands);
+    const std::string real = program ? *program : "/sbin/kexec";
+    if (const std::string objection = objection_to(options, host, real); !objection.empty()) {
+        complain(objection);
+        return Status::usage;
+    }
+    if (options.dry_run) return print_command(options, host, real);
 
-    const auto plan = plan_load(host, *arguments, options);
-    if (!plan || plan->verdict != handoff::Verdict::ready) {
-        note(plan ? headline(*plan) : plan.error().message());
-        return exec(*real, options.operands);
+    Command plain(real, options.operands);
+    flush();
+    try {
+        const auto arguments = handoff::read_kexec_arguments(options.operands);
+        if (arguments && arguments->panic_unload) RunDirectory(options.root).forget();
+        if (arguments && arguments->panic_load) {
+            RunDirectory directory(options.root);
+            if (const std::string problem = directory.lock(); !problem.empty()) {
+                if (host.live()) note(problem + "; loading without the handoff");
+            } else if (load_in_child(options, host, real, directory, *arguments)) {
+                return Status::ready;
+            }
+            directory.keep_lock();
+            plain.exec();
+        }
+    } catch (...) {  // no memory: there is still the caller's command
     }
-
-    const KernelDebug debug;
-    const std::string log_before = host.kernel_log().value_or("");
-    const std::string line = plan->base.empty() ? plan->append : plan->base + ' ' + plan->append;
-    const Finished load = run(*real, handoff::with_command_line(options.operands, *arguments, line));
-    if (load.status != 0) {
-        note(fmt::format("kexec failed with the handoff (status {}); loading without", load.status));
-        return exec(*real, options.operands);
-    }
-    const std::string log_now = host.kernel_log().value_or("");
-    auto segments = handoff::parse_segments(load.output);
-    if (segments && segments->empty()) segments = handoff::parse_segments(news(log_before, log_now));
-    const auto wrong = !segments             ? std::optional(segments.error().message())
-                       : segments->empty() ? std::nullopt
-                                           : handoff::disagreement(*plan, *segments);
-    if (wrong) {
-        note(*wrong + "; loading without the handoff");
-        if (const Finished unload = run(*real, {"-p", "-u"}); unload.status != 0) note("kexec -p -u failed; the next load replaces the image");
-        return exec(*real, options.operands);
-    }
-    if (arguments->debug) print(load.output);
-    note(fmt::format("loaded with the handoff of {}{}", e820::to_string(*plan->pool),
-                       segments->empty() ? "; nobody said where the segments are" : ", segments as planned"));
-    return Status::ready;
+    plain.exec();
+    const int error = errno;
+    complain(fmt::format("{}: {}", real, std::strerror(error)));
+    return static_cast<Status>(error == ENOENT ? 127 : 126);
 }
 
 }  // namespace tool

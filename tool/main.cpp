@@ -79,7 +79,8 @@ po::options_description options_for(unsigned groups) {
     }
     if (groups & wrapping) {
         po::options_description group("Kexec");
-        group.add_options()("kexec", po::value<std::string>()->value_name("FILE"), "the kexec program (default: the installed one)")(
+        group.add_options()("kexec", po::value<std::string>()->value_name("FILE"), "the kexec program, an absolute path (default: the installed one)")(
+            "dry-run", "print the kexec command, run nothing")(
             "accept", po::value<std::vector<std::string>>()->value_name("RULE"), "take the risk of a rule that allows it");
         all.add(group);
     }
@@ -87,6 +88,7 @@ po::options_description options_for(unsigned groups) {
         po::options_description group("Check");
         group.add_options()("e820", po::value<std::string>()->value_name("FILE"), "the crash kernel's table, in any form")(
             "elfcorehdr,vmcore", po::value<std::string>()->value_name("FILE"), "its ELF core headers, or a vmcore")(
+            "record", po::value<std::string>()->value_name("FILE"), "the record of a load, as kexec writes it")(
             "place", "prove for this machine where the pool lands");
         all.add(group);
     }
@@ -149,6 +151,8 @@ Options options_from(const Command& command, const std::vector<std::string>& arg
             throw UsageError{fmt::format("--accept takes a rule whose risk can be taken, not '{}'", rule)};
     options.strict = values.count("strict") != 0;
     options.kexec = text(values, "kexec");
+    options.dry_run = values.count("dry-run") != 0;
+    options.record_file = text(values, "record");
     options.input = text(values, "input");
     options.input_format = text(values, "input-format").value_or("auto");
     options.format = text(values, "format").value_or("log");

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/crash_load.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "lib/host.hpp"
+#include "lib/image.hpp"
+#include "lib/load_report.hpp"
+#include "lib/machine.hpp"
+
+namespace handoff {
+namespace {
+
+// What is wrong with a load that kexec calls done; `segments` as far as they are known.
+std::optional<std::string> objection(const Plan& plan, const Result<std::vector<AddressRange>>& segments) {
+    if (!segments) return "the segments cannot be read: " + segments.error().message();
+    if (!segments->empty()) return disagreement(plan, *segments);
+    // kexec -d always prints what it passes to kexec_load; kexec_file_load is reported by
+    // some kernels only, and its placement is the kernel's own, which is what was proven.
+    if (plan.loader == Loader::kexec_load) return "kexec did not report the segments";
+    return std::nullopt;
+}
+
+}  // namespace
+
+LoadResult load_with_handoff(LoadEffects& effects, const KexecArguments& arguments) {
+    Record record;
+    record.kernel = arguments.kernel;
+    record.initrd = arguments.initrd.value_or("");
+    const auto plain = [&](std::string why) {
+        record.outcome = Record::Outcome::plain;
+        record.why = why;
+        effects.record(record);
+        return LoadResult{false, std::move(why), {}, {}};
+    };
+    // Stands until the end is known, so that no older record outlives this load.
+    record.why = "the load did not come to its end";
+    effects.record(record);
+
+    if (!arguments.not_modelled.empty())
+        return plain(fmt::format("{} changes the load in a way that is not modelled", arguments.not_modelled.front()));
+    const auto planned = effects.plan(arguments);
+    if (!planned) return plain(planned.error().message());
+    const Plan& plan = planned->plan;
+    record = record_of(plan, {}, {});
+    record.kernel = arguments.kernel;
+    record.initrd = arguments.initrd.value_or("");
+    record.release = planned->release;
+    record.kexec_tools = planned->kexec_tools;
+    if (plan.verdict != Verdict::ready) return plain(headline(plan));
+
+    Finished load = effects.run(with_words(arguments, plan.append));
+    if (load.status != 0) return plain(fmt::format("kexec failed with the handoff ({})", load.how));
+    const std::string log = effects.kernel_log();
+    auto segments = parse_segments(load.errors);
+    if (segments && segments->empty()) segments = parse_segments(load.output);
+    if (segments && segments->empty()) segments = parse_segments(log);
+    if (const auto wrong = objection(plan, segments)) return plain(*wrong);
+
+    LoadAddresses addresses = parse_addresses(log);
+    const LoadAddresses printed = parse_addresses(load.errors + load.output);
+    if (printed.elfcorehdr) addresses.elfcorehdr = printed.elfcorehdr;
+    if (printed.rsdp) addresses.rsdp = printed.rsdp;
+    Record done = record_of(plan, *segments, addresses);
+    done.kernel = record.kernel;
+    done.initrd = record.initrd;
+    done.release = record.release;
+    done.kexec_tools = record.kexec_tools;
+    done.outcome = Record::Outcome::handoff;
+    done.why = fmt::format("loaded with the handoff of {}{}", e820::to_string(*plan.pool),
+                           segments->empty() ? "; nobody said where the segments are" : ", segments as planned");
+    effects.record(done);
+    LoadResult result{true, done.why, std::move(load.output), std::move(load.errors)};
+    if (!arguments.debug) {
+        result.output = without_debug(result.output);
+        result.errors = without_debug(result.errors);
+    }
+    return result;
+}
+
+Result<Planned> plan_load(const Host& host, const KexecArguments& arguments, const std::vector<std::string>& accept) {
+    const auto machine = gather(host);
+    if (!machine) return machine.error();
+    PlanRequest request;
+    request.loader = loader_of(arguments, machine->kexec_tools);
+    request.accept = accept;
+    auto line = kexec_command_line(arguments, machine->command_line, machine->kexec_tools);
+    if (!line) return e820::input_error(0, "--reuse-cmdline: which crashkernel= words this kexec leaves out is not known");
+    request.command_line = std::move(*line);
+    const auto image = read_image(arguments.kernel);
+    if (!image) return image.error();
+    request.image = *image;
+    request.initrd_bytes = 0;
+    if (arguments.initrd) {
+        const auto head = read_user_file_head(*arguments.initrd, 1);
+        if (!head) return head.error();
+        request.initrd_bytes = head->size;
+    }
+    return Planned{handoff::plan(*machine, request), machine->release, machine->kexec_tools.value_or("")};
+}
+
+std::string_view news(std::string_view before, std::string_view now) {
+    while (before.ends_with('\n')) before.remove_suffix(1);
+    const auto last = before.rfind('\n');
+    const std::string_view line = before.substr(last == before.npos ? 0 : last + 1);
+    const auto at = line.empty() ? now.npos : now.rfind(line);
+    return at == now.npos ? std::string_view{} : now.substr(at + line.size());
+}
+
+}  // namespace handoff

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/record.hpp"
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <regex>
+#include <set>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "lib/host.hpp"
+#include "lib/machine.hpp"
+
+namespace handoff {
+namespace {
+
+using nlohmann::json;
+
+AddressRange range(Address start, Address end) { return AddressRange::from_bounds(start, end).value(); }
+
+Record sample() {
+    const auto machine = gather(Host(FIXTURES_DIR "/machines/debian-6.1-kexec-load"));
+    PlanRequest request;
+    request.loader = Loader::kexec_load;
+    request.command_line = "console=ttyS0 reset_devices nr_cpus=1 irqpoll panic=1";
+    request.initrd_bytes = 1595106;
+    Image image;
+    image.init_size = 66678784;
+    image.payload_bytes = 8098996;
+    image.uncompressed_bytes = 65905060;
+    image.release = "6.1.0-50-amd64";
+    request.image = image;
+    const Plan decided = plan(*machine, request);
+    EXPECT_EQ(decided.verdict, Verdict::ready);
+    std::vector<AddressRange> segments;
+    for (const Segment& s : decided.loads.front().segments) segments.push_back(s.range);
+    Record record = record_of(decided, segments, {decided.loads.front().find("elfcorehdr")->range.start(), Address{0xf59d0}});
+    record.outcome = Record::Outcome::handoff;
+    record.why = "loaded with the handoff";
+    record.tool = "0.1.0";
+    record.time = "2026-11-24T23:05:00Z";
+    record.kernel = "/boot/vmlinuz \"quoted\"";
+    return record;
+}
+
+TEST(Record, IsReadBackAsItWasWritten) {
+    for (const Record& record : {sample(), Record{}}) {
+        const auto read = parse_record(to_json(record).dump());
+        ASSERT_TRUE(read) << read.error().message();
+        EXPECT_EQ(*read, record);
+    }
+}
+
+TEST(Record, KeysThatAreNotKnownAreIgnored) {
+    json j = to_json(sample());
+    j["later"] = {{"a", 1}};
+    j["segments"][0]["later"] = true;
+    EXPECT_EQ(*parse_record(j.dump()), sample());
+}
+
+TEST(Record, EveryKeyIsNeededAndHasItsType) {
+    const json whole = to_json(sample());
+    for (const auto& [key, value] : whole.items()) {
+        json without = whole;
+        without.erase(key);
+        EXPECT_FALSE(parse_record(without.dump())) << "without " << key;
+        json other = whole;
+        other[key] = {{"no", "such"}};
+        EXPECT_FALSE(parse_record(other.dump())) << key << " of another type";
+    }
+}
+
+TEST(Record, WhatIsWrongIsNamed) {
+    const std::vector<std::pair<json::json_pointer, json>> cases = {
+        {json::json_pointer("/schema"), 2},
+        {json::json_pointer("/outcome"), "perhaps"},
+        {json::json_pointer("/verdict"), "maybe"},
+        {json::json_pointer("/loader"), "grub"},
+        {json::json_pointer("/pool/start"), "0x79000000000"},
+        {json::json_pointer("/pool/start"), 12},
+        {json::json_pointer("/pool/start"), "12"},
+        {json::json_pointer("/pool/end"), "0x10000000000000000"},
+        {json::json_pointer("/why"), "two\nlines"},
+        {json::json_pointer("/map/0/type"), 0},
+        {json::json_pointer("/map/0/type"), -1},
+        {json::json_pointer("/map/0/type"), 4294967296},
+        {json::json_pointer("/reasons/0/severity"), "fatal"},
+        {json::json_pointer("/segments"), json(5000, {{"name", ""}, {"start", "0x0"}, {"end", "0x1"}})},
+    };
+    for (const auto& [where, value] : cases) {
+        json j = to_json(sample());
+        j[where] = value;
+        const auto read = parse_record(j.dump());
+        ASSERT_FALSE(read) << where << " " << value;
+        EXPECT_NE(read.error().message().find("expected"), std::string::npos) << read.error().message();
+    }
+}
+
+TEST(Record, HostileDocumentsAreRefused) {
+    const std::string good = to_json(sample()).dump();
+    EXPECT_FALSE(parse_record(""));
+    EXPECT_FALSE(parse_record("null"));
+    EXPECT_FALSE(parse_record("[]"));
+    EXPECT_FALSE(parse_record(good + good));
+    EXPECT_FALSE(parse_record(good.substr(0, good.size() / 2)));
+    EXPECT_FALSE(parse_record(std::string(1 << 21, ' ') + good)) << "more than 1 MiB";
+    EXPECT_FALSE(parse_record(std::string(500000, '[')));
+    EXPECT_FALSE(parse_record("{\"schema\": 1, " + good.substr(1))) << "a key twice";
+    EXPECT_FALSE(parse_record("{\"x\": \"\xff\"}"));
+    for (std::size_t i = 0; i < good.size(); i += 7) {
+        std::string spoilt = good;
+        spoilt[i] = static_cast<char>(spoilt[i] ^ 0x15);
+        [[maybe_unused]] const auto ignored = parse_record(spoilt);  // does not matter what, but no crash
+    }
+}
+
+TEST(Record, AGoodOneAgreesWithItself) {
+    for (const Reason& reason : review(sample())) ADD_FAILURE() << reason.text;
+    const Record record = sample();
+    const Segment headers{"elfcorehdr", record.elfcorehdr.value()};
+    EXPECT_EQ(std::count(record.segments.begin(), record.segments.end(), headers), 1);
+}
+
+TEST(Record, ContradictionsAreFound) {
+    const auto spoilt = [](auto change) {
+        Record record = sample();
+        change(record);
+        return review(record);
+    };
+    EXPECT_EQ(spoilt([](Record& r) { r.outcome = Record::Outcome::plain; }).size(), 1u);
+    EXPECT_FALSE(spoilt([](Record& r) { r.verdict = Verdict::refused; }).empty());
+    EXPECT_FALSE(spoilt([](Record& r) { r.marker = range(0x1000, 0x2000); }).empty());
+    EXPECT_FALSE(spoilt([](Record& r) { r.pool = range(0x1000, 0x2000); }).empty());
+    EXPECT_FALSE(spoilt([](Record& r) { r.pool.reset(); }).empty());
+    EXPECT_FALSE(spoilt([](Record& r) { r.command_line = "ro"; }).empty());
+    EXPECT_FALSE(spoilt([](Record& r) { r.segments.push_back({"", range(r.pool->start(), r.pool->start() + 4096)}); }).empty());
+    EXPECT_FALSE(spoilt([](Record& r) { r.fences.push_back(r.segments.back().name == "kernel" ? r.segments.front().range : r.segments.back().range); }).empty());
+    EXPECT_FALSE(spoilt([](Record& r) { r.elfcorehdr = range(0x1000, 0x2000); }).empty());
+    EXPECT_FALSE(spoilt([](Record& r) { r.map.add(*r.pool, e820::Type::ram); }).empty());
+    EXPECT_FALSE(spoilt([](Record& r) { r.after = r.map; }).empty());
+}
+
+TEST(Record, TheManPageHasEveryKey) {
+    std::ifstream in(MAN_DIR "/swiotlb-handoff-record.5");
+    const std::string page(std::istreambuf_iterator<char>(in), {});
+    std::set<std::string> documented, written;
+    const std::regex item(R"(\n\.It ([^\n]+))"), word(R"(Va ([a-z_]+))");
+    for (std::sregex_iterator it(page.begin(), page.end(), item), end; it != end; ++it) {
+        const std::string line = (*it)[1];
+        for (std::sregex_iterator w(line.begin(), line.end(), word); w != end; ++w) documented.insert((*w)[1]);
+    }
+    const json record = to_json(Record{});
+    for (const auto& [key, value] : record.items()) written.insert(key);
+    EXPECT_EQ(documented, written);
+}
+
+}  // namespace
+}  // namespace handoff

@@ -28,7 +28,8 @@ class Cell:
     words: str = ""  # crashkernel=, swiotlb=, memmap= ...
     shrink: str = ""  # what to write to /sys/kernel/kexec_crash_size before anything else
     # The load.
-    loader: str = "kexec_load"  # or kexec_file_load
+    loader: str = "kexec_load"  # or kexec_file_load, or auto
+    by: str = "kexec"  # or wrapper: 'swiotlb-handoff kexec' loads; or moved: it runs a kexec that puts a handoff elsewhere
     initrd: str = "small"  # or 60M: padded with zeros, which the kernel skips when it unpacks
     kexec: str = "2.0.25"  # or newest
     crash_words: str = "swiotlb=force"  # on the crash kernel's command line besides BASE_WORDS
@@ -42,6 +43,8 @@ class Cell:
     def key(self):
         """Identifies everything that could change the result, so that --resume never mixes two definitions."""
         fields = {k: v for k, v in dataclasses.asdict(self).items() if k not in ("boots", "tags", "expect", "dump")}
+        if self.by == "kexec":
+            del fields["by"]
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:12]
 
 
@@ -50,14 +53,14 @@ COLUMNS = [
     ("machine", {"5.10": "kernel", "6.1": "kernel", "6.12": "kernel", "newest": "kernel", "seabios": "firmware",
                  "ovmf": "firmware", "q35": "machine", "pc": "machine", "machine": "machine", "cpus": "cpus", "nodes": "nodes"}),
     ("words", None),
-    ("load", {"-c": "loader", "-s": "loader", "small": "initrd", "60M": "initrd", "kexec-2.0.25": "kexec",
+    ("load", {"-c": "loader", "-s": "loader", "-a": "loader", "wrapper": "by", "moved": "by", "small": "initrd", "60M": "initrd", "kexec-2.0.25": "kexec",
               "kexec-newest": "kexec", "shrink": "shrink"}),
     ("expectation", {"ready": "expect", "refused": "expect", "not-needed": "expect", "either": "expect",
                      "naive": "mode", "plain": "mode", "dump": "dump", "lost": "dump", "any": "dump",
                      "boots": "boots"}),
     ("tags", None),
 ]
-MEANING = {"-c": "kexec_load", "-s": "kexec_file_load", "kexec-2.0.25": "2.0.25", "kexec-newest": "newest", "dump": "ok"}
+MEANING = {"-c": "kexec_load", "-s": "kexec_file_load", "-a": "auto", "kexec-2.0.25": "2.0.25", "kexec-newest": "newest", "dump": "ok"}
 
 
 def parse(text, source="matrix"):

@@ -63,6 +63,15 @@ def loaded_segments(first):
     return sorted((int(at, 16), int(at, 16) + int(size, 16)) for at, size in tools or kernel) or None
 
 
+def reported_segments(record):
+    """What 'swiotlb-handoff kexec' was told about the load. None if nobody told."""
+    try:
+        return sorted((int(one["start"], 16), int(one["end"], 16)) for one in record["segments"]) \
+            if record["segments_reported"] else None
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
 def planned_segments(plan):
     """The kernel and the initrd, which decide where the pool lands and where no fence may be. The small segments beside
     them differ by a page or two between kernel versions; a plan is proven for more of those than its first load shows."""
@@ -80,6 +89,7 @@ def facts(said):
     pool = pool_of(parse_json(first.get("witness")))
     observed = pool_of(seen)
     code = ranges_named(crash.get("iomem"), "Kernel code")
+    record = parse_json(first.get("record"))
     used = [int(value) for key in ("io_tlb_used_hiwater.after-dump", "io_tlb_used.after-dump")
             if (value := crash.get(key, "")).isdigit()]
     return {
@@ -89,9 +99,10 @@ def facts(said):
         "rules": [f"{reason.get('severity')} {reason.get('rule')}" for reason in plan.get("reasons", [])
                   if isinstance(reason, dict)],
         "predicted": expected_range(plan),
-        "segments": loaded_segments(first),
+        "record": {key: record[key] for key in ("outcome", "why", "segments_reported") if key in record},
+        "segments": reported_segments(record) if record else loaded_segments(first),
         "segments_planned": planned_segments(plan),
-        "append": first.get("append", "").strip(),
+        "append": record.get("append", "") if record else first.get("append", "").strip(),
         "booted": bool(crash),
         "observed": observed,
         "ordinary_in_pool": overlap(seen.get("ordinary", []), pool) if pool and seen.get("complete") else None,
@@ -136,17 +147,20 @@ def judge(cell, said, dump_problem, vm_problem):
         reasons.append(first["problem"])
     if cell.mode == "handoff":
         reasons += judge_plan(cell, said, fact)
-    handed_over = cell.mode == "handoff" and fact["verdict"] == "ready"
+    plainly = cell.mode == "handoff" and fact["record"].get("outcome") == "plain"
+    if cell.by != "kexec":
+        reasons += judge_wrapper(cell, said, fact)
+    handed_over = cell.mode == "handoff" and fact["verdict"] == "ready" and not plainly
     elsewhere = misplaced(fact) if fact["booted"] else []
     lost = dump_lost(fact, dump_problem)
     if handed_over:
         reasons += elsewhere + judge_ready(said, fact) + (lost if cell.dump == "ok" else [])
-    elif cell.mode == "naive" or fact["verdict"] == "refused":
+    elif cell.mode == "naive" or (fact["verdict"] == "refused" and not plainly):
         fact["naive"] = elsewhere + lost
     elif cell.mode == "handoff" and fact["verdict"] == "not-needed" and fact["observed"]:
         reasons.append(f"not needed, but the crash kernel made a pool at {span(*fact['observed'])}")
 
-    must_dump = cell.dump == "ok" and (cell.mode == "plain" or fact["verdict"] == "not-needed")
+    must_dump = cell.dump == "ok" and (cell.mode == "plain" or fact["verdict"] == "not-needed" or plainly)
     if must_dump:
         reasons += lost
     if cell.dump == "lost" and not dump_problem:
@@ -167,6 +181,23 @@ def judge_plan(cell, said, fact):
     if found != fact["pool"] and not (fact["verdict"] == "not-needed" and found is None):
         reasons.append(f"the plan takes the pool to be at {span(*found) if found else 'nowhere'}, the witness finds it at "
                        f"{span(*fact['pool']) if fact['pool'] else 'nowhere'}")
+    return reasons
+
+
+def judge_wrapper(cell, said, fact):
+    """'swiotlb-handoff kexec' loads with the handoff if and only if the plan is ready and the load is as planned."""
+    first, crash = said["first"], said["crash"]
+    wanted = "handoff" if cell.by == "wrapper" and fact["verdict"] == "ready" else "plain"
+    outcome = fact["record"].get("outcome")
+    reasons = []
+    if outcome != wanted:
+        reasons.append(f"the record says {outcome} ({fact['record'].get('why')}), expected {wanted}")
+    if cell.by == "moved" and "another place" not in fact["record"].get("why", ""):
+        reasons.append(f"the moved load was not noticed: {fact['record'].get('why')}")
+    if "segment[" in first.get("kexec.stderr", "") + first.get("kexec", ""):
+        reasons.append("the caller got what only -d prints")
+    if crash and ("swiotlb_handoff=" in crash.get("cmdline", "")) != (wanted == "handoff"):
+        reasons.append("the crash kernel's command line is not that of the record")
     return reasons
 
 

@@ -35,6 +35,51 @@ def verdict(said, cell=cells.Cell("cell"), dump=None, vm=None):
     return judge.judge(cell, said, dump, vm)[0]
 
 
+def wrapped(outcome="handoff", by="wrapper", verdict="ready", why="loaded", **record):
+    said = boot(verdict)
+    said["first"]["record"] = json.dumps({"outcome": outcome, "why": why, "append": PLAN["append"] if outcome == "handoff" else "",
+                                          "segments": [], "segments_reported": True} | record)
+    said["crash"]["cmdline"] = "ro swiotlb_handoff=0x70000000-0x74000000" if outcome == "handoff" else "ro"
+    return said, cells.Cell("cell", by=by, expect=verdict)
+
+
+class Wrapper(unittest.TestCase):
+    def test_a_handoff_is_judged_like_any_other(self):
+        self.assertEqual(verdict(*wrapped()), "pass")
+        said, cell = wrapped()
+        said["crash"]["witness"] = witness(0x76000000, 0x7a000000)
+        self.assertEqual(verdict(said, cell), "fail")
+
+    def test_fails_when_a_ready_plan_is_loaded_plainly(self):
+        self.assertEqual(verdict(*wrapped("plain")), "fail")
+
+    def test_a_refused_plan_is_loaded_plainly_and_must_dump(self):
+        said, cell = wrapped("plain", verdict="refused")
+        self.assertEqual(verdict(said, cell), "pass")
+        self.assertEqual(verdict(said, cell, dump="no dump"), "fail")
+        self.assertEqual(verdict(*wrapped("handoff", verdict="refused")), "fail")
+
+    def test_a_moved_load_must_be_noticed_and_must_dump(self):
+        said, cell = wrapped("plain", "moved", why="kernel or initrd were loaded at another place than planned")
+        self.assertEqual(verdict(said, cell), "pass")
+        self.assertEqual(verdict(said, cell, dump="no dump"), "fail")
+        self.assertEqual(verdict(*wrapped("plain", "moved", why="kexec failed")), "fail")
+        self.assertEqual(verdict(*wrapped("handoff", "moved")), "fail")
+
+    def test_fails_without_a_record_or_with_the_words_of_another_load(self):
+        said, cell = wrapped()
+        del said["first"]["record"]
+        self.assertEqual(verdict(said, cell), "fail")
+        said, cell = wrapped()
+        said["crash"]["cmdline"] = "ro"
+        self.assertEqual(verdict(said, cell), "fail")
+
+    def test_fails_when_the_caller_gets_what_d_prints(self):
+        said, cell = wrapped()
+        said["first"]["kexec.stderr"] = "segment[0].buf   = 0x1\n"
+        self.assertEqual(verdict(said, cell), "fail")
+
+
 class Ready(unittest.TestCase):
     def test_everything_in_place_passes(self):
         self.assertEqual(judge.judge(cells.Cell("cell"), boot(), None, None)[:2], ("pass", []))

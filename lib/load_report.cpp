@@ -70,7 +70,7 @@ bool is_debug(std::string_view line) {
         "Kernel text Elf header: ", "vmcoreinfo header: ", "crash_notes addr = ", "kexec_load: entry = ", "nr_segments = ", "segment[",
         "ELFCOREHDR_SIZE ", "R_X86_64_", "page_offset:", "Modified cmdline:", "kexec_file_load:"};
     if (std::any_of(starts.begin(), starts.end(), [&](std::string_view s) { return line.starts_with(s); })) return true;
-    if (is_range(line)) return true;
+    if (is_range(line) || line.ends_with("/firmware/edd does not exist.\n") || line.ends_with("/firmware/edd does not exist.")) return true;
     // "get_backup_area: 0000…", "get_crash_notes_per_cpu: crash_notes addr = …", "get_kernel_page_offset: …"
     const auto colon = line.find(": ");
     if (colon == line.npos || line.substr(0, colon).find(' ') != line.npos || !line.starts_with("get_")) return false;

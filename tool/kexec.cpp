@@ -50,6 +50,16 @@ void sleep_ms(long ms) {
     ::nanosleep(&time, nullptr);
 }
 
+// To the system log, by a process that nobody waits for: a logger that hangs must not keep a crash
+// kernel from being loaded.
+void note_apart(const std::string& text) {
+    if (::fork() != 0) return;
+    ::signal(SIGALRM, SIG_DFL);
+    ::alarm(5);
+    note(text);
+    ::_exit(0);
+}
+
 std::string describe(int wait_status) {
     if (WIFSIGNALED(wait_status)) return fmt::format("signal {}", WTERMSIG(wait_status));
     return fmt::format("exit status {}", WEXITSTATUS(wait_status));
@@ -267,7 +277,7 @@ void write_all(int fd, std::string_view text) {
     try {
         Live effects(options, host, program, directory);
         const handoff::LoadResult result = handoff::load_with_handoff(effects, arguments);
-        if (host.live()) note(result.loaded ? result.why : result.why + "; loading without the handoff");
+        if (host.live()) note_apart(result.loaded ? result.why : result.why + "; loading without the handoff");
         if (result.loaded) {
             write_all(STDOUT_FILENO, result.output);
             write_all(STDERR_FILENO, result.errors);
@@ -307,7 +317,7 @@ bool load_in_child(const Options& options, const handoff::Host& host, const std:
         if (child > 0 && ended != child) ::kill(child, SIGKILL);
         // A kexec of the child dies with it. It must be gone before the next one.
         for (int tries = 0; tries < 100 && ::waitpid(-1, nullptr, WNOHANG) == 0; ++tries) sleep_ms(20);
-        if (ended == child && WIFSIGNALED(status) && host.live()) note(fmt::format("ended by {}; loading without the handoff", describe(status)));
+        if (ended == child && WIFSIGNALED(status) && host.live()) note_apart(fmt::format("ended by {}; loading without the handoff", describe(status)));
     }
     ::prctl(PR_SET_CHILD_SUBREAPER, 0);
     ::sigaction(SIGCHLD, &inherited, nullptr);
@@ -353,11 +363,24 @@ std::string objection_to(const Options& options, const handoff::Host& host, cons
     return {};
 }
 
+// The installed kexec. Where it can be run but not looked into, still: anything there but a script, which
+// may be what called us.
+e820::Result<std::string> find_program(const handoff::Host& host) {
+    auto found = host.kexec_program();
+    if (found || !host.live()) return found;
+    for (const char* path : {"/usr/sbin/kexec", "/sbin/kexec", "/usr/bin/kexec", "/bin/kexec"}) {
+        if (::access(path, X_OK) != 0 || handoff::is_this_program(path)) continue;
+        const auto head = handoff::read_user_file_head(path, 2);
+        if (!head || head->bytes != "#!") return std::string(path);
+    }
+    return found;
+}
+
 }  // namespace
 
 Status kexec(const Options& options) {
     const handoff::Host host(options.root);
-    const auto program = options.kexec ? e820::Result<std::string>(*options.kexec) : host.kexec_program();
+    const auto program = options.kexec ? e820::Result<std::string>(*options.kexec) : find_program(host);
     if (!program && !(options.dry_run && !host.live())) {
         complain(program.error().message());
         return static_cast<Status>(127);
@@ -377,7 +400,7 @@ Status kexec(const Options& options) {
         if (arguments && arguments->panic_load) {
             RunDirectory directory(options.root);
             if (const std::string problem = directory.lock(); !problem.empty()) {
-                if (host.live()) note(problem + "; loading without the handoff");
+                if (host.live()) note_apart(problem + "; loading without the handoff");
             } else if (load_in_child(options, host, real, directory, *arguments)) {
                 return Status::ready;
             }

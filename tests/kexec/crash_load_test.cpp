@@ -172,6 +172,7 @@ TEST(WithoutDebug, KeepsWhatKexecSaysAnyway) {
         "get_backup_area: 0000000000001000-000000000009fbff : System RAM\nCRASH MEMORY RANGES\n"
         "kernel load physical addr start = 0x0000000017a00000\nCommand line after adding elfcorehdr\nUnknown words elfcorehdr=1K\n"
         "sym: sha256_starts info: 12 other: 00 shndx: 1 value: 1 size: 1\nR_X86_64_64\nnr_segments = 7\nsegment[0].buf   = 0x1\n"
+        "/sys/firmware/edd does not exist.\n"
         "kexec_load: entry = 0x7efff730 flags = 0x3e0001\n";
     EXPECT_EQ(without_debug(debug), "");
     const std::string said = "Unknown type (Soft Reserved) while parsing /sys/firmware/memmap/7/type. Please report this as bug.\nno newline at the end";

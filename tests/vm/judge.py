@@ -194,8 +194,8 @@ def judge_wrapper(cell, said, fact):
         reasons.append(f"the record says {outcome} ({fact['record'].get('why')}), expected {wanted}")
     if cell.by == "moved" and "another place" not in fact["record"].get("why", ""):
         reasons.append(f"the moved load was not noticed: {fact['record'].get('why')}")
-    if "segment[" in first.get("kexec.stderr", "") + first.get("kexec", ""):
-        reasons.append("the caller got what only -d prints")
+    if printed := (first.get("kexec.stderr", "") + first.get("kexec", "")).strip():
+        reasons.append(f"the caller got what only -d prints: {printed[:100]}")
     if crash and ("swiotlb_handoff=" in crash.get("cmdline", "")) != (wanted == "handoff"):
         reasons.append("the crash kernel's command line is not that of the record")
     return reasons

@@ -284,7 +284,9 @@ Failure copy_files(Capture& c) {
     if (auto failure = c.copy(Source::srat, table)) return failure;
     for (const Source source : {Source::release, Source::slabs, Source::slabs_used, Source::slabs_hiwater,
                                 Source::crash_size, Source::crash_loaded, Source::possible_cpus, Source::memory_nodes,
-                                Source::lockdown, Source::hypervisor, Source::efi}) {
+                                Source::lockdown, Source::hypervisor, Source::efi, Source::cma_ranges,
+                                Source::cma_ranges_flat, Source::kho_scratch_addresses, Source::kho_scratch_sizes,
+                                Source::memory_crash_hotplug, Source::cpu_crash_hotplug}) {
         if (auto failure = c.copy(source, as_is)) return failure;
     }
     if (!c.host.exists(Source::snp_platform)) return std::nullopt;
@@ -312,6 +314,24 @@ Failure copy_firmware_map(Capture& c) {
              {std::pair{"start", &entry.start}, {"end", &entry.end}, {"type", &entry.type}}) {
             if (auto failure = c.write(directory + name, *text)) return failure;
         }
+    }
+    return std::nullopt;
+}
+
+/// Of each device that has a driver: its driver, class and masks.
+Failure copy_devices(Capture& c) {
+    auto devices = c.host.pci_devices();
+    if (!devices) {
+        c.skip(std::move(devices).error(), Source::pci_devices);
+        return std::nullopt;
+    }
+    for (const PciDeviceFiles& device : *devices) {
+        const auto parsed = parse_dma_device(device);
+        if (!parsed || !*parsed) continue;
+        const std::string directory = fmt::format("{}/{}/", c.host.path(Source::pci_devices), device.name);
+        if (auto failure = c.write(directory + "uevent", reduced_uevent(device.uevent))) return failure;
+        if (auto failure = c.write(directory + "dma_mask_bits", device.streaming_bits)) return failure;
+        if (auto failure = c.write(directory + "consistent_dma_mask_bits", device.coherent_bits)) return failure;
     }
     return std::nullopt;
 }
@@ -397,7 +417,7 @@ Result<CaptureReport> capture(const Host& host, const std::filesystem::path& dir
     auto made = make_directory(directory);
     if (!made) return std::move(made).error();
     Capture c{host, *std::move(made)};
-    for (const auto step : {copy_files, copy_log, copy_firmware_map, copy_kexec_version, copy_memory}) {
+    for (const auto step : {copy_files, copy_log, copy_firmware_map, copy_devices, copy_kexec_version, copy_memory}) {
         if (auto failure = step(c)) return std::move(*failure);
     }
     return std::move(c.report);

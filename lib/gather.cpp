@@ -139,7 +139,10 @@ void take_log_facts(Gathering& g) {
         }
         std::sort(machine.crash_kernel.begin(), machine.crash_kernel.end());
     }
-    if (log.initrd) machine.initrd_bytes = log.initrd->value.size();
+    if (log.initrd) {
+        machine.initrd = log.initrd->value;
+        machine.initrd_bytes = log.initrd->value.size();
+    }
     if (log.memory_nodes && !machine.memory_nodes) machine.memory_nodes = log.memory_nodes->value;
     if (log.possible_cpus && !machine.possible_cpus) machine.possible_cpus = log.possible_cpus->value;
     if (log.srat_memory_end) machine.srat_memory_end = log.srat_memory_end->value;
@@ -308,6 +311,35 @@ void read_srat(Gathering& g) {
 
 void read_kexec_tools(Gathering& g) {
     if (auto version = g.host.kexec_tools()) g.machine.kexec_tools = *std::move(version);
+}
+
+void read_devices(Gathering& g) {
+    const auto files = g.optional(g.host.pci_devices(), Source::pci_devices);
+    if (!files) return;
+    std::vector<DmaDevice> devices;
+    for (const PciDeviceFiles& one : *files) {
+        auto device = parse_dma_device(one);
+        if (!device) {
+            // One that cannot be read might be the one that matters.
+            g.machine.unread.push_back(std::move(device).error().at(g.path(Source::pci_devices) + "/" + one.name));
+            return;
+        }
+        if (*device) devices.push_back(*std::move(*device));
+    }
+    g.machine.devices = std::move(devices);
+}
+
+void read_neighbours(Gathering& g) {
+    Neighbours& n = g.machine.neighbours;
+    if (g.log.crash_cma) n.cma_bytes = g.log.crash_cma->value;
+    for (const Source source : {Source::cma_ranges, Source::cma_ranges_flat}) {
+        const auto text = n.cma ? std::nullopt : g.text(source);
+        if (text) n.cma = g.optional(parse_cma_ranges(*text), source);
+    }
+    const auto addresses = g.text(Source::kho_scratch_addresses), sizes = g.text(Source::kho_scratch_sizes);
+    if (addresses && sizes) n.kho_scratch = g.optional(parse_kho_scratch(*addresses, *sizes), Source::kho_scratch_addresses);
+    if (const auto value = read_count(g, Source::memory_crash_hotplug)) n.memory_crash_hotplug = *value != 0;
+    if (const auto value = read_count(g, Source::cpu_crash_hotplug)) n.cpu_crash_hotplug = *value != 0;
 }
 
 void read_values(Gathering& g) {
@@ -486,6 +518,8 @@ Result<Machine> gather(const Host& host) {
     take_log_facts(g);
     read_srat(g);
     read_kexec_tools(g);
+    read_devices(g);
+    read_neighbours(g);
     read_release(g);
     if (auto failure = read_command_line(g)) return std::move(*failure);
     if (auto failure = read_map(g)) return std::move(*failure);

@@ -77,8 +77,32 @@ constexpr std::string_view source_path(Source source) {
             return "sys/devices/platform/sev-guest";
         case Source::srat:
             return "sys/firmware/acpi/tables/SRAT";
+        case Source::pci_devices:
+            return "sys/bus/pci/devices";
+        case Source::cma_ranges:
+            return "sys/kernel/kexec/crash_cma_ranges";
+        case Source::cma_ranges_flat:
+            return "sys/kernel/kexec_crash_cma_ranges";
+        case Source::kho_scratch_addresses:
+            return "sys/kernel/debug/kho/out/scratch_phys";
+        case Source::kho_scratch_sizes:
+            return "sys/kernel/debug/kho/out/scratch_len";
+        case Source::memory_crash_hotplug:
+            return "sys/devices/system/memory/crash_hotplug";
+        case Source::cpu_crash_hotplug:
+            return "sys/devices/system/cpu/crash_hotplug";
+        case Source::load_record:
+            return "run/swiotlb-handoff/record.json";
     }
     return "";
+}
+
+constexpr Source of(Switch which) {
+    switch (which) {
+        case Switch::crash_size:
+            return Source::crash_size;
+    }
+    return Source::crash_size;
 }
 
 Error system_error(std::string_view file, int number) {
@@ -332,17 +356,69 @@ Result<std::map<std::string, e820::Address>> Host::symbols(std::span<const std::
     return found;
 }
 
-Result<std::vector<FirmwareMapFiles>> Host::firmware_map() const {
-    const std::string directory(path(Source::firmware_map));
+std::optional<Error> Host::write(Switch which, std::string_view text) const {
+    const std::string_view file = path(of(which));
+    auto look = open_path(file, O_PATH);
+    if (!look) return std::move(look).error();
+    if (auto error = require_regular(look->get(), file)) return error;
+    auto fd = open_path(file, O_WRONLY | O_NOCTTY);
+    if (!fd) return std::move(fd).error();
+    // One write() is one store to an attribute of sysfs.
+    const ssize_t written = ::write(fd->get(), text.data(), text.size());
+    if (written < 0) return system_error(file, errno);
+    if (static_cast<std::size_t>(written) != text.size()) return io_error(file, "written in part");
+    return std::nullopt;
+}
+
+std::vector<std::string> Host::kdump_load_command() const {
+    const auto there = [&](const std::string& file) { return open_path(file, O_PATH).has_value(); };
+    if (there("usr/sbin/kdump-config")) return {"/usr/sbin/kdump-config", "load"};
+    if (there("usr/bin/kdumpctl")) return {"/usr/bin/kdumpctl", "reload"};
+    if (there("usr/bin/systemctl") && there("usr/lib/systemd/system/kdump.service"))
+        return {"/usr/bin/systemctl", "restart", "kdump.service"};
+    return {};
+}
+
+Result<std::vector<std::string>> Host::entries_of(Source source) const {
+    const std::string directory(path(source));
     auto fd = open_path(directory, O_RDONLY | O_DIRECTORY);
     if (!fd) return std::move(fd).error();
+    const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(::dup(fd->get())), ::closedir);
+    if (!stream) return system_error(directory, errno);
+    std::vector<std::string> names;
+    while (const dirent* entry = ::readdir(stream.get()))
+        if (entry->d_name[0] != '.') names.emplace_back(entry->d_name);
+    std::sort(names.begin(), names.end());
+    return names;
+}
 
-    const std::unique_ptr<DIR, int (*)(DIR*)> entries_of(::fdopendir(::dup(fd->get())), ::closedir);
-    if (!entries_of) return system_error(directory, errno);
-    std::vector<std::uint64_t> numbers;
-    while (const dirent* entry = ::readdir(entries_of.get())) {
-        if (const auto number = e820::parse_number(entry->d_name, 10)) numbers.push_back(*number);
+Result<std::vector<PciDeviceFiles>> Host::pci_devices() const {
+    auto names = entries_of(Source::pci_devices);
+    if (!names) return std::move(names).error();
+    std::vector<PciDeviceFiles> devices;
+    for (const std::string& name : *names) {
+        PciDeviceFiles device{name, {}, {}, {}};
+        for (const auto& [file, text] : {std::pair{"uevent", &device.uevent},
+                                         {"dma_mask_bits", &device.streaming_bits},
+                                         {"consistent_dma_mask_bits", &device.coherent_bits}}) {
+            // A device may go away while we look.
+            if (auto content = read_path(fmt::format("{}/{}/{}", path(Source::pci_devices), name, file)))
+                *text = *std::move(content);
+            else if (content.error().code != Errc::not_found)
+                return std::move(content).error();
+        }
+        devices.push_back(std::move(device));
     }
+    return devices;
+}
+
+Result<std::vector<FirmwareMapFiles>> Host::firmware_map() const {
+    auto names = entries_of(Source::firmware_map);
+    if (!names) return std::move(names).error();
+    const std::string directory(path(Source::firmware_map));
+    std::vector<std::uint64_t> numbers;
+    for (const std::string& name : *names)
+        if (const auto number = e820::parse_number(name, 10)) numbers.push_back(*number);
     std::sort(numbers.begin(), numbers.end());
 
     std::vector<FirmwareMapFiles> entries;

@@ -14,6 +14,7 @@
 
 #include "e820/range.hpp"
 #include "e820/result.hpp"
+#include "lib/devices.hpp"
 #include "lib/fd.hpp"
 
 namespace handoff {
@@ -42,7 +43,18 @@ enum class Source {
     efi,           ///< a file that is there on EFI machines only
     snp_platform,  ///< a directory that is there in SEV-SNP guests only
     srat,          ///< ACPI's table, as the firmware made it
+    pci_devices,   ///< a directory
+    cma_ranges,
+    cma_ranges_flat,  ///< the same, as the patches before 7.0 had it
+    kho_scratch_addresses,
+    kho_scratch_sizes,
+    memory_crash_hotplug,
+    cpu_crash_hotplug,
+    load_record,   ///< what the last load of a crash kernel was: swiotlb-handoff-record(5)
 };
+
+/// What is ever written of a machine's kernel.
+enum class Switch { crash_size };
 
 /// One directory of /sys/firmware/memmap, its three files as they are.
 struct FirmwareMapFiles {
@@ -99,12 +111,23 @@ public:
     /// The crash kernel's files where kdump keeps them, for a kernel of this release.
     [[nodiscard]] CrashImage crash_image(std::string_view release) const;
 
+    /// Writes to a file of the kernel that is there. nullopt: written as a whole.
+    [[nodiscard]] std::optional<e820::Error> write(Switch, std::string_view text) const;
+
+    /// How the installed kdump service loads the crash kernel: a program with its full path, and its
+    /// words. Debian and Ubuntu, Fedora and RHEL, openSUSE. Empty where none is found.
+    [[nodiscard]] std::vector<std::string> kdump_load_command() const;
+
     /// The entries of /sys/firmware/memmap in numeric order.
     [[nodiscard]] e820::Result<std::vector<FirmwareMapFiles>> firmware_map() const;
+
+    /// The directories of /sys/bus/pci/devices by name.
+    [[nodiscard]] e820::Result<std::vector<PciDeviceFiles>> pci_devices() const;
 
 private:
     /// Path and version.
     [[nodiscard]] e820::Result<std::pair<std::string, std::string>> find_kexec() const;
+    [[nodiscard]] e820::Result<std::vector<std::string>> entries_of(Source directory) const;
     [[nodiscard]] e820::Result<std::string> read_path(std::string_view path) const;
     [[nodiscard]] e820::Result<Fd> open_regular(std::string_view path) const;
     [[nodiscard]] e820::Result<Fd> open_path(std::string_view path, int flags) const;

@@ -9,7 +9,9 @@
 #include "e820/range.hpp"
 #include "e820/result.hpp"
 #include "e820/table.hpp"
+#include "lib/devices.hpp"
 #include "lib/iomem.hpp"
+#include "lib/neighbours.hpp"
 
 namespace handoff {
 
@@ -85,6 +87,7 @@ struct Machine {
     std::optional<unsigned> memory_nodes;       ///< NUMA nodes with memory
     std::optional<unsigned> possible_cpus;
     std::optional<std::uint64_t> initrd_bytes;  ///< "RAMDISK:" of the running kernel, a size to compare with
+    std::optional<AddressRange> initrd;         ///< the same line's range: where the firmware or boot loader put it
     std::optional<std::uint64_t> crash_size;    ///< /sys/kernel/kexec_crash_size, bytes
     /// Exclusive end of the highest memory that ACPI's SRAT names, hotplug
     /// included: it counts as "above 4 GiB" even for a crash kernel that has none
@@ -92,6 +95,9 @@ struct Machine {
     std::optional<Address> srat_memory_end;
     /// The version string inside the kexec binary: "2.0.25".
     std::optional<std::string> kexec_tools;
+    /// PCI devices with a driver, by name; nullopt: nobody could say.
+    std::optional<std::vector<DmaDevice>> devices;
+    Neighbours neighbours;
 
     /// Sources that were there and could not be used, and what it means;
     /// plan repeats them so that nothing is silently missing.

@@ -11,6 +11,7 @@
 #include "e820/memmap.hpp"
 #include "e820/number.hpp"
 #include "lib/command_line.hpp"
+#include "lib/recommend.hpp"
 
 namespace handoff {
 namespace {
@@ -62,6 +63,8 @@ public:
             look_at_command_line();
             look_at_loader();
             place();
+            for (Reason& r : judge_neighbours(machine_, base_, request_.loader != Loader::kexec_load, pool_, plan_.fences))
+                add(r.rule, r.severity, std::move(r.text), std::move(r.evidence), std::move(r.advice));
             if (with_advice && refused()) advise_layout();
         }
         if (!not_needed_) plan_.verdict = refused() ? Verdict::refused : Verdict::ready;
@@ -371,14 +374,8 @@ private:
     void look_at_loader() {
         if (request_.loader == Loader::automatic)
             add("loader-known", Severity::info, "the loader is not known: the plan holds for both system calls");
-        if (request_.image) {
-            image_ = *request_.image;
-        } else {
-            if (machine_.kernel_image) image_.init_size = std::max(align_up(machine_.kernel_image->size() * 5 / 4, MiB), assumed_init_size);
-            else image_.init_size = assumed_init_size;
-            image_.release = machine_.release;
-        }
-        initrd_bytes_ = request_.initrd_bytes.value_or(assumed_initrd);
+        image_ = assumed_image(machine_, request_);
+        initrd_bytes_ = assumed_initrd_bytes(request_);
         if (!request_.image || !request_.initrd_bytes)
             add("image-known", machine_.live ? Severity::refusal : Severity::warning,
                 fmt::format("assumed: a kernel of up to {} MiB{}", mib(image_.init_size),
@@ -750,51 +747,19 @@ private:
     std::vector<Scenario> scenarios_;
 };
 
-// The reservation above 4 GiB that this machine could have, with a small part
-// below. The kernel takes both top-down, aligned to 16 MiB (CRASH_ALIGN).
-std::optional<Machine> with_high_reservation(const Machine& machine, const AddressRange& pool, std::uint64_t high, std::uint64_t low) {
-    constexpr std::uint64_t align = 16 * MiB;
-    const auto take = [&](const RangeSet& from, std::uint64_t size, Address limit) -> std::optional<AddressRange> {
-        for (auto r = from.ranges().rbegin(); r != from.ranges().rend(); ++r) {
-            const Address end = std::min(r->end(), limit);
-            if (end < size || r->start() > end - size) continue;
-            const Address start = (end - size) / align * align;
-            if (start >= r->start()) return AddressRange::from_size(start, size);
-        }
-        return std::nullopt;
-    };
-    const auto top = take(machine.ram, high, ~Address{0});
-    if (!top || top->start() < 4 * GiB) return std::nullopt;
-    Machine changed = machine;
-    changed.crash_kernel = {*top};
-    if (low != 0) {
-        RangeSet below = machine.ram;
-        below.subtract(pool);
-        const auto bottom = take(below, low, 4 * GiB);
-        if (!bottom) return std::nullopt;
-        changed.crash_kernel.insert(changed.crash_kernel.begin(), *bottom);
-    }
-    return changed;
-}
-
 void Decision::advise_layout() {
-    const bool about_layout = std::any_of(plan_.reasons.begin(), plan_.reasons.end(), [](const Reason& r) {
+    const auto about_layout = std::find_if(plan_.reasons.begin(), plan_.reasons.end(), [](const Reason& r) {
         return r.severity == Severity::refusal && (r.rule == "pool-exact" || r.rule == "pool-below-crashkernel" || r.rule == "load-fits");
     });
-    if (!about_layout) return;
-    Reason& reason = *std::find_if(plan_.reasons.begin(), plan_.reasons.end(), [](const Reason& r) {
-        return r.severity == Severity::refusal && (r.rule == "pool-exact" || r.rule == "pool-below-crashkernel" || r.rule == "load-fits");
-    });
-    const std::uint64_t now = machine_.crash_kernel.back().size();
-    for (const std::uint64_t high : {now, align_up(now, 64 * MiB), 256 * MiB, 512 * MiB})
-        for (const std::uint64_t low : {32 * MiB, 0 * MiB}) {
-            const auto machine = with_high_reservation(machine_, pool_, high, low);
-            if (!machine) continue;
-            if (Decision(*machine, request_).decide(false).verdict != Verdict::ready) continue;
-            reason.advice = fmt::format("boot with crashkernel={}M,high crashkernel={}M,low: proven for this machine as it is now", mib(high), mib(low));
-            return;
-        }
-    if (const auto offset = running_.last("crashkernel"); offset && offset->find('@') != offset->npos)
+    if (about_layout == plan_.reasons.end()) return;
+    Reason& reason = *about_layout;
+    const Recommendation next = recommend(machine_, request_);
+    if (next.chosen)
+        reason.advice = fmt::format("boot with {}: {}", next.chosen->reservation.text(),
+                                    next.verdict != Verdict::ready ? "the crash kernel then makes no pool"
+                                    : next.reproduced.layout ? "proven for this machine as the next boot lays it out"
+                                                             : "proven if the next boot lays the machine out as the model does, which this one did not");
+    else if (const auto offset = running_.last("crashkernel"); offset && offset->find('@') != offset->npos)
         reason.advice = "drop the @offset of crashkernel=, so that the kernel puts the reservation above the pool";
     else if (reason.advice.empty())
         reason.advice = "no reservation that this machine could have was proven; kdump goes on as before";
@@ -826,7 +791,20 @@ const char* name(Verdict verdict) {
     return "unknown";
 }
 
-Plan plan(const Machine& machine, const PlanRequest& request) { return Decision(machine, request).decide(true); }
+Plan plan(const Machine& machine, const PlanRequest& request, Advice advice) {
+    return Decision(machine, request).decide(advice == Advice::layout);
+}
+
+Image assumed_image(const Machine& machine, const PlanRequest& request) {
+    if (request.image) return *request.image;
+    Image image;
+    if (machine.kernel_image) image.init_size = std::max(align_up(machine.kernel_image->size() * 5 / 4, MiB), assumed_init_size);
+    else image.init_size = assumed_init_size;
+    image.release = machine.release;
+    return image;
+}
+
+std::uint64_t assumed_initrd_bytes(const PlanRequest& request) { return request.initrd_bytes.value_or(assumed_initrd); }
 
 Plan review(const Machine& machine, const PlanRequest& request, const AddressRange& promised) {
     Decision decision(machine, request);

@@ -75,8 +75,15 @@ struct Plan {
     std::vector<Reason> reasons;
 };
 
+/// Whether a plan that the layout refuses looks for a crashkernel= that would do.
+enum class Advice { layout, none };
+
 /// Decides. Never fails: what is wrong is a reason, and the verdict `refused`.
-Plan plan(const Machine&, const PlanRequest&);
+Plan plan(const Machine&, const PlanRequest&, Advice = Advice::layout);
+
+/// The image and the initrd's size that a plan assumes where nobody named them.
+Image assumed_image(const Machine&, const PlanRequest&);
+std::uint64_t assumed_initrd_bytes(const PlanRequest&);
 
 /// The same for a command line that has a handoff of `promised` already: nothing
 /// is added, the placement of exactly these words is judged.

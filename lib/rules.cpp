@@ -7,7 +7,7 @@
 namespace handoff {
 namespace {
 
-constexpr std::array<RuleInfo, 38> table = {{
+constexpr std::array<RuleInfo, 42> table = {{
     {"crashkernel-reserved", "Memory is reserved for a crash kernel; without it there is no kdump to help."},
     {"pool-needed",
      "The crash kernel would make a pool at all: RAM above 4 GiB in its map or in SRAT, SME, an encrypted guest, or "
@@ -57,6 +57,13 @@ constexpr std::array<RuleInfo, 38> table = {{
     {"pool-below-crashkernel", "Early allocations find memory above the pool: it lies below the reservation, or the "
                                "reservation is above 4 GiB."},
     {"memory-kept", "The crash kernel has at least the memory free that it would have without the handoff."},
+    {"cma-apart", "crashkernel=,cma adds no memory to the crash kernel's map that is not modelled, and has none of the pool "
+                  "or of the fences."},
+    {"kho-apart", "Kexec HandOver's scratch areas have nothing of the pool or of the fences, and the crash kernel makes "
+                  "none of its own."},
+    {"reserve-mem-apart", "reserve_mem= of the running kernel is known; it lies apart from the pool."},
+    {"hotplug-sound", "What the kernel changes in a loaded crash kernel when memory or CPUs come and go leaves the handoff "
+                      "as it is."},
     {"handoff-present", "check: the command line has a handoff: a marker, or RAM of the pool's size."},
     {"elfcorehdr-agrees", "check: each PT_LOAD has the pool as a whole or not at all, and there are notes."},
     {"record-agrees", "check: the record of a load does not contradict itself, and is of a load with the handoff."},

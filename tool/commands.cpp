@@ -36,20 +36,6 @@ constexpr std::size_t largest_input = 64 * e820::MiB;
 
 Status status_of(const Error& error) { return error.code == Errc::not_permitted ? Status::not_permitted : Status::input; }
 
-Status fail(const Error& error) {
-    complain(error.message());
-    return status_of(error);
-}
-
-Status status_of(Verdict verdict) {
-    switch (verdict) {
-        case Verdict::ready: return Status::ready;
-        case Verdict::not_needed: return Status::not_needed;
-        case Verdict::refused: return Status::refused;
-    }
-    return Status::refused;
-}
-
 void print_json(const json& document) { print(document.dump(2, ' ', false, json::error_handler_t::replace) + '\n'); }
 
 Result<AddressRange> parse_pool(const std::string& text) {
@@ -83,14 +69,6 @@ Result<handoff::PlanRequest> request_from(const Options& options) {
         request.pool = *pool;
     }
     return request;
-}
-
-// Where the user names no image: what kdump would load, where it is found.
-Result<handoff::PlanRequest> request_from(Options options, const handoff::Host& host, const std::string& release) {
-    const handoff::CrashImage image = host.crash_image(release);
-    if (!options.kernel && image.kernel) options.kernel = image.kernel->string();
-    if (!options.initrd && image.initrd) options.initrd = image.initrd->string();
-    return request_from(options);
 }
 
 Result<handoff::Plan> plan_from(const Options& options) {
@@ -189,6 +167,35 @@ Status print_table(const e820::Table& table, const std::string& format) {
 }
 
 }  // namespace
+
+Status fail(const Error& error) {
+    complain(error.message());
+    return status_of(error);
+}
+
+Status status_of(Verdict verdict) {
+    switch (verdict) {
+        case Verdict::ready: return Status::ready;
+        case Verdict::not_needed: return Status::not_needed;
+        case Verdict::refused: return Status::refused;
+    }
+    return Status::refused;
+}
+
+// Where the user names no image: what kdump would load, where it is found.
+Result<handoff::PlanRequest> request_from(Options options, const handoff::Host& host, const std::string& release) {
+    const handoff::CrashImage image = host.crash_image(release);
+    if (!options.kernel && image.kernel) options.kernel = image.kernel->string();
+    if (!options.initrd && image.initrd) options.initrd = image.initrd->string();
+    return request_from(options);
+}
+
+Result<std::uint64_t> parse_size(const std::string& option, const std::string& text) {
+    std::string_view rest = text;
+    const auto size = e820::take_memparse(rest);
+    if (!size || !rest.empty()) return e820::input_error(0, fmt::format("{}: expected a size such as 64M, found '{}'", option, text));
+    return *size;
+}
 
 Status show(const Options& options) {
     const auto machine = handoff::gather(handoff::Host(options.root));

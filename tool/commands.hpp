@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/host.hpp"
 #include "lib/plan.hpp"
 
 namespace tool {
@@ -33,6 +34,8 @@ struct Options {
     // check
     std::optional<std::string> map_file, core_file, record_file;
     bool place = false;
+    // recommend, shrink
+    std::optional<std::string> margin, to;
 };
 
 Status show(const Options&);
@@ -44,5 +47,18 @@ Status verify(const Options&);
 Status capture(const Options&);
 Status explain(const Options&);
 Status kexec(const Options&);
+Status recommend(const Options&);
+Status shrink(const Options&);
+
+/// The request that the planning options make, with the image that kdump would load on this
+/// machine, of kernel `release`, where they name none.
+e820::Result<handoff::PlanRequest> request_from(Options, const handoff::Host&, const std::string& release);
+
+/// "64M" in bytes, as the kernel's command line has sizes.
+e820::Result<std::uint64_t> parse_size(const std::string& option, const std::string& text);
+
+/// To the user, and the status that goes with it.
+Status fail(const e820::Error&);
+Status status_of(handoff::Verdict);
 
 }  // namespace tool

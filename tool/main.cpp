@@ -16,7 +16,7 @@ namespace po = boost::program_options;
 using tool::Options;
 using tool::Status;
 
-enum Group : unsigned { everywhere = 1, planning = 2, table = 4, checking = 8, strictness = 16, wrapping = 32 };
+enum Group : unsigned { everywhere = 1, planning = 2, table = 4, checking = 8, strictness = 16, wrapping = 32, sizing = 64, shrinking = 128 };
 
 constexpr std::size_t any_number = ~std::size_t{0};
 
@@ -29,7 +29,7 @@ struct Command {
     std::size_t operand_count;
 };
 
-constexpr std::array<Command, 9> commands = {{
+constexpr std::array<Command, 11> commands = {{
     {"show", "", "the pool of the running kernel, and who says so", tool::show, everywhere, 0},
     {"plan", "", "decide: ready, not needed or refused, with the reasons", tool::plan, everywhere | planning, 0},
     {"cmdline", "", "only the words to append to the crash kernel's command line", tool::cmdline, everywhere | planning | strictness, 0},
@@ -38,6 +38,9 @@ constexpr std::array<Command, 9> commands = {{
     {"verify", "", "in the crash kernel: is the pool where the handoff said?", tool::verify, everywhere, 0},
     {"capture", "DIR", "write what is read from this machine into DIR, to be replayed with --root", tool::capture, everywhere, 1},
     {"kexec", "-- ARGS", "kexec, with the handoff where it is proven and the load agrees", tool::kexec, wrapping, any_number},
+    {"recommend", "", "what crashkernel= to boot with, given the handoff, and why", tool::recommend, everywhere | planning | sizing, 0},
+    {"shrink", "[-- COMMAND]", "make the reservation smaller now, and load the crash kernel again", tool::shrink,
+     everywhere | planning | sizing | shrinking, any_number},
     {"explain", "RULE", "what a rule demands and why", tool::explain, everywhere, 1},
 }};
 
@@ -82,6 +85,19 @@ po::options_description options_for(unsigned groups) {
         group.add_options()("kexec", po::value<std::string>()->value_name("FILE"), "the kexec program, an absolute path (default: the installed one)")(
             "dry-run", "print the kexec command, run nothing")(
             "accept", po::value<std::vector<std::string>>()->value_name("RULE"), "take the risk of a rule that allows it");
+        all.add(group);
+    }
+    if (groups & sizing) {
+        po::options_description group("Sizes");
+        group.add_options()("margin", po::value<std::string>()->value_name("SIZE"),
+                            "for programs and drivers, besides what can be counted (default: 64M)");
+        all.add(group);
+    }
+    if (groups & shrinking) {
+        po::options_description group("Shrink");
+        group.add_options()("to", po::value<std::string>()->value_name("SIZE"), "how large the reservation shall be (default: as small as is proven)")(
+            "dry-run", "say what would be done")(
+            "kexec", po::value<std::string>()->value_name("FILE"), "the kexec program that unloads (default: the installed one)");
         all.add(group);
     }
     if (groups & checking) {
@@ -160,6 +176,8 @@ Options options_from(const Command& command, const std::vector<std::string>& arg
     options.map_file = text(values, "e820");
     options.core_file = text(values, "elfcorehdr");
     options.place = values.count("place") != 0;
+    options.margin = text(values, "margin");
+    options.to = text(values, "to");
     return options;
 }
 
@@ -179,7 +197,7 @@ Status run(const std::vector<std::string>& arguments) {
     bool help = false;
     std::vector<std::string> own(arguments.begin() + 1, arguments.end());
     std::vector<std::string> passed;
-    if (command->groups & wrapping) {  // what follows "--" is kexec's
+    if (command->groups & (wrapping | shrinking)) {  // what follows "--" is for another program
         const auto dashes = std::find(own.begin(), own.end(), "--");
         if (dashes != own.end()) passed.assign(dashes + 1, own.end());
         own.erase(dashes, own.end());

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/recommend.hpp"
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "lib/host.hpp"
+#include "tests/synthetic_machine.hpp"
+#include "tests/temp_tree.hpp"
+
+namespace handoff {
+namespace {
+
+using e820::GiB;
+using e820::MiB;
+
+AddressRange range(Address start, Address end) { return *AddressRange::from_bounds(start, end); }
+
+std::string read_words(const char* line, std::uint64_t ram = 8 * GiB) {
+    const auto r = reservation_of(*CommandLine::parse(line), ram);
+    if (!r) return "error: " + r.error().message();
+    return *r ? (*r)->text() : "none";
+}
+
+TEST(CrashkernelWords, AreReadAsTheKernelReadsThem) {
+    EXPECT_EQ(read_words("quiet"), "none");
+    EXPECT_EQ(read_words("crashkernel=256M"), "crashkernel=256M");
+    EXPECT_EQ(read_words("crashkernel=128M crashkernel=256M"), "crashkernel=256M") << "the last one counts";
+    EXPECT_EQ(read_words("crashkernel=256M@64M"), "crashkernel=256M@0x4000000");
+    EXPECT_EQ(read_words("crashkernel=512M,high"), "crashkernel=512M,high");
+    EXPECT_EQ(read_words("crashkernel=512M,high crashkernel=0,low"), "crashkernel=512M,high crashkernel=0,low");
+    EXPECT_EQ(read_words("crashkernel=512M,high crashkernel=128M"), "crashkernel=128M") << "a plain one comes before ,high";
+    EXPECT_EQ(read_words("crashkernel=256M crashkernel=1G,cma"), "crashkernel=256M");
+    EXPECT_EQ(read_words("crashkernel=1G-4G:192M,4G-64G:256M,64G-:512M"), "crashkernel=256M");
+    EXPECT_EQ(read_words("crashkernel=1G-4G:192M,4G-64G:256M,64G-:512M", 2 * GiB), "crashkernel=192M");
+    EXPECT_EQ(read_words("crashkernel=2G-:256M@16M", GiB), "none");
+    EXPECT_TRUE(read_words("crashkernel=lots").starts_with("error: expected SIZE"));
+    EXPECT_TRUE(read_words("crashkernel=256M,low,high").starts_with("error: "));
+}
+
+// --- where the next boot puts things
+
+struct Geometry {
+    const char* name;
+    std::vector<AddressRange> ram;
+    std::optional<AddressRange> initrd;
+    std::uint64_t pool;  ///< bytes
+    const char* words;
+    std::vector<AddressRange> crash_kernel;  ///< empty: no place
+    AddressRange lands;
+};
+
+const std::vector<Geometry> geometries = {
+    {"the reservation at the top, the pool below", {range(MiB, 2 * GiB)}, {}, 64 * MiB, "crashkernel=256M",
+     {range(0x70000000, 0x80000000)}, range(0x6c000000, 0x70000000)},
+    {"aligned down to 16 MiB; what is left above is too small for the pool", {range(MiB, 0x7ffdc000)}, {}, 64 * MiB, "crashkernel=256M",
+     {range(0x6f000000, 0x7f000000)}, range(0x6b000000, 0x6f000000)},
+    {"and large enough for a small one", {range(MiB, 0x7ffdc000)}, {}, 8 * MiB, "crashkernel=256M",
+     {range(0x6f000000, 0x7f000000)}, range(0x7f7dc000, 0x7ffdc000)},
+    {"UEFI: the reservation needs a large block, the pool goes into a fragment above it",
+     {range(MiB, 0x60000000), range(0x70000000, 0x78001000)}, {}, 64 * MiB, "crashkernel=256M",
+     {range(0x50000000, 0x60000000)}, range(0x74001000, 0x78001000)},
+    {"the initrd keeps its place", {range(MiB, 2 * GiB)}, range(0x7e000000, 2 * GiB), 64 * MiB, "crashkernel=256M",
+     {range(0x6e000000, 0x7e000000)}, range(0x6a000000, 0x6e000000)},
+    {"above 4 GiB with nothing below", {range(MiB, 2 * GiB), range(4 * GiB, 8 * GiB)}, {}, 64 * MiB, "crashkernel=256M,high crashkernel=0,low",
+     {range(8 * GiB - 256 * MiB, 8 * GiB)}, range(0x7c000000, 0x80000000)},
+    {"above 4 GiB with the default below, which the pool lies under", {range(MiB, 2 * GiB), range(4 * GiB, 8 * GiB)}, {}, 64 * MiB,
+     "crashkernel=256M,high", {range(0x70000000, 0x80000000), range(8 * GiB - 256 * MiB, 8 * GiB)}, range(0x6c000000, 0x70000000)},
+    {"the default is the pool and 8 MiB where that is more", {range(MiB, 2 * GiB), range(4 * GiB, 8 * GiB)}, {}, 512 * MiB,
+     "crashkernel=256M,high", {range(0x5f000000, 0x5f000000 + 520 * MiB), range(8 * GiB - 256 * MiB, 8 * GiB)},
+     range(0x3f000000, 0x5f000000)},
+    {"no memory above 4 GiB", {range(MiB, 2 * GiB)}, {}, 64 * MiB, "crashkernel=256M,high", {}, {}},
+    {"at an offset", {range(MiB, 2 * GiB)}, {}, 64 * MiB, "crashkernel=256M@256M", {range(0x10000000, 0x20000000)}, range(0x7c000000, 0x80000000)},
+    {"no room for the pool", {range(MiB, 192 * MiB)}, {}, 64 * MiB, "crashkernel=128M@48M", {}, {}},
+};
+
+TEST(NextBoot, PlacesTheReservationAndThenThePool) {
+    for (const Geometry& g : geometries) {
+        SCOPED_TRACE(g.name);
+        Machine machine;
+        machine.ram = RangeSet(g.ram);
+        machine.initrd = g.initrd;
+        machine.pool = {{range(MiB, MiB + g.pool), PoolSource::log, {}}};
+        const auto words = reservation_of(*CommandLine::parse(g.words), 8 * GiB);
+        ASSERT_TRUE(words && *words);
+        const auto next = next_boot(machine, **words);
+        ASSERT_EQ(next.has_value(), !g.crash_kernel.empty());
+        if (!next) continue;
+        EXPECT_EQ(next->crash_kernel, g.crash_kernel);
+        EXPECT_EQ(e820::to_string(next->pool.front().range), e820::to_string(g.lands));
+    }
+}
+
+TEST(Reproduce, SaysWhetherTheModelExplainsThisBoot) {
+    Machine machine = synthetic_machine();
+    EXPECT_TRUE(reproduce(machine).layout) << reproduce(machine).text;
+    EXPECT_EQ(reproduce(machine).shift, 0U);
+
+    machine.crash_kernel.back() = range(machine.crash_kernel.back().start(), 8 * GiB - 256 * MiB);
+    EXPECT_TRUE(reproduce(machine).layout) << "made smaller since";
+
+    machine.pool.front().range = range(0x6b800000, 0x6f800000);  // 8 MiB of early allocations above it
+    EXPECT_EQ(reproduce(machine).shift, 8 * MiB);
+
+    machine.pool.front().range = range(0x20000000, 0x24000000);
+    machine.ram.subtract(range(0x24000000, 0x25000000));
+    EXPECT_FALSE(reproduce(machine).layout);
+    EXPECT_NE(reproduce(machine).text.find("the pool is at [0x20000000-0x24000000)"), std::string::npos) << reproduce(machine).text;
+
+    machine.command_line = "quiet";
+    EXPECT_FALSE(reproduce(machine).layout);
+}
+
+// --- what to boot with
+
+DmaDevice device(const char* driver, std::uint32_t pci_class, unsigned coherent) { return {"0000:00:01.0", driver, pci_class, 64, coherent}; }
+
+TEST(Recommend, IsProvenByAPlanAndNoLessThanNeeded) {
+    const Machine machine = synthetic_machine();
+    const PlanRequest request = synthetic_request();
+    for (const std::uint64_t margin : {0 * MiB, 64 * MiB, 200 * MiB}) {
+        SCOPED_TRACE(margin / MiB);
+        const Recommendation r = recommend(machine, request, margin);
+        ASSERT_TRUE(r.chosen);
+        EXPECT_GE(r.chosen->reservation.size, r.need.total());
+        const auto next = next_boot(machine, r.chosen->reservation, r.reproduced.shift);
+        ASSERT_TRUE(next);
+        EXPECT_EQ(plan(*next, request, Advice::none).verdict, r.verdict);
+        EXPECT_EQ(r.given_back(), 768 * static_cast<std::int64_t>(MiB) - static_cast<std::int64_t>(r.chosen->bytes));
+    }
+    EXPECT_LT(recommend(machine, request, 0).chosen->bytes, recommend(machine, request, 200 * MiB).chosen->bytes);
+}
+
+TEST(Recommend, ALowPartFollowsFromTheDevices) {
+    struct Row {
+        const char* name;
+        std::optional<std::vector<DmaDevice>> devices;
+        std::uint64_t mib;
+        std::size_t because;
+    };
+    for (const Row& row : {Row{"nobody knows", {}, 32, 0},
+                           Row{"none", {{}}, 0, 0},
+                           Row{"all of them address everything", {{device("nvme", 0x010802, 64), device("xhci_hcd", 0x0c0330, 64)}}, 0, 0},
+                           Row{"an old controller", {{device("ata_piix", 0x010180, 32), device("nvme", 0x010802, 64)}}, 32, 1},
+                           Row{"bridges and the like use no DMA", {{device("pcieport", 0x060400, 32), device("i801_smbus", 0x0c0500, 32),
+                                                                    device("skx_uncore", 0x088000, 32)}}, 0, 0},
+                           Row{"40 bits are above 4 GiB", {{device("tg3", 0x020000, 40)}}, 0, 0}}) {
+        SCOPED_TRACE(row.name);
+        Machine machine = synthetic_machine();
+        machine.devices = row.devices;
+        const LowPart part = low_part(machine, 64 * MiB);
+        EXPECT_EQ(part.bytes / MiB, row.mib);
+        EXPECT_EQ(part.because.size(), row.because);
+        EXPECT_EQ(part.known, row.devices.has_value());
+        const Recommendation r = recommend(machine, synthetic_request());
+        ASSERT_TRUE(r.candidates.back().reservation.high);
+        EXPECT_EQ(r.candidates.back().reservation.low, part.bytes);
+    }
+}
+
+TEST(Recommend, IsTheAdviceOfThePlan) {
+    Machine machine = synthetic_machine();
+    machine.crash_kernel = {range(0x50000000, 0x60000000)};  // below the pool
+    PlanRequest request = synthetic_request();
+    request.command_line = *request.command_line + " swiotlb=force";
+    const Recommendation r = recommend(machine, request);
+    ASSERT_TRUE(r.chosen);
+    const Plan refused = plan(machine, request);
+    ASSERT_EQ(refused.verdict, Verdict::refused);
+    bool said = false;
+    for (const Reason& reason : refused.reasons) said = said || reason.advice.find("boot with " + r.chosen->reservation.text() + ":") == 0;
+    EXPECT_TRUE(said);
+}
+
+TEST(Recommend, SaysOfWhichLayoutItIsProven) {
+    Machine machine = synthetic_machine();
+    EXPECT_TRUE(recommend(machine, synthetic_request()).reproduced.layout);
+    machine.ram.subtract(range(0x7f000000, 0x7f001000));  // this boot's reservation cannot have been placed so
+    const Recommendation r = recommend(machine, synthetic_request());
+    EXPECT_FALSE(r.reproduced.layout);
+    EXPECT_NE(r.reproduced.text.find("where the model would put it"), std::string::npos) << r.reproduced.text;
+}
+
+TEST(Recommend, HasNothingForAMachineThatIsRefusedWhateverItsLayout) {
+    Machine machine = synthetic_machine();
+    machine.encryption = Encryption::sev_snp;
+    const Recommendation r = recommend(machine, synthetic_request());
+    EXPECT_EQ(r.verdict, Verdict::refused);
+    EXPECT_FALSE(r.chosen);
+    ASSERT_FALSE(r.reasons.empty());
+}
+
+// --- the devices, read and captured
+
+TEST(Devices, AreReadFromSysfs) {
+    const TempTree tree;
+    const auto add = [&](const char* name, const char* uevent, const char* coherent) {
+        const std::string directory = std::string("sys/bus/pci/devices/") + name + "/";
+        tree.write(directory + "uevent", uevent);
+        tree.write(directory + "dma_mask_bits", "64\n");
+        tree.write(directory + "consistent_dma_mask_bits", coherent);
+    };
+    add("0000:00:02.0", "PCI_CLASS=30000\nPCI_ID=1234:1111\n", "32\n");  // no driver
+    add("0000:00:1f.2", "DRIVER=ata_piix\nPCI_CLASS=10180\nPCI_ID=8086:7010\nPCI_SLOT_NAME=0000:00:1f.2\n", "32\n");
+    const auto machine = gather(Host(tree.path()));
+    ASSERT_TRUE(machine && machine->devices);
+    EXPECT_EQ(*machine->devices, (std::vector<DmaDevice>{{"0000:00:1f.2", "ata_piix", 0x010180, 64, 32}}));
+    EXPECT_EQ(reduced_uevent("DRIVER=ata_piix\nPCI_CLASS=10180\nPCI_ID=8086:7010\n"), "DRIVER=ata_piix\nPCI_CLASS=10180\n");
+
+    add("0000:00:03.0", "DRIVER=nvme\nPCI_CLASS=10802\n", "many\n");
+    const auto broken = gather(Host(tree.path()));
+    ASSERT_TRUE(broken);
+    EXPECT_FALSE(broken->devices) << "one that cannot be read might be the one that matters";
+    EXPECT_FALSE(broken->unread.empty());
+}
+
+}  // namespace
+}  // namespace handoff

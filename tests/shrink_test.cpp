@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/shrink.hpp"
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "tests/synthetic_machine.hpp"
+
+namespace handoff {
+namespace {
+
+using e820::GiB;
+using e820::MiB;
+using Outcome = ShrinkResult::Outcome;
+
+Machine with_reservations(std::vector<AddressRange> crash_kernel, std::uint64_t crash_size) {
+    Machine machine = synthetic_machine();
+    machine.crash_kernel = std::move(crash_kernel);
+    machine.crash_size = crash_size;
+    return machine;
+}
+
+const AddressRange high = *AddressRange::from_size(7 * GiB, 512 * MiB);
+const AddressRange low = *AddressRange::from_size(0x70000000, 256 * MiB);
+
+TEST(ShrinkPlan, GivesBackTheEndOfTheHigherReservation) {
+    const ShrinkPlan s = plan_shrink(with_reservations({high}, 512 * MiB), synthetic_request());
+    ASSERT_TRUE(s.possible()) << s.problem;
+    EXPECT_EQ(s.to.start(), high.start());
+    EXPECT_LT(s.to.size(), high.size());
+    EXPECT_GE(s.to.size(), s.need.total());
+    EXPECT_EQ(s.given_back(), high.size() - s.to.size());
+    EXPECT_EQ(s.write, s.to.size());
+    EXPECT_EQ(s.plan.verdict, Verdict::ready);
+}
+
+struct Written {
+    const char* name;
+    std::vector<AddressRange> crash_kernel;
+    std::uint64_t crash_size;
+    std::uint64_t besides;  ///< of what is written, more than the new size
+    bool possible;
+};
+
+TEST(ShrinkPlan, WritesWhatThisKernelCounts) {
+    const AddressRange small_low = *AddressRange::from_size(0x70000000, 32 * MiB);
+    for (const Written& row : {Written{"one reservation", {high}, 512 * MiB, 0, true},
+                               {"two, the kernel counts the higher one", {small_low, high}, 512 * MiB, 0, true},
+                               {"two, the kernel counts both", {small_low, high}, 544 * MiB, 32 * MiB, true},
+                               {"the file and /proc/iomem differ", {high}, 500 * MiB, 0, false},
+                               {"nothing is reserved", {}, 0, 0, false}}) {
+        SCOPED_TRACE(row.name);
+        const ShrinkPlan s = plan_shrink(with_reservations(row.crash_kernel, row.crash_size), synthetic_request());
+        EXPECT_EQ(s.possible(), row.possible) << s.problem;
+        if (s.possible()) {
+            EXPECT_EQ(s.write, s.to.size() + row.besides);
+        }
+    }
+}
+
+TEST(ShrinkPlan, RefusesWhatIsNotProvenOrTooSmall) {
+    const Machine machine = with_reservations({high}, 512 * MiB);
+    EXPECT_NE(plan_shrink(machine, synthetic_request(), 64 * MiB).problem.find("less than the crash kernel needs"), std::string::npos);
+    EXPECT_NE(plan_shrink(machine, synthetic_request(), 512 * MiB).problem.find("no less than there are"), std::string::npos);
+    Machine guest = machine;
+    guest.encryption = Encryption::sev_snp;
+    EXPECT_NE(plan_shrink(guest, synthetic_request()).problem.find("encryption-none"), std::string::npos);
+    Machine without = machine;
+    without.pool.clear();
+    EXPECT_FALSE(plan_shrink(without, synthetic_request()).possible());
+}
+
+// --- the effects: a kernel that has a crash kernel loaded, and in which any step may fail
+
+class FakeKernel : public ShrinkEffects {
+public:
+    bool is_loaded = true;
+    std::uint64_t size = 512 * MiB;
+    std::string record = "handoff, 512 MiB";
+    bool reload_hands_over = true;
+    /// "unload" → the calls of it that fail, from 1 on; 0: all of them.
+    std::map<std::string, std::vector<int>> failures;
+
+    Result<bool> loaded() override {
+        if (fails("loaded")) return Error{Errc::io, "kexec_crash_loaded", 0, "broken"};
+        return is_loaded;
+    }
+    std::string handoff_record() override { return record; }
+    Failure unload() override {
+        if (fails("unload")) return failure("unload");
+        is_loaded = false;
+        return {};
+    }
+    Failure resize(std::uint64_t bytes) override {
+        if (fails("resize")) return failure("resize");
+        if (is_loaded) return Error{Errc::io, "kexec_crash_size", 0, "No such file or directory"};  // as the kernel says
+        size = bytes;
+        return {};
+    }
+    Failure reload() override {
+        if (fails("reload")) return failure("reload");
+        is_loaded = true;
+        record = reload_hands_over ? "handoff, " + std::to_string(size / MiB) + " MiB" : "";
+        return {};
+    }
+
+private:
+    static Failure failure(const char* what) { return Error{Errc::io, what, 0, "injected"}; }
+    bool fails(const std::string& step) {
+        const int call = ++calls_[step];
+        const auto at = failures.find(step);
+        if (at == failures.end()) return false;
+        return std::any_of(at->second.begin(), at->second.end(), [&](int n) { return n == 0 || n == call; });
+    }
+    std::map<std::string, int> calls_;
+};
+
+ShrinkPlan to_256() {
+    ShrinkPlan s;
+    s.from = high;
+    s.to = *AddressRange::from_size(high.start(), 256 * MiB);
+    s.write = 256 * MiB;
+    return s;
+}
+
+struct Fault {
+    const char* name;
+    std::map<std::string, std::vector<int>> failures;
+    Outcome outcome;
+    bool loaded;
+    std::uint64_t mib;
+};
+
+TEST(Shrink, LeavesACrashKernelLoadedWhateverFails) {
+    for (const Fault& row : {Fault{"nothing", {}, Outcome::done, true, 256},
+                             {"the state cannot be read", {{"loaded", {1}}}, Outcome::unchanged, true, 512},
+                             {"unloading", {{"unload", {0}}}, Outcome::unchanged, true, 512},
+                             {"the kernel does not shrink", {{"resize", {0}}}, Outcome::restored, true, 512},
+                             {"the kernel does not shrink, the first load fails", {{"resize", {0}}, {"reload", {1}}}, Outcome::restored, true, 512},
+                             {"the first load after it", {{"reload", {1}}}, Outcome::done, true, 256},
+                             {"every load", {{"reload", {0}}}, Outcome::not_loaded, false, 256},
+                             {"shrinking and every load", {{"resize", {0}}, {"reload", {0}}}, Outcome::not_loaded, false, 512}}) {
+        SCOPED_TRACE(row.name);
+        FakeKernel kernel;
+        kernel.failures = row.failures;
+        const ShrinkResult result = shrink(kernel, to_256());
+        EXPECT_STREQ(name(result.outcome), name(row.outcome)) << result.text;
+        EXPECT_EQ(kernel.is_loaded, row.loaded);
+        EXPECT_EQ(kernel.size / MiB, row.mib);
+        EXPECT_EQ(result.text.empty(), row.outcome == Outcome::done);
+    }
+}
+
+TEST(Shrink, UnloadsThenWritesThenLoads) {
+    FakeKernel kernel;
+    EXPECT_EQ(shrink(kernel, to_256()).steps, (std::vector<std::string>{"unload", "write 268435456 to kexec_crash_size", "load"}));
+}
+
+TEST(Shrink, DoesNotBeginWithoutAHandoffThatIsLoaded) {
+    FakeKernel empty;
+    empty.is_loaded = false;
+    FakeKernel plain;
+    plain.record.clear();
+    FakeKernel fine;
+    ShrinkPlan refused = to_256();
+    refused.problem = "with 256 MiB: pool-exact";
+    for (FakeKernel* kernel : {&empty, &plain}) {
+        const ShrinkResult result = shrink(*kernel, to_256());
+        EXPECT_EQ(result.outcome, Outcome::unchanged);
+        EXPECT_TRUE(result.steps.empty());
+        EXPECT_EQ(kernel->size, 512 * MiB);
+    }
+    EXPECT_EQ(shrink(fine, refused).outcome, Outcome::unchanged);
+    EXPECT_EQ(fine.size, 512 * MiB);
+}
+
+TEST(Shrink, SaysWhenTheSmallerReservationWasLoadedWithoutTheHandoff) {
+    FakeKernel kernel;
+    kernel.reload_hands_over = false;
+    const ShrinkResult result = shrink(kernel, to_256());
+    EXPECT_EQ(result.outcome, Outcome::without_handoff);
+    EXPECT_TRUE(kernel.is_loaded);
+    EXPECT_EQ(std::count(result.steps.begin(), result.steps.end(), "load"), 2);
+}
+
+}  // namespace
+}  // namespace handoff

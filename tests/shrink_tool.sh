@@ -1,0 +1,101 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# 'swiotlb-handoff shrink' as a program, on a machine that is a directory, with a kexec and a loader that are scripts.
+#   tests/shrink_tool.sh TOOL MACHINE
+set -eu
+tool=$1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+root=$work/root
+mkdir -p "$root"
+cp -r "$2/." "$root/"
+mkdir -p "$root/run/swiotlb-handoff" "$root/sys/kernel"
+failed=0
+problem() { echo "FAILED: $*" >&2; failed=1; }
+
+# What the captured machine has below 4 GiB, as one reservation.
+size=$(sed -n 's/^ *\([0-9a-f]*\)-\([0-9a-f]*\) : Crash kernel$/\1 \2/p' "$root/proc/iomem" | tail -1)
+start=$((0x${size% *})) end=$((0x${size#* } + 1))
+reserved=$((end - start))
+
+cat >"$work/kexec" <<END
+#!/bin/sh
+echo "kexec \$*" >>"$work/log"
+echo "kexec on standard output"
+[ "\$*" = "-p -u" ] && echo 0 >"$root/sys/kernel/kexec_crash_loaded"
+END
+cat >"$work/load" <<END
+#!/bin/sh
+echo "load \$*" >>"$work/log"
+[ -e "$work/load-fails" ] && exit 1
+echo 1 >"$root/sys/kernel/kexec_crash_loaded"
+echo "{\"outcome\": \"handoff\", \"load\": \"\$(wc -l <"$work/log")\"}" >"$root/run/swiotlb-handoff/record.json"
+END
+truncate -s 4M "$work/initrd"
+chmod +x "$work/kexec" "$work/load"
+
+begin() {  # a machine with the crash kernel loaded, and nothing done
+    : >"$work/log"
+    echo 1 >"$root/sys/kernel/kexec_crash_loaded"
+    echo "$reserved" >"$root/sys/kernel/kexec_crash_size"
+    echo '{"outcome": "handoff", "load": "0"}' >"$root/run/swiotlb-handoff/record.json"
+    rm -f "$work/load-fails"
+}
+shrink() {
+    status=0
+    "$tool" shrink --root "$root" --margin 0 --initrd "$work/initrd" --kexec "$work/kexec" "$@" >"$work/out" 2>"$work/err" || status=$?
+}
+written() { cat "$root/sys/kernel/kexec_crash_size"; }
+# expect WHAT STATUS LOADED: and whether a crash kernel is loaded.
+expect() {
+    [ $status = "$2" ] || problem "$1: exit status $status, expected $2: $(cat "$work/err")"
+    [ "$(cat "$root/sys/kernel/kexec_crash_loaded")" = "$3" ] || problem "$1: loaded is not $3"
+}
+
+begin
+shrink --dry-run
+expect "dry run" 0 1
+[ -s "$work/log" ] && problem "dry run: something was run"
+[ "$(written)" = $reserved ] || problem "dry run: something was written"
+
+begin
+shrink -- "$work/load" "two words"
+expect "shrink" 0 1
+[ "$(cat "$work/log")" = "kexec -p -u
+load two words" ] || problem "shrink: ran $(cat "$work/log")"
+[ "$(written)" -lt $reserved ] || problem "shrink: wrote $(written)"
+grep -q '^outcome *done$' "$work/out" || problem "shrink: said $(cat "$work/out")"
+grep -q 'kexec on' "$work/out" && problem "shrink: what kexec prints is on standard output"
+
+begin
+echo '{"outcome": "plain"}' >"$root/run/swiotlb-handoff/record.json"
+shrink -- "$work/load"
+expect "loaded without the handoff" 3 1
+[ -s "$work/log" ] && problem "loaded without the handoff: something was run"
+
+begin
+shrink --to 8M -- "$work/load"
+expect "too small" 3 1
+[ -s "$work/log" ] && problem "too small: something was run"
+
+begin
+rm "$root/sys/kernel/kexec_crash_size"
+mkdir "$root/sys/kernel/kexec_crash_size"
+shrink -- "$work/load"
+expect "nobody knows the size" 3 1
+rmdir "$root/sys/kernel/kexec_crash_size"
+
+begin
+: >"$work/load-fails"
+shrink -- "$work/load"
+expect "every load fails" 1 0
+grep -q 'to load the crash kernel' "$work/err" || problem "every load fails: said $(cat "$work/err")"
+
+begin
+shrink -- load
+expect "a program without a path" 2 1
+shrink
+expect "no kdump service" 2 1
+
+[ $failed = 0 ] && echo "ok"
+exit $failed

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/recommend.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "lib/host.hpp"
+#include "tool/commands.hpp"
+#include "tool/print.hpp"
+
+namespace tool {
+namespace {
+
+using e820::MiB;
+using handoff::Verdict;
+
+void field(std::string_view label, std::string_view value) { print(fmt::format("{:<12}{}\n", label, value)); }
+
+std::uint64_t mib(std::uint64_t bytes) { return (bytes + MiB - 1) / MiB; }
+
+std::string low_text(const handoff::LowPart& low) {
+    if (low.bytes == 0) return "none: every device with a driver can address its buffers above 4 GiB";
+    if (!low.known) return fmt::format("{} MiB: the devices are not known, and old ones need some", mib(low.bytes));
+    std::string text = fmt::format("{} MiB, for", mib(low.bytes));
+    for (const handoff::DmaDevice& d : low.because)
+        text += fmt::format("{} {} ({}, {} bits)", &d == &low.because.front() ? "" : ",", d.name, d.driver, d.coherent_bits);
+    return text;
+}
+
+void print_recommendation(const handoff::Recommendation& r, const handoff::Machine& machine) {
+    field("verdict", name(r.verdict));
+    if (r.chosen) field("boot with", r.chosen->reservation.text());
+    std::string now = fmt::format("{} MiB", mib(r.now));
+    for (const e820::AddressRange& c : machine.crash_kernel) now += "  " + e820::to_string(c);
+    field("now", now);
+    if (r.chosen) {
+        std::string next = fmt::format("{} MiB", mib(r.chosen->bytes));
+        for (const e820::AddressRange& c : r.chosen->crash_kernel) next += "  " + e820::to_string(c);
+        field("then", next);
+        const std::int64_t back = r.given_back() / static_cast<std::int64_t>(MiB);
+        if (back >= 0) field("gives back", fmt::format("{} MiB", back));
+        else field("takes", fmt::format("{} MiB more than now: less than it needs is reserved", -back));
+    }
+    const handoff::Need& n = r.need;
+    field("needs", fmt::format("{} MiB besides the pool", mib(n.total())));
+    for (const auto& [bytes, what] : {std::pair<std::uint64_t, std::string>{n.image, "the kernel, as its image says (init_size)"},
+                                      {n.initrd, "the initrd as loaded"},
+                                      {n.unpacked, fmt::format("the initrd unpacked, taken as {} times as much", handoff::Need::unpack_factor)},
+                                      {n.early, "early allocations, a bound"},
+                                      {n.bitmaps, "makedumpfile's bitmaps, two bits a page of this machine"},
+                                      {n.margin, "programs and drivers, a margin (--margin)"}})
+        field("", fmt::format("{:>5} MiB  {}", mib(bytes), what));
+    field("low part", low_text(r.low));
+    for (const handoff::Candidate& c : r.candidates)
+        field("looked at", fmt::format("{}  {}: {}", c.reservation.text(), name(c.verdict), c.why));
+    field("layout", r.reproduced.layout ? "the model puts this boot's reservation and pool where they are"
+                                        : r.reproduced.text + "; the next boot may differ as well");
+    print_reasons(r.reasons);
+    switch (r.verdict) {
+        case Verdict::ready:
+            print("\nNext: boot with these words in place of the present crashkernel=, and run 'swiotlb-handoff plan': each load is\n"
+                  "proven anew. Then let the machine crash once, with the dump written to where it will be: no margin replaces that.\n");
+            break;
+        case Verdict::not_needed:
+            print("\nNext: boot with these words in place of the present crashkernel=. The crash kernel then makes no pool, so nothing\n"
+                  "is handed over. Then let the machine crash once: no margin replaces that.\n");
+            break;
+        case Verdict::refused: print("\nNext: leave crashkernel= as it is.\n"); break;
+    }
+}
+
+}  // namespace
+
+Status recommend(const Options& options) {
+    std::uint64_t margin = handoff::Need::default_margin;
+    if (options.margin) {
+        const auto size = parse_size("--margin", *options.margin);
+        if (!size) return fail(size.error());
+        margin = *size;
+    }
+    const handoff::Host host(options.root);
+    const auto machine = handoff::gather(host);
+    if (!machine) return fail(machine.error());
+    const auto request = request_from(options, host, machine->release);
+    if (!request) return fail(request.error());
+    const handoff::Recommendation r = handoff::recommend(*machine, *request, margin);
+    if (options.json) print(handoff::to_json(r).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n');
+    else print_recommendation(r, *machine);
+    return status_of(r.verdict);
+}
+
+}  // namespace tool

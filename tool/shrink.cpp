@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Makes the reservation smaller in this boot. Decides nothing: lib/shrink.cpp does.
+#include "lib/shrink.hpp"
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <vector>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "lib/host.hpp"
+#include "tool/commands.hpp"
+#include "tool/print.hpp"
+
+namespace tool {
+namespace {
+
+using e820::MiB;
+using handoff::Errc;
+using handoff::Error;
+using Failure = handoff::ShrinkEffects::Failure;
+using Outcome = handoff::ShrinkResult::Outcome;
+
+void field(std::string_view label, std::string_view value) { print(fmt::format("{:<12}{}\n", label, value)); }
+
+// While there is no crash kernel nothing may stop us half-way; what we run gets the signals as
+// they were.
+class NoInterruption {
+public:
+    NoInterruption() {
+        sigset_t set;
+        ::sigemptyset(&set);
+        for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGTSTP}) ::sigaddset(&set, signal);
+        ::sigprocmask(SIG_BLOCK, &set, &before_);
+    }
+    ~NoInterruption() { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
+    NoInterruption(const NoInterruption&) = delete;
+    NoInterruption& operator=(const NoInterruption&) = delete;
+    [[nodiscard]] const sigset_t& before() const { return before_; }
+
+private:
+    sigset_t before_{};
+};
+
+class Effects : public handoff::ShrinkEffects {
+public:
+    Effects(const handoff::Host& host, std::string kexec, std::vector<std::string> loader, const sigset_t& signals)
+        : host_(host), kexec_(std::move(kexec)), loader_(std::move(loader)), signals_(signals) {}
+
+    e820::Result<bool> loaded() override {
+        const auto text = host_.read(handoff::Source::crash_loaded);
+        if (!text) return text.error();
+        return text->starts_with('1');
+    }
+    std::string handoff_record() override {
+        const auto text = host_.read(handoff::Source::load_record);
+        if (!text) return {};
+        const auto document = nlohmann::json::parse(*text, nullptr, false);
+        return document.is_object() && document.value("outcome", "") == "handoff" ? *text : std::string();
+    }
+    Failure unload() override { return run({kexec_, "-p", "-u"}); }
+    Failure resize(std::uint64_t bytes) override { return host_.write(handoff::Switch::crash_size, std::to_string(bytes)); }
+    Failure reload() override { return run(loader_); }
+
+private:
+    Failure run(std::vector<std::string> words) const {
+        const std::string program = words.front();
+        std::vector<char*> argv;
+        for (std::string& word : words) argv.push_back(word.data());
+        argv.push_back(nullptr);
+        flush();
+        const pid_t child = ::fork();
+        if (child < 0) return Error{Errc::io, program, 0, std::strerror(errno)};
+        if (child == 0) {
+            ::dup2(STDERR_FILENO, STDOUT_FILENO);  // standard output is ours
+            ::sigprocmask(SIG_SETMASK, &signals_, nullptr);
+            ::execv(program.c_str(), argv.data());
+            ::_exit(127);
+        }
+        int status = 0;
+        while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {}
+        if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return std::nullopt;
+        return Error{Errc::io, program, 0,
+                     WIFEXITED(status) ? fmt::format("exit status {}", WEXITSTATUS(status)) : fmt::format("signal {}", WTERMSIG(status))};
+    }
+
+    const handoff::Host& host_;
+    std::string kexec_;
+    std::vector<std::string> loader_;
+    sigset_t signals_;
+};
+
+std::string words_of(const std::vector<std::string>& words) {
+    std::string text;
+    for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
+    return text;
+}
+
+void print_shrink(const handoff::ShrinkPlan& s, const std::vector<std::string>& loader) {
+    if (s.from) field("now", fmt::format("{}  {} MiB", e820::to_string(*s.from), s.from->size() / MiB));
+    if (!s.possible()) {
+        field("refused", s.problem);
+        return;
+    }
+    field("then", fmt::format("{}  {} MiB", e820::to_string(s.to), s.to.size() / MiB));
+    field("gives back", fmt::format("{} MiB", s.given_back() / MiB));
+    field("needs", fmt::format("{} MiB besides the pool, see 'swiotlb-handoff recommend'", (s.need.total() + MiB - 1) / MiB));
+    field("append", s.plan.append);
+    field("steps", "kexec -p -u");
+    field("", fmt::format("write {} to kexec_crash_size", s.write));
+    field("", loader.empty() ? "load again (no kdump service found: give the command behind --)" : words_of(loader));
+}
+
+Status status_of(Outcome outcome) {
+    switch (outcome) {
+        case Outcome::done: return Status::ready;
+        case Outcome::unchanged: return Status::refused;
+        case Outcome::restored:
+        case Outcome::without_handoff:
+        case Outcome::not_loaded: return Status::input;
+    }
+    return Status::input;
+}
+
+}  // namespace
+
+Status shrink(const Options& options) {
+    std::uint64_t margin = handoff::Need::default_margin;
+    std::optional<std::uint64_t> to;
+    if (options.margin) {
+        const auto size = parse_size("--margin", *options.margin);
+        if (!size) return fail(size.error());
+        margin = *size;
+    }
+    if (options.to) {
+        const auto size = parse_size("--to", *options.to);
+        if (!size) return fail(size.error());
+        to = *size;
+    }
+    const handoff::Host host(options.root);
+    const auto machine = handoff::gather(host);
+    if (!machine) return fail(machine.error());
+    const auto request = request_from(options, host, machine->release);
+    if (!request) return fail(request.error());
+    const handoff::ShrinkPlan wanted = handoff::plan_shrink(*machine, *request, to, margin);
+    const std::vector<std::string> loader = options.operands.empty() ? host.kdump_load_command() : options.operands;
+
+    if (options.dry_run || !wanted.possible()) {
+        if (options.json) print(handoff::to_json(wanted).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n');
+        else print_shrink(wanted, loader);
+        return wanted.possible() ? Status::ready : Status::refused;
+    }
+    if (loader.empty()) {
+        complain("no kdump service found: give the command that loads the crash kernel behind --");
+        return Status::usage;
+    }
+    if (loader.front().empty() || loader.front().front() != '/') {
+        complain(fmt::format("the command that loads the crash kernel needs its full path, found '{}'", loader.front()));
+        return Status::usage;
+    }
+    const auto kexec = options.kexec ? e820::Result<std::string>(*options.kexec) : host.kexec_program();
+    if (!kexec) return fail(kexec.error());
+
+    const NoInterruption quiet;
+    Effects effects(host, *kexec, loader, quiet.before());
+    const handoff::ShrinkResult result = handoff::shrink(effects, wanted);
+    if (options.json) {
+        nlohmann::json j = handoff::to_json(wanted);
+        j["outcome"] = handoff::name(result.outcome);
+        j["steps"] = result.steps;
+        if (!result.text.empty()) j["problem"] = result.text;
+        print(j.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n');
+    } else {
+        field("outcome", handoff::name(result.outcome));
+        for (const std::string& step : result.steps) field("did", step);
+        if (result.outcome == Outcome::done)
+            field("gives back", fmt::format("{} MiB: {} of {} MiB are left", wanted.given_back() / MiB, wanted.to.size() / MiB, wanted.from->size() / MiB));
+    }
+    if (!result.text.empty()) report(result.text);
+    return status_of(result.outcome);
+}
+
+}  // namespace tool

@@ -26,7 +26,7 @@ class Cell:
     nodes: int = 1  # NUMA nodes, of equal size
     # The first kernel.
     words: str = ""  # crashkernel=, swiotlb=, memmap= ...
-    shrink: str = ""  # what to write to /sys/kernel/kexec_crash_size before anything else
+    shrink: str = ""  # what to write to /sys/kernel/kexec_crash_size before anything else; tool: load, then let the tool do it
     # The load.
     loader: str = "kexec_load"  # or kexec_file_load, or auto
     by: str = "kexec"  # or wrapper: 'swiotlb-handoff kexec' loads; or moved: it runs a kexec that puts a handoff elsewhere

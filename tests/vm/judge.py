@@ -150,6 +150,8 @@ def judge(cell, said, dump_problem, vm_problem):
     plainly = cell.mode == "handoff" and fact["record"].get("outcome") == "plain"
     if cell.by != "kexec":
         reasons += judge_wrapper(cell, said, fact)
+    if cell.shrink == "tool":
+        reasons += judge_shrink(first, fact)
     handed_over = cell.mode == "handoff" and fact["verdict"] == "ready" and not plainly
     elsewhere = misplaced(fact) if fact["booted"] else []
     lost = dump_lost(fact, dump_problem)
@@ -198,6 +200,23 @@ def judge_wrapper(cell, said, fact):
         reasons.append(f"the caller got what only -d prints: {printed[:100]}")
     if crash and ("swiotlb_handoff=" in crash.get("cmdline", "")) != (wanted == "handoff"):
         reasons.append("the crash kernel's command line is not that of the record")
+    return reasons
+
+
+def judge_shrink(first, fact):
+    """The running system has as much memory more as the tool says that it gave back."""
+    if first.get("shrink.status") != "0":
+        said = (first.get("shrink.stderr", "") or first.get("shrink", "")).strip()
+        return [f"shrink exits with {first.get('shrink.status')}: {said[:200]}"]
+    shrunk = parse_json(first.get("shrink"))
+    given = (shrunk.get("given_back") or 0) >> 10
+    before, after = (meminfo(first.get(f"meminfo.{when}-shrink"), "MemTotal") for when in ("before", "after"))
+    fact["given_back_kib"] = after - before if before and after else None
+    reasons = []
+    if shrunk.get("outcome") != "done" or not given:
+        reasons.append(f"shrink: {shrunk.get('outcome')}, {given} KiB")
+    if fact["given_back_kib"] != given:
+        reasons.append(f"shrink gave back {given} KiB, MemTotal went from {before} to {after} KiB")
     return reasons
 
 

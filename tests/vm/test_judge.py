@@ -194,6 +194,25 @@ class Summary(unittest.TestCase):
         self.assertFalse(report.summarise([self.outcome(cell, 1, "refused")])["alarms"])
 
 
+class Shrink(unittest.TestCase):
+    CELL = cells.Cell("cell", shrink="tool")
+
+    def shrunk(self, status="0", outcome="done", given=64 << 20, after=1065536):
+        said = boot()
+        said["first"] |= {"shrink": json.dumps({"outcome": outcome, "given_back": given}), "shrink.status": status,
+                          "meminfo.before-shrink": "MemTotal: 1000000 kB\n",
+                          "meminfo.after-shrink": f"MemTotal: {after} kB\n"}
+        return said
+
+    def test_passes_when_the_memory_is_there(self):
+        self.assertEqual(judge.judge(self.CELL, self.shrunk(), None, None)[:2], ("pass", []))
+
+    def test_fails_when_it_is_not_or_nothing_was_given(self):
+        for said in (boot(), self.shrunk(status="3"), self.shrunk(outcome="restored"), self.shrunk(given=0, after=1000000),
+                     self.shrunk(after=1000000), self.shrunk(after=1030000)):
+            self.assertEqual(verdict(said, self.CELL), "fail")
+
+
 class Table(unittest.TestCase):
     def test_the_matrix_meets_what_is_asked_of_it(self):
         matrix = cells.parse((Path(__file__).parent / "matrix.table").read_text())

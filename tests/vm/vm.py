@@ -32,7 +32,8 @@ def base_words(cell):
 
 def settings(cell, canary):
     """What the first kernel's script sources."""
-    values = {"MODE": cell.mode, "LOADER": cell.loader, "BY": cell.by, "SHRINK": str(mebibytes(cell.shrink)) if cell.shrink else "",
+    shrink = cell.shrink if cell.shrink in ("", "tool") else str(mebibytes(cell.shrink))
+    values = {"MODE": cell.mode, "LOADER": cell.loader, "BY": cell.by, "SHRINK": shrink,
               "BASE": base_words(cell), "CANARY": canary}
     return "".join(f"{key}={shlex.quote(value)}\n" for key, value in values.items()).encode()
 

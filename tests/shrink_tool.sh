@@ -74,6 +74,12 @@ expect "loaded without the handoff" 3 1
 [ -s "$work/log" ] && problem "loaded without the handoff: something was run"
 
 begin
+echo '{"outcome": "handoff", "command_line": "memtest=4 swiotlb=32768", "append": "swiotlb=32768"}' >"$root/run/swiotlb-handoff/record.json"
+shrink -- "$work/load"
+expect "the recorded command line cannot be handed over" 3 1
+grep -q 'command-line-early' "$work/out" || problem "the recorded command line: said $(cat "$work/out")"
+
+begin
 shrink --to 8M -- "$work/load"
 expect "too small" 3 1
 [ -s "$work/log" ] && problem "too small: something was run"

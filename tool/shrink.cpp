@@ -102,6 +102,28 @@ std::string words_of(const std::vector<std::string>& words) {
     return text;
 }
 
+// What was loaded is what will be: image, initrd, system call and command line of the record, where no
+// option says otherwise.
+Options as_loaded(Options options, const handoff::Host& host) {
+    const auto text = host.read(handoff::Source::load_record);
+    const auto record = text ? nlohmann::json::parse(*text, nullptr, false) : nlohmann::json();
+    if (!record.is_object()) return options;
+    const auto value = [&](const char* key) {
+        const auto at = record.find(key);
+        return at != record.end() && at->is_string() ? at->get<std::string>() : std::string();
+    };
+    if (!options.kernel && value("kernel").starts_with('/')) options.kernel = value("kernel");
+    if (!options.initrd && value("initrd").starts_with('/')) options.initrd = value("initrd");
+    if (options.loader == handoff::Loader::automatic)
+        options.loader = handoff::loader_from(value("loader")).value_or(handoff::Loader::automatic);
+    if (!options.command_line && record.contains("command_line")) {
+        std::string line = value("command_line");
+        if (const std::string own = value("append"); !own.empty() && line.ends_with(own)) line.resize(line.size() - own.size());
+        options.command_line = line;
+    }
+    return options;
+}
+
 void print_shrink(const handoff::ShrinkPlan& s, const std::vector<std::string>& loader) {
     if (s.from) field("now", fmt::format("{}  {} MiB", e820::to_string(*s.from), s.from->size() / MiB));
     if (!s.possible()) {
@@ -146,7 +168,7 @@ Status shrink(const Options& options) {
     const handoff::Host host(options.root);
     const auto machine = handoff::gather(host);
     if (!machine) return fail(machine.error());
-    const auto request = request_from(options, host, machine->release);
+    const auto request = request_from(as_loaded(options, host), host, machine->release);
     if (!request) return fail(request.error());
     const handoff::ShrinkPlan wanted = handoff::plan_shrink(*machine, *request, to, margin);
     const std::vector<std::string> loader = options.operands.empty() ? host.kdump_load_command() : options.operands;

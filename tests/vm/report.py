@@ -82,6 +82,8 @@ def what_happened(facts):
     for fact in facts:
         if "naive" in fact:
             phrases.append("naive words went wrong" if fact["naive"] else "naive words went well")
+        elif fact.get("record", {}).get("outcome") == "plain":
+            phrases.append(f"loaded plainly, dump {fact['dump']}")
         elif fact["verdict"] == "ready":
             phrases.append("exact" if fact["observed"] and fact["observed"] == fact["pool"] else "MISSED")
         else:

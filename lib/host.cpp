@@ -77,6 +77,20 @@ constexpr std::string_view source_path(Source source) {
             return "sys/devices/platform/sev-guest";
         case Source::srat:
             return "sys/firmware/acpi/tables/SRAT";
+        case Source::os_release:
+            return "etc/os-release";
+        case Source::kdump_config:
+            return "usr/sbin/kdump-config";
+        case Source::kdumpctl:
+            return "usr/bin/kdumpctl";
+        case Source::suse_kdump:
+            return "usr/lib/kdump/load.sh";
+        case Source::kdump_tools_config:
+            return "etc/default/kdump-tools";
+        case Source::sysconfig_kdump:
+            return "etc/sysconfig/kdump";
+        case Source::load_record:
+            return "run/swiotlb-handoff/record.json";
     }
     return "";
 }

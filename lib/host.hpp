@@ -42,6 +42,14 @@ enum class Source {
     efi,           ///< a file that is there on EFI machines only
     snp_platform,  ///< a directory that is there in SEV-SNP guests only
     srat,          ///< ACPI's table, as the firmware made it
+    // Of kdump, not of the kernel; never captured.
+    os_release,
+    kdump_config,  ///< the script of Debian's kdump-tools
+    kdumpctl,      ///< the script of Fedora's kdump-utils
+    suse_kdump,    ///< the script of openSUSE's kdump
+    kdump_tools_config,
+    sysconfig_kdump,
+    load_record,   ///< what `swiotlb-handoff kexec` wrote about its last load
 };
 
 /// One directory of /sys/firmware/memmap, its three files as they are.

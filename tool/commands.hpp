@@ -32,6 +32,9 @@ struct Options {
     // check
     std::optional<std::string> map_file, core_file;
     bool place = false;
+    // status
+    bool prometheus = false;
+    std::optional<std::string> output;
 };
 
 Status show(const Options&);
@@ -43,6 +46,9 @@ Status verify(const Options&);
 Status capture(const Options&);
 Status explain(const Options&);
 Status kexec(const Options&);
+Status enable(const Options&);
+Status disable(const Options&);
+Status status(const Options&);
 
 /// A plan in one line: the verdict and what decided it.
 std::string headline(const handoff::Plan&);

@@ -16,7 +16,7 @@ namespace po = boost::program_options;
 using tool::Options;
 using tool::Status;
 
-enum Group : unsigned { everywhere = 1, planning = 2, table = 4, checking = 8, strictness = 16, wrapping = 32 };
+enum Group : unsigned { everywhere = 1, planning = 2, table = 4, checking = 8, strictness = 16, wrapping = 32, reporting = 64 };
 
 constexpr std::size_t any_number = ~std::size_t{0};
 
@@ -29,7 +29,7 @@ struct Command {
     std::size_t operand_count;
 };
 
-constexpr std::array<Command, 9> commands = {{
+constexpr std::array<Command, 12> commands = {{
     {"show", "", "the pool of the running kernel, and who says so", tool::show, everywhere, 0},
     {"plan", "", "decide: ready, not needed or refused, with the reasons", tool::plan, everywhere | planning, 0},
     {"cmdline", "", "only the words to append to the crash kernel's command line", tool::cmdline, everywhere | planning | strictness, 0},
@@ -38,6 +38,9 @@ constexpr std::array<Command, 9> commands = {{
     {"verify", "", "in the crash kernel: is the pool where the handoff said?", tool::verify, everywhere, 0},
     {"capture", "DIR", "write what is read from this machine into DIR, to be replayed with --root", tool::capture, everywhere, 1},
     {"kexec", "-- ARGS", "kexec, with the handoff where it is proven and the load agrees", tool::kexec, wrapping, any_number},
+    {"enable", "", "have the distribution's kdump load the crash kernel with the handoff, from now on", tool::enable, everywhere, 0},
+    {"disable", "", "undo enable: the configuration is what it was", tool::disable, everywhere, 0},
+    {"status", "", "is the handoff enabled, does the loaded crash kernel have it, and what to do next", tool::status, everywhere | reporting, 0},
     {"explain", "RULE", "what a rule demands and why", tool::explain, everywhere, 1},
 }};
 
@@ -81,6 +84,12 @@ po::options_description options_for(unsigned groups) {
         po::options_description group("Kexec");
         group.add_options()("kexec", po::value<std::string>()->value_name("FILE"), "the kexec program (default: the installed one)")(
             "accept", po::value<std::vector<std::string>>()->value_name("RULE"), "take the risk of a rule that allows it");
+        all.add(group);
+    }
+    if (groups & reporting) {
+        po::options_description group("Status");
+        group.add_options()("prometheus", "metrics in the text format of Prometheus, for node_exporter")(
+            "output", po::value<std::string>()->value_name("FILE"), "write the metrics to FILE, which is replaced as a whole");
         all.add(group);
     }
     if (groups & checking) {
@@ -156,6 +165,8 @@ Options options_from(const Command& command, const std::vector<std::string>& arg
     options.map_file = text(values, "e820");
     options.core_file = text(values, "elfcorehdr");
     options.place = values.count("place") != 0;
+    options.prometheus = values.count("prometheus") != 0;
+    options.output = text(values, "output");
     return options;
 }
 

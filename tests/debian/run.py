@@ -28,7 +28,9 @@ import fetch  # noqa: E402
 PACKAGES = ("systemd-sysv udev kmod kdump-tools linux-image-cloud-amd64 initramfs-tools makedumpfile kexec-tools "
             "libfmt9 libboost-program-options1.74.0 libelf1 libbpf1")
 BASE = fetch.CACHE / "debian-root"
-RECIPE = hashlib.sha256(f"1 bookworm minbase {PACKAGES}".encode()).hexdigest()
+# The modules of both initramfs, which a chroot cannot find out (MODULES=dep), and of which "most" takes minutes to pack.
+MODULES = "virtio_pci virtio_blk ext4"
+RECIPE = hashlib.sha256(f"2 bookworm minbase {PACKAGES} {MODULES}".encode()).hexdigest()
 
 began = time.monotonic()
 
@@ -60,6 +62,9 @@ def base_system():
     # The machine's own apt settings, proxies for example; not left in the image.
     settings = re.findall(r'^(Acquire::(?:https?|Retries|Check-Valid-Until)\S* ".*");$', run("apt-config", "dump"), re.M)
     run("mmdebstrap", "--variant=minbase", f"--include={','.join(PACKAGES.split())}", *(f"--aptopt={s}" for s in settings),
+        "--dpkgopt=force-confold",
+        '--essential-hook=mkdir -p "$1"/etc/initramfs-tools/conf.d && echo MODULES=list >"$1"/etc/initramfs-tools/conf.d/test && '
+        f'printf "%s\\n" {MODULES} >"$1"/etc/initramfs-tools/modules',
         '--customize-hook=rm -f "$1"/etc/apt/apt.conf.d/99mmdebstrap "$1"/etc/apt/sources.list', "bookworm", fresh,
         f"deb {fetch.debian_archive()} bookworm main")
     manifest.write_text(json.dumps({"recipe": RECIPE, "sha256": fetch.sha256(fresh)}))
@@ -74,10 +79,6 @@ def image(tar, package, out):
         run("tar", "-C", root, "-xf", tar)
         shutil.copy(package, root / "package.deb")
         release = next(path.name.removeprefix("vmlinuz-") for path in (root / "boot").glob("vmlinuz-*"))
-        # What kdump's initramfs needs here is known, and a chroot cannot find it out (MODULES=dep).
-        (root / "etc/initramfs-tools/conf.d/test").write_text("MODULES=list\n")
-        with open(root / "etc/initramfs-tools/modules", "a") as modules:
-            modules.write("virtio_pci\nvirtio_blk\next4\n")
         hook = "/etc/kernel/postinst.d/kdump-tools"
         run("chroot", root, hook, release)
         before = (root / f"var/lib/kdump/initrd.img-{release}").stat().st_size

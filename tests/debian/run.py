@@ -61,7 +61,7 @@ def base_system():
     fresh.unlink(missing_ok=True)
     # The machine's own apt settings, proxies for example; not left in the image.
     settings = re.findall(r'^(Acquire::(?:https?|Retries|Check-Valid-Until)\S* ".*");$', run("apt-config", "dump"), re.M)
-    run("mmdebstrap", "--variant=minbase", f"--include={','.join(PACKAGES.split())}", *(f"--aptopt={s}" for s in settings),
+    run("mmdebstrap", "--format=tar", "--variant=minbase", f"--include={','.join(PACKAGES.split())}", *(f"--aptopt={s}" for s in settings),
         "--dpkgopt=force-confold",
         '--essential-hook=mkdir -p "$1"/etc/initramfs-tools/conf.d && echo MODULES=list >"$1"/etc/initramfs-tools/conf.d/test && '
         f'printf "%s\\n" {MODULES} >"$1"/etc/initramfs-tools/modules',

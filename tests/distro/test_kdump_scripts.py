@@ -83,7 +83,7 @@ class Machine:
             self.program(name, KEXEC)
         self.program("bin/logger", "#!/bin/sh\n")
         # The tool itself is not under test here: it writes down its call and runs kexec.
-        self.program("sbin/swiotlb-handoff", LOGS_ITS_ARGUMENTS + 'shift 2\nexec ROOT/sbin/kexec "$@"\n')
+        self.program("sbin/swiotlb-handoff", LOGS_ITS_ARGUMENTS + 'shift 4\nexec ROOT/sbin/kexec "$@"\n')
         for name in ("kexec", "kdump-tools.sh", "kdump-kexec.sh"):
             text = (SOURCE / "dropins" / f"{name}.in").read_text()
             text = text.replace("/usr/sbin/kexec", "/sbin/kexec").replace("@CMAKE_INSTALL_FULL_SBINDIR@", "ROOT/sbin")
@@ -156,7 +156,7 @@ class Scripts:
         self.enable()
         status, calls = self.machine.run("load")
         self.assertEqual(status, 0)
-        self.assertEqual(calls, [self.plain[0].replace("kexec", "swiotlb-handoff [kexec] [--]", 1), self.plain[0]])
+        self.assertEqual(calls, [self.plain[0].replace("kexec", "swiotlb-handoff [kexec] [--kexec] [/sbin/kexec] [--]", 1), self.plain[0]])
 
     def test_an_unload_still_unloads(self):
         before = self.machine.run("unload")
@@ -206,7 +206,7 @@ class KdumpTools(Scripts):
         self.enable()
         status, calls = self.machine.run("try-reload")
         self.assertEqual(status, 0)
-        self.assertTrue(calls[-2].startswith("swiotlb-handoff [kexec] [--] [-p]"), calls)
+        self.assertTrue(calls[-2].startswith("swiotlb-handoff [kexec] [--kexec] [/sbin/kexec] [--] [-p]"), calls)
 
     def test_systemd_finds_no_variable_in_the_block(self):
         # EnvironmentFile=/etc/default/kdump-tools is read without a shell.

@@ -31,7 +31,6 @@ install(TARGETS e820 handoff EXPORT swiotlb-handoff-targets
         LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
         FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/swiotlb-handoff)
 install(TARGETS swiotlb-handoff RUNTIME DESTINATION ${CMAKE_INSTALL_SBINDIR})
-install(PROGRAMS ${PROJECT_BINARY_DIR}/tool/swiotlb-handoff-kexec DESTINATION ${CMAKE_INSTALL_SBINDIR})
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/swiotlb-handoff)
 install(EXPORT swiotlb-handoff-targets NAMESPACE swiotlb-handoff:: DESTINATION ${package_dir})

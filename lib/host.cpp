@@ -91,6 +91,18 @@ constexpr std::string_view source_path(Source source) {
             return "sys/devices/system/memory/crash_hotplug";
         case Source::cpu_crash_hotplug:
             return "sys/devices/system/cpu/crash_hotplug";
+        case Source::os_release:
+            return "etc/os-release";
+        case Source::kdump_config:
+            return "usr/sbin/kdump-config";
+        case Source::kdumpctl:
+            return "usr/bin/kdumpctl";
+        case Source::suse_kdump:
+            return "usr/lib/kdump/load.sh";
+        case Source::kdump_tools_config:
+            return "etc/default/kdump-tools";
+        case Source::sysconfig_kdump:
+            return "etc/sysconfig/kdump";
         case Source::load_record:
             return "run/swiotlb-handoff/record.json";
     }

@@ -51,6 +51,13 @@ enum class Source {
     memory_crash_hotplug,
     cpu_crash_hotplug,
     load_record,   ///< what the last load of a crash kernel was: swiotlb-handoff-record(5)
+    // Of kdump, not of the kernel; never captured.
+    os_release,
+    kdump_config,  ///< the script of Debian's kdump-tools
+    kdumpctl,      ///< the script of Fedora's kdump-utils
+    suse_kdump,    ///< the script of openSUSE's kdump
+    kdump_tools_config,
+    sysconfig_kdump,
 };
 
 /// What is ever written of a machine's kernel.

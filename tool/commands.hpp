@@ -36,6 +36,9 @@ struct Options {
     bool place = false;
     // recommend, shrink
     std::optional<std::string> margin, to;
+    // status
+    bool prometheus = false;
+    std::optional<std::string> output;
 };
 
 Status show(const Options&);
@@ -49,6 +52,9 @@ Status explain(const Options&);
 Status kexec(const Options&);
 Status recommend(const Options&);
 Status shrink(const Options&);
+Status enable(const Options&);
+Status disable(const Options&);
+Status status(const Options&);
 
 /// The request that the planning options make, with the image that kdump would load on this
 /// machine, of kernel `release`, where they name none.

@@ -16,7 +16,9 @@ namespace po = boost::program_options;
 using tool::Options;
 using tool::Status;
 
-enum Group : unsigned { everywhere = 1, planning = 2, table = 4, checking = 8, strictness = 16, wrapping = 32, sizing = 64, shrinking = 128 };
+enum Group : unsigned {
+    everywhere = 1, planning = 2, table = 4, checking = 8, strictness = 16, wrapping = 32, sizing = 64, shrinking = 128, reporting = 256
+};
 
 constexpr std::size_t any_number = ~std::size_t{0};
 
@@ -29,7 +31,7 @@ struct Command {
     std::size_t operand_count;
 };
 
-constexpr std::array<Command, 11> commands = {{
+constexpr std::array<Command, 14> commands = {{
     {"show", "", "the pool of the running kernel, and who says so", tool::show, everywhere, 0},
     {"plan", "", "decide: ready, not needed or refused, with the reasons", tool::plan, everywhere | planning, 0},
     {"cmdline", "", "only the words to append to the crash kernel's command line", tool::cmdline, everywhere | planning | strictness, 0},
@@ -41,6 +43,9 @@ constexpr std::array<Command, 11> commands = {{
     {"recommend", "", "what crashkernel= to boot with, given the handoff, and why", tool::recommend, everywhere | planning | sizing, 0},
     {"shrink", "[-- COMMAND]", "make the reservation smaller now, and load the crash kernel again", tool::shrink,
      everywhere | planning | sizing | shrinking, any_number},
+    {"enable", "", "have the distribution's kdump load the crash kernel with the handoff, from now on", tool::enable, everywhere, 0},
+    {"disable", "", "undo enable: the configuration is what it was", tool::disable, everywhere, 0},
+    {"status", "", "is the handoff enabled, does the loaded crash kernel have it, and what to do next", tool::status, everywhere | reporting, 0},
     {"explain", "RULE", "what a rule demands and why", tool::explain, everywhere, 1},
 }};
 
@@ -98,6 +103,12 @@ po::options_description options_for(unsigned groups) {
         group.add_options()("to", po::value<std::string>()->value_name("SIZE"), "how large the reservation shall be (default: as small as is proven)")(
             "dry-run", "say what would be done")(
             "kexec", po::value<std::string>()->value_name("FILE"), "the kexec program that unloads (default: the installed one)");
+        all.add(group);
+    }
+    if (groups & reporting) {
+        po::options_description group("Status");
+        group.add_options()("prometheus", "metrics in the text format of Prometheus, for node_exporter")(
+            "output", po::value<std::string>()->value_name("FILE"), "write the metrics to FILE, which is replaced as a whole");
         all.add(group);
     }
     if (groups & checking) {
@@ -178,6 +189,8 @@ Options options_from(const Command& command, const std::vector<std::string>& arg
     options.place = values.count("place") != 0;
     options.margin = text(values, "margin");
     options.to = text(values, "to");
+    options.prometheus = values.count("prometheus") != 0;
+    options.output = text(values, "output");
     return options;
 }
 

@@ -94,6 +94,26 @@ void print_plan(const handoff::Plan& plan) {
     }
 }
 
+void print_status(const handoff::StatusReport& report) {
+    const handoff::StatusFacts& f = report.facts;
+    const auto yes = [](const std::optional<bool>& b) { return !b ? "unknown" : *b ? "yes" : "no"; };
+    field("service", f.service ? fmt::format("{}  (/{})", handoff::name(f.service->family), f.service->config) : "none");
+    field("enabled", yes(f.enabled));
+    field("loaded", yes(f.loaded));
+    field("handoff", handoff::name(report.handoff));
+    if (f.record && f.record->pool) field("loaded for", row(*f.record->pool));
+    field("pool", f.pool ? row(*f.pool) : "none seen");
+    field("crashkernel", bytes(f.crashkernel_bytes));
+    if (f.plan) {
+        field("plan", handoff::name(f.plan->verdict));
+        for (const handoff::Reason& reason : f.plan->reasons)
+            if (reason.severity == handoff::Severity::refusal) field("", fmt::format("{}: {}", reason.rule, reason.text));
+    }
+    for (const std::string* problem : {&f.config_problem, &f.plan_problem})
+        if (!problem->empty()) field("problem", *problem);
+    print("\nNext: " + report.next + '\n');
+}
+
 void print_verification(const handoff::Verification& v) {
     field("landing", handoff::name(v.landing));
     if (v.promised) field("promised", row(*v.promised));

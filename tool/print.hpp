@@ -6,6 +6,7 @@
 #include "lib/check.hpp"
 #include "lib/machine.hpp"
 #include "lib/plan.hpp"
+#include "lib/status.hpp"
 
 namespace tool {
 
@@ -25,6 +26,7 @@ bool flush();
 void print_pool(const handoff::Machine&);
 void print_plan(const handoff::Plan&);
 void print_reasons(const std::vector<handoff::Reason>&);
+void print_status(const handoff::StatusReport&);
 void print_verification(const handoff::Verification&);
 
 }  // namespace tool

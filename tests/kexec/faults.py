@@ -461,7 +461,7 @@ def a_dry_run_prints_the_command_and_runs_nothing(lab):
 def the_stand_in_script_runs_kexec_where_the_tool_cannot(lab):
     home = lab.home / "stand-in"
     home.mkdir()
-    script = (Path(__file__).resolve().parent.parent.parent / "tool/swiotlb-handoff-kexec.in").read_text()
+    script = (Path(__file__).resolve().parent.parent.parent / "dropins/kexec.in").read_text()
     script = script.replace("@CMAKE_INSTALL_FULL_SBINDIR@", str(home)).replace("/usr/sbin/kexec", str(lab.fake))
     (home / "kexec").write_text(script)
     (home / "kexec").chmod(0o755)

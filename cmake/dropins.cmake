@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What the kdump of a distribution, systemd and the shell are given: scripts with the paths of
+# this installation in them.
+set(HANDOFF_UNIT_DIR lib/systemd/system CACHE STRING "Where systemd's units are installed; relative to the prefix, or absolute")
+
+set(made ${PROJECT_BINARY_DIR}/dropins)
+foreach(script kexec kdump-tools.sh kdump-kexec.sh initramfs-tools/hook initramfs-tools/script
+        dracut/module-setup.sh dracut/report.sh)
+  configure_file(${PROJECT_SOURCE_DIR}/dropins/${script}.in ${made}/${script} @ONLY)
+endforeach()
+configure_file(${PROJECT_SOURCE_DIR}/systemd/swiotlb-handoff-status.service.in ${made}/swiotlb-handoff-status.service @ONLY)
+
+install(PROGRAMS ${made}/kexec DESTINATION lib/swiotlb-handoff)
+install(FILES ${made}/kdump-tools.sh ${made}/kdump-kexec.sh DESTINATION lib/swiotlb-handoff)
+install(PROGRAMS $<TARGET_FILE:verify> DESTINATION lib/swiotlb-handoff RENAME verify)
+
+install(PROGRAMS ${made}/initramfs-tools/hook DESTINATION ${CMAKE_INSTALL_DATADIR}/initramfs-tools/hooks RENAME swiotlb-handoff)
+install(PROGRAMS ${made}/initramfs-tools/script
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/initramfs-tools/scripts/init-top RENAME swiotlb-handoff)
+install(PROGRAMS ${made}/dracut/module-setup.sh ${made}/dracut/report.sh
+        DESTINATION lib/dracut/modules.d/99swiotlb-handoff)
+
+install(FILES ${made}/swiotlb-handoff-status.service ${PROJECT_SOURCE_DIR}/systemd/swiotlb-handoff-status.timer
+              ${PROJECT_SOURCE_DIR}/systemd/swiotlb-handoff-status.path
+        DESTINATION ${HANDOFF_UNIT_DIR})
+install(FILES ${PROJECT_SOURCE_DIR}/completions/swiotlb-handoff DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)

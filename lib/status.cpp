@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/status.hpp"
+
+#include <algorithm>
+#include <ctime>
+#include <iomanip>
+#include <sstream>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+
+namespace handoff {
+namespace {
+
+using nlohmann::json;
+
+std::string first_refusal(const Plan& plan) {
+    const auto refusal = std::find_if(plan.reasons.begin(), plan.reasons.end(), [](const Reason& r) { return r.severity == Severity::refusal; });
+    return refusal == plan.reasons.end() ? "" : refusal->rule;
+}
+
+Handoff handoff_of(const StatusFacts& facts) {
+    if (facts.loaded && !*facts.loaded) return Handoff::not_in_use;
+    if (!facts.record || !facts.loaded) return Handoff::unknown;
+    if (facts.record->outcome != Record::Outcome::handoff) return Handoff::not_in_use;
+    if (facts.pool && facts.record->pool && *facts.pool != *facts.record->pool) return Handoff::stale;
+    return Handoff::in_use;
+}
+
+std::string next_of(const StatusFacts& facts, Handoff handoff) {
+    if (!facts.service) return "install the distribution's kdump service (Debian: kdump-tools)";
+    const std::string reload(facts.service->reload);
+    if (!facts.config_problem.empty()) return "look at the configuration: " + facts.config_problem;
+    if (facts.crashkernel_bytes == 0) return "boot with crashkernel=: no memory is reserved for a crash kernel";
+    if (facts.plan && facts.plan->verdict == Verdict::not_needed) return "nothing: the crash kernel makes no pool of its own";
+    if (facts.enabled && !*facts.enabled) {
+        if (facts.plan && facts.plan->verdict == Verdict::ready) return "swiotlb-handoff enable";
+        if (handoff == Handoff::in_use) return "nothing, or swiotlb-handoff enable to keep it over reloads";
+    }
+    if (handoff == Handoff::in_use) return "nothing: the crash kernel takes over the pool";
+    if (handoff == Handoff::stale) return reload + ": the crash kernel was loaded for another pool";
+    if (facts.plan && facts.plan->verdict == Verdict::refused)
+        return fmt::format("kdump works without the handoff; swiotlb-handoff plan and swiotlb-handoff explain {} say why", first_refusal(*facts.plan));
+    if (!facts.plan) return "swiotlb-handoff plan: " + facts.plan_problem;
+    if (facts.loaded && !*facts.loaded) return reload + ": no crash kernel is loaded";
+    return reload + ": then the crash kernel takes over the pool";
+}
+
+json range(const std::optional<AddressRange>& r) {
+    if (!r) return nullptr;
+    return {{"start", fmt::format("{:#x}", r->start())}, {"end", fmt::format("{:#x}", r->end())}, {"size", r->size()}};
+}
+
+template <class T>
+json or_null(const std::optional<T>& value) {
+    return value ? json(*value) : json(nullptr);
+}
+
+// Seconds since 1970 of "2026-11-24T23:05:00Z".
+std::optional<std::int64_t> seconds_of(const std::string& utc) {
+    std::tm parts{};
+    std::istringstream text(utc);
+    text >> std::get_time(&parts, "%Y-%m-%dT%H:%M:%SZ");
+    if (text.fail()) return std::nullopt;
+    return ::timegm(&parts);
+}
+
+}  // namespace
+
+const char* name(Handoff handoff) {
+    switch (handoff) {
+        case Handoff::in_use: return "in-use";
+        case Handoff::not_in_use: return "not-in-use";
+        case Handoff::stale: return "stale";
+        case Handoff::unknown: return "unknown";
+    }
+    return "";
+}
+
+StatusReport judge_status(StatusFacts facts) {
+    StatusReport report;
+    report.handoff = handoff_of(facts);
+    report.next = next_of(facts, report.handoff);
+    report.facts = std::move(facts);
+    return report;
+}
+
+json to_json(const StatusReport& report) {
+    const StatusFacts& f = report.facts;
+    json j = {{"schema", 1}, {"service", nullptr}, {"config", nullptr}};
+    if (f.service) {
+        j["service"] = name(f.service->family);
+        j["config"] = "/" + std::string(f.service->config);
+    }
+    j["enabled"] = or_null(f.enabled);
+    j["loaded"] = or_null(f.loaded);
+    j["handoff"] = name(report.handoff);
+    j["pool"] = range(f.pool);
+    j["crashkernel_bytes"] = f.crashkernel_bytes;
+    j["record"] = nullptr;
+    if (f.record)
+        j["record"] = {{"outcome", name(f.record->outcome)}, {"why", f.record->why}, {"append", f.record->append},
+                       {"pool", range(f.record->pool)}, {"time", f.record->time}};
+    j["plan"] = nullptr;
+    if (f.plan) {
+        j["plan"] = {{"verdict", name(f.plan->verdict)}, {"reasons", json::array()}};
+        for (const Reason& reason : f.plan->reasons) j["plan"]["reasons"].push_back(to_json(reason));
+    }
+    j["problems"] = json::array();
+    for (const std::string* problem : {&f.config_problem, &f.plan_problem})
+        if (!problem->empty()) j["problems"].push_back(*problem);
+    j["next"] = report.next;
+    return j;
+}
+
+std::string to_prometheus(const StatusReport& report, std::string_view version) {
+    const StatusFacts& f = report.facts;
+    std::string text;
+    const auto metric = [&](std::string_view name, std::string_view help) {
+        text += fmt::format("# HELP swiotlb_handoff_{0} {1}\n# TYPE swiotlb_handoff_{0} gauge\n", name, help);
+    };
+    const auto value = [&](std::string_view name, std::uint64_t number) { text += fmt::format("swiotlb_handoff_{} {}\n", name, number); };
+    metric("info", "Version of swiotlb-handoff; always 1.");
+    text += fmt::format("swiotlb_handoff_info{{version=\"{}\"}} 1\n", version);
+    // A metric without a sample says that it is not known: better than a wrong 0.
+    metric("enabled", "1 where the kdump configuration hands the pool over.");
+    if (f.enabled) value("enabled", *f.enabled);
+    metric("loaded", "1 where a crash kernel is loaded.");
+    if (f.loaded) value("loaded", *f.loaded);
+    metric("ready", "1 where the loaded crash kernel takes over the running kernel's pool.");
+    if (report.handoff != Handoff::unknown) value("ready", report.handoff == Handoff::in_use);
+    metric("plan_verdict", "1 for the verdict on the crash kernel that kdump would load now.");
+    if (f.plan)
+        for (const Verdict verdict : {Verdict::ready, Verdict::not_needed, Verdict::refused})
+            text += fmt::format("swiotlb_handoff_plan_verdict{{verdict=\"{}\"}} {}\n", name(verdict), f.plan->verdict == verdict ? 1 : 0);
+    metric("pool_bytes", "Size of the running kernel's swiotlb pool; 0 where none is seen.");
+    value("pool_bytes", f.pool ? f.pool->size() : 0);
+    metric("crashkernel_bytes", "Memory reserved for the crash kernel.");
+    value("crashkernel_bytes", f.crashkernel_bytes);
+    metric("load_timestamp_seconds", "When a crash kernel was last loaded through swiotlb-handoff.");
+    const auto time = f.record ? seconds_of(f.record->time) : std::nullopt;
+    if (time) text += fmt::format("swiotlb_handoff_load_timestamp_seconds {}\n", *time);
+    return text;
+}
+
+}  // namespace handoff

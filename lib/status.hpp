@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "lib/kdump_service.hpp"
+#include "lib/machine.hpp"
+#include "lib/plan.hpp"
+#include "lib/record.hpp"
+
+namespace handoff {
+
+/// How things stand with the handoff on a machine: what was read, no decision.
+struct StatusFacts {
+    std::optional<KdumpService> service;  ///< none: no kdump service is installed
+    std::optional<bool> enabled;          ///< in its configuration; nullopt: that could not be read
+    std::string config_problem;           ///< why not; "" where it could
+    std::optional<bool> loaded;           ///< a crash kernel is
+    std::optional<Record> record;         ///< of the last load; none: nobody wrote one since the boot
+    std::optional<AddressRange> pool;     ///< of the running kernel, now
+    std::uint64_t crashkernel_bytes = 0;  ///< reserved
+    std::optional<Plan> plan;             ///< for what the service would load now
+    std::string plan_problem;             ///< why there is none
+};
+
+enum class Handoff {
+    in_use,      ///< the loaded crash kernel has it
+    not_in_use,  ///< the loaded crash kernel has none, or none is loaded
+    stale,       ///< the loaded crash kernel has one of another pool than the kernel's
+    unknown,     ///< a crash kernel is loaded, and nobody wrote down how
+};
+/// "in-use", "not-in-use", "stale", "unknown".
+const char* name(Handoff);
+
+struct StatusReport {
+    StatusFacts facts;
+    Handoff handoff = Handoff::unknown;
+    std::string next;  ///< what to do, one line; never empty
+};
+StatusReport judge_status(StatusFacts);
+
+/// The documented schema: swiotlb-handoff(8), "JSON".
+nlohmann::json to_json(const StatusReport&);
+/// The text exposition format of Prometheus 0.0.4, for node_exporter's textfile collector.
+std::string to_prometheus(const StatusReport&, std::string_view version);
+
+}  // namespace handoff

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "tool/atomic_file.hpp"
+
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <csignal>
+
+#include <gtest/gtest.h>
+
+#include "tests/temp_tree.hpp"
+
+namespace {
+
+std::size_t files_in(const TempTree& tree) {
+    const auto entries = std::filesystem::directory_iterator(tree.path());
+    return static_cast<std::size_t>(std::distance(begin(entries), end(entries)));
+}
+
+TEST(ReplaceFile, KeepsTheModeAndLeavesNothingBeside) {
+    const TempTree tree;
+    tree.write("config", "old\n");
+    ASSERT_EQ(::chmod((tree / "config").c_str(), 0640), 0);
+    ASSERT_TRUE(tool::replace_file(tree / "config", "new\n"));
+    struct stat status {};
+    ASSERT_EQ(::stat((tree / "config").c_str(), &status), 0);
+    EXPECT_EQ(read_file(tree / "config"), "new\n");
+    EXPECT_EQ(status.st_mode & 07777u, 0640u);
+    EXPECT_EQ(files_in(tree), 1u);
+}
+
+TEST(ReplaceFile, MakesANewFileWithTheModeThatWasAskedFor) {
+    const TempTree tree;
+    ASSERT_TRUE(tool::replace_file(tree / "metrics", "a\n", 0600));
+    struct stat status {};
+    ASSERT_EQ(::stat((tree / "metrics").c_str(), &status), 0);
+    EXPECT_EQ(status.st_mode & 07777u, 0600u);
+}
+
+TEST(ReplaceFile, FollowsASymbolicLinkAndKeepsIt) {
+    const TempTree tree;
+    tree.write("real", "old\n");
+    std::filesystem::create_symlink("real", tree / "config");
+    ASSERT_TRUE(tool::replace_file(tree / "config", "new\n"));
+    EXPECT_TRUE(std::filesystem::is_symlink(tree / "config"));
+    EXPECT_EQ(read_file(tree / "real"), "new\n");
+}
+
+TEST(ReplaceFile, WhereItFailsTheOldFileIsWhole) {
+    const TempTree tree;
+    tree.write("config", "old\n");
+    // As a full disk does: the write fails half-way.
+    rlimit before{};
+    ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+    std::signal(SIGXFSZ, SIG_IGN);
+    rlimit little = before;
+    little.rlim_cur = 4096;
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &little), 0);
+    const auto result = tool::replace_file(tree / "config", std::string(65536, 'x'));
+    ::setrlimit(RLIMIT_FSIZE, &before);
+    EXPECT_FALSE(result);
+    EXPECT_EQ(read_file(tree / "config"), "old\n");
+    EXPECT_EQ(files_in(tree), 1u) << "no temporary file";
+
+    std::filesystem::create_directory(tree / "directory");
+    EXPECT_FALSE(tool::replace_file(tree / "directory", "x"));
+    EXPECT_FALSE(tool::replace_file(tree / "missing/file", "x"));
+    EXPECT_EQ(files_in(tree), 2u);
+}
+
+}  // namespace

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/status.hpp"
+
+#include <regex>
+#include <set>
+#include <sstream>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+namespace {
+
+using handoff::Handoff;
+using handoff::StatusFacts;
+
+const auto pool = *e820::AddressRange::from_bounds(0x75000000, 0x79000000);
+const auto other = *e820::AddressRange::from_bounds(0x71000000, 0x75000000);
+
+StatusFacts healthy() {
+    StatusFacts facts;
+    facts.service = handoff::service_of(handoff::KdumpFamily::kdump_tools);
+    facts.enabled = true;
+    facts.loaded = true;
+    facts.record.emplace();
+    facts.record->outcome = handoff::Record::Outcome::handoff;
+    facts.record->append = "swiotlb=32768";
+    facts.record->pool = pool;
+    facts.record->time = "2023-11-14T22:13:20Z";
+    facts.pool = pool;
+    facts.crashkernel_bytes = 192 * e820::MiB;
+    facts.plan.emplace();
+    facts.plan->verdict = handoff::Verdict::ready;
+    return facts;
+}
+
+struct Case {
+    const char* what;
+    void (*change)(StatusFacts&);
+    Handoff handoff;
+    const char* next;
+};
+
+TEST(Status, SaysHowThingsStandAndWhatToDoNext) {
+    const Case cases[] = {
+        {"all is well", [](StatusFacts&) {}, Handoff::in_use, "nothing: the crash kernel takes over the pool"},
+        {"no kdump at all", [](StatusFacts& f) { f.service.reset(); }, Handoff::in_use, "install the distribution's kdump service (Debian: kdump-tools)"},
+        {"never enabled", [](StatusFacts& f) { f.enabled = false; f.record.reset(); }, Handoff::unknown, "swiotlb-handoff enable"},
+        {"enabled, not yet reloaded", [](StatusFacts& f) { f.record.reset(); }, Handoff::unknown, "kdump-config reload: then the crash kernel takes over the pool"},
+        {"nothing loaded", [](StatusFacts& f) { f.loaded = false; }, Handoff::not_in_use, "kdump-config reload: no crash kernel is loaded"},
+        {"loaded plainly", [](StatusFacts& f) { f.record->outcome = handoff::Record::Outcome::plain; }, Handoff::not_in_use, "kdump-config reload: then the crash kernel takes over the pool"},
+        {"another pool", [](StatusFacts& f) { f.record->pool = other; }, Handoff::stale, "kdump-config reload: the crash kernel was loaded for another pool"},
+        {"no crashkernel=", [](StatusFacts& f) { f.crashkernel_bytes = 0; f.loaded = false; }, Handoff::not_in_use, "boot with crashkernel=: no memory is reserved for a crash kernel"},
+        {"not needed", [](StatusFacts& f) { f.plan->verdict = handoff::Verdict::not_needed; f.record.reset(); }, Handoff::unknown, "nothing: the crash kernel makes no pool of its own"},
+        {"refused", [](StatusFacts& f) {
+             f.record->outcome = handoff::Record::Outcome::plain;
+             f.plan->verdict = handoff::Verdict::refused;
+             f.plan->reasons.push_back({"pool-exact", handoff::Severity::refusal, "", "", ""});
+         }, Handoff::not_in_use, "kdump works without the handoff; swiotlb-handoff plan and swiotlb-handoff explain pool-exact say why"},
+        {"block damaged", [](StatusFacts& f) { f.enabled.reset(); f.config_problem = "etc/default/kdump-tools:7: odd"; }, Handoff::in_use, "look at the configuration: etc/default/kdump-tools:7: odd"},
+    };
+    for (const Case& c : cases) {
+        StatusFacts facts = healthy();
+        c.change(facts);
+        const auto report = handoff::judge_status(facts);
+        EXPECT_EQ(report.handoff, c.handoff) << c.what;
+        EXPECT_EQ(report.next, c.next) << c.what;
+    }
+}
+
+TEST(Status, JsonHasWhatIsKnownAndNullForTheRest) {
+    const auto j = handoff::to_json(handoff::judge_status(healthy()));
+    EXPECT_EQ(j["schema"], 1);
+    EXPECT_EQ(j["handoff"], "in-use");
+    EXPECT_EQ(j["config"], "/etc/default/kdump-tools");
+    EXPECT_EQ(j["pool"]["start"], "0x75000000");
+    const auto nothing = handoff::to_json(handoff::judge_status({}));
+    for (const char* key : {"service", "config", "enabled", "loaded", "pool", "record", "plan"}) EXPECT_TRUE(nothing[key].is_null()) << key;
+    EXPECT_EQ(nothing["handoff"], "unknown");
+}
+
+// The grammar of the text format 0.0.4: HELP, TYPE and then that metric's samples, each series once.
+std::string exposition_error(const std::string& text) {
+    static const std::regex help("# HELP ([a-zA-Z_:][a-zA-Z0-9_:]*) [^\\n]*");
+    static const std::regex type("# TYPE ([a-zA-Z_:][a-zA-Z0-9_:]*) (counter|gauge|histogram|summary|untyped)");
+    static const std::regex sample(
+        "([a-zA-Z_:][a-zA-Z0-9_:]*)(\\{[a-zA-Z_][a-zA-Z0-9_]*=\"([^\"\\\\\\n]|\\\\[\\\\\"n])*\"\\})? -?[0-9]+(\\.[0-9]+)?");
+    if (text.empty() || text.back() != '\n') return "no newline at the end";
+    std::istringstream lines(text);
+    std::set<std::string> helped, series;
+    std::string current, line;
+    std::smatch m;
+    while (std::getline(lines, line)) {
+        if (std::regex_match(line, m, help)) {
+            if (!helped.insert(m[1]).second) return "HELP twice: " + line;
+        } else if (std::regex_match(line, m, type)) {
+            if (!helped.count(m[1])) return "TYPE before HELP: " + line;
+            current = m[1];
+        } else if (std::regex_match(line, m, sample)) {
+            if (m[1] != current) return "a sample outside of its group: " + line;
+            if (!series.insert(m[1].str() + m[2].str()).second) return "a series twice: " + line;
+        } else {
+            return "not of the format: " + line;
+        }
+    }
+    return "";
+}
+
+TEST(Prometheus, IsTheTextExpositionFormat) {
+    StatusFacts refused = healthy();
+    refused.plan->verdict = handoff::Verdict::refused;
+    for (const StatusFacts& facts : {healthy(), StatusFacts{}, refused})
+        EXPECT_EQ(exposition_error(handoff::to_prometheus(handoff::judge_status(facts), "0.1.0")), "");
+    EXPECT_NE(exposition_error("a 1"), "") << "the test can fail";
+    EXPECT_NE(exposition_error("# HELP a b\n# TYPE a gauge\na 1\na 1\n"), "");
+    EXPECT_NE(exposition_error("# HELP a b\n# TYPE a gauge\nb 1\n"), "");
+}
+
+TEST(Prometheus, HasNoSampleForWhatIsNotKnown) {
+    const std::string known = handoff::to_prometheus(handoff::judge_status(healthy()), "0.1.0");
+    for (const char* line : {"swiotlb_handoff_info{version=\"0.1.0\"} 1\n", "\nswiotlb_handoff_enabled 1\n", "\nswiotlb_handoff_loaded 1\n",
+                             "\nswiotlb_handoff_ready 1\n", "\nswiotlb_handoff_pool_bytes 67108864\n", "\nswiotlb_handoff_crashkernel_bytes 201326592\n",
+                             "\nswiotlb_handoff_plan_verdict{verdict=\"ready\"} 1\n"})
+        EXPECT_NE(known.find(line), std::string::npos) << line;
+    const std::string unknown = handoff::to_prometheus(handoff::judge_status({}), "0.1.0");
+    for (const char* line : {"\nswiotlb_handoff_enabled ", "\nswiotlb_handoff_loaded ", "\nswiotlb_handoff_ready "})
+        EXPECT_EQ(unknown.find(line), std::string::npos) << line;
+}
+
+}  // namespace

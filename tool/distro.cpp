@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// enable, disable and status: the handoff in the configuration of a distribution's kdump.
+#include <filesystem>
+#include <string>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "lib/host.hpp"
+#include "lib/image.hpp"
+#include "lib/kdump_service.hpp"
+#include "lib/status.hpp"
+#include "tool/atomic_file.hpp"
+#include "tool/commands.hpp"
+#include "tool/print.hpp"
+
+namespace tool {
+namespace {
+
+using e820::Errc;
+using e820::Error;
+using e820::Result;
+using handoff::KdumpService;
+
+constexpr std::string_view helpers = HANDOFF_HELPERS;
+
+Error no_service() {
+    return {Errc::not_found, "", 0, "no kdump service is installed: neither kdump-config, nor kdumpctl, nor /usr/lib/kdump/load.sh"};
+}
+
+Result<std::string> read_config(const handoff::Host& host, const KdumpService& service) {
+    return host.read(service.family == handoff::KdumpFamily::kdump_tools ? handoff::Source::kdump_tools_config : handoff::Source::sysconfig_kdump);
+}
+
+std::filesystem::path config_path(const Options& options, const KdumpService& service) {
+    return std::filesystem::path(options.root) / service.config;
+}
+
+std::filesystem::path backup_of(std::filesystem::path config) { return config += ".before-swiotlb-handoff"; }
+
+void say_done(const Options& options, const KdumpService& service, bool enabled, bool changed) {
+    const std::string config = config_path(options, service).string();
+    if (options.json) {
+        print(nlohmann::json{{"schema", 1}, {"service", handoff::name(service.family)}, {"config", config}, {"enabled", enabled}, {"changed", changed}}
+                  .dump(2) + '\n');
+        return;
+    }
+    print(fmt::format("{:<12}{}{}\n", enabled ? "enabled" : "disabled", config, changed ? "" : "  (it was already)"));
+    if (!enabled) {
+        if (changed) print(fmt::format("\nNext: {}\n", service.reload));
+        return;
+    }
+    print(fmt::format("{:<12}{}\n\nNext: {}\n      so that the crash kernel takes over the pool where that is proven;\n"
+                      "      {}\n      so that it says early where its pool is; and swiotlb-handoff status.\n",
+                      "backup", backup_of(config).string(), service.reload, service.rebuild));
+}
+
+handoff::StatusFacts facts_of(const Options& options) {
+    const handoff::Host host(options.root);
+    handoff::StatusFacts facts;
+    facts.service = handoff::find_kdump_service(host);
+    std::string config;
+    if (facts.service) {
+        if (auto text = read_config(host, *facts.service)) {
+            config = *std::move(text);
+            if (const auto state = handoff::handoff_in(config, *facts.service, helpers)) facts.enabled = *state == handoff::ConfigState::present;
+            else facts.config_problem = Error(state.error()).at(facts.service->config).message();
+        } else {
+            facts.config_problem = text.error().message();
+        }
+    }
+    if (const auto loaded = host.read(handoff::Source::crash_loaded)) facts.loaded = loaded->starts_with('1');
+    if (const auto record = host.read(handoff::Source::load_record))
+        if (const auto parsed = handoff::parse_record(*record)) facts.record = *parsed;
+
+    const auto machine = handoff::gather(host);
+    if (!machine) {
+        facts.plan_problem = machine.error().message();
+        return facts;
+    }
+    if (!machine->pool.empty()) facts.pool = machine->pool.front().range;
+    for (const auto& range : machine->crash_kernel) facts.crashkernel_bytes += range.size();
+
+    handoff::PlanRequest request;
+    if (facts.service) request.command_line = handoff::likely_command_line(*facts.service, config, machine->command_line);
+    const auto files = host.crash_image(machine->release);
+    if (files.kernel)
+        if (const auto image = handoff::read_image(*files.kernel)) request.image = *image;
+    if (files.initrd)
+        if (const auto head = handoff::read_user_file_head(*files.initrd, 1)) request.initrd_bytes = head->size;
+    facts.plan = handoff::plan(*machine, request);
+    return facts;
+}
+
+}  // namespace
+
+Status enable(const Options& options) {
+    const handoff::Host host(options.root);
+    const auto service = handoff::find_kdump_service(host);
+    if (!service) return fail(no_service());
+    const auto old = read_config(host, *service);
+    if (!old) return fail(old.error());
+    auto text = handoff::with_handoff(*old, *service, helpers);
+    if (!text) return fail(std::move(text).error().at(service->config));
+    const auto path = config_path(options, *service);
+    const bool changed = *text != *old;
+    if (changed) {
+        // First the backup: with no room for it, there is none for the rest.
+        if (const auto done = replace_file(backup_of(path), *old, 0600); !done) return fail(done.error());
+        if (const auto done = replace_file(path, *text); !done) {
+            std::error_code ignored;
+            std::filesystem::remove(backup_of(path), ignored);
+            return fail(done.error());
+        }
+    }
+    say_done(options, *service, true, changed);
+    return Status::ready;
+}
+
+Status disable(const Options& options) {
+    const handoff::Host host(options.root);
+    const auto service = handoff::find_kdump_service(host);
+    if (!service) return fail(no_service());
+    const auto old = read_config(host, *service);
+    if (!old) return fail(old.error());
+    auto text = handoff::without_handoff(*old, *service, helpers);
+    if (!text) return fail(std::move(text).error().at(service->config));
+    const auto path = config_path(options, *service);
+    const bool changed = *text != *old;
+    if (changed)
+        if (const auto done = replace_file(path, *text); !done) return fail(done.error());
+    std::error_code failed;
+    std::filesystem::remove(backup_of(path), failed);
+    if (failed) return fail({Errc::io, backup_of(path).string(), 0, failed.message()});
+    say_done(options, *service, false, changed);
+    return Status::ready;
+}
+
+Status status(const Options& options) {
+    const handoff::StatusReport report = handoff::judge_status(facts_of(options));
+    const bool metrics = options.prometheus || options.output;
+    if (metrics) {
+        const std::string text = handoff::to_prometheus(report, HANDOFF_VERSION);
+        if (options.output) {
+            if (const auto done = replace_file(*options.output, text); !done) return fail(done.error());
+        } else {
+            print(text);
+        }
+        return Status::ready;
+    }
+    if (options.json) print(handoff::to_json(report).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n');
+    else print_status(report);
+    if (report.handoff == handoff::Handoff::in_use) return Status::ready;
+    const auto& plan = report.facts.plan;
+    return plan && plan->verdict == handoff::Verdict::not_needed ? Status::not_needed : Status::refused;
+}
+
+}  // namespace tool

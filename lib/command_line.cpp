@@ -16,7 +16,8 @@ using e820::Error;
 using e820::input_error;
 using e820::Result;
 
-bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+// lib/ctype.c is Latin-1: half of a UTF-8 letter can be the no-break space.
+bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r') || c == '\xa0'; }
 
 // kernel/params.c, parameq(): '-' and '_' are the same in a key.
 bool same_key(std::string_view a, std::string_view b) {

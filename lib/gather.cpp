@@ -66,6 +66,25 @@ using Failure = std::optional<Error>;
 
 // --- /proc/iomem ----------------------------------------------------------------------------------------------
 
+/// The kernel's resources form a tree: RAM twice, or a reservation outside of RAM, is no
+/// /proc/iomem of a kernel, and nobody can tell what is meant.
+Failure contradiction(const std::vector<IomemEntry>& entries) {
+    const auto is_ram = [](const IomemEntry& e) { return e.depth == 0 && e.name == "System RAM" && !e.range.empty(); };
+    const auto is_reserved = [](const IomemEntry& e) { return e.name.starts_with("Crash kernel") && !e.range.empty(); };
+    RangeSet ram, reserved;
+    for (const IomemEntry& e : entries) {
+        if (!is_ram(e) && !is_reserved(e)) continue;
+        RangeSet& same = is_ram(e) ? ram : reserved;
+        if (same.overlaps(e.range))
+            return e820::input_error(e.line, fmt::format("expected '{}' once for each address, found it again in {}", e.name, e820::to_string(e.range)));
+        same.add(e.range);
+    }
+    for (const IomemEntry& e : entries)
+        if (is_reserved(e) && !ram.contains(e.range))
+            return e820::input_error(e.line, fmt::format("expected '{}' inside of one System RAM range, found {}", e.name, e820::to_string(e.range)));
+    return std::nullopt;
+}
+
 void take_iomem_facts(Gathering& g) {
     Machine& machine = g.machine;
     const std::string file = g.path(Source::iomem);
@@ -102,6 +121,7 @@ Failure read_iomem(Gathering& g) {
     if (!text) return std::move(text).error();
     auto entries = parse_iomem(*text);
     if (!entries) return std::move(entries).error().at(g.path(Source::iomem));
+    if (auto error = contradiction(*entries)) return std::move(*error).at(g.path(Source::iomem));
     g.machine.iomem = *std::move(entries);
     take_iomem_facts(g);
     return std::nullopt;

@@ -307,8 +307,17 @@ Result<std::string> Host::kexec_tools() const {
 
 CrashImage Host::crash_image(std::string_view release) const {
     const auto first = [&](std::initializer_list<std::string> paths) -> std::optional<std::filesystem::path> {
-        for (const std::string& path : paths)
-            if (open_regular(path)) return root_ / path;
+        for (const std::string& path : paths) {
+            const auto file = open_regular(path);
+            if (!file) continue;
+            if (live_) return root_ / path;
+            // Whoever opens it by name must not follow the links of a captured directory
+            // to somewhere else: where the file really is, if that is inside.
+            std::error_code error;
+            const auto real = std::filesystem::read_symlink(fmt::format("/proc/self/fd/{}", file->get()), error);
+            const auto top = std::filesystem::canonical(root_, error);
+            if (!error && std::mismatch(top.begin(), top.end(), real.begin(), real.end()).first == top.end()) return real;
+        }
         return std::nullopt;
     };
     const std::string r(release);
@@ -439,6 +448,9 @@ Result<std::vector<FirmwareMapFiles>> Host::firmware_map() const {
         for (const auto& [name, text] :
              {std::pair{"start", &entry.start}, {"end", &entry.end}, {"type", &entry.type}}) {
             auto content = read_path(fmt::format("{}/{}/{}", directory, entry.name, name));
+            // An entry without one of its files is no entry less, but a broken map.
+            if (!content && content.error().code == Errc::not_found)
+                return io_error(content.error().source, "expected start, end and type of each entry, found no such file");
             if (!content) return std::move(content).error();
             *text = *std::move(content);
         }

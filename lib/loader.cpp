@@ -32,11 +32,11 @@ public:
     Layout(Load& load, const AddressRange& reservation) : load_(load), free_({reservation}) {}
 
     Result<AddressRange> top_down(const char* what, std::uint64_t bytes, std::uint64_t align = page_size) {
-        const std::uint64_t size = align_up(bytes, page_size);
-        const auto place = highest_fit(free_, size, align);
+        // What has more bytes than there are must not wrap when it is rounded up.
+        const auto place = bytes > free_.size() ? std::nullopt : highest_fit(free_, align_up(bytes, page_size), align);
         if (!place)
             return e820::input_error(0, fmt::format("expected room for the {} ({} KiB) in the crashkernel reservation, found none",
-                                                    what, size / KiB));
+                                                    what, bytes / KiB + (bytes % KiB != 0)));
         return put(what, *place);
     }
     Result<AddressRange> bottom_up(const char* what, std::uint64_t bytes) {
@@ -59,7 +59,7 @@ private:
 // ELF header, a note for each CPU, vmcoreinfo, the kernel text and a PT_LOAD
 // for each piece of RAM: 56 bytes each.
 std::uint64_t elf_header_bytes(const Machine& machine) {
-    const std::uint64_t headers = machine.possible_cpus.value_or(1) + 2 + machine.ram.ranges().size() + 3;
+    const std::uint64_t headers = std::uint64_t{machine.possible_cpus.value_or(1)} + 2 + machine.ram.ranges().size() + 3;
     return align_up(64 + 56 * headers, page_size);
 }
 
@@ -86,6 +86,17 @@ void add_firmware_ranges(e820::Table& map, const Machine& machine, Loader loader
         if (const auto type = type_of(entry.name); type && !entry.range.empty()) map.add(entry.range, *type);
 }
 
+// kexec-tools keeps room for a header of every range that it knows of, although it
+// writes one for RAM only (kexec/crashdump-elf.c); in whole KiB, at least 16.
+std::uint64_t kexec_elf_header_bytes(const Machine& machine) {
+    RangeSet ram = machine.ram;
+    for (const AddressRange& c : machine.crash_kernel) ram.subtract(c);
+    e820::Table other;
+    add_firmware_ranges(other, machine, Loader::kexec_load);
+    const std::uint64_t headers = std::uint64_t{machine.possible_cpus.value_or(1)} + 2 + ram.ranges().size() + other.entries.size();
+    return std::max<std::uint64_t>(align_up(64 + 56 * headers, KiB), 16 * KiB);
+}
+
 // The first RAM below 640 KiB: kexec-tools' get_backup_area().
 AddressRange backup_source(const Machine& machine) {
     for (const AddressRange& r : machine.ram.ranges())
@@ -102,7 +113,8 @@ Result<Load> with_kexec_tools(const Machine& machine, const LoadInput& in) {
     const AddressRange low = backup_source(machine);
     const auto backup = layout.top_down("backup", align_up(low.size(), KiB));
     if (!backup) return backup.error();
-    const auto elfcorehdr = layout.top_down("elfcorehdr", std::max<std::uint64_t>(elf_header_bytes(machine), 16 * KiB));
+    const std::uint64_t elf_bytes = kexec_elf_header_bytes(machine);
+    const auto elfcorehdr = layout.top_down("elfcorehdr", elf_bytes);
     if (!elfcorehdr) return elfcorehdr.error();
     if (const auto r = layout.top_down("purgatory", 36 * KiB); !r) return r.error();
     const std::uint64_t boot_params = std::max<std::uint64_t>(in.setup_bytes, page_size) + in.command_line_bytes + 1 + 64;
@@ -118,7 +130,7 @@ Result<Load> with_kexec_tools(const Machine& machine, const LoadInput& in) {
     load.map.add(low, Type::ram);
     RangeSet ram(machine.crash_kernel);
     ram.subtract(*AddressRange::from_size(backup->start(), align_up(low.size(), KiB)));
-    ram.subtract(*elfcorehdr);
+    ram.subtract(*AddressRange::from_size(elfcorehdr->start(), elf_bytes));
     for (const AddressRange& r : ram.ranges()) load.map.add(r, Type::ram);
     add_firmware_ranges(load.map, machine, in.loader);
     load.map = sanitised(load.map);

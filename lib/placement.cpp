@@ -110,7 +110,7 @@ EarlyDemand early_demand(const DemandInput& input) {
     // Per-CPU areas come in units of 2 MiB that hold several CPUs
     // (mm/percpu.c, pcpu_embed_first_chunk()); 512 KiB is more than any CPU's.
     // In one request; up to a third may be waste (pcpu_build_alloc_info()).
-    const std::uint64_t per_cpu = align_up(input.cpus * 512 * KiB, 2 * MiB) + (input.cpus > 1 ? 2 * MiB : 0);
+    const std::uint64_t per_cpu = align_up(std::uint64_t{input.cpus} * 512 * KiB, 2 * MiB) + (input.cpus > 1 ? 2 * MiB : 0);
     // Dentry and inode hashes: 8 bytes per 8 and 16 KiB of RAM, rounded up to a
     // power of two (fs/dcache.c, fs/inode.c). kfence: 2 MiB and its metadata.
     const std::uint64_t dentry_hash = std::bit_ceil(ram / 1024 + 1);

@@ -25,6 +25,7 @@ using e820::Type;
 constexpr std::uint64_t slab_size = 2 * KiB;   // IO_TLB_SIZE
 constexpr std::uint64_t segment_slabs = 128;   // IO_TLB_SEGSIZE
 constexpr Address low_limit = 4 * GiB;
+constexpr Address physical_limit = Address{1} << 52;
 
 // What an image and an initrd are taken to be where nobody said. Distribution
 // kernels of 5.10 to 7.2 have an init_size of 56 to 64 MiB.
@@ -135,6 +136,14 @@ private:
     }
 
     bool look_at_reservation() {
+        for (const AddressRange& c : machine_.crash_kernel)
+            if (c.size() > largest_reservation || c.end() > physical_limit) {
+                add("crashkernel-reserved", Severity::refusal,
+                    fmt::format("the reservation {} is no reservation of a real machine: more than {} GiB, or beyond 52 bits",
+                                e820::to_string(c), largest_reservation / GiB),
+                    machine_.crash_kernel_from.text());
+                return false;
+            }
         if (!machine_.crash_kernel.empty()) return true;
         add("crashkernel-reserved", Severity::refusal, "no memory is reserved for a crash kernel",
             machine_.crash_kernel_from.text(), "boot with crashkernel=");
@@ -560,8 +569,12 @@ private:
             tried_images_ += memory->images.size();
             DemandInput input{memory->ram, slabs_, crash_cpus(), 0};
             if (const std::string length = base_.last("log_buf_len").value_or(""); !length.empty()) {
+                // log_buf_len_update() takes 2 GiB at most (LOG_BUF_LEN_MAX); what wraps
+                // in the kernel can be anything up to that.
                 std::string_view text = length;
-                input.extra = 4 * e820::take_memparse(text).value_or(0);
+                constexpr std::uint64_t most = 2 * GiB;
+                const bool number = length.front() >= '0' && length.front() <= '9';
+                input.extra = 4 * std::min(e820::take_memparse(text).value_or(number ? most : 0), most);
             }
             const EarlyDemand demand = early_demand(input);
             plan_.early_bytes = std::max(plan_.early_bytes, demand.total());

@@ -17,6 +17,10 @@
 
 namespace handoff {
 
+/// No reservation is larger, in bytes: whatever seems to be is refused, and sums of a
+/// few of this size cannot wrap.
+inline constexpr std::uint64_t largest_reservation = 64 * e820::GiB;
+
 /// How the crash kernel is told where the pool is.
 enum class Method {
     ram,   ///< memmap= adds the region as RAM, placement does the rest; any kernel, both loaders

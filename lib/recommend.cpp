@@ -202,8 +202,14 @@ private:
     Tried smallest(Reservation form) const {
         // Early demand grows with the size, by far less than the size does.
         std::uint64_t size = align_up(need_for(0).total(), step);
-        while (size < need_for(size).total()) size += step;
+        while (size <= largest_reservation && size < need_for(size).total()) size += step;
         Tried tried;
+        if (size > largest_reservation) {
+            tried.candidate.reservation = form;
+            tried.need = need_for(0);
+            tried.candidate.why = fmt::format("kernel and initrd ask for more than {} GiB", largest_reservation / GiB);
+            return tried;
+        }
         for (std::uint64_t n = 0; n < most_steps; ++n, size += step) {
             form.size = size;
             Tried one = attempt(form);
@@ -385,18 +391,19 @@ Reproduced reproduce(const Machine& machine) {
 }
 
 Need need_for(const Machine& machine, const PlanRequest& request, std::uint64_t reservation_bytes, std::uint64_t margin) {
-    const std::uint64_t initrd = assumed_initrd_bytes(request);
+    const auto bounded = [](std::uint64_t bytes) { return std::min(bytes, largest_reservation); };
+    const std::uint64_t initrd = bounded(assumed_initrd_bytes(request));
     // Anywhere: the bound goes by sizes, and by sections of 128 MiB.
     RangeSet memory;
-    memory.add(*AddressRange::from_size(0, reservation_bytes));
+    memory.add(*AddressRange::from_size(0, bounded(reservation_bytes)));
     memory.add(*AddressRange::from_size(64 * GiB, pool_bytes(machine)));
     Need need;
-    need.image = align_up(assumed_image(machine, request).init_size, 2 * MiB);
+    need.image = align_up(bounded(assumed_image(machine, request).init_size), 2 * MiB);
     need.initrd = initrd;
     need.unpacked = Need::unpack_factor * initrd;
     need.early = early_demand({memory, pool_bytes(machine) / 2048, 1, 0}).total();
     need.bitmaps = machine.ram.size() / page_size / 4;
-    need.margin = margin;
+    need.margin = bounded(margin);
     return need;
 }
 

@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Every reader of text or bytes: whatever comes in, a value or an error of one line,
+// and of a value that what it says can be said and read again.
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "e820/binary.hpp"
+#include "e820/firmware_memmap.hpp"
+#include "e820/log.hpp"
+#include "e820/log_line.hpp"
+#include "e820/memmap.hpp"
+#include "e820/render.hpp"
+#include "e820/table.hpp"
+#include "lib/command_line.hpp"
+#include "lib/elf_core.hpp"
+#include "lib/host.hpp"
+#include "lib/image.hpp"
+#include "lib/iomem.hpp"
+#include "lib/kernel_log.hpp"
+#include "lib/kernel_memory.hpp"
+#include "lib/kexec_arguments.hpp"
+#include "lib/load_report.hpp"
+#include "tests/fuzz/choices.hpp"
+#include "tests/fuzz/parsers.hpp"
+#include "tests/kernel_reference.hpp"
+#include "tests/temp_tree.hpp"
+
+namespace fuzz {
+namespace {
+
+std::string_view text_of(Input in) { return {reinterpret_cast<const char*>(in.data()), in.size()}; }
+
+/// One line, and of no more lines than the input has.
+void sound(const e820::Error& error, std::string_view text) {
+    HOLDS(!error.what.empty());
+    HOLDS(error.what.find('\n') == std::string::npos);
+    HOLDS(error.line <= static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')) + 1);
+}
+
+/// Sorted, disjoint, nothing empty.
+void sound(const e820::Table& sanitised) {
+    e820::Address end = 0;
+    for (const e820::Entry& entry : sanitised.entries) {
+        HOLDS(!entry.range.empty() && entry.range.start() >= end);
+        end = entry.range.end();
+    }
+}
+
+e820::Table without_empty(e820::Table table) {
+    std::erase_if(table.entries, [](const e820::Entry& e) { return e.range.empty(); });
+    return table;
+}
+
+}  // namespace
+
+void iomem(Input in) {
+    const std::string_view text = text_of(in);
+    const auto entries = handoff::parse_iomem(text);
+    if (!entries) return sound(entries.error(), text);
+    // No line is dropped: each that has something in it is an entry.
+    std::size_t lines = 0;
+    for (std::size_t at = 0; at < text.size();) {
+        const auto end = std::min(text.find('\n', at), text.size());
+        const std::string_view line = text.substr(at, end - at);
+        if (!line.empty() && line != "\r") ++lines;
+        at = end + 1;
+    }
+    HOLDS(entries->size() == lines);
+    HOLDS(std::any_of(entries->begin(), entries->end(), [](const auto& e) { return !e.range.empty(); }));
+}
+
+void firmware_map(Input in) {
+    // Files apart by NULs, three an entry.
+    std::vector<std::string_view> files;
+    for (std::string_view rest = text_of(in); !rest.empty();) {
+        files.push_back(rest.substr(0, rest.find('\0')));
+        rest.remove_prefix(std::min(rest.size(), files.back().size() + 1));
+    }
+    std::vector<e820::FirmwareMapEntry> entries;
+    for (std::size_t i = 0; i + 2 < files.size(); i += 3) entries.push_back({"0", files[i], files[i + 1], files[i + 2]});
+    const auto table = e820::parse_firmware_memmap(entries);
+    if (!table) return sound(table.error(), text_of(in));
+    HOLDS(table->entries.size() == entries.size());
+    sound(e820::sanitised(*table));
+}
+
+void log_map(Input in) {
+    const std::string_view text = text_of(in);
+    const auto boots = e820::parse_log_table(text);
+    if (!boots) return sound(boots.error(), text);
+    for (const e820::LogBoot& boot : *boots)
+        for (const e820::LogMap& map : boot.maps) {
+            HOLDS(!map.table.entries.empty());
+            sound(e820::sanitised(map.table));
+            for (const auto style : {e820::LabelStyle::classic, e820::LabelStyle::v7}) {
+                const auto again = e820::parse_log_table(e820::render_log(map.table, style));
+                const e820::Table kept = without_empty(map.table);
+                if (kept.entries.empty()) continue;
+                HOLDS(again && again->size() == 1 && again->front().maps.size() == 1);
+                HOLDS(without_empty(again->front().maps.front().table) == kept);
+            }
+        }
+}
+
+void kernel_log(Input in) {
+    const std::string_view text = text_of(in);
+    const auto log = handoff::parse_kernel_log(text);
+    if (!log) return sound(log.error(), text);
+    if (log->pool) HOLDS(!log->pool->value.empty());
+    static_cast<void>(handoff::encryption_of(*log));
+}
+
+void kmsg(Input in) {
+    const std::string lines = handoff::lines_of_kmsg(text_of(in));
+    HOLDS(lines.empty() || lines.ends_with('\n'));
+    kernel_log(Input(reinterpret_cast<const std::uint8_t*>(lines.data()), lines.size()));
+}
+
+void command_line(Input in) {
+    const std::string_view text = text_of(in);
+    const auto line = handoff::CommandLine::parse(text);
+    if (!line) return sound(line.error(), text);
+
+    // Against next_arg() and parse_args() as the kernel has them.
+    std::string flat(text);
+    while (flat.ends_with('\n')) flat.pop_back();
+    const auto kernels = reference::parse_args(flat);
+    std::vector<reference::Argument> ours;
+    for (const handoff::Word& word : line->words()) {
+        if (word.for_init || (word.key == "--" && !word.value)) continue;
+        ours.push_back({word.key, word.value});
+    }
+    HOLDS(ours == kernels);
+    for (const handoff::Word* word : line->all("memmap")) HOLDS(reference::same_parameter(word->key, "memmap"));
+
+    // What we add is read as we mean it.
+    const auto more = handoff::CommandLine::parse(line->with("swiotlb=32768 swiotlb_handoff=0x1000-0x2000"));
+    HOLDS(more && more->last("swiotlb") == "32768");
+    if (const auto before = handoff::read_marker(*line); before && !*before) {
+        const auto marked = handoff::read_marker(*more);
+        HOLDS(marked && *marked == e820::AddressRange::from_bounds(0x1000, 0x2000));
+    }
+    const auto again = handoff::CommandLine::parse(line->text());
+    HOLDS(again && again->text() == line->text() && again->words().size() == line->words().size());
+    static_cast<void>(handoff::swiotlb_option(*line));
+    const handoff::CommandLine crash = handoff::for_crash_kernel(*line);
+    HOLDS(!crash.has("crashkernel") && !crash.has("BOOT_IMAGE"));
+    e820::Table firmware;
+    firmware.add(*e820::AddressRange::from_bounds(0, 0x9fc00), e820::Type::ram);
+    firmware.add(*e820::AddressRange::from_bounds(0x100000, 0x80000000), e820::Type::ram);
+    if (const auto map = handoff::apply_memory_words(firmware, *line)) sound(*map);
+}
+
+void memmap(Input in) {
+    const std::string value(text_of(in));
+    if (value.find('\0') != value.npos) return static_cast<void>(e820::parse_memmap(value));
+    const auto ops = e820::parse_memmap(value);
+    if (!ops) return sound(ops.error(), value);
+    const auto calls = reference::parse_memmap(value);
+    HOLDS(calls.size() == ops->size());
+    e820::Table table;
+    table.add(*e820::AddressRange::from_bounds(0x1000, 0x9fc00), e820::Type::ram);
+    table.add(*e820::AddressRange::from_bounds(0x100000, 0x80000000), e820::Type::ram);
+    table.add(*e820::AddressRange::from_bounds(0x80000000, 0x90000000), e820::Type::nvs);
+    for (std::size_t i = 0; i < ops->size(); ++i) {
+        // The kernel reads the part to its end, and as the same operation.
+        using What = reference::MemmapCall::What;
+        HOLDS(calls[i].has_value());
+        const reference::MemmapCall& call = *calls[i];
+        const auto same = [&](const e820::AddressRange& r) {
+            const std::uint64_t most = ~std::uint64_t{0} - call.addr;  // both cut there
+            return r.start() == call.addr && r.size() == std::min(call.size, most);
+        };
+        const auto type = [](std::uint32_t t) { return static_cast<e820::Type>(t); };
+        if (std::holds_alternative<e820::ExactMap>((*ops)[i])) HOLDS(call.what == What::forget);
+        else if (const auto* add = std::get_if<e820::AddRange>(&(*ops)[i]))
+            HOLDS(call.what == What::add && same(add->range) && add->type == type(call.to));
+        else if (const auto* update = std::get_if<e820::UpdateRange>(&(*ops)[i]))
+            HOLDS(call.what == What::update && same(update->range) && update->from == type(call.from) && update->to == type(call.to));
+        else if (const auto* remove = std::get_if<e820::RemoveRange>(&(*ops)[i]))
+            HOLDS(call.what == What::remove && same(remove->range) && remove->type.value_or(type(0)) == type(call.from));
+        e820::apply(table, (*ops)[i]);
+        const auto again = e820::parse_memmap(e820::to_word((*ops)[i]));
+        HOLDS(again && again->size() == 1 && again->front() == (*ops)[i]);
+    }
+    sound(e820::sanitised(table));
+}
+
+void binary_map(Input in) {
+    const auto bytes = std::as_bytes(in);
+    const auto table = e820::parse_binary(bytes);
+    if (!table) return sound(table.error(), "");
+    const e820::BootEntries rendered = e820::render_binary(*table);
+    std::vector<std::byte> again = rendered.boot_params;
+    again.insert(again.end(), rendered.setup_data.begin(), rendered.setup_data.end());
+    HOLDS(std::equal(again.begin(), again.end(), bytes.begin(), bytes.end()));
+    sound(e820::sanitised(*table));
+}
+
+void sanitise(Input in) {
+    // Few addresses, so that entries meet; some anywhere.
+    Choices choices(in);
+    constexpr std::uint32_t types[] = {1, 2, 3, 4, 5, 7, 12, 20, 128, 0xefffffff, 0};
+    e820::Table table;
+    reference::E820Table plain;
+    while (!choices.done()) {
+        const std::uint64_t start = choices.rarely(16) ? choices.number(0, ~std::uint64_t{0}) : choices.number(0, 31) << 12;
+        const std::uint64_t size = choices.rarely(16) ? choices.number(0, ~std::uint64_t{0} - start) : choices.number(0, 15) << 12;
+        const auto range = e820::AddressRange::from_size(start, size);
+        if (!range) continue;
+        const std::uint32_t type = choices.pick(types);
+        table.add(*range, static_cast<e820::Type>(type));
+        plain.push_back({start, size, type});
+    }
+    const e820::Table ours = e820::sanitised(table);
+    sound(ours);
+    if (const auto kernels = reference::update_table(plain)) {
+        HOLDS(kernels->size() == ours.entries.size());
+        for (std::size_t i = 0; i < kernels->size(); ++i) {
+            const e820::Entry& entry = ours.entries[i];
+            HOLDS((*kernels)[i] == (reference::E820Entry{entry.range.start(), entry.range.size(), static_cast<std::uint32_t>(entry.type)}));
+        }
+    }
+    HOLDS(e820::sanitised(ours) == ours);
+}
+
+void json_map(Input in) {
+    const auto table = e820::parse_json(text_of(in));
+    if (!table) return sound(table.error(), text_of(in));
+    const auto again = e820::parse_json(e820::render_json(*table));
+    HOLDS(again && *again == *table);
+}
+
+void elf_core(Input in) {
+    const auto core = handoff::parse_elf_core(std::as_bytes(in));
+    if (!core) return sound(core.error(), "");
+    for (const e820::AddressRange& r : core->loads) HOLDS(!r.empty());
+}
+
+void kcore(Input in) {
+    handoff::Fd file(::memfd_create("kcore", MFD_CLOEXEC));
+    HOLDS(file && ::write(file.get(), in.data(), in.size()) == static_cast<ssize_t>(in.size()));
+    const auto core = handoff::Core::open(std::move(file));
+    if (!core) return sound(core.error(), "");
+    const handoff::MemoryReader read = [&](handoff::Address at, std::size_t size) { return core->read(at, size); };
+    const handoff::Symbols symbols = {{"io_tlb_start", 0xffffffff82000000}, {"io_tlb_end", 0xffffffff82000008},
+                                      {"io_tlb_nslabs", 0xffffffff82000010}, {"sme_me_mask", 0}, {"sev_status", ~std::uint64_t{0} - 3}};
+    const auto pool = handoff::read_pool(symbols, [] { return handoff::Result<handoff::PoolLayout>(e820::input_error(0, "none")); }, read);
+    if (pool && *pool) HOLDS(!(*pool)->empty() && (*pool)->size() % 2048 == 0);
+    static_cast<void>(handoff::read_amd_encryption(symbols, read));
+}
+
+void btf(Input in) {
+    const auto bytes = std::as_bytes(in);
+    const auto layout = handoff::pool_layout(bytes);
+    const auto minimal = handoff::minimal_btf(bytes);
+    HOLDS(layout.has_value() == minimal.has_value());
+    if (!layout) return sound(layout.error(), "");
+    const auto again = handoff::pool_layout(*minimal);
+    HOLDS(again && *again == *layout);
+}
+
+void kallsyms(Input in) {
+    static const TempTree tree;
+    tree.write("proc/kallsyms", text_of(in));
+    const auto symbols = handoff::Host(tree.path()).symbols(handoff::wanted_symbols());
+    if (!symbols) return sound(symbols.error(), text_of(in));
+    for (const auto& [name, address] : *symbols) HOLDS(address != 0 && text_of(in).find(name) != std::string_view::npos);
+}
+
+void bzimage(Input in) {
+    const auto image = handoff::image_of(text_of(in));
+    if (!image) return sound(image.error(), text_of(in));
+    HOLDS(image->init_size != 0);
+    HOLDS(image->kernel_alignment != 0 && (image->kernel_alignment & (image->kernel_alignment - 1)) == 0);
+    HOLDS(image->payload_bytes <= in.size());
+}
+
+void load_report(Input in) {
+    const auto segments = handoff::parse_segments(text_of(in));
+    if (!segments) return sound(segments.error(), text_of(in));
+    for (const e820::AddressRange& r : *segments) HOLDS(!r.empty());
+}
+
+void kexec_arguments(Input in) {
+    std::vector<std::string> words;
+    for (std::string_view rest = text_of(in); !rest.empty();) {
+        const std::string_view word = rest.substr(0, rest.find('\0'));
+        words.emplace_back(word);
+        rest.remove_prefix(std::min(rest.size(), word.size() + 1));
+    }
+    const auto arguments = handoff::read_kexec_arguments(words);
+    if (!arguments || !arguments->panic_load) return;
+    // The same load, with words at the end of its command line.
+    const auto changed = handoff::read_kexec_arguments(handoff::with_words(*arguments, "a=b swiotlb=32768"));
+    HOLDS(changed && changed->panic_load && changed->debug);
+    HOLDS(changed->kernel == arguments->kernel && changed->initrd == arguments->initrd && changed->loader == arguments->loader);
+    const auto line = handoff::kexec_command_line(*changed, "root=/dev/sda", "2.0.32");
+    HOLDS(!line || line->ends_with("a=b swiotlb=32768"));
+}
+
+}  // namespace fuzz

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "tests/fuzz/targets.hpp"
+
+#include "tests/fuzz/parsers.hpp"
+
+namespace fuzz {
+
+std::span<const Target> targets() {
+    // scripts/fuzz reads the names here.
+    static constexpr Target all[] = {
+        {"iomem", iomem},
+        {"firmware_map", firmware_map},
+        {"log_map", log_map},
+        {"kernel_log", kernel_log},
+        {"kmsg", kmsg},
+        {"command_line", command_line},
+        {"memmap", memmap},
+        {"binary_map", binary_map},
+        {"sanitise", sanitise},
+        {"json_map", json_map},
+        {"elf_core", elf_core},
+        {"kcore", kcore},
+        {"btf", btf},
+        {"kallsyms", kallsyms},
+        {"bzimage", bzimage},
+        {"load_report", load_report},
+        {"kexec_arguments", kexec_arguments},
+        {"plan", plan},
+        {"hostile_plan", hostile_plan},
+    };
+    return all;
+}
+
+}  // namespace fuzz

@@ -33,7 +33,7 @@ def base_words(cell):
 def settings(cell, canary):
     """What the first kernel's script sources."""
     values = {"MODE": cell.mode, "LOADER": cell.loader, "BY": cell.by, "SHRINK": str(mebibytes(cell.shrink)) if cell.shrink else "",
-              "BASE": base_words(cell), "CANARY": canary}
+              "BASE": base_words(cell), "CANARY": canary, "METHOD": cell.method}
     return "".join(f"{key}={shlex.quote(value)}\n" for key, value in values.items()).encode()
 
 

@@ -47,6 +47,7 @@ constexpr std::array<RuleInfo, 38> table = {{
     {"loader-permitted", "A locked-down kernel takes only kexec_file_load."},
     {"loader-setup-data", "What kexec-tools puts at the start of the reservation is known from its version."},
     {"image-known", "The crash kernel's image and initrd were read; otherwise their sizes are assumed, and said."},
+    {"image-addr", "With the addr method the crash kernel's image announces that it takes swiotlb=...,addr=."},
     {"load-fits", "Kernel, initrd and the rest fit into the reservation."},
     {"numa-single", "The crash kernel sees one NUMA node (numa=off is added where there are more): a node's memory map "
                     "is allocated on the node itself, which may have nothing but the pool."},

@@ -7,7 +7,7 @@
 namespace handoff {
 namespace {
 
-constexpr std::array<RuleInfo, 38> table = {{
+constexpr auto table = std::to_array<RuleInfo>({
     {"crashkernel-reserved", "Memory is reserved for a crash kernel; without it there is no kdump to help."},
     {"pool-needed",
      "The crash kernel would make a pool at all: RAM above 4 GiB in its map or in SRAT, SME, an encrypted guest, or "
@@ -62,7 +62,7 @@ constexpr std::array<RuleInfo, 38> table = {{
     {"elfcorehdr-agrees", "check: each PT_LOAD has the pool as a whole or not at all, and there are notes."},
     {"record-agrees", "check: the record of a load does not contradict itself, and is of a load with the handoff."},
     {"source-unread", "A source was there and could not be used."},
-}};
+});
 
 }  // namespace
 

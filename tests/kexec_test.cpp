@@ -1,0 +1,410 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Against kexec-tools itself: the real `kexec -p -d`, in a namespace of its own where
+// /proc and /sys are those of a machine of ours, up to the system call. That must
+// never happen here, since it would unload the crash kernel of whoever runs the
+// tests: the process has no CAP_SYS_BOOT.
+#include <linux/capability.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <random>
+#include <regex>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "lib/command_line.hpp"
+#include "lib/host.hpp"
+#include "lib/image.hpp"
+#include "lib/iomem.hpp"
+#include "lib/kernel_memory.hpp"
+#include "lib/load_report.hpp"
+#include "lib/loader.hpp"
+#include "tests/temp_tree.hpp"
+
+namespace handoff {
+namespace {
+
+namespace fs = std::filesystem;
+using e820::GiB;
+using e820::KiB;
+using e820::MiB;
+using e820::page_size;
+using e820::Table;
+using e820::Type;
+
+// --- the program --------------------------------------------------------------------------------------------------
+
+struct Kexec {
+    std::string version;
+    std::vector<std::string> command;
+};
+
+fs::path cache() {
+    if (const char* dir = std::getenv("HANDOFF_VM_CACHE")) return dir;
+    const char* home = std::getenv("HOME");
+    return fs::path(home ? home : "/root") / ".cache/swiotlb-handoff";
+}
+
+/// The installed one, and those that tests/vm has fetched.
+std::vector<Kexec> programs() {
+    std::vector<Kexec> found;
+    const auto add = [&](const fs::path& program, std::vector<std::string> command) {
+        if (const auto version = kexec_tools_version(read_file(program))) found.push_back({*version, std::move(command)});
+    };
+    add("/usr/sbin/kexec", {"/usr/sbin/kexec"});
+    std::error_code ignored;
+    for (const auto& entry : fs::directory_iterator(cache(), ignored))
+        if (entry.path().filename().string().starts_with("kexec-"))
+            add(entry.path() / "kexec", {entry.path() / "ld-linux-x86-64.so.2", "--library-path", entry.path(), entry.path() / "kexec"});
+    return found;
+}
+
+// --- a machine for it ---------------------------------------------------------------------------------------------
+
+/// What kexec reads besides /proc/iomem: the kernel's place, and where the notes of each CPU are.
+class Stage {
+public:
+    Stage(const std::string& iomem, unsigned cpus) {
+        tree_.write("proc/iomem", iomem);
+        tree_.write("proc/cmdline", "console=ttyS0\n");
+        tree_.write("proc/kallsyms", "ffffffff81000000 T _text\nffffffff81000000 T _stext\n");
+        const MemoryPiece text{0xffffffff81000000, std::vector<std::byte>(MiB)};
+        const auto core = minimal_core({&text, 1});
+        tree_.write("proc/kcore", {reinterpret_cast<const char*>(core.data()), core.size()});
+        tree_.write("sys/kernel/vmcoreinfo", "7fff0000 1024\n");
+        tree_.write("sys/devices/system/cpu/possible", fmt::format("0-{}\n", cpus - 1));
+        for (unsigned cpu = 0; cpu < cpus; ++cpu) {
+            const std::string dir = fmt::format("sys/devices/system/cpu/cpu{}/", cpu);
+            tree_.write(dir + "crash_notes", "7ffe0000\n");
+            tree_.write(dir + "crash_notes_size", "500\n");
+        }
+        fs::create_directories(tree_ / "sys/firmware");
+    }
+    [[nodiscard]] fs::path file(std::string_view name) const { return tree_ / name; }
+    [[nodiscard]] const TempTree& tree() const { return tree_; }
+
+private:
+    TempTree tree_;
+};
+
+/// Mounts the stage and gives up what kexec_load needs; a word on what is not permitted, or null.
+const char* enter(const Stage& stage) {
+    // In a user namespace of its own nobody has the capability; root without one drops it.
+    if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) {
+        if (::prctl(PR_CAPBSET_DROP, CAP_SYS_BOOT) != 0) return "cannot give up CAP_SYS_BOOT";
+        if (::unshare(CLONE_NEWNS) != 0) return "no mount namespace";
+    }
+    if (::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return "no private mounts";
+    for (const char* dir : {"/sys", "/proc"})
+        if (::mount(stage.file(dir + 1).c_str(), dir, nullptr, MS_BIND, nullptr) != 0) return "no bind mounts";
+    return nullptr;
+}
+
+constexpr int not_permitted = 99;
+
+struct Ran {
+    int status = -1;
+    std::string output;
+};
+
+Ran run(const Stage& stage, std::vector<std::string> command) {
+    int ends[2];
+    EXPECT_EQ(::pipe(ends), 0);
+    std::vector<char*> argv;
+    for (std::string& a : command) argv.push_back(a.data());
+    argv.push_back(nullptr);
+    const pid_t child = ::fork();
+    if (child == 0) {
+        ::dup2(ends[1], STDOUT_FILENO);
+        ::dup2(ends[1], STDERR_FILENO);
+        ::close(ends[0]);
+        if (const char* what = enter(stage)) {
+            static_cast<void>(::write(STDOUT_FILENO, what, std::strlen(what)) + 0);
+            ::_exit(not_permitted);
+        }
+        ::execv(argv[0], argv.data());
+        ::_exit(127);
+    }
+    ::close(ends[1]);
+    Ran ran;
+    char buffer[65536];
+    for (ssize_t n; (n = ::read(ends[0], buffer, sizeof buffer)) > 0;) ran.output.append(buffer, static_cast<std::size_t>(n));
+    ::close(ends[0]);
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    if (WIFEXITED(status)) ran.status = WEXITSTATUS(status);
+    return ran;
+}
+
+// --- an image that is a header and nothing more -------------------------------------------------------------------
+
+struct Header {
+    std::uint8_t setup_sects = 39;
+    std::uint32_t alignment = 2 * MiB;
+    std::uint64_t pref_address = 16 * MiB;
+    std::uint32_t init_size = 60 * MiB;
+};
+
+std::string image_file(const Header& h) {
+    std::string bytes((h.setup_sects + 1u) * 512 + 64 * KiB, '\0');
+    const auto put = [&](std::size_t at, std::uint64_t value, std::size_t size) {
+        for (std::size_t i = 0; i < size; ++i) bytes[at + i] = static_cast<char>(value >> (8 * i));
+    };
+    put(0x1f1, h.setup_sects, 1);
+    put(0x1fe, 0xaa55, 2);
+    put(0x201, 0x6a, 1);  // the jump over the header, whose length says where it ends
+    put(0x202, 0x53726448, 4);
+    put(0x206, 0x020f, 2);
+    put(0x211, 0x01, 1);
+    put(0x22c, 0x7fffffff, 4);
+    put(0x230, h.alignment, 4);
+    put(0x234, 1, 1);
+    put(0x236, 0x3f, 2);
+    put(0x238, 2047, 4);
+    put(0x258, h.pref_address, 8);
+    put(0x260, h.init_size, 4);
+    return bytes;
+}
+
+// --- what kexec says ----------------------------------------------------------------------------------------------
+
+Table e820_map(const std::string& output) {
+    Table table;
+    const auto at = output.find("\nE820 memmap:\n");
+    if (at == output.npos) return table;
+    std::istringstream in(output.substr(at + 14));
+    const std::regex form("^([0-9a-f]{16})-([0-9a-f]{16}) \\(([0-9]+)\\)$");
+    std::smatch match;
+    for (std::string line; std::getline(in, line) && std::regex_match(line, match, form);)
+        table.add(*AddressRange::from_inclusive(std::stoull(match[1], nullptr, 16), std::stoull(match[2], nullptr, 16)),
+                  static_cast<Type>(std::stoul(match[3])));
+    return table;
+}
+
+struct Attempt {
+    const Kexec* kexec = nullptr;
+    std::string iomem;
+    unsigned cpus = 2;
+    std::string image;
+    std::uint64_t initrd_bytes = 2 * MiB + 123;
+    std::string command_line = "console=ttyS0 reset_devices nr_cpus=1 irqpoll";
+};
+
+Ran attempt(const Attempt& a, const Stage& stage) {
+    stage.tree().write("image", a.image);
+    stage.tree().write("initrd", "");
+    fs::resize_file(stage.file("initrd"), a.initrd_bytes);
+    std::vector<std::string> command = a.kexec->command;
+    for (const char* word : {"-c", "-p", "-d"}) command.emplace_back(word);
+    command.push_back("--append=" + a.command_line);
+    if (a.initrd_bytes != 0) command.push_back("--initrd=" + stage.file("initrd").string());
+    command.push_back(stage.file("image"));
+    return run(stage, command);
+}
+
+std::string described(const Load& load, const std::vector<AddressRange>& real) {
+    std::string text = "\npredicted:";
+    for (const Segment& s : load.segments) text += "\n  " + s.name + ' ' + to_string(s.range);
+    text += "\nkexec:";
+    for (const AddressRange& r : real) text += "\n  " + to_string(r);
+    return text;
+}
+
+std::string described(const Table& table) {
+    std::string text;
+    for (const e820::Entry& e : table.entries) text += "\n  " + to_string(e.range) + ' ' + log_label(e.type);
+    return text;
+}
+
+/// One load: both say it cannot be done, or both say where everything goes. True where it could.
+bool agree(const Attempt& a) {
+    const Stage stage(a.iomem, a.cpus);
+    const Ran ran = attempt(a, stage);
+    if (ran.status == not_permitted) return false;
+    EXPECT_EQ(ran.output.find("CAP_SYS_BOOT"), std::string::npos);
+    const auto machine = gather(Host(stage.tree().path()));
+    if (!machine) {
+        ADD_FAILURE() << machine.error().message();
+        return false;
+    }
+    const auto image = image_of(a.image);
+    EXPECT_TRUE(image) << image.error().message();
+    LoadInput in;
+    in.init_size = image->init_size;
+    in.kernel_alignment = image->kernel_alignment;
+    in.pref_address = image->pref_address;
+    in.setup_bytes = image->setup_bytes;
+    in.initrd_bytes = a.initrd_bytes;
+    in.command_line_bytes = a.command_line.size();
+    in.setup_data = a.kexec->version >= "2.0.25";
+    const auto predicted = predict_load(*machine, in);
+
+    const auto segments = parse_segments(ran.output);
+    EXPECT_TRUE(segments) << segments.error().message();
+    if (segments->empty()) {
+        EXPECT_FALSE(predicted) << "kexec: " << ran.output.substr(ran.output.size() - std::min<std::size_t>(ran.output.size(), 300));
+        return false;
+    }
+    EXPECT_TRUE(predicted) << (predicted ? "" : predicted.error().message());
+    if (!predicted) return false;
+
+    std::vector<AddressRange> ours;
+    for (const Segment& s : predicted->segments) ours.push_back(s.range);
+    std::sort(ours.begin(), ours.end());
+    auto theirs = *segments;
+    std::sort(theirs.begin(), theirs.end());
+    EXPECT_EQ(ours, theirs) << described(*predicted, theirs);
+    const Table map = e820_map(ran.output);
+    EXPECT_EQ(predicted->map, sanitised(map)) << "predicted:" << described(predicted->map) << "\nkexec:" << described(map);
+    return true;
+}
+
+class RealKexec : public testing::Test {
+protected:
+    void SetUp() override {
+        if (all.empty()) GTEST_SKIP() << "there is no kexec here (scripts/install-deps --check)";
+        const Stage stage("00000000-00000fff : Reserved\n", 1);
+        const Ran ran = run(stage, {"/bin/true"});
+        if (ran.status == not_permitted) GTEST_SKIP() << "not permitted here: " << ran.output;
+    }
+    std::vector<Kexec> all = programs();
+};
+
+// --- captured machines --------------------------------------------------------------------------------------------
+
+std::vector<fs::path> captured_iomems() {
+    std::vector<fs::path> found;
+    for (const char* where : {"machines", "loads", "sources"})
+        for (const auto& entry : fs::directory_iterator(fs::path(FIXTURES_DIR) / where))
+            if (fs::exists(entry.path() / "proc/iomem")) found.push_back(entry.path() / "proc/iomem");
+    std::sort(found.begin(), found.end());
+    return found;
+}
+
+std::vector<std::string> images() {
+    std::vector<std::string> found{image_file({})};
+    std::error_code ignored;
+    for (const auto& entry : fs::directory_iterator(cache(), ignored))
+        if (entry.path().filename().string().starts_with("kernel-")) found.push_back(read_file(entry.path() / "vmlinuz"));
+    return found;
+}
+
+TEST_F(RealKexec, LoadsACapturedMachinesCrashKernelAsPredicted) {
+    int loads = 0;
+    std::vector<std::string> seen;
+    const std::vector<std::string> any = images();
+    for (const fs::path& file : captured_iomems()) {
+        const std::string iomem = read_file(file);
+        if (iomem.find("Crash kernel") == iomem.npos || std::count(seen.begin(), seen.end(), iomem) != 0) continue;
+        seen.push_back(iomem);
+        // The first machine with each image, the others with the small one: kexec hashes what it loads.
+        const std::size_t count = seen.size() == 1 ? any.size() : 1;
+        for (std::size_t i = 0; i < all.size() * count; ++i) {
+            const Kexec& kexec = all[i % all.size()];
+            const std::string& image = any[i / all.size()];
+            SCOPED_TRACE(fmt::format("{}, kexec-tools {}, image of {} bytes", file.string(), kexec.version, image.size()));
+            Attempt a;
+            a.kexec = &kexec;
+            a.iomem = iomem;
+            a.image = image;
+            loads += agree(a);
+        }
+    }
+    RecordProperty("loads", loads);
+    EXPECT_GE(loads, 10);
+}
+
+// --- machines made up by chance -----------------------------------------------------------------------------------
+
+class Dice {
+public:
+    explicit Dice(std::uint64_t seed) : dice_(seed) {}
+    std::uint64_t number(std::uint64_t least, std::uint64_t most) { return std::uniform_int_distribution<std::uint64_t>(least, most)(dice_); }
+    bool yes() { return number(0, 1) != 0; }
+
+    Attempt attempt() {
+        Attempt a;
+        a.cpus = static_cast<unsigned>(number(1, 400));
+        Header h;
+        h.setup_sects = static_cast<std::uint8_t>(number(1, 63));
+        h.init_size = static_cast<std::uint32_t>(number(1, 100) * MiB + number(0, 255) * 4096);
+        if (yes()) h.alignment = std::uint32_t{1} << number(12, 25);
+        a.image = image_file(h);
+        a.initrd_bytes = yes() ? 0 : number(1, 30) * MiB + number(0, 8191);  // kexec hashes all of it
+        a.command_line = "console=ttyS0 " + std::string(number(0, 1500), 'x');
+        a.iomem = iomem();
+        return a;
+    }
+
+private:
+    static std::string line(unsigned depth, Address start, Address end, const char* name) {
+        return fmt::format("{}{:08x}-{:08x} : {}\n", std::string(2 * depth, ' '), start, end - 1, name);
+    }
+
+    std::string iomem() {
+        std::string text = line(0, 0, 0x1000, "Reserved");
+        const Address low_end = yes() ? 0x9fc00 : 0xa0000;
+        text += line(0, 0x1000, low_end, "System RAM");
+        if (low_end != 0xa0000) text += line(0, low_end, 0xa0000, "Reserved");
+        text += line(0, 0xf0000, 0x100000, "Reserved") + line(1, 0xf0000, 0x100000, "System ROM");
+
+        const Address top = 0x60000000 + number(0, 0x4fff) * page_size;
+        const std::uint64_t size = number(1, 24) * 16 * MiB;
+        const Address c = (top - size - number(0, 64) * MiB) / (16 * MiB) * (16 * MiB);
+        const bool low = number(0, 3) != 0;
+        // RAM in pieces: firmware keeps some for itself.
+        Address at = MiB;
+        bool image_shown = false;
+        for (Address piece = 0x20000000; at < top; piece += number(1, 64) * MiB) {
+            const Address end = low && piece > c ? top : std::min(piece, top);
+            if (end <= at) continue;
+            text += line(0, at, end, "System RAM");
+            if (!image_shown) text += line(1, 0x1000000, 0x2000000, "Kernel code") + line(1, 0x2000000, 0x2800000, "Kernel data");
+            image_shown = true;
+            if (low && at <= c && c + size <= end) text += line(1, c, c + size, "Crash kernel");
+            at = end;
+            if (at >= top) break;
+            static constexpr const char* names[] = {"Reserved", "ACPI Tables", "ACPI Non-volatile Storage", "Unknown E820 type", "Unusable memory"};
+            const Address hole = at + number(1, 200) * page_size;
+            text += line(0, at, hole, names[number(0, 4)]);
+            at = hole;
+        }
+        text += line(0, 0xc0000000, 0xd0000000, "PCI Bus 0000:00") + line(1, 0xc0000000, 0xc1000000, "Reserved");
+        const Address high_end = 4 * GiB + number(1, 64) * GiB / 2;
+        text += line(0, 4 * GiB, high_end, "System RAM");
+        if (!low || yes()) text += line(1, high_end - 512 * MiB, high_end - 512 * MiB + size, "Crash kernel");
+        if (yes()) text += line(0, high_end, high_end + GiB, "Persistent Memory");
+        return text;
+    }
+
+    std::mt19937_64 dice_;
+};
+
+TEST_F(RealKexec, LoadsWhateverMachineAsPredicted) {
+    const std::uint64_t rounds = 40;
+    int loads = 0;
+    for (std::uint64_t seed = 1; seed <= rounds ; ++seed) {
+        Attempt a = Dice(seed).attempt();
+        a.kexec = &all[seed % all.size()];
+        SCOPED_TRACE(fmt::format("seed {}, kexec-tools {}\n{}", seed, a.kexec->version, a.iomem));
+        loads += agree(a);
+    }
+    RecordProperty("loads", loads);
+    EXPECT_GE(loads, 15);
+}
+
+}  // namespace
+}  // namespace handoff

@@ -114,10 +114,6 @@ void take_iomem_facts(Gathering& g) {
 Failure read_iomem(Gathering& g) {
     auto text = g.host.read(Source::iomem);
     if (!text && text.error().code == Errc::not_found) return std::nullopt;
-    if (!text && text.error().code == Errc::io) {
-        g.note(std::move(text).error(), Source::iomem);
-        return std::nullopt;
-    }
     if (!text) return std::move(text).error();
     auto entries = parse_iomem(*text);
     if (!entries) return std::move(entries).error().at(g.path(Source::iomem));

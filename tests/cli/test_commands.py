@@ -78,7 +78,7 @@ class ExitStatus(unittest.TestCase):
         for arguments in (["plan", "--root", "/no/such/directory"], ["show", "--root", "/no/such/directory"], ["e820", "--input", "/no/such/file"],
                           ["plan", "--root", ready, "--kernel", "/etc/passwd"], ["plan", "--root", ready, "--initrd", "/no/such/file"],
                           ["plan", "--root", ready, "--pool", "5-4"], ["check", "--command-line", words, "--elfcorehdr", "/etc/passwd"],
-                          ["check", "--command-line", words, "--e820", "/no/such/file"], ["capture", "--root", ready, "/etc"]):
+                          ["check", "--command-line", words, "--e820", "/no/such/file"], ["capture", "--root", ready, ready]):
             with self.subTest(arguments):
                 done = self.expect(INPUT, *arguments)
                 self.assertRegex(done.err, r"^swiotlb-handoff: [^\n]+\n$")

@@ -1,0 +1,333 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Each file that is read, damaged in each way, one at a time.
+
+What has to come of it: one line that names the file (and the line in it) and says
+what was expected, and status 1; or, where the file is no source any more and
+another one answers, a verdict that says so. Never a crash, a wait, or a plan that
+is ready on less than it had.
+"""
+import json
+import os
+import random
+import re
+import unittest
+
+from harness import INPUT, NOT_NEEDED, NOT_PERMITTED, READY, REFUSED, Tree, machines, run
+
+machine = "debian-6.1-kexec-load"
+load = ("--loader", "kexec_load", "--command-line", "console=ttyS0 reset_devices nr_cpus=1 irqpoll", "--json")
+commands = (("show",), ("plan", *load), ("cmdline",), ("e820",), ("check", "--place", "--command-line", "swiotlb_handoff=0x71000000-0x75000000"), ("verify",))
+
+binary = random.Random(1).randbytes(4096)
+nested = "".join("  " * depth + f"{depth:08x}-0009fbff : level {depth}\n" for depth in range(100)).encode()
+
+
+def middle(content, piece):
+    return content[:len(content) // 2] + piece + content[len(content) // 2:]
+
+
+def line(text, number):
+    """After line `number` of /proc/iomem, 1-based, comes `text`."""
+    def damage(content):
+        lines = content.splitlines(keepends=True)
+        return b"".join(lines[:number]) + text.encode() + b"".join(lines[number:])
+    return damage
+
+
+def replace(old, new):
+    def damage(content):
+        assert re.search(old, content), old
+        return re.sub(old, new, content, count=1)
+    return damage
+
+
+empty = lambda _: b""
+truncated = lambda content: content[:-len(content) // 3]
+crlf = lambda content: content.replace(b"\n", b"\r\n")
+nul = lambda content: middle(content, b"\0")
+no_newline = lambda content: content.rstrip(b"\n")
+huge = lambda content: content + b"#" * (100 << 20)
+noise = lambda _: binary
+
+same = None  # nothing that matters is different: ready as before
+
+# file, what is done to it, status, what the one line on stderr or the refusal says
+table = [
+    # --- /proc/iomem
+    ("proc/iomem", "empty", empty, INPUT, r"proc/iomem: expected lines of 'start-end : name', found nothing"),
+    ("proc/iomem", "truncated", lambda c: c[:701], INPUT, r"proc/iomem:\d+: expected 'start-end : name'"),
+    ("proc/iomem", "binary", noise, INPUT, r"proc/iomem:1: expected "),
+    ("proc/iomem", "NUL", nul, INPUT, r"proc/iomem:\d+: expected text, found a NUL byte"),
+    ("proc/iomem", "CRLF", crlf, READY, same),
+    ("proc/iomem", "no newline at the end", no_newline, READY, same),
+    ("proc/iomem", "100 MB", huge, INPUT, r"proc/iomem: larger than 64 MiB"),
+    ("proc/iomem", "blank lines", lambda c: c.replace(b"\n", b"\n\n"), READY, same),
+    ("proc/iomem", "reversed range", line("00002000-00001000 : x\n", 2), INPUT, r"proc/iomem:3: expected an end that is not below the start"),
+    ("proc/iomem", "65 bits", line("10000000000000000-10000000000000fff : x\n", 2), INPUT, r"proc/iomem:3: expected 'start-end : name' in hexadecimal"),
+    ("proc/iomem", "end of 64 bits", line("fffffffffffff000-ffffffffffffffff : x\n", 2), INPUT, r"proc/iomem:3: expected an end below the last 64-bit address"),
+    ("proc/iomem", "no name", line("00001000-00001fff : \n", 2), INPUT, r"proc/iomem:3: expected 'start-end : name'"),
+    ("proc/iomem", "decimal", line("four-five : x\n", 2), INPUT, r"proc/iomem:3: expected 'start-end : name' in hexadecimal"),
+    ("proc/iomem", "a level is skipped", line("    00001000-00001fff : x\n", 2), INPUT, r"proc/iomem:3: expected a nesting of at most 1, found 2"),
+    ("proc/iomem", "RAM twice", lambda c: c + c, INPUT, r"proc/iomem:\d+: expected 'System RAM' once for each address"),
+    ("proc/iomem", "reservation twice", replace(rb"(  75000000-7effffff : Crash kernel\n)", rb"\1\1"), INPUT, r"proc/iomem:\d+: expected 'Crash kernel' once"),
+    ("proc/iomem", "reservation outside of RAM", replace(rb"75000000-7effffff : Crash", rb"f5000000-feffffff : Crash"), INPUT,
+     r"proc/iomem:\d+: expected 'Crash kernel' inside of one System RAM range"),
+    ("proc/iomem", "nested 100 deep", lambda c: c + nested, READY, same),
+    ("proc/iomem", "ten thousand lines", lambda c: c + b"".join(b"%x-%x : PCI Bus\n" % (0x10000000000 + i * 4096, 0x10000000fff + i * 4096) for i in range(10000)),
+     READY, same),
+    ("proc/iomem", "all zeros", lambda c: re.sub(rb"[0-9a-f]{8,}-[0-9a-f]{8,}", b"00000000-00000000", c), NOT_PERMITTED, r"proc/iomem: every range is zero"),
+    ("proc/iomem", "reservation of an exabyte", lambda c: c + b"1000000000000-fffffffffffff : System RAM\n  1000000000000-fffffffffffff : Crash kernel\n",
+     REFUSED, r"crashkernel-reserved: .* is no reservation of a real machine"),
+    # --- the kernel log
+    ("dmesg", "empty", empty, REFUSED, r"pool-found: no source shows a pool"),
+    ("dmesg", "binary", noise, REFUSED, r"pool-found: no source shows a pool"),
+    ("dmesg", "CRLF", crlf, READY, same),
+    ("dmesg", "no newline at the end", no_newline, READY, same),
+    ("dmesg", "100 MB", huge, REFUSED, r"source-unread: dmesg: larger than 64 MiB"),
+    ("dmesg", "reversed pool", replace(rb"mapped \[mem 0x0*71000000-0x0*75000000\]", b"mapped [mem 0x75000000-0x71000000]"), INPUT, r"dmesg:\d+: expected "),
+    ("dmesg", "65 bits", replace(rb"mapped \[mem 0x0*71000000-", b"mapped [mem 0x10000000071000000-"), INPUT, r"dmesg:\d+: expected "),
+    ("dmesg", "pool of nothing", replace(rb"mapped \[mem 0x0*71000000-0x0*75000000\]", b"mapped [mem 0x71000000-0x71000000]"), INPUT, r"dmesg:\d+: expected "),
+    ("dmesg", "pool elsewhere than memory says", replace(rb"mapped \[mem 0x0*71000000-0x0*75000000\]", b"mapped [mem 0x61000000-0x61400000]"), INPUT, r"dmesg:\d+: expected '\[mem"),
+    ("dmesg", "a map out of order", lambda c: b"".join(reversed(c.splitlines(keepends=True))), INPUT, r"dmesg:\d+: expected a range above"),
+    ("dmesg", "ten thousand e820 lines", lambda c: c + b"BIOS-provided physical RAM map:\n" + b"".join(
+        b"BIOS-e820: [mem 0x%016x-0x%016x] usable\n" % (i << 20, (i << 20) + 4095) for i in range(10000)), REFUSED, r"pool-found"),
+    # --- the command line
+    ("proc/cmdline", "binary", noise, INPUT, r"proc/cmdline: expected one line of text"),
+    ("proc/cmdline", "NUL", nul, INPUT, r"proc/cmdline: expected one line of text"),
+    ("proc/cmdline", "two lines", lambda c: c + c, INPUT, r"proc/cmdline: expected one line of text"),
+    ("proc/cmdline", "CRLF", crlf, READY, same),
+    ("proc/cmdline", "no newline at the end", no_newline, READY, same),
+    ("proc/cmdline", "empty", empty, NOT_NEEDED, r"pool-needed"),
+    # --- the firmware's map
+    ("sys/firmware/memmap/1/start", "missing", None, READY, r"sys/firmware/memmap/1/start: expected start, end and type of each entry"),
+    ("sys/firmware/memmap/1/start", "empty", empty, INPUT, r"1/start: expected a 64-bit address, 0x..., found nothing"),
+    ("sys/firmware/memmap/1/end", "binary", noise, INPUT, r"1/end: expected a 64-bit address"),
+    ("sys/firmware/memmap/1/end", "CRLF", crlf, INPUT, r"1/end: expected a 64-bit address"),
+    ("sys/firmware/memmap/1/end", "reversed", lambda _: b"0x0\n", INPUT, r"memmap: 1"),
+    ("sys/firmware/memmap/1/end", "end of 64 bits", lambda _: b"0xffffffffffffffff\n", INPUT, r"memmap: 1"),
+    ("sys/firmware/memmap/1/end", "65 bits", lambda _: b"0x10000000000000000\n", INPUT, r"1/end: expected a 64-bit address"),
+    ("sys/firmware/memmap/1/type", "unknown", lambda _: b"Liquorice\n", INPUT, r"1/type: expected the name of a memory type"),
+    # --- single values: noted, and done without
+    ("sys/kernel/debug/swiotlb/io_tlb_nslabs", "empty", empty, READY, r"io_tlb_nslabs:1: expected a decimal number, found nothing"),
+    ("sys/kernel/debug/swiotlb/io_tlb_nslabs", "binary", noise, READY, r"io_tlb_nslabs:1: expected a decimal number"),
+    ("sys/kernel/debug/swiotlb/io_tlb_nslabs", "65 bits", lambda _: b"18446744073709551616\n", READY, r"io_tlb_nslabs:1: expected a decimal number"),
+    ("sys/kernel/debug/swiotlb/io_tlb_nslabs", "another number", lambda _: b"16384\n", REFUSED, r"pool-slabs: "),
+]
+
+
+class BadInput(unittest.TestCase):
+    def test_the_machine_is_ready_undamaged(self):
+        with Tree(machine) as tree:
+            self.assertEqual(run("plan", "--root", tree.root, *load).status, READY)
+
+    def test_each_file_damaged_in_each_way(self):
+        with Tree(machine) as tree:
+            expected = json.loads(run("plan", "--root", tree.root, *load).out)
+        for file, what, damage, status, pattern in table:
+            with self.subTest(f"{file}: {what}"), Tree(machine) as tree:
+                if damage:
+                    tree.write(file, damage(tree.read(file)))
+                else:
+                    tree.remove(file)
+                done = run("plan", "--root", tree.root, *load)
+                self.assertEqual(done.status, status, done)
+                if status in (INPUT, NOT_PERMITTED):
+                    self.assertEqual(done.out, "")
+                    self.assertRegex(done.err, r"^swiotlb-handoff: [^\n]+\n$")
+                    self.assertRegex(done.err, pattern)
+                    continue
+                plan = json.loads(done.out)
+                reasons = "\n".join(f"{r['rule']}: {r['text']}" for r in plan["reasons"])
+                if pattern:
+                    self.assertRegex(reasons, pattern)
+                if status == READY:  # on the same facts
+                    for key in ("pool", "append") if pattern else ("pool", "append", "after"):
+                        self.assertEqual(plan[key], expected[key])
+                else:
+                    self.assertEqual(plan["append"], "")
+
+    def test_no_command_crashes_or_says_more_than_a_line(self):
+        for file, what, damage, _, _ in table:
+            if "100 MB" in what or "ten thousand" in what:
+                continue
+            with Tree(machine) as tree:
+                if damage:
+                    tree.write(file, damage(tree.read(file)))
+                else:
+                    tree.remove(file)
+                for command in commands:
+                    with self.subTest(f"{file}: {what}: {command[0]}"):
+                        done = run(*command, "--root", tree.root)
+                        self.assertRegex(done.err, r"^(swiotlb-handoff: [^\n]+\n)?$")
+
+
+class Files(unittest.TestCase):
+    """The files that the user names."""
+
+    def setUp(self):
+        self.tree = Tree(machine)
+        self.addCleanup(self.tree.__exit__)
+
+    def refuse(self, pattern, *arguments):
+        done = run(*arguments)
+        self.assertEqual((done.status, done.out), (INPUT, ""), done)
+        self.assertRegex(done.err, r"^swiotlb-handoff: [^\n]+\n$")
+        self.assertRegex(done.err, pattern)
+
+    def test_a_kernel_that_is_none(self):
+        for what, content in (("empty", b""), ("binary", binary), ("text", b"hello\n"), ("sector", bytes(510) + b"\x55\xaa"), ("ELF", b"\x7fELF" + bytes(1000))):
+            with self.subTest(what):
+                self.tree.write("vmlinuz", content)
+                self.refuse(r"vmlinuz: not a bzImage: expected", "plan", "--root", self.tree.root, "--kernel", self.tree.path("vmlinuz"))
+        self.refuse(r"expected a regular file|Is a directory", "plan", "--root", self.tree.root, "--kernel", self.tree.root)
+        self.refuse(r"No such file", "plan", "--root", self.tree.root, "--kernel", self.tree.path("none"))
+
+    def test_core_headers_that_are_none(self):
+        for what, content in (("empty", b""), ("binary", binary), ("cut", b"\x7fELF\x02\x01\x01"), ("32 bits", b"\x7fELF\x01\x01\x01" + bytes(100)),
+                              ("no core", b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\x00\x3e\x00" + bytes(44))):
+            with self.subTest(what):
+                self.tree.write("core", content)
+                self.refuse(r"core: expected ", "check", "--command-line", "nr_cpus=1", "--elfcorehdr", self.tree.path("core"))
+
+    def test_tables_that_are_none(self):
+        entry = (0).to_bytes(8, "little") + (4096).to_bytes(8, "little") + (1).to_bytes(4, "little")
+        wrap = (4096).to_bytes(8, "little") + (2**64 - 1).to_bytes(8, "little") + (1).to_bytes(4, "little")
+        for form, content, pattern in (
+                ("log", b"", "expected e820 lines, found none"),
+                ("log", b"BIOS-e820: [mem 0x2000-0x1000] usable\n", r":1: expected"),
+                ("log", b"x\nBIOS-e820: [mem 0x1000-0x2fff] usable\nBIOS-e820: [mem 0x0000-0x0fff] usable\ny\nBIOS-e820: [mem 0x0-0x1] nonsense\n", r":\d+: expected"),
+                ("iomem", b"", "expected lines"),
+                ("iomem", b"0-1 : System RAM\n00-zz : System RAM\n", r":2: expected"),
+                ("json", b"", r"expected"), ("json", b"[{\"start\": 5}]", r"expected"), ("json", b"[" * 100000, r"expected"), ("json", b"{\"a\":\xff}", r"expected"),
+                ("json", b'[{"start": "0x2000", "end": "0x1000", "type": 1}]', r"expected"),
+                ("json", b'[{"start": "0x0", "end": "0x10000000000000000", "type": 1}]', r"expected"),
+                ("binary", entry[:-1], r"expected"), ("binary", entry + entry[:7], r"expected"), ("binary", wrap, r"expected"),
+                ("nonsense", b"x", r"expected a format")):
+            with self.subTest(f"{form} {content[:40]}"):
+                self.tree.write("table", content)
+                self.refuse(pattern, "e820", "--input", self.tree.path("table"), "--input-format", form)
+                if form != "nonsense":
+                    done = run("e820", "--input", self.tree.path("table"))  # whatever it is taken for
+                    self.assertIn(done.status, (READY, INPUT), done)
+
+    def test_standard_input_is_read_like_a_file(self):
+        text = self.tree.read("proc/iomem")
+        self.tree.write("table", text)
+        done = run("e820", "--input", "-", stdin=text)
+        self.assertEqual(done.out, run("e820", "--input", self.tree.path("table")).out)
+        self.assertEqual(done.status, READY)
+
+
+class HostileTree(unittest.TestCase):
+    """A directory of somebody else's, read by root."""
+
+    files = ("proc/iomem", "proc/cmdline", "proc/version", "proc/kallsyms", "proc/kcore", "dmesg", "sys/kernel/btf/vmlinux", "sys/firmware/memmap/0/start",
+             "sys/kernel/debug/swiotlb/io_tlb_nslabs", "sys/firmware/acpi/tables/SRAT", "usr/sbin/kexec", "boot/vmlinuz-6.1.0-50-amd64", "var/lib/kdump/vmlinuz",
+             "var/lib/kdump/initrd.img")
+    secret = "swiotlb-handoff-must-not-say-this"
+
+    def each(self, make):
+        for file in self.files:
+            with self.subTest(file), Tree(machine) as tree, Tree() as outside:
+                outside.write("secret", f"{self.secret}\n".encode() * 100)
+                if os.path.lexists(tree.path(file)):
+                    tree.remove(file)
+                os.makedirs(os.path.dirname(tree.path(file)), exist_ok=True)
+                make(tree.path(file), outside)
+                for command in (*commands, ("capture", outside.path("out"))):
+                    done = run(*command, "--root", tree.root)
+                    self.assertNotIn(self.secret, done.out + done.err)
+                self.assertEqual(sorted(os.listdir(outside.root)), ["out", "secret"])
+                for folder, _, names in os.walk(outside.path("out")):
+                    for name in names:
+                        with open(os.path.join(folder, name), "rb") as f:
+                            self.assertNotIn(self.secret.encode(), f.read())
+
+    def test_a_link_out_of_it_leads_nowhere(self):
+        self.each(lambda path, outside: os.symlink(outside.path("secret"), path))
+
+    def test_nor_does_a_relative_one(self):
+        self.each(lambda path, outside: os.symlink("../" * 20 + outside.path("secret").lstrip("/"), path))
+
+    def test_a_pipe_is_not_waited_for(self):
+        self.each(lambda path, _: os.mkfifo(path))
+
+    @unittest.skipIf(os.geteuid() != 0, "needs root")
+    def test_a_device_is_not_opened(self):
+        import stat
+        # 1:5 is /dev/zero, which has no end.
+        try:
+            self.each(lambda path, _: os.mknod(path, 0o600 | stat.S_IFCHR, os.makedev(1, 5)))
+        except PermissionError:
+            self.skipTest("no devices here")
+
+    def test_a_directory_and_a_deep_one(self):
+        def deep(path, _):
+            os.mkdir(path)
+            here = os.open(path, os.O_RDONLY)
+            for _ in range(200):
+                os.mkdir("d", dir_fd=here)
+                below = os.open("d", os.O_RDONLY, dir_fd=here)
+                os.close(here)
+                here = below
+            os.close(here)
+        self.each(deep)
+
+    def test_a_file_with_a_hole_of_a_terabyte(self):
+        def sparse(path, _):
+            with open(path, "wb") as f:
+                f.truncate(1 << 40)
+        self.each(sparse)
+
+    def test_ten_thousand_map_entries(self):
+        with Tree(machine) as tree:
+            for i in range(10000):
+                for name, content in (("start", b"0x0\n"), ("end", b"0xfff\n"), ("type", b"Reserved\n")):
+                    tree.write(f"sys/firmware/memmap/{i}/{name}", content)
+            # They say one thing ten thousand times; where RAM is, /proc/iomem says.
+            self.assertEqual(run("plan", "--root", tree.root, *load).status, READY)
+
+    def test_a_release_with_dots_and_slashes_names_no_other_file(self):
+        with Tree(machine) as tree:
+            tree.write("proc/sys/kernel/osrelease", b"/../../../../../../../../etc/passwd\n")
+            self.assertNotIn("root:", run("plan", "--root", tree.root).err)
+
+    def test_what_it_says_does_not_speak_to_the_terminal(self):
+        with Tree(machine) as tree:
+            tree.write("proc/sys/kernel/osrelease", b"6.1\x1b]0;owned\x07\n")
+            tree.write("proc/cmdline", b"iommu=\x1b[2Jpt swiotlb=force a\x1b[31m\n")
+            for command in (("show",), ("plan", "--command-line", "nr_cpus=1 iommu=\x1b[31m"), ("cmdline", "--command-line", "iommu=\x1b[31m"), ("verify",)):
+                done = run(*command, "--root", tree.root)
+                self.assertNotRegex(done.out + done.err, "[\x00-\x08\x0b-\x1f\x7f]")
+
+
+class Capture(unittest.TestCase):
+    def test_writes_nothing_outside_of_its_directory(self):
+        with Tree() as place:
+            done = run("capture", "--root", os.path.join(machines, machine), place.path("new"), cwd=place.root)
+            self.assertEqual(done.status, READY, done)
+            self.assertEqual(os.listdir(place.root), ["new"])
+            self.assertEqual(os.stat(place.path("new")).st_mode & 0o077, 0)
+            for folder, folders, names in os.walk(place.path("new")):
+                for name in names:
+                    self.assertTrue(os.path.isfile(os.path.join(folder, name)) and not os.path.islink(os.path.join(folder, name)))
+                    self.assertEqual(os.stat(os.path.join(folder, name)).st_mode & 0o133, 0, name)
+
+    def test_refuses_what_is_there(self):
+        with Tree() as place:
+            place.write("full/file", b"x")
+            os.symlink(place.path("full"), place.path("link"))
+            os.symlink(place.path("nowhere"), place.path("dangling"))
+            os.mkfifo(place.path("pipe"))
+            for name in ("full", "full/file", "link", "dangling", "pipe", "no/such/parent"):
+                with self.subTest(name):
+                    before = sorted(os.listdir(place.root))
+                    done = run("capture", "--root", os.path.join(machines, machine), place.path(name))
+                    self.assertEqual(done.status, INPUT, done)
+                    self.assertRegex(done.err, r"^swiotlb-handoff: [^\n]+\n$")
+                    self.assertEqual(sorted(os.listdir(place.root)), before)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "e820/type.hpp"
+#include "lib/json.hpp"
 #include "lib/plan.hpp"
 
 #include <algorithm>
@@ -13,6 +14,8 @@ namespace {
 using nlohmann::json;
 
 std::string hex(Address a) { return fmt::format("{:#x}", a); }
+
+}  // namespace
 
 json to_json(const AddressRange& range) {
     return {{"start", hex(range.start())}, {"end", hex(range.end())}, {"size", range.size()}};
@@ -27,8 +30,6 @@ json to_json(const e820::Table& table) {
                            {"name", e820::log_label(entry.type)}});
     return entries;
 }
-
-}  // namespace
 
 json to_json(const Reason& reason) {
     json j = {{"rule", reason.rule}, {"severity", name(reason.severity)}, {"text", reason.text}};

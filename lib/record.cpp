@@ -10,6 +10,7 @@
 #include "e820/excerpt.hpp"
 #include "e820/number.hpp"
 #include "lib/command_line.hpp"
+#include "lib/json.hpp"
 
 namespace handoff {
 namespace {
@@ -26,19 +27,7 @@ constexpr int deepest = 8;
 
 json address(Address a) { return fmt::format("{:#x}", a); }
 
-json range(const AddressRange& r) { return {{"start", address(r.start())}, {"end", address(r.end())}, {"size", r.size()}}; }
-
-json range(const std::optional<AddressRange>& r) { return r ? range(*r) : json(nullptr); }
-
-json table(const e820::Table& t) {
-    json entries = json::array();
-    for (const e820::Entry& e : t.entries)
-        entries.push_back({{"start", address(e.range.start())},
-                           {"end", address(e.range.end())},
-                           {"type", static_cast<std::uint32_t>(e.type)},
-                           {"name", e820::log_label(e.type)}});
-    return entries;
-}
+json range(const std::optional<AddressRange>& r) { return r ? to_json(*r) : json(nullptr); }
 
 // --- reading
 
@@ -261,8 +250,8 @@ json to_json(const Record& record) {
     j["segments_reported"] = record.segments_reported;
     j["elfcorehdr"] = range(record.elfcorehdr);
     j["rsdp"] = record.rsdp ? address(*record.rsdp) : json(nullptr);
-    j["map"] = table(record.map);
-    j["after"] = table(record.after);
+    j["map"] = to_json(record.map);
+    j["after"] = to_json(record.after);
     return j;
 }
 

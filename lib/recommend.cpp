@@ -8,6 +8,7 @@
 
 #include "e820/excerpt.hpp"
 #include "e820/number.hpp"
+#include "lib/json.hpp"
 
 namespace handoff {
 namespace {
@@ -19,6 +20,8 @@ using e820::page_size;
 constexpr std::uint64_t crash_align = 16 * MiB;  // CRASH_ALIGN
 constexpr Address low_limit = 4 * GiB;           // CRASH_ADDR_LOW_MAX
 constexpr Address high_limit = 64 * 1024 * GiB;  // CRASH_ADDR_HIGH_MAX
+
+constexpr std::uint64_t default_pool = 64 * MiB;  // IO_TLB_DEFAULT_SIZE
 
 constexpr std::uint64_t step = 16 * MiB;  // sizes are searched in steps of
 constexpr std::uint64_t most_steps = 64;
@@ -95,7 +98,7 @@ std::optional<AddressRange> take(RangeSet& free, std::uint64_t size, std::uint64
 
 struct Layout {
     std::vector<AddressRange> crash_kernel;  // by address
-    std::optional<AddressRange> pool;
+    std::vector<AddressRange> pools;         // where the pool can be, the kernel's own choice first
 };
 
 std::optional<Layout> lay_out(const Machine& machine, const Reservation& wanted, std::uint64_t pool_bytes, std::uint64_t shift) {
@@ -107,7 +110,9 @@ std::optional<Layout> lay_out(const Machine& machine, const Reservation& wanted,
 
     Layout layout;
     std::optional<AddressRange> main;
-    if (wanted.base) {
+    if (wanted.size == 0) {
+        main = AddressRange();
+    } else if (wanted.base) {
         const auto exact = AddressRange::from_size(*wanted.base, wanted.size);
         if (!exact || !free.contains(*exact)) return std::nullopt;
         free.subtract(*exact);
@@ -126,17 +131,41 @@ std::optional<Layout> lay_out(const Machine& machine, const Reservation& wanted,
             layout.crash_kernel.push_back(*part);
         }
     }
-    layout.crash_kernel.push_back(*main);
+    if (!main->empty()) layout.crash_kernel.push_back(*main);
     if (pool_bytes == 0) return layout;
 
     // swiotlb_memblock_alloc(): what was allocated before it lies above it, in other memory
     // where there is any, else at the top of the same block (`shift`).
     const RangeSet room = parts(free, 0, low_limit);
-    for (auto r = room.ranges().rbegin(); r != room.ranges().rend() && !layout.pool; ++r)
+    for (auto r = room.ranges().rbegin(); r != room.ranges().rend(); ++r)
         if (r->size() >= pool_bytes + shift)
-            layout.pool = AddressRange::from_size(align_down(r->end() - shift - pool_bytes, page_size), pool_bytes);
-    if (!layout.pool) return std::nullopt;
+            layout.pools.push_back(*AddressRange::from_size(align_down(r->end() - shift - pool_bytes, page_size), pool_bytes));
+    if (layout.pools.empty()) return std::nullopt;
     return layout;
+}
+
+Machine with_layout(const Machine& machine, const Reservation& reservation, const Layout& layout, std::optional<AddressRange> pool) {
+    Machine next = machine;
+    next.crash_kernel = layout.crash_kernel;
+    next.crash_kernel_from = {reservation.text(), 0};
+    next.crash_size.reset();
+    next.pool.clear();
+    if (pool) next.pool.push_back({*pool, PoolSource::user, {"the next boot's layout", 0}});
+    return next;
+}
+
+// Where the model explains this boot the next one is what it says. Where it does not, the
+// pool may be in any block that can hold it.
+std::vector<Machine> next_boots(const Machine& machine, const Reservation& reservation, const Reproduced& reproduced, std::uint64_t pool_bytes) {
+    const auto layout = lay_out(machine, reservation, pool_bytes, reproduced.shift);
+    if (!layout) return {};
+    if (layout->pools.empty()) return {with_layout(machine, reservation, *layout, std::nullopt)};
+    std::vector<Machine> boots;
+    for (const AddressRange& pool : layout->pools) {
+        boots.push_back(with_layout(machine, reservation, *layout, pool));
+        if (reproduced.layout) break;
+    }
+    return boots;
 }
 
 std::uint64_t pool_bytes(const Machine& machine) { return machine.pool.empty() ? 0 : machine.pool.front().range.size(); }
@@ -189,6 +218,7 @@ private:
         Candidate candidate;
         Need need;
         std::vector<Reason> reasons;
+        bool final = false;  ///< no other size changes it
     };
 
     void add(Tried tried) {
@@ -213,7 +243,7 @@ private:
         for (std::uint64_t n = 0; n < most_steps; ++n, size += step) {
             form.size = size;
             Tried one = attempt(form);
-            const bool last = one.candidate.crash_kernel.empty() || one.candidate.verdict != Verdict::refused || !about_layout(one.reasons);
+            const bool last = one.candidate.crash_kernel.empty() || one.candidate.verdict != Verdict::refused || one.final || !about_layout(one.reasons);
             // Of a form that never works the smallest is shown.
             if (n == 0 || one.candidate.verdict != Verdict::refused) tried = std::move(one);
             if (last) break;
@@ -234,15 +264,22 @@ private:
         c.reservation = reservation;
         c.bytes = reservation.size + (reservation.high ? reservation.low.value_or(default_low(pool_bytes(machine_))) : 0);
         tried.need = need_for(reservation.size);
-        const auto machine = next_boot(machine_, reservation, result_.reproduced.shift);
-        if (!machine) {
+        const std::vector<Machine> boots = next_boots(machine_, reservation, result_.reproduced, pool_bytes(machine_));
+        if (boots.empty()) {
             c.why = reservation.high ? fmt::format("no {} MiB above 4 GiB, or no room below it for the rest", mib(reservation.size))
                                      : fmt::format("no free block of {} MiB below 4 GiB, with room left for the pool", mib(reservation.size));
             return tried;
         }
-        c.crash_kernel = machine->crash_kernel;
-        if (!machine->pool.empty()) c.pool = machine->pool.front().range;
-        const Plan next = plan(*machine, request_, Advice::none);
+        const Machine& machine = boots.front();
+        c.crash_kernel = machine.crash_kernel;
+        if (!machine.pool.empty()) c.pool = machine.pool.front().range;
+        Plan next = plan(machine, request_, Advice::none);
+        for (std::size_t i = 1; i < boots.size() && next.verdict == Verdict::ready; ++i) {
+            Plan other = plan(boots[i], request_, Advice::none);
+            if (other.verdict != Verdict::refused) continue;
+            c.pool = boots[i].pool.front().range;
+            next = std::move(other);
+        }
         c.verdict = next.verdict;
         for (const Reason& r : next.reasons) {
             if (r.severity != Severity::info) tried.reasons.push_back(r);
@@ -251,8 +288,27 @@ private:
                                                                       : r.rule == "pool-exact";
             if (c.why.empty() && wanted) c.why = next.verdict == Verdict::refused ? r.rule + ": " + r.text : r.text;
         }
+        if (c.verdict == Verdict::ready && boots.size() > 1) c.why += fmt::format("; in each of {} places where its pool may be", boots.size());
+        // Where a reservation below 4 GiB will lie, and what above it, only a layout that is understood can tell.
+        if (c.verdict == Verdict::ready && !reservation.high && !result_.reproduced.layout) {
+            c.verdict = Verdict::refused;
+            c.why = "the model does not explain where this boot put things, so it cannot tell where the next one will";
+            tried.final = true;
+        }
+        // A pool of its own, which nothing needs: SRAT names memory above 4 GiB, and numa=off is not on its line.
+        const bool own_pool = c.verdict == Verdict::not_needed && std::any_of(next.reasons.begin(), next.reasons.end(), [](const Reason& r) {
+            return r.rule == "pool-needed" && r.severity == Severity::warning;
+        });
+        if (own_pool) {
+            tried.need.own_pool = default_pool;
+            if (reservation.size < tried.need.total()) {
+                c.verdict = Verdict::refused;
+                c.why = fmt::format("load-fits: the crash kernel makes a pool of {} MiB that it does not need; numa=off on its command line saves that",
+                                    default_pool / MiB);
+            }
+        }
         // A plan that needs no pool did not look at the load.
-        if (c.verdict == Verdict::not_needed && !fits(*machine)) {
+        if (c.verdict == Verdict::not_needed && !fits(machine)) {
             c.verdict = Verdict::refused;
             c.why = "load-fits: kernel and initrd do not fit";
         }
@@ -338,28 +394,28 @@ Result<std::optional<Reservation>> reservation_of(const CommandLine& line, std::
 std::uint64_t default_low(std::uint64_t pool_bytes) { return std::max(pool_bytes + 8 * MiB, 256 * MiB); }
 
 std::optional<Machine> next_boot(const Machine& machine, const Reservation& reservation, std::uint64_t shift) {
-    const auto layout = lay_out(machine, reservation, pool_bytes(machine), shift);
-    if (!layout) return std::nullopt;
-    Machine next = machine;
-    next.crash_kernel = layout->crash_kernel;
-    next.crash_kernel_from = {reservation.text(), 0};
-    next.crash_size.reset();
-    next.pool.clear();
-    if (layout->pool) next.pool.push_back({*layout->pool, PoolSource::user, {"the next boot's layout", 0}});
-    return next;
+    auto boots = next_boots(machine, reservation, {true, shift, {}}, pool_bytes(machine));
+    if (boots.empty()) return std::nullopt;
+    return std::move(boots.front());
 }
 
 Reproduced reproduce(const Machine& machine) {
     Reproduced r;
     const auto line = CommandLine::parse(machine.command_line);
     const auto now = line ? reservation_of(*line, machine.ram.size()) : line.error();
-    if (!now || !*now || machine.crash_kernel.empty()) {
+    const bool known = now && now->has_value() == !machine.crash_kernel.empty() && !machine.command_line.empty();
+    if (!known) {
         r.text = "the running kernel's crashkernel= is not known: its layout cannot be compared with the model's";
         return r;
     }
-    const auto next = next_boot(machine, **now);
+    Reservation words = now->value_or(Reservation());
+    auto next = next_boot(machine, words);
+    if (!next && !words.high && !words.base) {  // what reserve_crashkernel() does next
+        words.high = true;
+        next = next_boot(machine, words);
+    }
     if (!next) {
-        r.text = fmt::format("the model finds no place for {}, the kernel found one", (*now)->text());
+        r.text = fmt::format("the model finds no place for {}, the kernel found one", words.size == 0 ? "the pool" : words.text());
         return r;
     }
     const auto ranges = [](const std::vector<AddressRange>& all) {
@@ -367,8 +423,12 @@ Reproduced reproduce(const Machine& machine) {
         for (const AddressRange& one : all) text += (text.empty() ? "" : " ") + e820::to_string(one);
         return text;
     };
-    // It may have been made smaller since, which takes from its end.
-    const auto same = [](const AddressRange& is, const AddressRange& was) { return is.start() == was.start() && is.size() <= was.size(); };
+    // It may have been made smaller since, which takes from its end. Above 4 GiB early boot takes
+    // a little from the top before, which the model leaves out: where it lies there changes nothing below.
+    const auto same = [](const AddressRange& is, const AddressRange& was) {
+        const bool both_high = is.start() >= low_limit && was.start() >= low_limit;
+        return (both_high || is.start() == was.start()) && is.size() <= was.size();
+    };
     if (!std::equal(machine.crash_kernel.begin(), machine.crash_kernel.end(), next->crash_kernel.begin(), next->crash_kernel.end(), same)) {
         r.text = fmt::format("the reservation is at {}, where the model would put it at {}", ranges(machine.crash_kernel), ranges(next->crash_kernel));
         return r;
@@ -429,14 +489,11 @@ Recommendation recommend(const Machine& machine, const PlanRequest& request, std
 
 nlohmann::json to_json(const Recommendation& r) {
     using nlohmann::json;
-    const auto range = [](const AddressRange& a) {
-        return json{{"start", fmt::format("{:#x}", a.start())}, {"end", fmt::format("{:#x}", a.end())}, {"size", a.size()}};
-    };
     const auto candidate = [&](const Candidate& c) {
         json j = {{"crashkernel", c.reservation.text()}, {"verdict", name(c.verdict)}, {"bytes", c.bytes}, {"why", c.why},
                   {"crash_kernel", json::array()}, {"pool", nullptr}};
-        for (const AddressRange& a : c.crash_kernel) j["crash_kernel"].push_back(range(a));
-        if (c.pool) j["pool"] = range(*c.pool);
+        for (const AddressRange& a : c.crash_kernel) j["crash_kernel"].push_back(to_json(a));
+        if (c.pool) j["pool"] = to_json(*c.pool);
         return j;
     };
     json j = {{"schema", 1}, {"verdict", name(r.verdict)}, {"now", r.now}, {"given_back", r.given_back()}};
@@ -444,7 +501,7 @@ nlohmann::json to_json(const Recommendation& r) {
     j["candidates"] = json::array();
     for (const Candidate& c : r.candidates) j["candidates"].push_back(candidate(c));
     j["need"] = {{"image", r.need.image},     {"initrd", r.need.initrd},   {"unpacked", r.need.unpacked}, {"early", r.need.early},
-                 {"bitmaps", r.need.bitmaps}, {"margin", r.need.margin}, {"total", r.need.total()}};
+                 {"bitmaps", r.need.bitmaps}, {"own_pool", r.need.own_pool}, {"margin", r.need.margin}, {"total", r.need.total()}};
     j["low"] = {{"bytes", r.low.bytes}, {"devices_known", r.low.known}, {"because", json::array()}};
     for (const DmaDevice& d : r.low.because)
         j["low"]["because"].push_back({{"device", d.name}, {"driver", d.driver}, {"coherent_bits", d.coherent_bits}});

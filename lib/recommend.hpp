@@ -45,9 +45,10 @@ std::uint64_t default_low(std::uint64_t pool_bytes);
 /// nullopt where the reservation fails, falls back to another kind, or the pool has no place.
 std::optional<Machine> next_boot(const Machine&, const Reservation&, std::uint64_t shift = 0);
 
-/// Whether next_boot() with the words of this boot gives what this boot has.
+/// Whether next_boot() with the words of this boot gives what this boot has; without crashkernel=,
+/// the pool.
 struct Reproduced {
-    bool layout = false;      ///< both the reservation and the pool
+    bool layout = false;      ///< the reservation and the pool, as far as there are any
     std::uint64_t shift = 0;  ///< for next_boot()
     std::string text;         ///< where it does not: what differs, one line
 };
@@ -63,8 +64,9 @@ struct Need {
     std::uint64_t unpacked = 0;  ///< unpack_factor times as much
     std::uint64_t early = 0;     ///< early_demand() of a reservation of this size
     std::uint64_t bitmaps = 0;   ///< makedumpfile's: two bits a page of the machine
+    std::uint64_t own_pool = 0;  ///< a pool that the crash kernel makes without need
     std::uint64_t margin = default_margin;  ///< programs, drivers, buffers
-    [[nodiscard]] std::uint64_t total() const { return image + initrd + unpacked + early + bitmaps + margin; }
+    [[nodiscard]] std::uint64_t total() const { return image + initrd + unpacked + early + bitmaps + own_pool + margin; }
 };
 
 /// For a reservation of this size; what the request does not name is assumed, as plan() does.
@@ -102,7 +104,8 @@ struct Recommendation {
 };
 
 /// What to boot with. Every candidate is proven by plan() on next_boot(); none is smaller than
-/// its Need. Pure; plan() takes its advice from here.
+/// its Need. Where the layout of this boot is not reproduced a candidate is ready only if it is above 4 GiB, and
+/// its plan is ready wherever below the pool may be. Pure; plan() takes its advice from here.
 Recommendation recommend(const Machine&, const PlanRequest&, std::uint64_t margin = Need::default_margin);
 
 /// The documented schema: swiotlb-handoff(8), "JSON".

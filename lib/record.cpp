@@ -185,15 +185,18 @@ Record record_of(const Plan& plan, const std::vector<AddressRange>& segments, co
     record.fences = plan.fences;
     record.segments_reported = !segments.empty();
 
-    // Of the loads that the proof covers, the one that was done: its kernel is where it was reported.
-    const auto done = std::find_if(plan.loads.begin(), plan.loads.end(), [&](const Load& load) {
-        const Segment* kernel = load.find("kernel");
-        return kernel && std::find(segments.begin(), segments.end(), kernel->range) != segments.end();
-    });
-    const Load* load = done != plan.loads.end() ? &*done : plan.loads.empty() ? nullptr : &plan.loads.front();
+    // Of the loads that the proof covers, the one that explains most of what was reported: both
+    // system calls can put the kernel at one place.
+    const auto explained = [&](const Load& load) {
+        return std::count_if(load.segments.begin(), load.segments.end(),
+                             [&](const Segment& s) { return std::find(segments.begin(), segments.end(), s.range) != segments.end(); });
+    };
+    const auto most = std::max_element(plan.loads.begin(), plan.loads.end(),
+                                       [&](const Load& a, const Load& b) { return explained(a) < explained(b); });
+    const Load* load = most != plan.loads.end() ? &*most : nullptr;
     if (load) {
         record.map = load->map;
-        if (done != plan.loads.end()) record.loader = load->loader;
+        if (explained(*load) != 0) record.loader = load->loader;
     }
     record.after = plan.after;
     if (load && load != &plan.loads.front() && plan.method != Method::e820) {

@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "lib/json.hpp"
+
 namespace handoff {
 namespace {
 
@@ -109,8 +111,8 @@ ShrinkResult shrink(ShrinkEffects& effects, const ShrinkPlan& wanted) {
     const auto loaded = effects.loaded();
     if (!loaded) return end(Outcome::unchanged, loaded.error().message());
     if (!*loaded) return end(Outcome::unchanged, "no crash kernel is loaded: load one with the handoff first");
-    const std::string before = effects.handoff_record();
-    if (before.empty())
+    const auto before = effects.handoff_record();
+    if (!before)
         return end(Outcome::unchanged, "nothing says that the crash kernel was loaded with the handoff, without which it may need all of its memory");
 
     const auto is_loaded = [&] { return effects.loaded().value_or(false); };
@@ -137,24 +139,21 @@ ShrinkResult shrink(ShrinkEffects& effects, const ShrinkPlan& wanted) {
     if (const auto failure = effects.resize(wanted.write)) return restore("to make the reservation smaller: " + failure->message());
     if (const auto failure = load()) return end(Outcome::not_loaded, "to load the crash kernel: " + *failure);
     // The record tells where the segments are, so that a load into less memory has another one.
-    std::string now = effects.handoff_record();
-    if (now.empty() || now == before) {
+    auto now = effects.handoff_record();
+    if (!now || now == before) {
         load();
         now = effects.handoff_record();
     }
-    if (now.empty() || now == before)
+    if (!now || now == before)
         return end(Outcome::without_handoff, "the crash kernel was loaded without the handoff, and may have too little memory: load it with the handoff, or boot again");
     return end(Outcome::done, {});
 }
 
 nlohmann::json to_json(const ShrinkPlan& s) {
     using nlohmann::json;
-    const auto range = [](const AddressRange& a) {
-        return json{{"start", fmt::format("{:#x}", a.start())}, {"end", fmt::format("{:#x}", a.end())}, {"size", a.size()}};
-    };
     json j = {{"schema", 1}, {"possible", s.possible()}, {"given_back", s.given_back()}, {"need", s.need.total()}};
-    j["from"] = s.from ? range(*s.from) : json(nullptr);
-    j["to"] = s.possible() ? range(s.to) : json(nullptr);
+    j["from"] = s.from ? to_json(*s.from) : json(nullptr);
+    j["to"] = s.possible() ? to_json(s.to) : json(nullptr);
     j["write"] = s.possible() ? json(s.write) : json(nullptr);
     if (!s.possible()) j["problem"] = s.problem;
     return j;

@@ -11,6 +11,7 @@
 #include "lib/machine.hpp"
 #include "lib/plan.hpp"
 #include "lib/recommend.hpp"
+#include "lib/record.hpp"
 
 namespace handoff {
 
@@ -39,9 +40,9 @@ public:
     using Failure = std::optional<Error>;
     virtual ~ShrinkEffects() = default;
     virtual Result<bool> loaded() = 0;              ///< /sys/kernel/kexec_crash_loaded
-    /// The record of the last load, where that load has the handoff; "" where it has not, or nobody
+    /// The record of the last load, where that load has the handoff; none where it has not, or nobody
     /// wrote one down.
-    virtual std::string handoff_record() = 0;
+    virtual std::optional<Record> handoff_record() = 0;
     virtual Failure unload() = 0;                   ///< kexec -p -u
     virtual Failure resize(std::uint64_t bytes) = 0;  ///< writes kexec_crash_size
     virtual Failure reload() = 0;                   ///< as kdump loads it

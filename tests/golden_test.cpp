@@ -19,6 +19,7 @@
 #include "e820/number.hpp"
 #include "lib/host.hpp"
 #include "lib/plan.hpp"
+#include "lib/recommend.hpp"
 
 namespace handoff {
 namespace {
@@ -169,6 +170,33 @@ std::string identifier(const testing::TestParamInfo<std::string>& info) {
     std::string text = info.param;
     std::replace_if(text.begin(), text.end(), [](unsigned char c) { return !std::isalnum(c); }, '_');
     return text;
+}
+
+std::string mib(std::int64_t bytes) { return std::to_string(bytes / static_cast<std::int64_t>(e820::MiB)); }
+
+// One line a machine: a change of the model shows as a handful of lines.
+std::string recommendations() {
+    std::string text = "# machine: this boot's layout reproduced? verdict, words, MiB reserved now, then, given back\n";
+    for (const std::string& name : golden_machines()) {
+        const fs::path folder = machines / name;
+        const Golden golden = golden_of(folder, json::parse(read(folder / "request.json").value_or("")));
+        const auto machine = gather(Host(golden.root));
+        if (!machine) continue;
+        const Recommendation r = recommend(*machine, golden.request);
+        text += name + ": " + (r.reproduced.layout ? "yes" : "no") + ", " + handoff::name(r.verdict);
+        if (r.chosen)
+            text += ", " + r.chosen->reservation.text() + ", " + mib(static_cast<std::int64_t>(r.now)) + ", " +
+                    mib(static_cast<std::int64_t>(r.chosen->bytes)) + ", " + mib(r.given_back());
+        text += "\n";
+    }
+    return text;
+}
+
+TEST(GoldenMachines, AreRecommendedAsExpected) {
+    const fs::path file = machines / "recommend.txt";
+    const std::string now = recommendations();
+    if (recording()) std::ofstream(file, std::ios::binary) << now;
+    else EXPECT_EQ(read(file).value_or(""), now) << how_to_record;
 }
 
 INSTANTIATE_TEST_SUITE_P(Fixtures, GoldenMachine, testing::ValuesIn(golden_machines()), identifier);

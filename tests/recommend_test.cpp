@@ -185,6 +185,45 @@ TEST(Recommend, SaysOfWhichLayoutItIsProven) {
     EXPECT_NE(r.reproduced.text.find("where the model would put it"), std::string::npos) << r.reproduced.text;
 }
 
+TEST(Recommend, OfALayoutThatIsNotUnderstoodProvesEveryPlaceOfThePool) {
+    Machine machine = synthetic_machine();
+    machine.ram.subtract(range(0x7f000000, 0x7f001000));
+    machine.ram.subtract(range(0x20000000, 0x20001000));
+    PlanRequest request = synthetic_request();
+    request.command_line = *request.command_line + " swiotlb=force";
+    const Recommendation r = recommend(machine, request);
+    ASSERT_FALSE(r.reproduced.layout);
+    EXPECT_EQ(r.candidates.front().verdict, Verdict::refused) << "a low reservation that needs a pool";
+    EXPECT_NE(r.candidates.front().why.find("cannot tell where the next one will"), std::string::npos) << r.candidates.front().why;
+    ASSERT_TRUE(r.chosen);
+    EXPECT_TRUE(r.chosen->reservation.high) << r.chosen->reservation.text();
+    EXPECT_NE(r.chosen->why.find("in each of 2 places"), std::string::npos) << r.chosen->why;
+}
+
+TEST(Recommend, WithoutAReservationYetTheLayoutIsThePool) {
+    Machine machine = synthetic_machine();
+    machine.command_line = "quiet";
+    machine.crash_kernel.clear();
+    machine.pool.front().range = range(0x7c000000, 0x80000000);
+    EXPECT_TRUE(reproduce(machine).layout) << reproduce(machine).text;
+    machine.command_line = "quiet crashkernel=256M";
+    EXPECT_FALSE(reproduce(machine).layout) << "asked for, and not there";
+}
+
+TEST(Recommend, CountsAPoolThatTheCrashKernelMakesWithoutNeed) {
+    Machine machine = synthetic_machine();
+    const PlanRequest request = synthetic_request();
+    const Recommendation without = recommend(machine, request);
+    machine.srat_memory_end = 8 * GiB;
+    const Recommendation with = recommend(machine, request);
+    ASSERT_EQ(without.candidates.front().verdict, Verdict::not_needed);
+    ASSERT_EQ(with.candidates.front().verdict, Verdict::not_needed);
+    EXPECT_EQ(with.candidates.front().bytes, without.candidates.front().bytes + 64 * MiB);
+    PlanRequest off = request;
+    off.command_line = *off.command_line + " numa=off";
+    EXPECT_EQ(recommend(machine, off).candidates.front().bytes, without.candidates.front().bytes);
+}
+
 TEST(Recommend, HasNothingForAMachineThatIsRefusedWhateverItsLayout) {
     Machine machine = synthetic_machine();
     machine.encryption = Encryption::sev_snp;

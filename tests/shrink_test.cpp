@@ -80,7 +80,7 @@ class FakeKernel : public ShrinkEffects {
 public:
     bool is_loaded = true;
     std::uint64_t size = 512 * MiB;
-    std::string record = "handoff, 512 MiB";
+    std::optional<Record> record = handoff_of(512 * MiB);
     bool reload_hands_over = true;
     /// "unload" → the calls of it that fail, from 1 on; 0: all of them.
     std::map<std::string, std::vector<int>> failures;
@@ -89,7 +89,7 @@ public:
         if (fails("loaded")) return Error{Errc::io, "kexec_crash_loaded", 0, "broken"};
         return is_loaded;
     }
-    std::string handoff_record() override { return record; }
+    std::optional<Record> handoff_record() override { return record; }
     Failure unload() override {
         if (fails("unload")) return failure("unload");
         is_loaded = false;
@@ -104,11 +104,17 @@ public:
     Failure reload() override {
         if (fails("reload")) return failure("reload");
         is_loaded = true;
-        record = reload_hands_over ? "handoff, " + std::to_string(size / MiB) + " MiB" : "";
+        record = reload_hands_over ? handoff_of(size) : std::nullopt;
         return {};
     }
 
 private:
+    static std::optional<Record> handoff_of(std::uint64_t size) {
+        Record loaded;
+        loaded.outcome = Record::Outcome::handoff;
+        loaded.segments = {{"kernel", *AddressRange::from_bounds(0, size)}};  // which end with the reservation
+        return loaded;
+    }
     static Failure failure(const char* what) { return Error{Errc::io, what, 0, "injected"}; }
     bool fails(const std::string& step) {
         const int call = ++calls_[step];
@@ -164,7 +170,7 @@ TEST(Shrink, DoesNotBeginWithoutAHandoffThatIsLoaded) {
     FakeKernel empty;
     empty.is_loaded = false;
     FakeKernel plain;
-    plain.record.clear();
+    plain.record.reset();
     FakeKernel fine;
     ShrinkPlan refused = to_256();
     refused.problem = "with 256 MiB: pool-exact";

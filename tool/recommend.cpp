@@ -47,9 +47,10 @@ void print_recommendation(const handoff::Recommendation& r, const handoff::Machi
                                       {n.initrd, "the initrd as loaded"},
                                       {n.unpacked, fmt::format("the initrd unpacked, taken as {} times as much", handoff::Need::unpack_factor)},
                                       {n.early, "early allocations, a bound"},
+                                      {n.own_pool, "a pool that it does not need; numa=off on its command line saves that"},
                                       {n.bitmaps, "makedumpfile's bitmaps, two bits a page of this machine"},
                                       {n.margin, "programs and drivers, a margin (--margin)"}})
-        field("", fmt::format("{:>5} MiB  {}", mib(bytes), what));
+        if (bytes != 0) field("", fmt::format("{:>5} MiB  {}", mib(bytes), what));
     field("low part", low_text(r.low));
     for (const handoff::Candidate& c : r.candidates)
         field("looked at", fmt::format("{}  {}: {}", c.reservation.text(), name(c.verdict), c.why));

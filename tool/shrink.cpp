@@ -15,6 +15,7 @@
 #include <nlohmann/json.hpp>
 
 #include "lib/host.hpp"
+#include "lib/record.hpp"
 #include "tool/commands.hpp"
 #include "tool/print.hpp"
 
@@ -28,6 +29,15 @@ using Failure = handoff::ShrinkEffects::Failure;
 using Outcome = handoff::ShrinkResult::Outcome;
 
 void field(std::string_view label, std::string_view value) { print(fmt::format("{:<12}{}\n", label, value)); }
+
+// Of the last load; none where nobody wrote one that can be read.
+std::optional<handoff::Record> last_record(const handoff::Host& host) {
+    const auto text = host.read(handoff::Source::load_record);
+    if (!text) return std::nullopt;
+    auto record = handoff::parse_record(*text);
+    if (!record) return std::nullopt;
+    return std::move(*record);
+}
 
 // While there is no crash kernel nothing may stop us half-way; what we run gets the signals as
 // they were.
@@ -58,11 +68,9 @@ public:
         if (!text) return text.error();
         return text->starts_with('1');
     }
-    std::string handoff_record() override {
-        const auto text = host_.read(handoff::Source::load_record);
-        if (!text) return {};
-        const auto document = nlohmann::json::parse(*text, nullptr, false);
-        return document.is_object() && document.value("outcome", "") == "handoff" ? *text : std::string();
+    std::optional<handoff::Record> handoff_record() override {
+        auto record = last_record(host_);
+        return record && record->outcome == handoff::Record::Outcome::handoff ? std::move(record) : std::nullopt;
     }
     Failure unload() override { return run({kexec_, "-p", "-u"}); }
     Failure resize(std::uint64_t bytes) override { return host_.write(handoff::Switch::crash_size, std::to_string(bytes)); }
@@ -105,20 +113,14 @@ std::string words_of(const std::vector<std::string>& words) {
 // What was loaded is what will be: image, initrd, system call and command line of the record, where no
 // option says otherwise.
 Options as_loaded(Options options, const handoff::Host& host) {
-    const auto text = host.read(handoff::Source::load_record);
-    const auto record = text ? nlohmann::json::parse(*text, nullptr, false) : nlohmann::json();
-    if (!record.is_object()) return options;
-    const auto value = [&](const char* key) {
-        const auto at = record.find(key);
-        return at != record.end() && at->is_string() ? at->get<std::string>() : std::string();
-    };
-    if (!options.kernel && value("kernel").starts_with('/')) options.kernel = value("kernel");
-    if (!options.initrd && value("initrd").starts_with('/')) options.initrd = value("initrd");
-    if (options.loader == handoff::Loader::automatic)
-        options.loader = handoff::loader_from(value("loader")).value_or(handoff::Loader::automatic);
-    if (!options.command_line && record.contains("command_line")) {
-        std::string line = value("command_line");
-        if (const std::string own = value("append"); !own.empty() && line.ends_with(own)) line.resize(line.size() - own.size());
+    const auto record = last_record(host);
+    if (!record) return options;
+    if (!options.kernel && record->kernel.starts_with('/')) options.kernel = record->kernel;
+    if (!options.initrd && record->initrd.starts_with('/')) options.initrd = record->initrd;
+    if (options.loader == handoff::Loader::automatic) options.loader = record->loader;
+    if (!options.command_line) {
+        std::string line = record->command_line;
+        if (!record->append.empty() && line.ends_with(record->append)) line.resize(line.size() - record->append.size());
         options.command_line = line;
     }
     return options;

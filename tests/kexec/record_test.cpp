@@ -53,6 +53,22 @@ TEST(Record, IsReadBackAsItWasWritten) {
     }
 }
 
+TEST(Record, IsOfTheLoadThatExplainsMostOfWhatWasReported) {
+    Plan decided;
+    const auto load = [](Loader loader, Address headers) {
+        Load one;
+        one.loader = loader;
+        one.segments = {{"kernel", range(0x79000000, 0x7d000000)}, {"elfcorehdr", range(headers, headers + 0x1000)}};
+        return one;
+    };
+    decided.loads = {load(Loader::kexec_load, 0x70000000), load(Loader::kexec_file_load, 0x7dfff000)};
+    for (const Load& done : decided.loads) {
+        const Record record = record_of(decided, {done.segments[0].range, done.segments[1].range}, {});
+        EXPECT_EQ(record.loader, done.loader);
+        EXPECT_EQ(record.segments, done.segments);
+    }
+}
+
 TEST(Record, KeysThatAreNotKnownAreIgnored) {
     json j = to_json(sample());
     j["later"] = {{"a", 1}};

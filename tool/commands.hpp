@@ -36,6 +36,8 @@ struct Options {
     bool place = false;
     // recommend, shrink
     std::optional<std::string> margin, to;
+    // map
+    bool svg = false;
     // status
     bool prometheus = false;
     std::optional<std::string> output;
@@ -50,6 +52,7 @@ Status verify(const Options&);
 Status capture(const Options&);
 Status explain(const Options&);
 Status kexec(const Options&);
+Status map(const Options&);
 Status recommend(const Options&);
 Status shrink(const Options&);
 Status enable(const Options&);

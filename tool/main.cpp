@@ -17,7 +17,7 @@ using tool::Options;
 using tool::Status;
 
 enum Group : unsigned {
-    everywhere = 1, planning = 2, table = 4, checking = 8, strictness = 16, wrapping = 32, sizing = 64, shrinking = 128, reporting = 256
+    everywhere = 1, planning = 2, table = 4, checking = 8, strictness = 16, wrapping = 32, sizing = 64, shrinking = 128, reporting = 256, drawing = 512
 };
 
 constexpr std::size_t any_number = ~std::size_t{0};
@@ -31,11 +31,12 @@ struct Command {
     std::size_t operand_count;
 };
 
-constexpr std::array<Command, 14> commands = {{
+constexpr std::array<Command, 15> commands = {{
     {"show", "", "the pool of the running kernel, and who says so", tool::show, everywhere, 0},
     {"plan", "", "decide: ready, not needed or refused, with the reasons", tool::plan, everywhere | planning, 0},
     {"cmdline", "", "only the words to append to the crash kernel's command line", tool::cmdline, everywhere | planning | strictness, 0},
     {"e820", "", "the crash kernel's memory map with the handoff, in any form", tool::e820, everywhere | planning | table, 0},
+    {"map", "", "draw memory before and after: RAM, crashkernel, pool, what is loaded where", tool::map, everywhere | planning | drawing, 0},
     {"check", "", "validate a handoff that somebody else made", tool::check, everywhere | planning | checking, 0},
     {"verify", "", "in the crash kernel: is the pool where the handoff said?", tool::verify, everywhere, 0},
     {"capture", "DIR", "write what is read from this machine into DIR, to be replayed with --root", tool::capture, everywhere, 1},
@@ -109,6 +110,11 @@ po::options_description options_for(unsigned groups) {
         po::options_description group("Status");
         group.add_options()("prometheus", "metrics in the text format of Prometheus, for node_exporter")(
             "output", po::value<std::string>()->value_name("FILE"), "write the metrics to FILE, which is replaced as a whole");
+        all.add(group);
+    }
+    if (groups & drawing) {
+        po::options_description group("Drawing");
+        group.add_options()("svg", "a picture for a page instead of text");
         all.add(group);
     }
     if (groups & checking) {
@@ -189,6 +195,7 @@ Options options_from(const Command& command, const std::vector<std::string>& arg
     options.place = values.count("place") != 0;
     options.margin = text(values, "margin");
     options.to = text(values, "to");
+    options.svg = values.count("svg") != 0;
     options.prometheus = values.count("prometheus") != 0;
     options.output = text(values, "output");
     return options;

@@ -6,7 +6,7 @@ import os
 import re
 import unittest
 
-from harness import INPUT, NOT_NEEDED, NOT_PERMITTED, READY, REFUSED, USAGE, Tree, machines, run, tool
+from harness import INPUT, NOT_NEEDED, NOT_PERMITTED, READY, REFUSED, USAGE, Tree, machines, run, tool, top
 
 ready = os.path.join(machines, "debian-6.1-kexec-load")
 words = "console=ttyS0 reset_devices nr_cpus=1 irqpoll"
@@ -46,7 +46,8 @@ class Usage(unittest.TestCase):
 class Json(unittest.TestCase):
     def test_every_command_speaks_it_and_says_its_schema(self):
         with Tree() as tree:
-            for arguments in (["show"], ["plan", *load], ["cmdline", *load], ["check", "--place", *load], ["verify"], ["capture", tree.path("out")]):
+            for arguments in (["show"], ["plan", *load], ["cmdline", *load], ["check", "--place", *load], ["verify"], ["map", *load], ["recommend", *load],
+                              ["capture", tree.path("out")]):
                 with self.subTest(arguments):
                     said = run(*arguments, "--root", ready, "--json")
                     self.assertEqual(json.loads(said.out)["schema"], 1, said)
@@ -111,6 +112,13 @@ class ExitStatus(unittest.TestCase):
         with open("/dev/full", "w") as full:
             done = subprocess.run([tool, "plan", "--root", ready, *load], stdout=full, stderr=subprocess.DEVNULL)
         self.assertEqual(done.returncode, INPUT)
+
+
+class Readme(unittest.TestCase):
+    def test_its_picture_is_what_map_draws(self):
+        drawn = run("map", "--svg", "--root", f"{machines}/dell-r6515-high")
+        with open(f"{top}/docs/map.svg", encoding="utf-8") as picture:
+            self.assertEqual(drawn.out, picture.read(), "if this is right: map --svg >docs/map.svg")
 
 
 class Environment(unittest.TestCase):

@@ -243,6 +243,12 @@ class Table(unittest.TestCase):
         self.assertEqual(list(cells.random_cells(7, 20)), list(cells.random_cells(7, 20)))
         self.assertNotEqual(list(cells.random_cells(7, 20)), list(cells.random_cells(8, 20)))
 
+    def test_holes_are_cut_out_of_a_map(self):
+        self.assertEqual(cells.without([], 1, 9), [(1, 9)])
+        self.assertEqual(cells.without([(5, 1), (3, 1)], 1, 9), [(1, 3), (4, 5), (6, 9)])
+        self.assertEqual(cells.without([(3, 4), (4, 1), (8, 5)], 1, 9), [(1, 3), (7, 8)])
+        self.assertTrue(any("exactmap" in cell.words for cell in cells.random_cells(7, 20)))
+
     def test_a_result_of_another_definition_is_not_mistaken_for_this_one(self):
         cell = cells.Cell("cell")
         self.assertEqual(cell.key(), cells.Cell("cell", boots=9, expect="refused").key())

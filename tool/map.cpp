@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Memory before and after a crash, to look at.
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <string_view>
+
+#include <nlohmann/json.hpp>
+
+#include "lib/json.hpp"
+#include "lib/picture.hpp"
+#include "tool/commands.hpp"
+#include "tool/print.hpp"
+
+namespace tool {
+namespace {
+
+bool set(const char* name) {
+    const char* value = std::getenv(name);
+    return value && *value;
+}
+
+// A terminal that has colours, and somebody who wants them (no-color.org).
+bool colour_wanted() {
+    const char* terminal = std::getenv("TERM");
+    return ::isatty(STDOUT_FILENO) == 1 && terminal && std::string_view(terminal) != "dumb" && !set("NO_COLOR");
+}
+
+// 64 make each character of the first bar 64 MiB.
+unsigned columns() {
+    winsize size{};
+    const unsigned wide = ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col != 0 ? size.ws_col : 80;
+    const unsigned room = std::max(wide, 31U) - 11;
+    return room < 64 ? room : std::min(room / 64 * 64, 128U);
+}
+
+nlohmann::json to_json(const std::vector<handoff::Stretch>& side) {
+    nlohmann::json list = nlohmann::json::array();
+    for (const handoff::Stretch& s : side) {
+        list.push_back(handoff::to_json(s.range));
+        list.back()["use"] = handoff::name(s.use);
+    }
+    return list;
+}
+
+}  // namespace
+
+Status map(const Options& options) {
+    if (options.json && options.svg) {
+        complain("--json and --svg are two outputs: one of them");
+        return Status::usage;
+    }
+    const handoff::Host host(options.root);
+    const auto machine = handoff::gather(host);
+    if (!machine) return fail(machine.error());
+    const auto request = request_from(options, host, machine->release);
+    if (!request) return fail(request.error());
+    const handoff::Plan plan = handoff::plan(*machine, *request);
+    const handoff::Picture picture = handoff::picture_of(*machine, plan);
+    if (options.json) {
+        const nlohmann::json j = {{"schema", 1}, {"verdict", handoff::name(plan.verdict)}, {"before", to_json(picture.before)}, {"after", to_json(picture.after)}};
+        print(j.dump(2) + '\n');
+    } else if (options.svg) {
+        print(handoff::render_svg(picture));
+    } else {
+        print(handoff::render_text(picture, columns(), colour_wanted()));
+        print("\n" + headline(plan) + "\n");
+    }
+    return status_of(plan.verdict);
+}
+
+}  // namespace tool

@@ -66,13 +66,24 @@ def command(cell, directory, kernel, initrd, ovmf):
 
 
 def signs_of_life(directory):
+    """A kernel that cannot bounce repeats itself on the console for ever: that is no life."""
     def look(name):
         try:
             status = os.stat(directory / name)
             return status.st_size, status.st_blocks
         except FileNotFoundError:
             return None
-    return tuple(look(name) for name in ("serial.log", "port", "disk"))
+    names = ("port", "disk") if hopeless(directory / "serial.log") else ("serial.log", "port", "disk")
+    return tuple(look(name) for name in names)
+
+
+def hopeless(console):
+    try:
+        with open(console, "rb") as text:
+            text.seek(max(0, console.stat().st_size - 1500))
+            return text.read().count(b"Can not allocate SWIOTLB buffer") >= 5
+    except OSError:
+        return False
 
 
 def boot(words, directory, stop):

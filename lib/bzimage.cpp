@@ -21,9 +21,10 @@ constexpr std::size_t setup_sects_at = 0x1f1, boot_flag_at = 0x1fe, magic_at = 0
                       kernel_version_at = 0x20e, loadflags_at = 0x211, initrd_addr_max_at = 0x22c,
                       kernel_alignment_at = 0x230, relocatable_at = 0x234, xloadflags_at = 0x236,
                       cmdline_size_at = 0x238, payload_offset_at = 0x248, payload_length_at = 0x24c,
-                      pref_address_at = 0x258, init_size_at = 0x260, header_end = 0x264;
+                      pref_address_at = 0x258, init_size_at = 0x260, header_end = 0x264,
+                      kernel_info_offset_at = 0x268;
 constexpr std::uint32_t magic = 0x53726448;  // "HdrS"
-constexpr std::uint16_t oldest_protocol = 0x020c;
+constexpr std::uint16_t oldest_protocol = 0x020c, kernel_info_protocol = 0x020f;
 constexpr std::uint8_t loaded_high = 0x01;
 
 /// An integer of the header; the caller has checked that the header is there.
@@ -99,11 +100,33 @@ Result<SetupHeader> parse_bzimage(std::span<const std::byte> head, std::uint64_t
     if (header.init_size == 0) {
         return input_error(0, fmt::format("expected an init_size at {:#x}, found 0", init_size_at));
     }
+    if (header.protocol >= kernel_info_protocol && head.size() >= kernel_info_offset_at + 4)
+        header.kernel_info_offset = at<std::uint32_t>(head, kernel_info_offset_at);
     // 0x200 less than the offset in the file; 0: none.
     if (const auto offset = at<std::uint16_t>(head, kernel_version_at); offset != 0) {
         header.version = string_at(head, std::size_t{0x200} + offset);
     }
     return header;
+}
+
+bool announces_swiotlb_addr(std::span<const std::byte> image, const SetupHeader& header) {
+    // "LToP", size of the fixed part, size in all; then chunks of magic, size, data.
+    constexpr std::uint32_t info_magic = 0x506f544c, chunk_magic = 0x41424c54;
+    constexpr std::uint64_t fixed_least = 12, chunk_head = 8, chunk_size = 12;
+    constexpr std::uint32_t known_version = 1;
+    const std::uint64_t start = std::uint64_t{header.setup_size} + header.kernel_info_offset;
+    if (header.kernel_info_offset == 0 || start > image.size() || image.size() - start < fixed_least) return false;
+    const auto info = image.subspan(start);
+    const std::uint64_t fixed = at<std::uint32_t>(info, 4), total = at<std::uint32_t>(info, 8);
+    if (at<std::uint32_t>(info, 0) != info_magic || fixed < fixed_least || total > info.size()) return false;
+    for (std::uint64_t chunk = fixed; chunk + chunk_head <= total;) {
+        const std::uint64_t size = at<std::uint32_t>(info, chunk + 4);
+        if (size < chunk_head || size > total - chunk) return false;
+        if (at<std::uint32_t>(info, chunk) == chunk_magic)
+            return size >= chunk_size && at<std::uint32_t>(info, chunk + chunk_head) == known_version;
+        chunk += size;
+    }
+    return false;
 }
 
 }  // namespace handoff

@@ -29,6 +29,8 @@ struct SetupHeader {
     std::uint32_t payload_length = 0;
     std::uint64_t pref_address = 0;
     std::uint32_t init_size = 0;  ///< memory the kernel needs from where it runs until it has a memory map
+    /// From the start of the protected-mode part; 0 before protocol 2.15.
+    std::uint32_t kernel_info_offset = 0;
     std::string version;          ///< "6.1.0-18-amd64 (…) #1 SMP …"; "" where the image has none
 
     /// XLF_KERNEL_64: has the 64-bit entry that both loaders use.
@@ -46,5 +48,11 @@ struct SetupHeader {
 /// a boot protocol before 2.12 (Linux 3.8, the first with the 64-bit entry), a
 /// file that ends before what its header promises.
 e820::Result<SetupHeader> parse_bzimage(std::span<const std::byte> head, std::uint64_t file_size);
+
+/// The image announces that its kernel understands swiotlb=<slabs>,addr=<phys>, in the sense of
+/// the patches in kernel/: a chunk "TLBA" with version 1 in kernel_info
+/// (Documentation/arch/x86/boot.rst, "The kernel_info"), which is outside the compressed payload.
+/// `image` is the whole file. False where kernel_info is missing, malformed, or has another version.
+bool announces_swiotlb_addr(std::span<const std::byte> image, const SetupHeader&);
 
 }  // namespace handoff

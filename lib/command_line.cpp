@@ -112,6 +112,7 @@ Result<SwiotlbOption> swiotlb_option(const CommandLine& line) {
     for (const Word* word : line.all("swiotlb")) {
         const std::string value = word->value.value_or("");
         std::string_view rest = value;
+        option.addr.reset();  // unlike the others it holds for its own word only
         bool slabs_taken = false;
         while (!rest.empty()) {
             const auto comma = std::min(rest.find(','), rest.size());

@@ -55,7 +55,7 @@ private:
 struct SwiotlbOption {
     std::optional<std::uint64_t> slabs;  ///< last one given, rounded up to 128 as the kernel does
     std::optional<std::uint64_t> areas;
-    std::optional<e820::Address> addr;   ///< addr=, only with the 2020 patch
+    std::optional<e820::Address> addr;   ///< addr=, only with the patches in kernel/
     bool force = false;
     bool noforce = false;                ///< no pool at all
     std::vector<std::string> unknown;    ///< "any" and what is yet to come; kept, not understood

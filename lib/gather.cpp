@@ -22,8 +22,8 @@ namespace {
 
 using std::string_view;
 
-/// Spellings of the pool that a patched kernel could show in /proc/iomem.
-/// No kernel up to 7.2 shows any.
+/// Spellings of the pool in /proc/iomem: the first is that of the patches in kernel/,
+/// others may come. No released kernel up to 7.2 shows any.
 constexpr std::array<string_view, 5> pool_names{"Software IO TLB", "software IO TLB", "swiotlb", "SWIOTLB", "Swiotlb"};
 
 bool names_pool(string_view name) {

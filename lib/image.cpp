@@ -41,6 +41,7 @@ Result<Image> image_of(std::string_view text) {
     image.setup_bytes = header->setup_size;
     image.cmdline_size = header->cmdline_size;
     image.payload_bytes = header->payload_length;
+    image.swiotlb_addr = announces_swiotlb_addr(bytes, *header);
     image.release = header->version.substr(0, header->version.find(' '));
     // More than four times init_size is no size of this image: a payload that
     // somebody appended a signature to.

@@ -122,6 +122,18 @@ EarlyDemand early_demand(const DemandInput& input) {
     return demand;
 }
 
+// swiotlb_reserve_addr() of the patches in kernel/.
+std::optional<Counterexample> find_refused_addr(const CrashMemory& memory, const AddressRange& pool) {
+    RangeSet free = memory.ram;
+    for (const AddressRange& r : memory.reserved) free.subtract(r);
+    for (const AddressRange& r : memory.maybe_reserved) free.subtract(r);
+    if (!free.contains(pool)) return Counterexample{Counterexample::Kind::not_ram, {}, pool, {}};
+    for (const Address image : memory.images)
+        if (image_at(image, memory.image_at_most).overlaps(pool))
+            return Counterexample{Counterexample::Kind::not_ram, image, pool, {}};
+    return std::nullopt;
+}
+
 std::optional<Counterexample> find_counterexample(const CrashMemory& memory, const AddressRange& pool,
                                                   const EarlyDemand& demand) {
     using Kind = Counterexample::Kind;

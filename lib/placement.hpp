@@ -88,6 +88,11 @@ std::string to_string(const Counterexample&);
 std::optional<Counterexample> find_counterexample(const CrashMemory&, const e820::AddressRange& pool,
                                                   const EarlyDemand&);
 
+/// The same for a crash kernel that reserves the pool itself, before anything else and out of
+/// KASLR's reach (swiotlb=…,addr=): what is left to go wrong is that it refuses, since the
+/// region is not all RAM or something was loaded there.
+std::optional<Counterexample> find_refused_addr(const CrashMemory&, const e820::AddressRange& pool);
+
 /// Fences: single reserved pages, so that no free block of `memory` above the
 /// pool can hold it, wherever the image is; as few as possible, none inside
 /// `keep_out` (loaded segments). nullopt where keep_out leaves no place for one.

@@ -50,7 +50,7 @@ std::optional<std::array<std::uint64_t, 2>> version_of(std::string_view release)
 class Decision {
 public:
     Decision(const Machine& machine, const PlanRequest& request) : machine_(machine), request_(request) {
-        plan_.method = request.method;
+        plan_.method = request.method;  // until choose_method()
         plan_.loader = request.loader;
     }
 
@@ -58,7 +58,7 @@ public:
     void promise(const AddressRange& pool) { promised_ = pool; }
 
     Plan decide(bool with_advice) {
-        const bool go_on = read_command_line() && look_at_reservation() && look_at_need() && look_at_pool();
+        const bool go_on = read_command_line() && choose_method() && look_at_reservation() && look_at_need() && look_at_pool();
         if (go_on) {
             look_at_protection();
             look_at_command_line();
@@ -133,6 +133,24 @@ private:
             "assumed: the running kernel's command line" + (assumed_.empty() ? "" : ", with " + assumed_), machine_.command_line.empty() ? "" : "proc/cmdline",
             "give --command-line");
         if (const auto line = CommandLine::parse(base_.with(assumed_))) base_ = *line;
+    }
+
+    // addr= leaves nothing to placement, and is there only where the image says so.
+    bool choose_method() {
+        const bool announced = request_.image && request_.image->swiotlb_addr;
+        if (plan_.method == Method::automatic)
+            plan_.method = announced && (!promised_ || swiotlb_.addr == promised_->start()) ? Method::addr : Method::ram;
+        if (promised_ && swiotlb_.addr && request_.image && !announced)
+            add("image-addr", Severity::refusal,
+                "swiotlb=...,addr= is on the command line, and the image does not announce it: a kernel that does not know it takes no 'force' before it either");
+        if (plan_.method != Method::addr || announced) return true;
+        const bool assumed = !request_.image && !machine_.live;
+        add("image-addr", assumed ? Severity::warning : Severity::refusal,
+            assumed ? "assumed: an image that takes swiotlb=...,addr="
+                    : request_.image ? "the crash kernel's image does not announce that it takes swiotlb=...,addr="
+                                     : "it is not known whether the crash kernel's image takes swiotlb=...,addr=",
+            {}, "use --method ram, or a kernel with the patches in kernel/");
+        return assumed;
     }
 
     bool look_at_reservation() {
@@ -362,10 +380,11 @@ private:
         const std::string release = request_.image && !request_.image->release.empty() ? request_.image->release : machine_.release;
         const auto version = version_of(release);
         const bool rounds = !version || *version >= std::array<std::uint64_t, 2>{6, 0};
-        if (rounds && !std::has_single_bit(slabs_))
+        if ((rounds || plan_.method == Method::addr) && !std::has_single_bit(slabs_))
             add("pool-power-of-two", Severity::refusal,
                 fmt::format("{} slabs are not a power of two, and {} rounds up", slabs_, release.empty() ? "an unknown kernel perhaps" : release));
-        if (rounds && slabs_ < segment_slabs * std::bit_ceil(std::uint64_t{crash_cpus()}))
+        // With addr= the kernel has fewer areas instead of a larger pool.
+        if (rounds && plan_.method != Method::addr && slabs_ < segment_slabs * std::bit_ceil(std::uint64_t{crash_cpus()}))
             add("pool-slabs", Severity::refusal,
                 fmt::format("{} slabs are too few for {} CPUs: the kernel rounds up", slabs_, crash_cpus()), {},
                 "add nr_cpus=1 to the crash kernel's command line");
@@ -435,7 +454,7 @@ private:
     void place() {
         for (const Loader loader : {Loader::kexec_load, Loader::kexec_file_load}) {
             if (request_.loader != Loader::automatic && request_.loader != loader) continue;
-            if (request_.method == Method::e820 && loader == Loader::kexec_file_load) continue;
+            if (plan_.method == Method::e820 && loader == Loader::kexec_file_load) continue;
             // Small segments of other sizes can push the large ones down: the command
             // line to come, an EFI runtime map, other versions of a loader. The first
             // load is one with the least of them, so that none leaves larger free
@@ -482,9 +501,9 @@ private:
 
     std::string words(const std::vector<AddressRange>& fence_pages, bool nokaslr) const {
         std::string text = fmt::format("swiotlb={}{}", slabs_, forced_ ? ",force" : "");
-        if (request_.method == Method::addr) text += fmt::format(",addr={:#x}", pool_.start());
+        if (plan_.method == Method::addr) text += fmt::format(",addr={:#x}", pool_.start());
         std::string memmap;
-        if (request_.method != Method::e820) memmap = e820::to_word(e820::AddRange{pool_, Type::ram});
+        if (plan_.method != Method::e820) memmap = e820::to_word(e820::AddRange{pool_, Type::ram});
         // nn%ss-1+2 turns RAM into reserved memory, as nn$ss does, and has no '$'
         // that a kdump script's eval would expand. KASLR takes it for a memory
         // limit (kaslr.c, parse_memmap()): fences come with nokaslr.
@@ -493,14 +512,14 @@ private:
             memmap += e820::to_word(e820::UpdateRange{f, Type::ram, Type::reserved});
         }
         if (!memmap.empty()) text += " memmap=" + memmap;
-        if ((nokaslr || request_.method == Method::e820) && !base_.has("nokaslr")) text += " nokaslr";
+        if ((nokaslr || plan_.method == Method::e820) && !base_.has("nokaslr")) text += " nokaslr";
         if (numa_off_) text += " numa=off";
         return text + ' ' + marker(pool_);
     }
 
     e820::Table boot_map(const Load& load) const {
         e820::Table map = load.map;
-        if (request_.method == Method::e820) map.add(pool_, Type::ram);
+        if (plan_.method == Method::e820) map.add(pool_, Type::ram);
         return map;
     }
 
@@ -542,7 +561,8 @@ private:
             if (segment.name == "elfcorehdr" && s.load.loader == Loader::kexec_file_load)
                 memory.maybe_reserved.push_back(*AddressRange::from_size(segment.range.start(), MiB));
         }
-        const Kaslr kaslr = kaslr_with(line);
+        Kaslr kaslr = kaslr_with(line);
+        if (plan_.method == Method::addr) kaslr.avoid.push_back(pool_);
         const std::uint64_t least = image_at_least();
         // extract_kernel(): room for the larger of the payload and the image.
         const std::uint64_t needed = align_up(std::max({image_.uncompressed_bytes, least, e820::page_size}), 2 * MiB);
@@ -578,11 +598,8 @@ private:
             }
             const EarlyDemand demand = early_demand(input);
             plan_.early_bytes = std::max(plan_.early_bytes, demand.total());
-            const auto found = find_counterexample(*memory, pool_, demand);
-            // With addr= the kernel takes the region itself: only what comes
-            // earlier matters.
-            using Kind = Counterexample::Kind;
-            if (found && request_.method == Method::addr && (found->kind == Kind::other_block || found->kind == Kind::slides_up)) continue;
+            const auto found =
+                plan_.method == Method::addr ? find_refused_addr(*memory, pool_) : find_counterexample(*memory, pool_, demand);
             if (found) return found;
         }
         return std::optional<Counterexample>{};
@@ -619,7 +636,8 @@ private:
     };
     std::vector<Cure> cures() const {
         std::vector<Cure> all;
-        if (request_.method != Method::e820) all.push_back({{}, false});
+        if (plan_.method != Method::e820) all.push_back({{}, false});
+        if (plan_.method == Method::addr) return all;
         all.push_back({{}, true});
         for (const bool count_loads : {true, false})
             if (auto pages = fences_for(count_loads); pages && *pages != all.back().fences) all.push_back({std::move(*pages), true});
@@ -657,6 +675,7 @@ private:
     void report_proof(std::size_t fence_count) {
         std::string text = fmt::format("proven: the pool lands at {} in all {} places where loader and KASLR can put the kernel",
                                        e820::to_string(pool_), tried_images_);
+        if (plan_.method == Method::addr) text += ", since addr= reserves it before any other memory is taken";
         if (fence_count != 0) text += fmt::format(", with {} fence page{}", fence_count, fence_count == 1 ? "" : "s");
         add("pool-exact", Severity::info, std::move(text));
         plan_.expected = pool_;
@@ -666,7 +685,9 @@ private:
         plan_.fences = cure.fences;
         plan_.append = words(cure.fences, cure.nokaslr);
         report_proof(cure.fences.size());
-        if (cure.nokaslr)
+        if (plan_.method == Method::addr)
+            add("kaslr-blind", Severity::info, "KASLR keeps clear of addr=, and does not see a region that only a memmap= word adds");
+        else if (cure.nokaslr)
             add("kaslr-blind", Severity::info, "nokaslr is added: the kernel stays where the loader puts it");
         else
             add("kaslr-blind", Severity::info, "KASLR does not see a region that only a memmap= word adds");
@@ -700,7 +721,7 @@ private:
         plan_.after = *map;
         if (!map->of(Type::ram).contains(pool_) )
             add("map-once", Severity::refusal, "the crash kernel's map does not have the pool as RAM");
-        if (request_.method != Method::e820 && scenarios_.front().load.map.of(Type::ram).overlaps(pool_))
+        if (plan_.method != Method::e820 && scenarios_.front().load.map.of(Type::ram).overlaps(pool_))
             add("map-once", Severity::refusal, "the crash kernel's map has the pool as RAM already");
 
         std::uint64_t added = 0;
@@ -782,6 +803,7 @@ void Decision::advise_layout() {
 
 const char* name(Method method) {
     switch (method) {
+        case Method::automatic: return "auto";
         case Method::ram: return "ram";
         case Method::addr: return "addr";
         case Method::e820: return "e820";
@@ -790,7 +812,7 @@ const char* name(Method method) {
 }
 
 std::optional<Method> method_from(std::string_view text) {
-    for (const Method method : {Method::ram, Method::addr, Method::e820})
+    for (const Method method : {Method::automatic, Method::ram, Method::addr, Method::e820})
         if (text == name(method)) return method;
     return std::nullopt;
 }

@@ -23,11 +23,12 @@ inline constexpr std::uint64_t largest_reservation = 64 * e820::GiB;
 
 /// How the crash kernel is told where the pool is.
 enum class Method {
+    automatic,  ///< addr where the image announces it, ram otherwise
     ram,   ///< memmap= adds the region as RAM, placement does the rest; any kernel, both loaders
-    addr,  ///< swiotlb=…,addr= of the patch of March 2020, and the memmap= word
+    addr,  ///< the same and swiotlb=…,addr=, for kernels with the patches in kernel/
     e820,  ///< the table itself has it, for who builds boot_params; demands nokaslr
 };
-/// "ram", "addr", "e820".
+/// "auto", "ram", "addr", "e820".
 const char* name(Method);
 std::optional<Method> method_from(std::string_view);
 
@@ -41,11 +42,12 @@ struct Image {
     std::uint64_t payload_bytes = 0;        ///< the compressed kernel; 0 where unknown
     std::uint64_t uncompressed_bytes = 0;   ///< of the payload; 0 where unknown
     std::string release;                    ///< uname -r of the image; "" where unknown
+    bool swiotlb_addr = false;              ///< announces swiotlb=…,addr= (bzimage.hpp)
 };
 
 struct PlanRequest {
     Loader loader = Loader::automatic;
-    Method method = Method::ram;
+    Method method = Method::automatic;
     std::optional<Image> image;                 ///< none: the running kernel's size is assumed, and said
     std::optional<std::uint64_t> initrd_bytes;  ///< none: assumed, and said
     /// Without the handoff's words; none: the running kernel's, as the kdump scripts derive it,

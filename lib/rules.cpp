@@ -7,7 +7,7 @@
 namespace handoff {
 namespace {
 
-constexpr std::array<RuleInfo, 42> table = {{
+constexpr auto table = std::to_array<RuleInfo>({
     {"crashkernel-reserved", "Memory is reserved for a crash kernel; without it there is no kdump to help."},
     {"pool-needed",
      "The crash kernel would make a pool at all: RAM above 4 GiB in its map or in SRAT, SME, an encrypted guest, or "
@@ -47,6 +47,7 @@ constexpr std::array<RuleInfo, 42> table = {{
     {"loader-permitted", "A locked-down kernel takes only kexec_file_load."},
     {"loader-setup-data", "What kexec-tools puts at the start of the reservation is known from its version."},
     {"image-known", "The crash kernel's image and initrd were read; otherwise their sizes are assumed, and said."},
+    {"image-addr", "With the addr method the crash kernel's image announces that it takes swiotlb=...,addr=."},
     {"load-fits", "Kernel, initrd and the rest fit into the reservation."},
     {"numa-single", "The crash kernel sees one NUMA node (numa=off is added where there are more): a node's memory map "
                     "is allocated on the node itself, which may have nothing but the pool."},
@@ -68,7 +69,7 @@ constexpr std::array<RuleInfo, 42> table = {{
     {"elfcorehdr-agrees", "check: each PT_LOAD has the pool as a whole or not at all, and there are notes."},
     {"record-agrees", "check: the record of a load does not contradict itself, and is of a load with the handoff."},
     {"source-unread", "A source was there and could not be used."},
-}};
+});
 
 }  // namespace
 

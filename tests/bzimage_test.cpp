@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <vector>
 
 namespace handoff {
 namespace {
@@ -37,6 +38,7 @@ public:
     [[nodiscard]] e820::Result<SetupHeader> parse(std::uint64_t file_size = 8 << 20) const {
         return parse_bzimage(bytes_, file_size);
     }
+    [[nodiscard]] const std::vector<std::byte>& bytes() const { return bytes_; }
     [[nodiscard]] std::string error(std::uint64_t file_size = 8 << 20) const {
         const auto header = parse(file_size);
         return header ? "no error" : header.error().message();
@@ -93,6 +95,52 @@ TEST(BzImage, ATruncatedFileIsAnError) {
               "truncated: expected a payload up to 0x1000052cc, found 0x800000 bytes");
     EXPECT_EQ(parse_bzimage({}, 0).error().message(),
               "not a bzImage: expected a setup header up to 0x264, found 0x0 bytes");
+}
+
+/// An image whose kernel_info holds the chunks given, at 0x300 of the protected-mode part.
+std::vector<std::byte> image_with_info(const std::vector<std::uint32_t>& chunks, std::uint16_t protocol = 0x020f) {
+    constexpr std::size_t setup = 20480, offset = 0x300;
+    Head head;
+    head.put<std::uint16_t>(0x206, protocol).put<std::uint32_t>(0x24c, 0x1000).put<std::uint32_t>(0x268, offset);
+    std::vector<std::byte> image = head.bytes();
+    std::vector<std::uint32_t> info = {0x506f544c, 16, static_cast<std::uint32_t>(16 + 4 * chunks.size()), 9};
+    info.insert(info.end(), chunks.begin(), chunks.end());
+    std::memcpy(&image[setup + offset], info.data(), 4 * info.size());
+    return image;
+}
+
+bool announces(const std::vector<std::byte>& image) {
+    const auto header = parse_bzimage(image, image.size());
+    EXPECT_TRUE(header);
+    return header && announces_swiotlb_addr(image, *header);
+}
+
+TEST(KernelInfo, AnnouncesAddrByAChunkOfVersionOne) {
+    constexpr std::uint32_t tlba = 0x41424c54, other = 0x33323130;
+    EXPECT_TRUE(announces(image_with_info({tlba, 12, 1})));
+    EXPECT_TRUE(announces(image_with_info({other, 16, 0, 0, tlba, 12, 1})));
+    EXPECT_FALSE(announces(image_with_info({})));
+    EXPECT_FALSE(announces(image_with_info({tlba, 12, 2}))) << "another meaning";
+    EXPECT_FALSE(announces(image_with_info({other, 12, tlba}))) << "another chunk's data";
+    EXPECT_FALSE(announces(image_with_info({tlba, 12, 1}, 0x020e))) << "before there was kernel_info";
+}
+
+TEST(KernelInfo, MalformedAnnouncesNothing) {
+    constexpr std::uint32_t tlba = 0x41424c54, other = 0x33323130;
+    EXPECT_FALSE(announces(image_with_info({tlba, 8}))) << "no version";
+    EXPECT_FALSE(announces(image_with_info({tlba, 16, 1}))) << "longer than kernel_info";
+    EXPECT_FALSE(announces(image_with_info({other, 0, tlba, 12, 1}))) << "a chunk without a size";
+    auto image = image_with_info({tlba, 12, 1});
+    std::memset(&image[20480 + 0x300], 0, 4);
+    EXPECT_FALSE(announces(image)) << "no LToP";
+    image = image_with_info({tlba, 12, 1});
+    image.resize(20480 + 0x300 + 20);
+    SetupHeader header;
+    header.setup_size = 20480;
+    header.kernel_info_offset = 0x300;
+    EXPECT_FALSE(announces_swiotlb_addr(image, header)) << "a file that ends in it";
+    header.kernel_info_offset = 0xffffffff;
+    EXPECT_FALSE(announces_swiotlb_addr(image, header)) << "behind the end of the file";
 }
 
 }  // namespace

@@ -60,7 +60,8 @@ Image image_of(const json& j) {
     for (const auto& [key, value] : j.items()) {
         const std::string name = key;
         const auto number = std::find_if(numbers.begin(), numbers.end(), [&](const auto& n) { return n.first == name; });
-        if (name == "release") image.release = value.get<std::string>();
+        if (name == "swiotlb_addr") image.swiotlb_addr = value.get<bool>();
+        else if (name == "release") image.release = value.get<std::string>();
         else if (number != numbers.end()) *number->second = value.get<std::uint64_t>();
         else ADD_FAILURE() << "request.json: image has no '" << name << "'";
     }

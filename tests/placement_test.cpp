@@ -234,6 +234,40 @@ TEST(PlacementProof, TheImageCountsAsLittleAsItMayReserveAndAsMuchAsItMayOccupy)
     EXPECT_EQ(judge(drawing)->kind, Kind::eaten);
 }
 
+TEST(ReservedPool, ItsPlaceAmongFreeBlocksDoesNotMatter) {
+    for (const char* low : {"RRRR|KKKK--------", "KKKK----.RRRR", "----RRRR----KKKK", "KKKKRRRR--------"}) {
+        const Drawing drawing = drawn(low);
+        EXPECT_FALSE(find_refused_addr(drawing.memory, drawing.pool)) << low;
+    }
+}
+
+TEST(ReservedPool, ItIsRefusedWhereItIsNotFreeRam) {
+    const Drawing good = drawn("KKKK----.RRRR");
+    const AddressRange pool = good.pool;
+    const auto refused = [&](const CrashMemory& memory) {
+        const auto found = find_refused_addr(memory, pool);
+        return found && found->kind == Kind::not_ram;
+    };
+    const AddressRange first = *AddressRange::from_size(pool.start(), 4096);
+    const AddressRange last = *AddressRange::from_bounds(pool.end() - 4096, pool.end());
+    for (const AddressRange& page : {first, last}) {
+        CrashMemory memory = good.memory;
+        memory.ram.subtract(page);
+        EXPECT_TRUE(refused(memory)) << "not RAM";
+        memory = good.memory;
+        memory.reserved.push_back(page);
+        EXPECT_TRUE(refused(memory)) << "reserved";
+        memory = good.memory;
+        memory.maybe_reserved.push_back(page);
+        EXPECT_TRUE(refused(memory)) << "perhaps reserved";
+    }
+    CrashMemory memory = good.memory;
+    memory.images.push_back(pool.start() - memory.image_at_most + 4096);
+    EXPECT_TRUE(refused(memory)) << "the kernel is there";
+    memory.images.back() -= 4096;
+    EXPECT_FALSE(refused(memory)) << "the kernel ends where the pool starts";
+}
+
 TEST(PlacementProof, ABlockThatCrosses4GiBIsCutThere) {
     CrashMemory memory;
     const AddressRange pool = range(0xe0000000, 64 * MiB);

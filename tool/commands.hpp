@@ -21,7 +21,7 @@ struct Options {
     std::string root = "/";
     std::optional<std::string> kernel, initrd, command_line, pool, log;
     handoff::Loader loader = handoff::Loader::automatic;
-    handoff::Method method = handoff::Method::ram;
+    handoff::Method method = handoff::Method::automatic;
     std::vector<std::string> accept;
     bool strict = false;
     std::optional<std::string> kexec;  // the program, by hand

@@ -67,7 +67,7 @@ po::options_description options_for(unsigned groups) {
             "loader", po::value<std::string>()->value_name("NAME"), "kexec_load, kexec_file_load or auto (default: both must work)")(
             "command-line", po::value<std::string>()->value_name("WORDS"),
             "the crash kernel's command line without the handoff (default: the running kernel's, as kdump derives it)")(
-            "method", po::value<std::string>()->value_name("NAME"), "ram (default), addr or e820")(
+            "method", po::value<std::string>()->value_name("NAME"), "auto (default: addr where the image takes it, else ram), ram, addr or e820")(
             "pool", po::value<std::string>()->value_name("START-END"), "the pool, by hand; half-open, hexadecimal with 0x")(
             "accept", po::value<std::vector<std::string>>()->value_name("RULE"), "take the risk of a rule that allows it");
         all.add(group);
@@ -175,7 +175,7 @@ Options options_from(const Command& command, const std::vector<std::string>& arg
     }
     if (const auto name = text(values, "method")) {
         const auto method = handoff::method_from(*name);
-        if (!method) throw UsageError{fmt::format("--method is ram, addr or e820, not '{}'", *name)};
+        if (!method) throw UsageError{fmt::format("--method is auto, ram, addr or e820, not '{}'", *name)};
         options.method = *method;
     }
     if (values.count("accept")) options.accept = values["accept"].as<std::vector<std::string>>();

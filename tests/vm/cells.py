@@ -18,7 +18,7 @@ import re
 class Cell:
     name: str
     # The machine.
-    kernel: str = "6.1"  # 5.10, 6.1, 6.12 or newest
+    kernel: str = "6.1"  # 5.10, 6.1, 6.12 or newest; patched-6.1 or patched-newest, with the patches of kernel/
     firmware: str = "seabios"  # or ovmf
     machine: str = "q35"  # 2 GiB of RAM lie below 4 GiB; with pc it is 3 GiB
     memory: str = "3G"
@@ -34,6 +34,9 @@ class Cell:
     kexec: str = "2.0.25"  # or newest
     crash_words: str = "swiotlb=force"  # on the crash kernel's command line besides BASE_WORDS
     # What happens and what should come of it.
+    method: str = ""  # what --method says; empty: nothing
+    first_says: str = ""  # words that the log of the first kernel must have
+    crash_says: str = ""  # and that of the crash kernel
     mode: str = "handoff"  # the tool decides; or naive: its words by rote; or plain: nothing handed over
     expect: str = "ready"  # the tool's verdict: ready, refused, not-needed, or either (whatever it says must be right)
     dump: str = "ok"  # ok, lost or any
@@ -42,22 +45,24 @@ class Cell:
 
     def key(self):
         """Identifies everything that could change the result, so that --resume never mixes two definitions."""
-        fields = {k: v for k, v in dataclasses.asdict(self).items() if k not in ("boots", "tags", "expect", "dump")}
-        if self.by == "kexec":
-            del fields["by"]
+        # Without the fields that came later where they say nothing new, so that results from before them still count.
+        later = {"by": "kexec", "method": "", "first_says": "", "crash_says": ""}
+        fields = {k: v for k, v in dataclasses.asdict(self).items()
+                  if k not in ("boots", "tags", "expect", "dump") and later.get(k) != v}
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:12]
 
 
 # In every column a word is either one of these, or key=value with a key of that column.
 COLUMNS = [
-    ("machine", {"5.10": "kernel", "6.1": "kernel", "6.12": "kernel", "newest": "kernel", "seabios": "firmware",
+    ("machine", {"5.10": "kernel", "6.1": "kernel", "6.12": "kernel", "newest": "kernel",
+                 "patched-6.1": "kernel", "patched-newest": "kernel", "seabios": "firmware",
                  "ovmf": "firmware", "q35": "machine", "pc": "machine", "machine": "machine", "cpus": "cpus", "nodes": "nodes"}),
     ("words", None),
     ("load", {"-c": "loader", "-s": "loader", "-a": "loader", "wrapper": "by", "moved": "by", "small": "initrd", "60M": "initrd", "kexec-2.0.25": "kexec",
-              "kexec-newest": "kexec", "shrink": "shrink"}),
+              "kexec-newest": "kexec", "shrink": "shrink", "method": "method"}),
     ("expectation", {"ready": "expect", "refused": "expect", "not-needed": "expect", "either": "expect",
                      "naive": "mode", "plain": "mode", "dump": "dump", "lost": "dump", "any": "dump",
-                     "boots": "boots"}),
+                     "boots": "boots", "first-says": "first_says", "crash-says": "crash_says"}),
     ("tags", None),
 ]
 MEANING = {"-c": "kexec_load", "-s": "kexec_file_load", "-a": "auto", "kexec-2.0.25": "2.0.25", "kexec-newest": "newest", "dump": "ok"}
@@ -97,6 +102,8 @@ def parse_line(line):
             elif title == "load" and key == "crash":
                 # Words for the crash kernel, instead of swiotlb=force; crash=none for no word at all.
                 fields["crash_words"] = "" if value == "none" else value.replace("+", " ")
+            elif key in ("first-says", "crash-says") and value:
+                fields[known[key]] = value.replace("+", " ")
             elif value and key in known:
                 fields[known[key]] = int(value) if known[key] in ("cpus", "nodes", "boots") else value
             elif word in known and not value:

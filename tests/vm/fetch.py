@@ -22,6 +22,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import kernels
+
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "swiotlb-handoff"
 
 # The suite a kernel series comes from. "newest" is whatever unstable carries on the day the cache is filled.
@@ -84,7 +86,7 @@ class Suite:
             (self.state / part).mkdir(parents=True, exist_ok=True)
         keyring = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
         signed = f"[signed-by={keyring}] " if keyring.exists() else ""
-        (self.state / "sources.list").write_text(f"deb {signed}{debian_archive()} {self.name} main\n")
+        (self.state / "sources.list").write_text(f"deb {signed}{debian_archive(self.name)} {self.name} main\n")
         self.run("apt-get", "update", "-q")
         self.updated = True
 
@@ -123,17 +125,19 @@ class Suite:
         return path, fields["Version"], fields["SHA256"]
 
 
-def debian_archive():
-    """The URI from which this machine takes Debian itself, whatever the format of its sources."""
+def debian_archive(suite=""):
+    """The URI from which this machine takes a suite of Debian itself, whatever the format of its sources."""
     text = subprocess.run(["apt-get", "indextargets", "--format", "$(REPO_URI) $(LABEL)", "Identifier: Packages"],
                           capture_output=True, text=True, check=True).stdout
     targets = [line.split(" ", 1) for line in text.splitlines() if line]
+    security = suite.endswith("-security")
+    label, directory = ("Debian-Security", "/debian-security") if security else ("Debian", "/debian")
     # The label is known only once the lists were fetched; the path tells on a machine where they never were.
-    for wanted in (lambda uri, label: label == "Debian", lambda uri, label: uri.rstrip("/").endswith("/debian")):
-        for uri, label in targets:
-            if wanted(uri, label):
+    for wanted in (lambda uri, named: named == label, lambda uri, named: uri.rstrip("/").endswith(directory)):
+        for uri, named in targets:
+            if wanted(uri, named):
                 return uri
-    raise Unavailable("apt's sources on this machine name no Debian archive")
+    raise Unavailable(f"apt's sources on this machine name no archive of {label}")
 
 
 def extract(package, tree, *patterns):
@@ -229,6 +233,8 @@ def keep_file(suite, work, packages, package, pattern):
 
 # What can be asked for: name -> (suite, how to make it).
 ITEMS = {f"kernel-{series}": (suite, keep_kernel) for series, suite in KERNEL_SUITES.items()}
+ITEMS |= {f"kernel-{series}": (suite, lambda *a, series=series: kernels.keep_patched(*a, series))
+          for series, (suite, _, _) in kernels.SERIES.items()}
 ITEMS |= {f"kexec-{version}": (suite, lambda *a: keep_program(*a, "kexec-tools", "kexec"))
           for version, suite in KEXEC_SUITES.items()}
 ITEMS["makedumpfile"] = ("bookworm", lambda *a: keep_program(*a, "makedumpfile", "makedumpfile"))
@@ -249,7 +255,7 @@ class Store:
         if item not in self.verified:
             try:
                 self.verified[item] = self.load(item)
-            except (Unavailable, OSError, subprocess.CalledProcessError) as problem:
+            except (Unavailable, kernels.BuildFailed, OSError, subprocess.CalledProcessError) as problem:
                 self.verified[item] = Unavailable(str(problem))
         if isinstance(self.verified[item], Unavailable):
             raise self.verified[item]
@@ -260,13 +266,21 @@ class Store:
         if item.startswith("kernel-") and self.allowed is not None and suite not in self.allowed:
             raise Unavailable(f"{suite} is left out by --suites")
         directory = CACHE / item
-        manifest = None if self.refresh else self.verify(directory)
+        manifest = None if self.refresh else self.current(item)
         if manifest is None:
             self.fill(item, suite, make, directory)
             manifest = self.verify(directory)
             if manifest is None:
                 raise Unavailable(f"{directory} does not verify right after it was filled")
         return directory, manifest
+
+    def current(self, item):
+        """The manifest of what is in the cache; None if there is nothing, or nothing that is still wanted."""
+        manifest = self.verify(CACHE / item)
+        series = item.removeprefix("kernel-")
+        if manifest is not None and series in kernels.SERIES and manifest.get("made of") != kernels.inputs(series):
+            return None
+        return manifest
 
     @staticmethod
     def verify(directory):
@@ -311,6 +325,9 @@ def main():
     store = Store(arguments.suites, arguments.refresh)
     failed = 0
     for item in ITEMS:
+        # These take minutes to build: kernels.py does, and who boots them.
+        if item.removeprefix("kernel-") in kernels.SERIES:
+            continue
         try:
             directory, manifest = store.get(item)
             print(f"{item:16} {manifest['suite']:9} {manifest['version']:24} {directory}")

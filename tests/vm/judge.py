@@ -145,6 +145,9 @@ def judge(cell, said, dump_problem, vm_problem):
     reasons = []
     if "problem" in first:
         reasons.append(first["problem"])
+    reasons += judge_sayings(cell, said)
+    if cell.kernel.startswith("patched-"):
+        reasons += judge_listing(said, fact)
     if cell.mode == "handoff":
         reasons += judge_plan(cell, said, fact)
     plainly = cell.mode == "handoff" and fact["record"].get("outcome") == "plain"
@@ -170,6 +173,32 @@ def judge(cell, said, dump_problem, vm_problem):
     if vm_problem and lost and cell.dump == "ok" and (handed_over or must_dump):
         reasons.append(vm_problem)
     return ("fail" if reasons else "pass"), reasons, fact
+
+
+def judge_sayings(cell, said):
+    return [f"the log of the {kernel} kernel does not say '{wanted}'"
+            for kernel, wanted in (("first", cell.first_says), ("crash", cell.crash_says))
+            if wanted and wanted not in said[kernel].get("dmesg", "")]
+
+
+def judge_listing(said, fact):
+    """A patched kernel lists its pool in /proc/iomem, inside System RAM and where it really is; both kernels do."""
+    reasons = []
+    for kernel, pool in (("first", fact["pool"]), ("crash", fact["observed"])):
+        if "iomem" not in said[kernel]:
+            continue
+        listed = ranges_named(said[kernel]["iomem"], "Software IO TLB")
+        if listed != ([pool] if pool else []):
+            reasons.append(f"the {kernel} kernel lists {', '.join(span(*one) for one in listed) or 'no pool'} in /proc/iomem")
+        elif re.search("^[0-9a-f-]+ : Software IO TLB$", said[kernel]["iomem"], re.M):
+            reasons.append(f"the {kernel} kernel lists its pool beside System RAM, not inside")
+    shown = parse_json(said["first"].get("show"))
+    sources = {one.get("source") for one in shown.get("sightings", []) if isinstance(one, dict)}
+    wanted = {"iomem", "memory"} | ({"log"} if "software IO TLB: mapped [mem" in said["first"].get("dmesg", "") else set())
+    if fact["pool"] and "show" in said["first"] and (not shown.get("agree") or not wanted <= sources):
+        reasons.append(f"'show' has the pool from {', '.join(sorted(filter(None, sources))) or 'nowhere'}, "
+                       f"{'agreeing' if shown.get('agree') else 'disagreeing'}; expected {', '.join(sorted(wanted))}")
+    return reasons
 
 
 def judge_plan(cell, said, fact):

@@ -109,6 +109,16 @@ def addresses(values):
         tuple(value) if value else None for value in values))
 
 
+def words_of(cell):
+    """What a cell says to its kernels and to the tool, as far as it is special."""
+    text = cell.words.replace("|", "\\|") + (f" shrunk to {cell.shrink}" if cell.shrink else "")
+    if cell.crash_words.startswith("swiotlb=") and cell.crash_words != "swiotlb=force":
+        text += f"<br>for the crash kernel {cell.crash_words}"
+    if cell.method:
+        text += f"<br>--method {cell.method}"
+    return text + "".join(f"<br>its log says '{said}'" for said in (cell.first_says, cell.crash_says) if said)
+
+
 def markdown(summary, outcomes, versions):
     yield "# Predicted and observed\n"
     yield from (f"- {line}" for line in closing_lines(summary))
@@ -129,7 +139,7 @@ def markdown(summary, outcomes, versions):
         wrong = dict.fromkeys(text for fact in facts for text in fact.get("naive", ()))
         result = "<br>".join([outcome.status + ": " + what_happened(facts), *outcome.reasons, *wrong])
         row = [cell.name, found["kernel"], found["kexec-tools"], cell.loader,
-               cell.words.replace("|", "\\|") + (f" shrunk to {cell.shrink}" if cell.shrink else ""), crashkernel,
+               words_of(cell), crashkernel,
                addresses(fact["pool"] for fact in facts),
                "/".join(dict.fromkeys(fact["verdict"] or cell.mode for fact in facts)),
                addresses(fact["predicted"] for fact in facts) if any(fact["predicted"] for fact in facts) else "",

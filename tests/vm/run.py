@@ -89,7 +89,8 @@ class Lab:
     def versions(self, cell):
         def version(item):
             return self.store.get(item)[1]["version"]
-        return {"kernel": version(f"kernel-{cell.kernel}"), "kexec-tools": version(f"kexec-{cell.kexec}"),
+        patched = ", patched" if cell.kernel.startswith("patched-") else ""
+        return {"kernel": version(f"kernel-{cell.kernel}") + patched, "kexec-tools": version(f"kexec-{cell.kexec}"),
                 "makedumpfile": version("makedumpfile")}
 
     def run(self, cell, number):

@@ -255,6 +255,40 @@ class Table(unittest.TestCase):
         self.assertNotEqual(cell.key(), cells.Cell("cell", words="crashkernel=1M").key())
 
 
+class PatchedKernel(unittest.TestCase):
+    LINE = "00100000-7ffdffff : System RAM\n  70000000-73ffffff : Software IO TLB\n"
+    SHOW = json.dumps({"agree": True, "sightings": [{"source": "iomem"}, {"source": "memory"}]})
+
+    def judged(self, first=LINE, crash=LINE, show=SHOW, cell=cells.Cell("cell", kernel="patched-6.1")):
+        said = boot(iomem=crash)
+        said["first"] |= {"iomem": first, "show": show, "dmesg": "software IO TLB: addr= is refused\n"}
+        return verdict(said, cell)
+
+    def test_lists_its_pool_inside_system_ram(self):
+        self.assertEqual(self.judged(), "pass")
+        beside = self.LINE.replace("  7", "7")
+        elsewhere = self.LINE.replace("73ffffff", "71ffffff")
+        for iomem in (beside, elsewhere, "00100000-7ffdffff : System RAM\n"):
+            self.assertEqual(self.judged(first=iomem), "fail")
+            self.assertEqual(self.judged(crash=iomem), "fail")
+
+    def test_show_sees_the_pool_in_all_sources_alike(self):
+        for show in ({"agree": False, "sightings": [{"source": "iomem"}, {"source": "memory"}]},
+                     {"agree": True, "sightings": [{"source": "iomem"}]}, {}):
+            self.assertEqual(self.judged(show=json.dumps(show)), "fail")
+
+    def test_says_what_it_should(self):
+        says = cells.Cell("cell", kernel="patched-6.1", first_says="addr= is refused")
+        self.assertEqual(self.judged(cell=says), "pass")
+        self.assertEqual(self.judged(cell=cells.Cell("cell", kernel="patched-6.1", crash_says="addr=")), "fail")
+
+    def test_its_table_is_sound(self):
+        table = cells.parse((Path(__file__).parent / "kernel.table").read_text())
+        self.assertEqual({cell.kernel for cell in table}, {"patched-6.1", "patched-newest", "6.1"})
+        self.assertTrue(any(cell.first_says == "some of it is in use" for cell in table))
+        self.assertTrue(any(cell.method == "ram" for cell in table))
+
+
 class InitialRamDisk(unittest.TestCase):
     def test_equal_files_are_stored_once(self):
         archive = initramfs.Archive()

@@ -34,7 +34,7 @@ def settings(cell, canary):
     """What the first kernel's script sources."""
     shrink = cell.shrink if cell.shrink in ("", "tool") else str(mebibytes(cell.shrink))
     values = {"MODE": cell.mode, "LOADER": cell.loader, "BY": cell.by, "SHRINK": shrink,
-              "BASE": base_words(cell), "CANARY": canary}
+              "BASE": base_words(cell), "CANARY": canary, "METHOD": cell.method}
     return "".join(f"{key}={shlex.quote(value)}\n" for key, value in values.items()).encode()
 
 

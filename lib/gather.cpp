@@ -406,8 +406,11 @@ void read_pool_in_memory(Gathering& g) {
     };
     auto pool = read_pool(g.symbols, layout, reader_of(g));
     if (!pool) {
-        // Here a thing not found is worth a word: the rest was there.
-        g.note(std::move(pool).error(), Source::kcore);
+        // Here a thing not found is worth a word: the rest was there. And a kernel with another
+        // structure may have another mind about where its pool goes.
+        Error error = std::move(pool).error().at(g.path(Source::kcore));
+        if (error.code == Errc::input) g.machine.pool_not_understood = error;
+        g.note(std::move(error), Source::kcore);
     } else if (*pool) {
         g.machine.pool.push_back({**pool, PoolSource::memory, {g.path(Source::kcore), 0}});
     } else {

@@ -75,6 +75,8 @@ struct Machine {
     bool pool_torn_down = false;
     /// The kernel's own variables say that there is no pool, whatever others say.
     bool no_pool_in_memory = false;
+    /// Its memory was read and is not that of a pool of any known kernel: what was expected and what is there.
+    std::optional<Error> pool_not_understood;
     std::optional<std::uint64_t> slabs;        ///< of 2 KiB, from debugfs
     std::optional<std::uint64_t> slabs_used;   ///< now
     std::optional<std::uint64_t> slabs_hiwater;  ///< most ever used; Linux 6.4 and later

@@ -232,6 +232,9 @@ private:
                 machine_.no_pool_in_memory ? "proc/kcore" : "");
             return false;
         }
+        if (machine_.pool_not_understood)
+            add("pool-understood", Severity::refusal, machine_.pool_not_understood->what, machine_.pool_not_understood->source,
+                "this kernel is newer than any that was looked at: a newer swiotlb-handoff may know it");
         if (seen.empty()) {
             add("pool-found", Severity::refusal, "no source shows a pool of the running kernel", {},
                 machine_.live ? "run as root, so that /proc/kcore and the kernel log can be read, or give --pool START-END"

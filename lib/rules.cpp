@@ -13,6 +13,8 @@ constexpr auto table = std::to_array<RuleInfo>({
      "The crash kernel would make a pool at all: RAM above 4 GiB in its map or in SRAT, SME, an encrypted guest, or "
      "swiotlb=force. Otherwise there is nothing to save."},
     {"pool-found", "The running kernel's pool can be seen, and it was not given back."},
+    {"pool-understood", "The kernel's own structure of the pool is one of a known kernel. Another one may place its pool by other rules, "
+                        "whatever the log says.", true},
     {"pool-agrees", "All sources that show the pool show the same one."},
     {"pool-aligned", "The pool starts and ends on page boundaries, as memblock places it."},
     {"pool-slabs", "The pool is a whole number of 128-slab segments, and as many slabs as debugfs says."},

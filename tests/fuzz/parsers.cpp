@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include <nlohmann/json.hpp>
+
 #include "e820/binary.hpp"
 #include "e820/firmware_memmap.hpp"
 #include "e820/log.hpp"
@@ -24,8 +26,12 @@
 #include "lib/iomem.hpp"
 #include "lib/kernel_log.hpp"
 #include "lib/kernel_memory.hpp"
+#include "lib/kdump_service.hpp"
 #include "lib/kexec_arguments.hpp"
 #include "lib/load_report.hpp"
+#include "lib/neighbours.hpp"
+#include "lib/plan.hpp"
+#include "lib/record.hpp"
 #include "tests/fuzz/choices.hpp"
 #include "tests/fuzz/parsers.hpp"
 #include "tests/kernel_reference.hpp"
@@ -303,6 +309,76 @@ void kexec_arguments(Input in) {
     HOLDS(changed->kernel == arguments->kernel && changed->initrd == arguments->initrd && changed->loader == arguments->loader);
     const auto line = handoff::kexec_command_line(*changed, "root=/dev/sda", "2.0.32");
     HOLDS(!line || line->ends_with("a=b swiotlb=32768"));
+}
+
+void record(Input in) {
+    const auto record = handoff::parse_record(text_of(in));
+    if (!record) return sound(record.error(), text_of(in));
+    for (const handoff::Reason& reason : handoff::review(*record)) HOLDS(reason.text.find('\n') == std::string::npos);
+    const auto again = handoff::parse_record(handoff::to_json(*record).dump());
+    HOLDS(again && *again == *record);
+}
+
+void kdump_config(Input in) {
+    for (const auto family : {handoff::KdumpFamily::kdump_tools, handoff::KdumpFamily::kdumpctl, handoff::KdumpFamily::suse}) {
+        const handoff::KdumpService service = handoff::service_of(family);
+        static_cast<void>(handoff::assigned(text_of(in), "KDUMP_CMDLINE"));
+        static_cast<void>(handoff::likely_command_line(service, text_of(in), "root=/dev/sda quiet"));
+        const auto with = handoff::with_handoff(text_of(in), service, "/usr/lib/swiotlb-handoff");
+        const auto without = handoff::without_handoff(text_of(in), service, "/usr/lib/swiotlb-handoff");
+        const auto has = handoff::handoff_in(text_of(in), service, "/usr/lib/swiotlb-handoff");
+        if (!has) sound(has.error(), text_of(in));
+        // What was put in is found, put in once, and taken out again.
+        if (with) {
+            const auto there = handoff::handoff_in(*with, service, "/usr/lib/swiotlb-handoff");
+            HOLDS(there && *there == handoff::ConfigState::present);
+            const auto twice = handoff::with_handoff(*with, service, "/usr/lib/swiotlb-handoff");
+            HOLDS(twice && *twice == *with);
+            const auto undone = handoff::without_handoff(*with, service, "/usr/lib/swiotlb-handoff");
+            HOLDS(undone && without && *undone == *without);
+        }
+        if (without) {
+            const auto there = handoff::handoff_in(*without, service, "/usr/lib/swiotlb-handoff");
+            HOLDS(there && *there == handoff::ConfigState::absent);
+        }
+    }
+}
+
+void neighbours(Input in) {
+    const std::string_view text = text_of(in), addresses = text.substr(0, text.find('\0'));
+    const std::string_view sizes = text.substr(std::min(text.size(), addresses.size() + 1));
+    const auto cma = handoff::parse_cma_ranges(text);
+    if (!cma) sound(cma.error(), text);
+    const auto scratch = handoff::parse_kho_scratch(addresses, sizes);
+    if (!scratch) sound(scratch.error(), text);
+    const auto device = handoff::parse_dma_device({"0000:00:1f.2", std::string(addresses), std::string(sizes), std::string(sizes)});
+    if (!device) sound(device.error(), text);
+    const std::string reduced = handoff::reduced_uevent(text);
+    HOLDS(handoff::reduced_uevent(reduced) == reduced);
+}
+
+/// A whole machine of which one file is the fuzzer's: everything that reads it, together.
+void machine(Input in) {
+    static constexpr const char* files[] = {"sys/firmware/acpi/tables/SRAT", "proc/iomem", "dmesg", "proc/cmdline", "sys/devices/system/cpu/possible",
+                                            "sys/kernel/debug/swiotlb/io_tlb_nslabs", "proc/cpuinfo", "sys/kernel/security/lockdown", "usr/sbin/kexec",
+                                            "proc/sys/kernel/osrelease", "sys/kernel/kexec_crash_size", "sys/devices/system/node/has_memory"};
+    static const TempTree tree;
+    static constexpr std::string_view iomem = "00001000-0009fbff : System RAM\n00100000-7fffffff : System RAM\n  70000000-7affffff : Crash kernel\n";
+    static constexpr std::string_view log = "[    0.000000] Linux version 6.1.0 (x)\n[    0.1] software IO TLB: mapped [mem 0x000000006c000000-0x0000000070000000] (64MB)\n";
+    Choices choices(in);
+    const char* chosen = choices.pick(files);
+    tree.write("proc/iomem", iomem);
+    tree.write("dmesg", log);
+    tree.write(chosen, choices.rest());
+    const auto machine = handoff::gather(handoff::Host(tree.path()));
+    std::filesystem::remove(tree / chosen);
+    if (!machine) {
+        HOLDS(!machine.error().what.empty() && machine.error().what.find('\n') == std::string::npos);
+        return;
+    }
+    handoff::PlanRequest request;
+    request.command_line = "nr_cpus=1 swiotlb=force";
+    for (const handoff::Reason& reason : handoff::plan(*machine, request).reasons) HOLDS(reason.text.find('\n') == std::string::npos);
 }
 
 }  // namespace fuzz

@@ -22,6 +22,10 @@ void kallsyms(Input);
 void bzimage(Input);
 void load_report(Input);
 void kexec_arguments(Input);
+void record(Input);
+void kdump_config(Input);
+void neighbours(Input);
+void machine(Input);
 void plan(Input);
 void hostile_plan(Input);
 /// How many of the plans so far were ready, and so had their proof looked at.

@@ -25,6 +25,10 @@ std::span<const Target> targets() {
         {"bzimage", bzimage},
         {"load_report", load_report},
         {"kexec_arguments", kexec_arguments},
+        {"record", record},
+        {"kdump_config", kdump_config},
+        {"neighbours", neighbours},
+        {"machine", machine},
         {"plan", plan},
         {"hostile_plan", hostile_plan},
     };

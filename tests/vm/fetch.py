@@ -36,6 +36,9 @@ KEXEC_SUITES = {"2.0.25": "bookworm", "newest": "unstable"}
 MODULES = ["virtio", "virtio_ring", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci", "virtio_blk",
            "virtio_console"]
 
+# Drivers of the devices that are kept busy when a machine crashes under load; what these need comes with them.
+LOAD_MODULES = ["nvme", "ahci", "sd_mod", "e1000", "virtio_net"]
+
 # Bump when the layout of a cached directory changes.
 LAYOUT = 1
 
@@ -182,6 +185,49 @@ def keep_kernel(suite, work, packages):
     return {"release": release, "version": packages[parts[0]]["version"]}
 
 
+def keep_drivers(suite, work, packages, kernel):
+    """LOAD_MODULES of a kernel that is in the cache already, and whatever they need, named in the order of loading."""
+    manifest = Store.verify(CACHE / kernel)
+    if manifest is None:
+        raise Unavailable(f"{suite.name}: {kernel} first, since these are its modules")
+    archives = []
+    for part, have in manifest["packages"].items():
+        path, version, digest = suite.download(part, work)
+        if digest != have["sha256"]:
+            raise Unavailable(f"{suite.name}: {part} is now {version}, {kernel} has {have['version']}: fetch.py --refresh")
+        packages[part] = {"version": version, "sha256": digest}
+        archives.append(path)
+    tree, found, order = work / "tree", {}, []
+    wanted = set(LOAD_MODULES)
+    while missing := wanted - found.keys():
+        for path in archives:
+            extract(path, tree, *(f"*/{name.replace('_', '?').replace('-', '?')}.ko*" for name in missing))
+        for path in tree.rglob("*.ko*"):
+            name = path.name.split(".")[0].replace("-", "_")
+            if name in missing:
+                found[name] = lzma.decompress(path.read_bytes()) if path.suffix == ".xz" else path.read_bytes()
+        for name in missing - found.keys():
+            found[name] = b""  # built in
+        for content in [found[name] for name in missing]:
+            depends = re.search(rb"\0depends=([^\0]*)\0", content)
+            wanted |= {name.decode().replace("-", "_") for name in depends[1].split(b",") if name} if depends else set()
+
+    def add(name):
+        for needed in re.findall(rb"[^,]+", (re.search(rb"\0depends=([^\0]*)\0", found[name]) or [b"", b""])[1]):
+            add(needed.decode().replace("-", "_"))
+        if found[name] and name not in order:
+            order.append(name)
+
+    for name in LOAD_MODULES:
+        add(name)
+    for number, name in enumerate(order):
+        (work / f"{number:02}-{name}.ko").write_bytes(found[name])
+    shutil.rmtree(tree)
+    for path in archives:
+        path.unlink()
+    return {"release": manifest["release"], "version": manifest["version"]}
+
+
 def keep_program(suite, work, packages, package, binary):
     """One program with every library it loads, all of the same suite, to be started through its own ld.so."""
     tree = work / "tree"
@@ -235,6 +281,8 @@ def keep_file(suite, work, packages, package, pattern):
 ITEMS = {f"kernel-{series}": (suite, keep_kernel) for series, suite in KERNEL_SUITES.items()}
 ITEMS |= {f"kernel-{series}": (suite, lambda *a, series=series: kernels.keep_patched(*a, series))
           for series, (suite, _, _) in kernels.SERIES.items()}
+ITEMS |= {f"drivers-{series}": (suite, lambda *a, kernel=f"kernel-{series}": keep_drivers(*a, kernel))
+          for series, suite in KERNEL_SUITES.items()}
 ITEMS |= {f"kexec-{version}": (suite, lambda *a: keep_program(*a, "kexec-tools", "kexec"))
           for version, suite in KEXEC_SUITES.items()}
 ITEMS["makedumpfile"] = ("bookworm", lambda *a: keep_program(*a, "makedumpfile", "makedumpfile"))

@@ -72,8 +72,8 @@ def gather(binary, directory):
         (directory / Path(path).name).write_bytes(Path(path).read_bytes())
 
 
-def common(kernel, busybox, init, witness, tool):
-    """What both kernels need."""
+def common(kernel, busybox, init, witness, tool, drivers=None, pattern=None, extra=()):
+    """What both kernels need; drivers and pattern for a crash under load (load.py)."""
     archive = Archive()
     for name in ("proc", "sys", "dev", "run", "tmp", "bin", "modules", "cell"):
         archive.directory(name)
@@ -82,6 +82,12 @@ def common(kernel, busybox, init, witness, tool):
     archive.file("bin/witness", witness.read_bytes())
     for path in sorted((kernel / "modules").iterdir()):
         archive.file(f"modules/{path.name}", path.read_bytes(), 0o644)
+    for path in sorted(drivers.glob("*.ko")) if drivers else []:
+        archive.file(f"modules/load/{path.name}", path.read_bytes(), 0o644)
+    if pattern is not None:
+        archive.file("bin/pattern", pattern.read_bytes())
+    for name, data in extra:
+        archive.file(name, data)
     if tool is not None:
         archive.program("swiotlb-handoff", tool)
     return archive

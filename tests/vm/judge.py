@@ -10,6 +10,8 @@ skip  never started (decided by the runner)
 import json
 import re
 
+import load
+
 
 def parse_json(text):
     try:
@@ -111,6 +113,10 @@ def facts(said):
         "total_kib": meminfo(crash.get("meminfo"), "MemTotal"),
         "slabs_used_at_most": max(used) if used else None,
         "release": first.get("release"),
+        "capabilities": first.get("capabilities", "").splitlines(),
+        # Of a crash under load.
+        "pattern": parse_json(crash["pattern"]) if "pattern" in crash else None,
+        "used_at_crash": int(first["used-at-crash"]) if first.get("used-at-crash", "").isdigit() else None,
     }
 
 
@@ -157,7 +163,7 @@ def judge(cell, said, dump_problem, vm_problem):
         reasons += judge_shrink(first, fact)
     handed_over = cell.mode == "handoff" and fact["verdict"] == "ready" and not plainly
     elsewhere = misplaced(fact) if fact["booted"] else []
-    lost = dump_lost(fact, dump_problem)
+    lost = dump_lost(fact, dump_problem) + load.judge(fact["pattern"], first)
     if handed_over:
         reasons += elsewhere + judge_ready(said, fact) + (lost if cell.dump == "ok" else [])
     elif cell.mode == "naive" or (fact["verdict"] == "refused" and not plainly):

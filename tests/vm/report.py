@@ -5,6 +5,7 @@ import dataclasses
 import json
 
 import judge
+import load
 
 # Of the refusals at most this share may turn out to have been unnecessary.
 OVER_CAUTIOUS_LIMIT = 1 / 20
@@ -61,6 +62,9 @@ def summarise(outcomes):
     return {"passed": count["pass"], "failed": count["fail"] + count["lost"], "lost": count["lost"],
             "skipped": count["skip"],
             "retried": sum(boot.get("attempts", 1) > 1 for outcome in outcomes for boot in outcome.boots),
+            "load": load.total([fact for outcome in outcomes for fact in outcome.facts]),
+            "capabilities": [f"{outcome.cell.name}: {line}" for outcome in outcomes
+                             for line in dict.fromkeys(line for fact in outcome.facts for line in fact.get("capabilities", []))],
             "boots": sum(len(outcome.boots) for outcome in outcomes),
             "ready_cells": sum(any(fact["verdict"] == "ready" for fact in outcome.facts) for outcome in outcomes),
             "refused_cells": len(refused), "over_cautious": cautious, "alarms": alarms}
@@ -70,6 +74,9 @@ def closing_lines(summary):
     yield (f"{summary['boots']} boots; {summary['ready_cells']} cells ready, {summary['refused_cells']} refused, "
            f"{len(summary['over_cautious'])} of these without need, {summary['lost']} lost, "
            f"{summary['retried']} boots repeated because the machine got lost before the crash")
+    if summary["load"]:
+        yield summary["load"]
+    yield from summary["capabilities"]
     if summary["over_cautious"]:
         yield "refused, yet the naive handoff went well every time: " + " ".join(summary["over_cautious"])
     for alarm in summary["alarms"]:

@@ -10,6 +10,7 @@ failed. The exit status is 0 only if every cell passed.
 
 import argparse
 import concurrent.futures
+import contextlib
 import dataclasses
 import json
 import os
@@ -27,6 +28,7 @@ import cells as table
 import fetch
 import initramfs
 import judge
+import load
 import report
 import vm
 
@@ -43,6 +45,9 @@ class Images:
         directory.mkdir(parents=True)
         self.witness = directory / "witness"
         subprocess.run(["cc", "-std=c17", "-O2", "-static", "-o", self.witness, HERE / "guest/witness.c"], check=True)
+        self.pattern, self.caps = directory / "pattern", directory / "caps"
+        for program in (self.pattern, self.caps):
+            subprocess.run(["cc", "-std=c17", "-O2", "-static", "-o", program, HERE / f"guest/{program.name}.c"], check=True)
         self.tool = None
         if tool is not None:
             self.tool = directory / "tool"
@@ -52,11 +57,14 @@ class Images:
     def common(self, cell):
         kernel, _ = self.store.get(f"kernel-{cell.kernel}")
         busybox, _ = self.store.get("busybox")
-        return initramfs.common(kernel, busybox, HERE / "guest/init", self.witness, self.tool)
+        extra = [(f"bin/{name}", path.read_bytes()) for name, path in (("caps", self.caps), ("capabilities", HERE / "guest/capabilities"))
+                 if "lab.caps" in cell.crash_words]
+        drivers, pattern = (self.store.get(f"drivers-{cell.kernel}")[0], self.pattern) if load.wanted(cell) else (None, None)
+        return initramfs.common(kernel, busybox, HERE / "guest/init", self.witness, self.tool, drivers, pattern, extra)
 
     def crash(self, cell):
         makedumpfile, _ = self.store.get("makedumpfile")
-        key = f"crash-{cell.kernel}"
+        key = f"crash-{cell.kernel}{load.kind(cell)}"
         if key not in self.ready:
             self.ready[key] = initramfs.crash_image(self.common(cell), makedumpfile)
         small = self.ready[key]
@@ -64,7 +72,7 @@ class Images:
 
     def first(self, cell):
         """Path of all of the first kernel's archive that does not differ from boot to boot."""
-        path = self.directory / f"first-{cell.kernel}-{cell.kexec}-{cell.initrd}.cpio"
+        path = self.directory / f"first-{cell.kernel}-{cell.kexec}-{cell.initrd}{load.kind(cell)}.cpio"
         if path not in self.ready:
             kernel, _ = self.store.get(f"kernel-{cell.kernel}")
             kexec, _ = self.store.get(f"kexec-{cell.kexec}")
@@ -105,14 +113,16 @@ class Lab:
             with self.lock:
                 first = self.images.first(cell)
             extra = initramfs.Archive()
-            extra.file("cell/settings", vm.settings(cell, canary), 0o644)
+            seed = str(secrets.randbits(32)) if load.wanted(cell) else ""
+            extra.file("cell/settings", vm.settings(cell, canary, seed), 0o644)
             with open(directory / "initrd", "wb") as initrd, open(first, "rb") as common:
                 shutil.copyfileobj(common, initrd)
                 initrd.write(extra.bytes())
             ovmf = self.store.get("ovmf")[0] if cell.firmware == "ovmf" else None
             kernel = self.store.get(f"kernel-{cell.kernel}")[0] / "vmlinuz"
             words = vm.command(cell, directory, kernel, directory / "initrd", ovmf)
-            vm_problem, seconds = vm.boot(words, directory, self.stop)
+            with load.Devices(directory) if seed else contextlib.nullcontext() as devices:
+                vm_problem, seconds = vm.boot(words + (devices.words if devices else []), directory, self.stop)
             (directory / "initrd").unlink()
             if vm_problem == "interrupted":
                 (directory / "disk").unlink()
@@ -122,9 +132,14 @@ class Lab:
             dump_problem = "no dump: the crash kernel did not get to the end"
             if said["crash"].get("end") == "done":
                 status = said["crash"].get("dump.status")
-                dump_problem = (vm.read_dump(directory, makedumpfile, canary) if status == "0"
+                found = {}
+                look = (lambda dump: found.update(load.compare(self.images.pattern, dump, said, seed))) if seed else None
+                dump_problem = (vm.read_dump(directory, makedumpfile, canary, look) if status == "0"
                                 else f"makedumpfile exits with {status}")
             (directory / "disk").unlink()
+            if seed and dump_problem is None:
+                said["crash"]["pattern"] = json.dumps(found)
+                vm.keep(directory, said)
             status, reasons, facts = judge.judge(cell, said, dump_problem, vm_problem)
             # A machine that was gone before its first kernel did anything says nothing, and is tried again, once and
             # on the record. Whatever a crash kernel did stands.
@@ -212,7 +227,7 @@ def unavailable(store, cell):
         return "no qemu-system-x86_64 on this machine (package qemu-system-x86)"
     try:
         for item in (f"kernel-{cell.kernel}", f"kexec-{cell.kexec}", "busybox", "makedumpfile",
-                     *(["ovmf"] if cell.firmware == "ovmf" else [])):
+                     *([f"drivers-{cell.kernel}"] if load.wanted(cell) else []), *(["ovmf"] if cell.firmware == "ovmf" else [])):
             store.get(item)
         return None
     except fetch.Unavailable as reason:

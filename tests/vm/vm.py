@@ -30,11 +30,11 @@ def base_words(cell):
     return f"{BASE_WORDS} {cell.crash_words}".strip()
 
 
-def settings(cell, canary):
-    """What the first kernel's script sources."""
+def settings(cell, canary, seed=""):
+    """What the first kernel's script sources; a seed only for a crash under load."""
     shrink = cell.shrink if cell.shrink in ("", "tool") else str(mebibytes(cell.shrink))
     values = {"MODE": cell.mode, "LOADER": cell.loader, "BY": cell.by, "SHRINK": shrink,
-              "BASE": base_words(cell), "CANARY": canary, "METHOD": cell.method}
+              "BASE": base_words(cell), "CANARY": canary, "METHOD": cell.method, "SEED": seed}
     return "".join(f"{key}={shlex.quote(value)}\n" for key, value in values.items()).encode()
 
 
@@ -152,8 +152,8 @@ def kept(directory):
                      for path in (directory / kernel).glob("*") if path.is_file()} for kernel in ("first", "crash")}
 
 
-def read_dump(directory, makedumpfile, canary):
-    """None if the disk holds a dump of this very crash, else what is wrong with it."""
+def read_dump(directory, makedumpfile, canary, look=None):
+    """None if the disk holds a dump of this very crash, else what is wrong with it. `look` is called with its path."""
     run = [str(makedumpfile / "ld-linux-x86-64.so.2"), "--library-path", str(makedumpfile),
            str(makedumpfile / "makedumpfile")]
     dump, log = directory / "dump", directory / "dump.dmesg"
@@ -170,6 +170,8 @@ def read_dump(directory, makedumpfile, canary):
             return f"no kernel log can be read from the dump: {(done.stdout + done.stderr).strip().splitlines()[-1:]}"
         if f"canary {canary}" not in log.read_text(errors="replace"):
             return "the dump is not of this crash: its kernel log lacks the canary"
+        if look:
+            look(dump)
         return None
     except subprocess.TimeoutExpired:
         return "reading the dump back took too long"

@@ -29,6 +29,7 @@ import fetch
 import initramfs
 import judge
 import load
+import replay
 import report
 import vm
 
@@ -154,25 +155,33 @@ class Lab:
         return result
 
     def key(self, cell):
-        """A changed tool makes earlier results of cells that use it void."""
+        """Another tool makes earlier results of cells that use it void, unless replay.py says otherwise."""
         return cell.key() + (f"-{self.arguments.tool_sum}" if cell.mode == "handoff" else "")
 
 
 def finished(arguments, lab, chosen):
-    """Boots that --resume need not repeat. What they reported was kept and is judged anew."""
+    """Boots that --resume need not repeat. What they reported was kept and is judged anew. Those of an earlier tool count where
+    this one plans the same for them; not where the tool did more than that."""
     cells = {cell.name: cell for cell in chosen}
-    wanted = {name: lab.key(cell) for name, cell in cells.items()}
     done = {}
     for line in (arguments.out / "results.jsonl").read_text().splitlines():
         try:
             result = json.loads(line)
         except ValueError:
             continue
-        if result["status"] in ("pass", "fail") and wanted.get(result["cell"]) == result["key"]:
-            said = vm.kept(arguments.out / "cells" / result["cell"] / str(result["boot"]))
-            lost = None if result["facts"]["dump"] == "ok" else "no dump that can be read back"
-            status, reasons, facts = judge.judge(cells[result["cell"]], said, lost, None)
-            done[result["cell"], result["boot"]] = {**result, "status": status, "reasons": reasons, "facts": facts}
+        cell = cells.get(result["cell"])
+        if cell is None or result["status"] not in ("pass", "fail") or result["key"].split("-")[0] != cell.key():
+            continue
+        said = vm.kept(arguments.out / "cells" / cell.name / str(result["boot"]))
+        if result["key"] != lab.key(cell):
+            planned = None
+            if cell.by == "kexec" and cell.shrink != "tool":
+                planned = replay.plan_again(arguments.tool, cell, said["first"], lab.store)
+            if planned is None or planned[0] != planned[1]:
+                continue
+        lost = None if result["facts"]["dump"] == "ok" else "no dump that can be read back"
+        status, reasons, facts = judge.judge(cell, said, lost, None)
+        done[cell.name, result["boot"]] = {**result, "status": status, "reasons": reasons, "facts": facts}
     return done
 
 

@@ -237,8 +237,9 @@ Result<std::string> read_klog() {
 }
 
 /// Where distributions install it; the first is where a capture keeps the version.
-constexpr std::array<std::string_view, 5> kexec_programs{"usr/sbin/kexec", "sbin/kexec", "usr/bin/kexec", "bin/kexec",
-                                                         "usr/local/sbin/kexec"};
+/// .distrib is where dpkg-divert(1) puts it when another program is given its place.
+constexpr std::array<std::string_view, 7> kexec_programs{"usr/sbin/kexec", "sbin/kexec", "usr/bin/kexec", "bin/kexec",
+                                                         "usr/sbin/kexec.distrib", "sbin/kexec.distrib", "usr/local/sbin/kexec"};
 
 }  // namespace
 

@@ -35,6 +35,14 @@ TEST(Host, AMissingFileIsNotFoundWithItsPath) {
     EXPECT_EQ(text.error().message(), "proc/iomem: No such file or directory");
 }
 
+TEST(Host, AKexecThatDpkgDivertedIsFoundBehindTheScriptInItsPlace) {
+    const TempTree tree;
+    tree.write("usr/sbin/kexec", "#!/bin/sh\nexec swiotlb-handoff kexec -- \"$@\"\n");
+    EXPECT_FALSE(Host(tree.path()).kexec_program());
+    tree.write("usr/sbin/kexec.distrib", "kexec-tools 2.0.25");
+    EXPECT_EQ(*Host(tree.path()).kexec_program(), (tree / "usr/sbin/kexec.distrib").string());
+}
+
 TEST(Host, AMissingRootIsNotTheSameAsAMachineWithoutFiles) {
     const TempTree tree;
     const Host host(tree / "gone");

@@ -9,6 +9,7 @@
 #include "lib/host.hpp"
 #include "lib/image.hpp"
 #include "lib/kdump_service.hpp"
+#include "lib/record.hpp"
 #include "lib/status.hpp"
 #include "tool/atomic_file.hpp"
 #include "tool/commands.hpp"
@@ -129,6 +130,13 @@ Status disable(const Options& options) {
     const bool changed = *text != *old;
     if (changed)
         if (const auto done = replace_file(path, *text); !done) return fail(done.error());
+    // The next load goes past us and would not change a record of this one, which says that the handoff is in use.
+    if (changed) {
+        const std::filesystem::path root(options.root);
+        std::error_code ignored;
+        std::filesystem::remove(root / handoff::record_directory / handoff::record_file, ignored);
+        std::filesystem::remove(root / std::filesystem::path(HANDOFF_STATE).relative_path() / handoff::record_file, ignored);
+    }
     std::error_code failed;
     std::filesystem::remove(backup_of(path), failed);
     if (failed) return fail({Errc::io, backup_of(path).string(), 0, failed.message()});

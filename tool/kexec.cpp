@@ -368,7 +368,7 @@ std::string objection_to(const Options& options, const handoff::Host& host, cons
 e820::Result<std::string> find_program(const handoff::Host& host) {
     auto found = host.kexec_program();
     if (found || !host.live()) return found;
-    for (const char* path : {"/usr/sbin/kexec", "/sbin/kexec", "/usr/bin/kexec", "/bin/kexec"}) {
+    for (const char* path : {"/usr/sbin/kexec", "/sbin/kexec", "/usr/bin/kexec", "/bin/kexec", "/usr/sbin/kexec.distrib", "/sbin/kexec.distrib"}) {
         if (::access(path, X_OK) != 0 || handoff::is_this_program(path)) continue;
         const auto head = handoff::read_user_file_head(path, 2);
         if (!head || head->bytes != "#!") return std::string(path);

@@ -64,7 +64,8 @@ class Machine:
     """A directory that stands for the machine, with a kexec that writes down how it was called."""
 
     PREFIXES = ("/etc/default/kdump-tools", "/etc/sysconfig/kdump", "/sbin/kexec", "/usr/bin/kexec", "/var/lib/kdump", "/var/crash", "/boot/",
-                "/sys/kernel", "/proc/", "/etc/kernel", "/etc/kdump", "/lib/init", "/run/swiotlb-handoff")
+                "/sys/kernel", "/proc/", "/etc/kernel", "/etc/kdump", "/lib/init", "/run/swiotlb-handoff",
+                "/var/lib/swiotlb-handoff")
 
     def __init__(self):
         self.root = Path(tempfile.mkdtemp(prefix="handoff-scripts-"))
@@ -87,7 +88,8 @@ class Machine:
         for name in ("kexec", "kdump-tools.sh", "kdump-kexec.sh"):
             text = (SOURCE / "dropins" / f"{name}.in").read_text()
             text = text.replace("/usr/sbin/kexec", "/sbin/kexec").replace("@CMAKE_INSTALL_FULL_SBINDIR@", "ROOT/sbin")
-            self.program(f"helpers/{name}", self.redirected(text.replace("@HANDOFF_HELPERS_DIR@", "ROOT/helpers")))
+            self.program(f"helpers/{name}", self.redirected(text.replace("@HANDOFF_HELPERS_DIR@", "ROOT/helpers")
+                                                             .replace("@HANDOFF_STATE_DIR@", "/var/lib/swiotlb-handoff")))
 
     def write(self, name, text):
         path = self.root / name
@@ -183,13 +185,28 @@ class Scripts:
         self.machine.program("sbin/kexec", LOGS_ITS_ARGUMENTS + "exit 255\n")
         self.assertNotEqual(self.machine.run("load")[0], 0)
 
+    def test_a_kexec_that_dpkg_diverted_is_found_where_it_is_now(self):
+        # dpkg-divert --rename --divert /sbin/kexec.distrib, and the stand-in in its place.
+        self.enable()
+        (self.machine.root / "sbin/swiotlb-handoff").unlink()
+        for name in ("sbin/kexec", "usr/bin/kexec"):
+            (self.machine.root / name).unlink()
+        self.machine.program("sbin/kexec.distrib", KEXEC)
+        shutil.copy(self.machine.helpers / "kexec", self.machine.root / "sbin/kexec")
+        status, calls = self.machine.run("load")
+        self.assertEqual((status, calls[-1]), (0, self.plain[0].replace("kexec", "kexec.distrib", 1)))
+
     def test_disabled_is_byte_for_byte_what_it_was(self):
         self.enable()
+        for directory in ("run", "var/lib"):
+            self.machine.write(f"{directory}/swiotlb-handoff/record.json", "{}")
         self.assertNotEqual(self.config.read_bytes(), self.original)
         self.assertTrue(Path(f"{self.config}.before-swiotlb-handoff").exists())
         self.assertEqual(self.machine.tool("disable").returncode, 0)
         self.assertEqual(self.config.read_bytes(), self.original)
         self.assertEqual([path.name for path in self.config.parent.iterdir()], [self.config.name])
+        # ... and no record says of later loads that they have the handoff.
+        self.assertEqual(list(self.machine.root.rglob("record.json")), [])
         self.assertEqual(self.machine.run("load"), (0, self.plain))
 
 
@@ -233,6 +250,31 @@ class KdumpTools(Scripts):
         self.machine.program("helpers/verify", "#!/bin/sh\nexit 1\n")
         self.machine.write("run/swiotlb-handoff/verify.txt", "elsewhere\n")
         self.assertEqual(self.savecore()[1]["swiotlb-handoff.txt"], "elsewhere\n")
+
+    RECORD = '{\n  "after": [],\n  "append": "swiotlb=32768 memmap=64M@0x70000000",\n  "command_line": "x"\n}\n'
+
+    def test_the_record_of_a_load_outlives_the_crash(self):
+        self.enable()
+        (self.machine.root / "var/lib/swiotlb-handoff").mkdir()
+        kept = self.machine.root / "var/lib/swiotlb-handoff/record.json"
+        self.machine.write("run/swiotlb-handoff/record.json", self.RECORD)
+        self.machine.run("load")
+        self.assertEqual(kept.read_text(), self.RECORD)
+        # A load that leaves none, or cannot be kept, leaves no old one.
+        (self.machine.root / "run/swiotlb-handoff/record.json").unlink()
+        self.machine.run("load")
+        self.assertEqual(list(kept.parent.iterdir()), [])
+
+    def test_the_record_goes_beside_the_dump_if_it_is_of_the_load_that_crashed(self):
+        self.enable()
+        self.machine.write("var/lib/swiotlb-handoff/record.json", self.RECORD)
+        self.machine.program("helpers/verify", "#!/bin/sh\nexit 1\n")
+        for line, saved in (("ro swiotlb=32768 memmap=64M@0x70000000 elfcorehdr=9K", True), ("ro swiotlb=32768 memmap=64M@0x60000000", False),
+                            ("ro", False)):
+            self.machine.write("proc/cmdline", line + "\n")
+            status, files = self.savecore()
+            self.assertEqual((status, files.get("swiotlb-handoff.json")), (0, self.RECORD if saved else None), line)
+            shutil.rmtree(next((self.machine.root / "var/crash").glob("2*")))
 
     def test_nothing_about_the_verdict_stops_a_dump(self):
         self.enable()

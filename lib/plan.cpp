@@ -58,7 +58,9 @@ public:
     void promise(const AddressRange& pool) { promised_ = pool; }
 
     Plan decide(bool with_advice) {
-        const bool go_on = read_command_line() && choose_method() && look_at_reservation() && look_at_need() && look_at_pool();
+        const bool readable = read_command_line();
+        if (readable) choose_method();
+        const bool go_on = readable && look_at_reservation() && look_at_need() && look_at_pool();
         if (go_on) {
             look_at_protection();
             look_at_command_line();
@@ -136,21 +138,22 @@ private:
     }
 
     // addr= leaves nothing to placement, and is there only where the image says so.
-    bool choose_method() {
+    void choose_method() {
         const bool announced = request_.image && request_.image->swiotlb_addr;
         if (plan_.method == Method::automatic)
-            plan_.method = announced && (!promised_ || swiotlb_.addr == promised_->start()) ? Method::addr : Method::ram;
+            plan_.method =
+                announced && (!promised_ || swiotlb_.addr == promised_->start()) ? Method::addr : Method::ram;
         if (promised_ && swiotlb_.addr && request_.image && !announced)
             add("image-addr", Severity::refusal,
-                "swiotlb=...,addr= is on the command line, and the image does not announce it: a kernel that does not know it takes no 'force' before it either");
-        if (plan_.method != Method::addr || announced) return true;
+                "swiotlb=...,addr= is on the command line, and the image does not announce it: a kernel that does not "
+                "know it takes no 'force' before it either");
+        if (plan_.method != Method::addr || announced) return;
         const bool assumed = !request_.image && !machine_.live;
         add("image-addr", assumed ? Severity::warning : Severity::refusal,
             assumed ? "assumed: an image that takes swiotlb=...,addr="
                     : request_.image ? "the crash kernel's image does not announce that it takes swiotlb=...,addr="
                                      : "it is not known whether the crash kernel's image takes swiotlb=...,addr=",
             {}, "use --method ram, or a kernel with the patches in kernel/");
-        return assumed;
     }
 
     bool look_at_reservation() {

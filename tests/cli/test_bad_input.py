@@ -219,6 +219,64 @@ class Files(unittest.TestCase):
         self.assertEqual(done.status, READY)
 
 
+class Limits(unittest.TestCase):
+    """Numbers that are well formed and that no machine has. Each of these once wrapped around, or took all memory."""
+
+    def plan(self, tree, *more, line="nr_cpus=1 reset_devices"):
+        done = run("plan", "--root", tree.root, "--loader", "kexec_load", "--command-line", line, "--json", *more)
+        return done.status, json.loads(done.out) if done.out else done.err
+
+    def refusals(self, plan):
+        return [r["rule"] for r in plan["reasons"] if r["severity"] == "refusal"]
+
+    def test_a_log_buffer_of_any_size_never_makes_the_early_memory_less(self):
+        with Tree(machine) as tree:
+            for size in ("1G", "4G", "16E", "17592186044415M", "18446744073709551615", "0xffffffffffffffff", "8E", "9223372036854775808"):
+                with self.subTest(size):
+                    status, plan = self.plan(tree, line="nr_cpus=1 reset_devices log_buf_len=" + size)
+                    # The kernel itself takes no more than 2 GiB and leaves such a word alone; what must not be is less than without.
+                    if status == READY:
+                        self.assertGreaterEqual(plan["early_bytes"], self.plan(tree)[1]["early_bytes"])
+                    else:
+                        self.assertEqual(status, REFUSED, plan)
+
+    def test_a_reservation_of_any_size_is_answered(self):
+        for end in (0xfffffffffffff, 0xffffffffffffe, 0x7fffffffffffffff, 0xfffffffffffffffe):
+            with self.subTest(hex(end)), Tree(machine) as tree:
+                tree.write("proc/iomem", tree.read("proc/iomem") + b"1000000000000-%x : System RAM\n  1000000000000-%x : Crash kernel\n" % (end, end))
+                status, plan = self.plan(tree)
+                self.assertEqual(status, REFUSED, plan)
+                self.assertEqual(self.refusals(plan), ["crashkernel-reserved"])
+
+    def test_as_many_cpus_as_can_be_written_are_not_few(self):
+        for text in ("0-4294967295", "0-18446744073709551615", "0-18446744073709551614", "0-4294967296,0-18446744073709551615", "0-1048575,1048576"):
+            with self.subTest(text), Tree(machine) as tree:
+                tree.write("sys/devices/system/cpu/possible", text.encode() + b"\n")
+                _, plan = self.plan(tree)
+                self.assertRegex("\n".join(r["text"] for r in plan["reasons"]), r"expected a list such as 0-3,5")
+
+    def test_an_initrd_of_terabytes_does_not_fit(self):
+        with Tree(machine) as tree:
+            tree.write("initrd", b"")
+            for size in (1 << 33, 1 << 43):
+                with self.subTest(size):
+                    os.truncate(tree.path("initrd"), size)
+                    status, plan = self.plan(tree, "--initrd", tree.path("initrd"))
+                    self.assertEqual(status, REFUSED, plan)
+                    self.assertIn("load-fits", self.refusals(plan))
+
+    def test_an_iomem_that_ends_in_the_middle_of_a_line_is_no_shorter_machine(self):
+        with Tree(machine) as tree:
+            whole = tree.read("proc/iomem")
+            for cut in range(len(whole) - 1, len(whole) - 40, -1):
+                tree.write("proc/iomem", whole[:cut])
+                status, plan = self.plan(tree)
+                # Either nothing that matters is gone, a last name shorter, or it is said.
+                self.assertIn(status, (READY, INPUT), plan)
+                if status == INPUT:
+                    self.assertRegex(plan, r"proc/iomem:\d+: expected")
+
+
 class HostileTree(unittest.TestCase):
     """A directory of somebody else's, read by root."""
 

@@ -248,6 +248,32 @@ def a_load_by_the_kernel_needs_no_report(lab):
         lab.caller[1] = "-c"
 
 
+def a_report_in_the_words_of_another_kexec_means_a_plain_load(lab):
+    report = lab.home / "report"
+    todays = report.read_text()
+    changes = {
+        "another name": lambda text: text.replace("segment[", "part["),
+        "another key": lambda text: text.replace(".mem  ", ".address "),
+        "decimal": lambda text: re.sub(r"(\.mem +=) 0x([0-9a-f]+)", lambda m: f"{m[1]} {int(m[2], 16)}", text),
+        "sizes lost": lambda text: re.sub(r"segment\[\d+\]\.memsz.*\n", "", text),
+        "one of them cut": lambda text: text.rstrip("\n")[:-12],
+        "JSON": lambda text: json.dumps({"segments": re.findall(r"\.mem +=? *(0x[0-9a-f]+)", text)}),
+        "65 bits": lambda text: re.sub(r"(segment\[0\]\.mem +=) 0x", r"\1 0xffffffffffffffff", text),
+        "the kernel's form, cut": lambda text: re.sub(r"segment\[(\d+)\]\.mem +=.*", r"kexec_file: segment[\1]: buf=0x1 mem=0x1000", text),
+    }
+    try:
+        for what, change in changes.items():
+            lab.fresh()
+            report.write_text(change(todays))
+            assert report.read_text() != todays, what
+            done = lab.run()
+            assert lab.loaded() == "plain", f"{what}: loaded {lab.loaded()}"
+            lab.expect("plain", done)
+            assert "segment" in lab.record()["why"], f"{what}: {lab.record()['why']}"
+    finally:
+        report.write_text(todays)
+
+
 def output_without_end_is_survived(lab):
     lab.expect("plain", lab.run(handoff="noisy"))
 

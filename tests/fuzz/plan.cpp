@@ -60,7 +60,8 @@ public:
         PlanRequest r;
         constexpr Loader loaders[] = {Loader::kexec_load, Loader::kexec_file_load, Loader::automatic};
         r.loader = choose_.pick(loaders);
-        r.method = choose_.rarely(6) ? static_cast<Method>(choose_.number(0, 2)) : Method::ram;
+        constexpr Method methods[] = {Method::automatic, Method::addr, Method::e820};
+        r.method = choose_.rarely(6) ? choose_.pick(methods) : Method::ram;
         if (!choose_.rarely(6)) r.image = image();
         if (!choose_.rarely(6)) r.initrd_bytes = choose_.rarely(8) ? any() : choose_.number(0, 4096) * 16 * KiB;
         if (!choose_.rarely(6)) r.command_line = words();
@@ -147,6 +148,7 @@ private:
         i.uncompressed_bytes = choose_.yes() ? 0 : std::min(choose_.number(0, 200) * MiB / 2, 4 * i.init_size);
         constexpr const char* releases[] = {"6.1.0-50-amd64", "5.10.0-30-amd64", "", "7.2.0"};
         i.release = choose_.pick(releases);
+        i.swiotlb_addr = choose_.rarely(4);
         return i;
     }
 

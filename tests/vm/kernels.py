@@ -126,9 +126,13 @@ def main():
     import fetch
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--warm", action="store_true", help="build nothing; exit 1 if there is something to build")
+    parser.add_argument("series", nargs="*", metavar="SERIES", help=f"which ones (default: {' '.join(SERIES)})")
     arguments = parser.parse_args()
+    unknown = [series for series in arguments.series if series not in SERIES]
+    if unknown:
+        parser.error(f"no {unknown[0]}, only {' '.join(SERIES)}")
     store = fetch.Store()
-    for series in SERIES:
+    for series in arguments.series or SERIES:
         item = f"kernel-{series}"
         if arguments.warm:
             if store.current(item) is None:

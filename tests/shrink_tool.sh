@@ -18,6 +18,15 @@ size=$(sed -n 's/^ *\([0-9a-f]*\)-\([0-9a-f]*\) : Crash kernel$/\1 \2/p' "$root/
 start=$((0x${size% *})) end=$((0x${size#* } + 1))
 reserved=$((end - start))
 
+cat >"$work/record" <<END
+#!/bin/sh
+# record OUTCOME TIME COMMAND-LINE APPEND: what 'swiotlb-handoff kexec' leaves, swiotlb-handoff-record(5).
+cat >"$root/run/swiotlb-handoff/record.json" <<JSON
+{"schema": 1, "outcome": "\$1", "why": "", "tool": "0.1.0", "time": "\$2", "release": "", "kexec_tools": "", "verdict": null, "reasons": [],
+ "loader": "auto", "method": "ram", "kernel": "", "initrd": "", "command_line": "\$3", "append": "\$4", "pool": null, "marker": null,
+ "fences": [], "segments": [], "segments_reported": false, "elfcorehdr": null, "rsdp": null, "map": [], "after": []}
+JSON
+END
 cat >"$work/kexec" <<END
 #!/bin/sh
 echo "kexec \$*" >>"$work/log"
@@ -29,16 +38,16 @@ cat >"$work/load" <<END
 echo "load \$*" >>"$work/log"
 [ -e "$work/load-fails" ] && exit 1
 echo 1 >"$root/sys/kernel/kexec_crash_loaded"
-echo "{\"outcome\": \"handoff\", \"load\": \"\$(wc -l <"$work/log")\"}" >"$root/run/swiotlb-handoff/record.json"
+"$work/record" handoff "\$(wc -l <"$work/log")" "nr_cpus=1" ""
 END
 truncate -s 4M "$work/initrd"
-chmod +x "$work/kexec" "$work/load"
+chmod +x "$work/kexec" "$work/load" "$work/record"
 
 begin() {  # a machine with the crash kernel loaded, and nothing done
     : >"$work/log"
     echo 1 >"$root/sys/kernel/kexec_crash_loaded"
     echo "$reserved" >"$root/sys/kernel/kexec_crash_size"
-    echo '{"outcome": "handoff", "load": "0"}' >"$root/run/swiotlb-handoff/record.json"
+    "$work/record" handoff 0 "nr_cpus=1" ""
     rm -f "$work/load-fails"
 }
 shrink() {
@@ -68,16 +77,22 @@ grep -q '^outcome *done$' "$work/out" || problem "shrink: said $(cat "$work/out"
 grep -q 'kexec on' "$work/out" && problem "shrink: what kexec prints is on standard output"
 
 begin
-echo '{"outcome": "plain"}' >"$root/run/swiotlb-handoff/record.json"
+"$work/record" plain 0 "nr_cpus=1" ""
 shrink -- "$work/load"
 expect "loaded without the handoff" 3 1
 [ -s "$work/log" ] && problem "loaded without the handoff: something was run"
 
 begin
-echo '{"outcome": "handoff", "command_line": "memtest=4 swiotlb=32768", "append": "swiotlb=32768"}' >"$root/run/swiotlb-handoff/record.json"
+"$work/record" handoff 0 "memtest=4 swiotlb=32768" "swiotlb=32768"
 shrink -- "$work/load"
 expect "the recorded command line cannot be handed over" 3 1
 grep -q 'command-line-early' "$work/out" || problem "the recorded command line: said $(cat "$work/out")"
+
+begin
+echo '{"outcome": "handoff"}' >"$root/run/swiotlb-handoff/record.json"
+shrink -- "$work/load"
+expect "a record that is none" 3 1
+[ -s "$work/log" ] && problem "a record that is none: something was run"
 
 begin
 shrink --to 8M -- "$work/load"

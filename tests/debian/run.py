@@ -252,7 +252,7 @@ def judge(said, image):
         (last("prometheus") == "0" and "swiotlb_handoff_ready 1" in text("prometheus"), "status --prometheus says ready"),
         loaded("check", "check --record finds the record of this load sound"),
         (last("recommend") in ("0", "3", "4") and text("recommend") != "", f"recommend: {(text('recommend') or 'nothing').splitlines()[0]}"),
-        (last("service") == "success 0" and "swiotlb_handoff_ready 1" in text("service"), "the metrics' service says the same from its sandbox"),
+        (last("service") == "success 0" and text("service") == text("prometheus"), "the metrics' service says the very same from its sandbox"),
         (number("path-unit") > 0, "the path unit writes the metrics at a load"),
         (number("scraped") >= 8, f"node_exporter serves them ({number('scraped')} samples)"),
         (last("udev-loaded") == "1" and last("udev-handoffs") == "0" and last("udev-record") == "same" and last("udev-status") == "in-use",

@@ -303,10 +303,14 @@ private:
             if (entry.type != Type::ram && entry.range.overlaps(pool_))
                 add("pool-disjoint", Severity::refusal,
                     fmt::format("the pool overlaps {}, which is not RAM", e820::to_string(entry.range)), machine_.map_from.text());
+        // Whatever else is named there, known or not, has its own idea of that memory.
+        const auto is_pool = [&](const IomemEntry& entry) {
+            return std::any_of(machine_.pool.begin(), machine_.pool.end(),
+                               [&](const PoolSighting& s) { return s.source == PoolSource::iomem && s.where.line == entry.line; });
+        };
         for (const IomemEntry& entry : machine_.iomem)
-            if (entry.range.overlaps(pool_) &&
-                (entry.name == "ACPI Tables" || entry.name == "ACPI Non-volatile Storage" || entry.name == "Reserved" ||
-                 entry.name == "reserved"))
+            if (entry.range.overlaps(pool_) && entry.name != "System RAM" && entry.name != "Crash kernel" && !entry.name.starts_with("Kernel ") &&
+                !is_pool(entry))
                 add("pool-disjoint", Severity::refusal,
                     fmt::format("the pool overlaps {}, '{}'", e820::to_string(entry.range), entry.name),
                     Evidence{"proc/iomem", entry.line}.text());

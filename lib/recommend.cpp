@@ -149,6 +149,11 @@ Machine with_layout(const Machine& machine, const Reservation& reservation, cons
     next.crash_kernel = layout.crash_kernel;
     next.crash_kernel_from = {reservation.text(), 0};
     next.crash_size.reset();
+    // The line of a kernel that lists its pool will be elsewhere, too.
+    std::erase_if(next.iomem, [&](const IomemEntry& entry) {
+        return std::any_of(machine.pool.begin(), machine.pool.end(),
+                           [&](const PoolSighting& s) { return s.source == PoolSource::iomem && s.where.line == entry.line; });
+    });
     next.pool.clear();
     if (pool) next.pool.push_back({*pool, PoolSource::user, {"the next boot's layout", 0}});
     return next;

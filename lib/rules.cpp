@@ -24,9 +24,9 @@ constexpr auto table = std::to_array<RuleInfo>({
     {"pool-below-4g", "The pool ends below 4 GiB, where the crash kernel looks for its own."},
     {"pool-in-ram", "The pool lies inside one System RAM range."},
     {"pool-disjoint", "The pool overlaps neither the crashkernel reservation, nor the running kernel's image, ACPI or "
-                      "reserved memory."},
+                      "reserved memory, nor anything else that /proc/iomem names."},
     {"pool-in-use", "Slabs in use now mean that devices write to the pool; they may go on after a crash, into the pool "
-                    "of the crash kernel. Harmless as long as it is the pool there as well."},
+                    "of the crash kernel: nowhere else, as long as it is the pool there as well."},
     {"encryption-none", "An encrypted guest, or an SME host, changes who may touch the pool and how. SNP and TDX guests "
                         "are refused: their pool is in a state that a new kernel cannot know."},
     {"encryption-unproven", "SME, SEV and SEV-ES should work as a plain machine does, but nobody has shown it with this "

@@ -114,6 +114,22 @@ class UnknownTypes(unittest.TestCase):
             after = json.loads(run("plan", "--root", tree.root, *words, "--loader", "kexec_load", "--json").out)
             self.assertEqual((after["verdict"], after["append"]), ("ready", before["append"]))
 
+    def test_nor_is_the_pool_where_one_lies_inside_it(self):
+        with Tree(self.machine) as tree:
+            pool = json.loads(run("show", "--root", tree.root, "--json").out)["pool"]
+            start = int(pool["start"], 16) + 0x100000
+            text = b""
+            for line in tree.read("proc/iomem").splitlines(keepends=True):
+                text += line
+                span = re.match(rb"([0-9a-f]+)-([0-9a-f]+) : System RAM", line)
+                if span and int(span[1], 16) <= start <= int(span[2], 16):
+                    text += f"  {start:08x}-{start + 0xfff:08x} : Quantum Memory\n".encode()
+            tree.write("proc/iomem", text)
+            done = run("plan", "--root", tree.root, *words, "--loader", "kexec_load")
+            self.assertEqual(done.status, REFUSED, done)
+            self.assertIn("pool-disjoint: the pool overlaps", done.out)
+            self.assertIn("'Quantum Memory'", done.out)
+
     def test_a_firmware_map_with_a_new_name_is_an_error_that_names_the_file(self):
         with Tree(self.machine) as tree:
             tree.write("sys/firmware/memmap/1/type", b"Quantum Memory\n")

@@ -23,6 +23,7 @@ using e820::page_size;
 using e820::Type;
 
 constexpr std::uint64_t slab_size = 2 * KiB;   // IO_TLB_SIZE
+constexpr std::uint64_t slot_size = 24;  // at most: struct io_tlb_slot; 5.10 has 12 bytes for each
 constexpr std::uint64_t segment_slabs = 128;   // IO_TLB_SEGSIZE
 constexpr Address low_limit = 4 * GiB;
 constexpr Address physical_limit = Address{1} << 52;
@@ -757,10 +758,13 @@ private:
         for (const AddressRange& r : plain->reserved) free.subtract(r);
         free.subtract(*AddressRange::from_size(plain->images.front(), plain->image_at_most));
         const auto natural = natural_pool(free, swiotlb_.slabs.value_or(32768) * slab_size);
-        if (!natural) return;  // it would have none: everything is better
         const auto map_bytes = [&](const CrashMemory& m) { return early_demand({m.ram, slabs_, 1, 0}).memory_map; };
         const std::uint64_t cost = map_bytes(*handed) - map_bytes(*plain) + plan_.fences.size() * page_size;
-        if (cost > natural->size())
+        if (!natural)
+            add("memory-kept", Severity::info,
+                fmt::format("without the handoff the crash kernel would have no pool; this one costs up to {} KiB of the reservation, for "
+                            "struct pages and slots", (cost + slabs_ * slot_size) / KiB));
+        else if (cost > natural->size())
             add("memory-kept", Severity::refusal,
                 fmt::format("the handoff costs {} KiB of struct pages and fences, and gives back only {} KiB", cost / KiB, natural->size() / KiB));
         else

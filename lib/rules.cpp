@@ -59,7 +59,8 @@ constexpr auto table = std::to_array<RuleInfo>({
                    "byte of it can become ordinary RAM."},
     {"pool-below-crashkernel", "Early allocations find memory above the pool: it lies below the reservation, or the "
                                "reservation is above 4 GiB."},
-    {"memory-kept", "The crash kernel has at least the memory free that it would have without the handoff."},
+    {"memory-kept", "The crash kernel has at least the memory free that it would have without the handoff and with a pool "
+                    "of its own. Where it would find no place for one, what the inherited pool costs is said."},
     {"cma-apart", "crashkernel=,cma adds no memory to the crash kernel's map that is not modelled, and has none of the pool "
                   "or of the fences."},
     {"kho-apart", "Kexec HandOver's scratch areas have nothing of the pool or of the fences, and the crash kernel makes "

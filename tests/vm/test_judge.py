@@ -181,6 +181,14 @@ class Summary(unittest.TestCase):
         fact = judge.judge(cell, boot(verdict, meminfo=f"MemFree: {free} kB\n"), None, None)[2]
         return report.Outcome(cell, None, [{"status": "pass", "reasons": [], "facts": fact, "versions": {}, "seconds": 1}])
 
+    def test_a_twin_that_has_no_pool_is_not_compared(self):
+        twin = self.outcome(cells.Cell("cell+plain", mode="plain", expect=""), 60000)
+        for fact in twin.facts:
+            fact["observed"] = None
+        outcomes = [self.outcome(cells.Cell("cell"), 50000), twin]
+        report.summarise(outcomes)
+        self.assertEqual(outcomes[0].status, "pass")
+
     def test_less_free_memory_than_without_the_handoff_fails(self):
         twin = cells.Cell("cell+plain", mode="plain", expect="")
         for free, status in ((60000, "pass"), (50000, "fail")):

@@ -190,6 +190,14 @@ Result<handoff::PlanRequest> request_from(Options options, const handoff::Host& 
     return request_from(options);
 }
 
+std::optional<handoff::Record> last_record(const handoff::Host& host) {
+    const auto text = host.read(handoff::Source::load_record);
+    if (!text) return std::nullopt;
+    auto record = handoff::parse_record(*text);
+    if (!record) return std::nullopt;
+    return std::move(*record);
+}
+
 Result<std::uint64_t> parse_size(const std::string& option, const std::string& text) {
     std::string_view rest = text;
     const auto size = e820::take_memparse(rest);

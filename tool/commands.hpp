@@ -7,6 +7,7 @@
 
 #include "lib/host.hpp"
 #include "lib/plan.hpp"
+#include "lib/record.hpp"
 
 namespace tool {
 
@@ -62,6 +63,9 @@ Status status(const Options&);
 /// The request that the planning options make, with the image that kdump would load on this
 /// machine, of kernel `release`, where they name none.
 e820::Result<handoff::PlanRequest> request_from(Options, const handoff::Host&, const std::string& release);
+
+/// Of the last load; none where nobody wrote one that can be read.
+std::optional<handoff::Record> last_record(const handoff::Host&);
 
 /// "64M" in bytes, as the kernel's command line has sizes.
 e820::Result<std::uint64_t> parse_size(const std::string& option, const std::string& text);

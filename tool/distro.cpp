@@ -71,8 +71,7 @@ handoff::StatusFacts facts_of(const Options& options) {
         }
     }
     if (const auto loaded = host.read(handoff::Source::crash_loaded)) facts.loaded = loaded->starts_with('1');
-    if (const auto record = host.read(handoff::Source::load_record))
-        if (const auto parsed = handoff::parse_record(*record)) facts.record = *parsed;
+    facts.record = last_record(host);
 
     const auto machine = handoff::gather(host);
     if (!machine) {

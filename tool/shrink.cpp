@@ -15,7 +15,6 @@
 #include <nlohmann/json.hpp>
 
 #include "lib/host.hpp"
-#include "lib/record.hpp"
 #include "tool/commands.hpp"
 #include "tool/print.hpp"
 
@@ -29,15 +28,6 @@ using Failure = handoff::ShrinkEffects::Failure;
 using Outcome = handoff::ShrinkResult::Outcome;
 
 void field(std::string_view label, std::string_view value) { print(fmt::format("{:<12}{}\n", label, value)); }
-
-// Of the last load; none where nobody wrote one that can be read.
-std::optional<handoff::Record> last_record(const handoff::Host& host) {
-    const auto text = host.read(handoff::Source::load_record);
-    if (!text) return std::nullopt;
-    auto record = handoff::parse_record(*text);
-    if (!record) return std::nullopt;
-    return std::move(*record);
-}
 
 // While there is no crash kernel nothing may stop us half-way; what we run gets the signals as
 // they were.

@@ -51,7 +51,7 @@ LoadResult load_with_handoff(LoadEffects& effects, const KexecArguments& argumen
     record.kexec_tools = planned->kexec_tools;
     if (plan.verdict != Verdict::ready) return plain(headline(plan));
 
-    Finished load = effects.run(with_words(arguments, plan.append));
+    Finished load = effects.run(with_words(arguments, plan.append, planned->release));
     if (load.status != 0) return plain(fmt::format("kexec failed with the handoff ({})", load.how));
     const std::string log = effects.kernel_log();
     auto segments = parse_segments(load.errors);

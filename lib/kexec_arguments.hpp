@@ -46,8 +46,10 @@ Loader loader_of(const KexecArguments&, const std::optional<std::string>& versio
 std::optional<std::string> kexec_command_line(const KexecArguments&, const std::string& running,
                                               const std::optional<std::string>& version);
 
-/// The same load with `words` at the end of its command line and with -d, every
-/// option spelled out.
-std::vector<std::string> with_words(const KexecArguments&, std::string_view words);
+/// The same load with `words` at the end of its command line, every option spelled out; and with -d, for
+/// the segments to be reported. Not with -s where the running kernel (`release`, uname -r) is older than 6.8:
+/// -d says nothing of segments there, and with kexec-tools 2.0.28 and later it is KEXEC_FILE_DEBUG, with which the older
+/// kernels refuse the load (Linux commit cbc2fe9d9cb2 ("kexec_file: add kexec_file flag to control debug printing") (in v6.8)).
+std::vector<std::string> with_words(const KexecArguments&, std::string_view words, std::string_view release);
 
 }  // namespace handoff

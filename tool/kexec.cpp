@@ -341,7 +341,7 @@ Status print_command(const Options& options, const handoff::Host& host, const st
                                  ? handoff::plan_load(host, *arguments, options.accept)
                                  : e820::input_error(0, arguments->not_modelled.front() + " changes the load in a way that is not modelled");
         if (planned && planned->plan.verdict == handoff::Verdict::ready) {
-            words = handoff::with_words(*arguments, planned->plan.append);
+            words = handoff::with_words(*arguments, planned->plan.append, planned->release);
         } else {
             complain((planned ? headline(planned->plan) : planned.error().message()) + "; loading without the handoff");
         }

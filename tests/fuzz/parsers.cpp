@@ -304,7 +304,7 @@ void kexec_arguments(Input in) {
     const auto arguments = handoff::read_kexec_arguments(words);
     if (!arguments || !arguments->panic_load) return;
     // The same load, with words at the end of its command line.
-    const auto changed = handoff::read_kexec_arguments(handoff::with_words(*arguments, "a=b swiotlb=32768"));
+    const auto changed = handoff::read_kexec_arguments(handoff::with_words(*arguments, "a=b swiotlb=32768", "6.12.1"));
     HOLDS(changed && changed->panic_load && changed->debug);
     HOLDS(changed->kernel == arguments->kernel && changed->initrd == arguments->initrd && changed->loader == arguments->loader);
     const auto line = handoff::kexec_command_line(*changed, "root=/dev/sda", "2.0.32");

@@ -102,18 +102,33 @@ TEST(KexecArguments, ReuseCmdlineLeavesOutWhatThatVersionLeavesOut) {
 }
 
 TEST(KexecArguments, TheWordsComeLastAndNothingElseChanges) {
-    EXPECT_EQ(with_words(read("v -x --ap ro -p -s --ramdisk i --reuse-c"), "W=1 X"),
+    EXPECT_EQ(with_words(read("v -x --ap ro -p -s --ramdisk i --reuse-c"), "W=1 X", "6.12.1"),
               (std::vector<std::string>{"-p", "-d", "-s", "-x", "--initrd=i", "--reuse-cmdline", "--append=ro W=1 X", "v"}));
-    EXPECT_EQ(with_words(read("-p v"), "W"), (std::vector<std::string>{"-p", "-d", "--append=W", "v"}));
-    EXPECT_EQ(with_words(read("-p -- -v"), "W"), (std::vector<std::string>{"-p", "-d", "--append=W", "--", "-v"}));
+    EXPECT_EQ(with_words(read("-p v"), "W", ""), (std::vector<std::string>{"-p", "-d", "--append=W", "v"}));
+    EXPECT_EQ(with_words(read("-p -- -v"), "W", ""), (std::vector<std::string>{"-p", "-d", "--append=W", "--", "-v"}));
     // Read again it is the same load with the words.
     const auto before = read("-pca --initrd i --append ro v w");
-    auto after = read_kexec_arguments(with_words(before, "W")).value();
+    auto after = read_kexec_arguments(with_words(before, "W", "6.1.0")).value();
     EXPECT_TRUE(after.debug);
     EXPECT_EQ(after.append, "ro W");
     after.debug = before.debug;
     after.append = before.append;
     EXPECT_EQ(after, before);
+}
+
+TEST(KexecArguments, KexecFileLoadIsAskedForMessagesOnlyWhereTheKernelKnowsThatFlag) {
+    const auto asks = [](const char* arguments, const char* release) {
+        return read_kexec_arguments(with_words(read(arguments), "W", release)).value().debug;
+    };
+    for (const char* release : {"5.10.0-32-amd64", "6.1.0-50-cloud-amd64", "6.6.9", "6.7", "6.7.12"}) {
+        EXPECT_FALSE(asks("-p -s v", release)) << release;
+        EXPECT_TRUE(asks("-p -s -d v", release)) << "as the caller asked";
+        EXPECT_TRUE(asks("-p -c v", release)) << "kexec itself says it";
+        EXPECT_TRUE(asks("-p -a v", release)) << "kexec takes kexec_load then, and says it itself";
+        EXPECT_TRUE(asks("-p v", release));
+    }
+    for (const char* release : {"6.8.0", "6.12.1", "6.8-rc1", "7.2.13", "10.0", "", "x", "6", "6.x"})
+        EXPECT_TRUE(asks("-p -s v", release)) << release;
 }
 
 }  // namespace

@@ -151,7 +151,7 @@ def random_cells(seed, count):
         else:
             words += [f"memmap={size >> 10}K${start:#x}" for start, size in holes]
         loader = dice.choice(["kexec_load", "kexec_file_load"])
-        # With -d, kexec-tools 2.0.32 asks kexec_file_load for messages by a flag that Linux before 6.7 refuses.
+        # With -d, kexec-tools 2.0.32 asks kexec_file_load for messages by a flag that Linux before 6.8 refuses.
         kexec = "2.0.25" if kernel in ("5.10", "6.1") and loader == "kexec_file_load" else dice.choice(["2.0.25", "newest"])
         yield Cell(name=f"random-{seed}-{number}", kernel=kernel, firmware=firmware, words=" ".join(words), loader=loader,
                    kexec=kexec, initrd=dice.choice(["small", "small", "60M"]) if size >= 192 else "small", expect="either", boots=1,

@@ -58,7 +58,7 @@ def expected_range(plan):
 
 def loaded_segments(first):
     """Half-open ranges of what was loaded: kexec -d prints them for kexec_load, the kernel for kexec_file_load (since
-    Linux 6.7 only if kexec-tools asks, which 2.0.25 does not). None if nobody did."""
+    Linux 6.8 only if kexec-tools asks, which 2.0.25 does not). None if nobody did."""
     tools = re.findall(r"segment\[\d+\]\.mem +(?:= )?0x([0-9a-f]+)\nsegment\[\d+\]\.memsz +(?:= )?0x([0-9a-f]+)",
                        first.get("kexec.stderr", ""))
     kernel = re.findall(r"segment.*\bmem=0x([0-9a-f]+) memsz=0x([0-9a-f]+)", first.get("kexec.dmesg", ""))

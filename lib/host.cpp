@@ -128,8 +128,7 @@ Error io_error(std::string_view file, std::string what) {
     return Error{Errc::io, std::string(file), 0, std::move(what)};
 }
 
-/// Opens `path` below `root` one component at a time and follows no symbolic link:
-/// for kernels without openat2(), that is before 5.6.
+/// Opens `path` below `root` one component at a time and follows no symbolic link: where there is no openat2().
 int open_without_links(int root, std::string_view path, int flags) {
     Fd directory;
     while (true) {
@@ -145,8 +144,8 @@ int open_without_links(int root, std::string_view path, int flags) {
 }
 
 /// Opens `path` below `root`; whatever symbolic links are on the way, the result is
-/// below `root`.
-int open_inside(int root, std::string_view path, int flags) {
+/// below `root`. `whole`: root is "/", which has no outside.
+int open_inside(int root, std::string_view path, int flags, bool whole) {
     open_how how{};
     how.flags = static_cast<unsigned>(flags | O_CLOEXEC);
     how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
@@ -157,9 +156,10 @@ int open_inside(int root, std::string_view path, int flags) {
         fd = ::syscall(SYS_openat2, root, name.c_str(), &how, sizeof how);
         if (fd >= 0 || errno != EAGAIN) break;
     }
-    // A sandbox may answer EPERM where it does not know the system call.
-    if (fd < 0 && (errno == ENOSYS || errno == EPERM)) return open_without_links(root, path, flags);
-    return static_cast<int>(fd);
+    // Linux before 5.6; and a sandbox that cannot look into open_how, as systemd's with RestrictSUIDSGID=. Others answer EPERM
+    // where they do not know the system call.
+    if (fd >= 0 || (errno != ENOSYS && errno != EPERM)) return static_cast<int>(fd);
+    return whole ? ::openat(root, name.c_str(), flags | O_CLOEXEC) : open_without_links(root, path, flags);
 }
 
 std::optional<Error> require_regular(int fd, std::string_view file) {
@@ -258,7 +258,7 @@ Result<Fd> Host::open_root() const {
 Result<Fd> Host::open_path(std::string_view path, int flags) const {
     auto root = open_root();
     if (!root) return root;
-    Fd fd(open_inside(root->get(), path, flags));
+    Fd fd(open_inside(root->get(), path, flags, live_));
     if (!fd) return system_error(path, errno);
     return fd;
 }

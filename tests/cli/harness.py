@@ -22,9 +22,18 @@ class Outcome:
         return f"status {self.status}\nstdout: {self.out[:1500]}\nstderr: {self.err[:1500]}"
 
 
-def run(*arguments, stdin=None, environment=None, cwd=None):
-    """A crash or a hang is an AssertionError: no test has to look for one."""
-    process = subprocess.Popen([tool, *arguments], stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL, stdout=subprocess.PIPE,
+def can_inject():
+    """Whether strace can spoil system calls of the program here: not under a sanitizer, which has its own."""
+    with open(tool, "rb") as f:
+        if b"__asan_init" in f.read():
+            return False
+    return bool(shutil.which("strace")) and subprocess.run(["strace", "-qq", "-o", "/dev/null", "true"], capture_output=True).returncode == 0
+
+
+def run(*arguments, stdin=None, environment=None, cwd=None, inject=None):
+    """A crash or a hang is an AssertionError: no test has to look for one. `inject` is what strace calls an injection."""
+    under = ["strace", "-qq", "-f", "-o", "/dev/null", "-e", "inject=" + inject] if inject else []
+    process = subprocess.Popen([*under, tool, *arguments], stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL, stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, env=environment, cwd=cwd)
     try:
         out, err = process.communicate(stdin, timeout=longest)

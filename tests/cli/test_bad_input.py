@@ -13,7 +13,7 @@ import random
 import re
 import unittest
 
-from harness import INPUT, NOT_NEEDED, NOT_PERMITTED, READY, REFUSED, Tree, machines, run
+from harness import INPUT, NOT_NEEDED, NOT_PERMITTED, READY, REFUSED, Tree, can_inject, machines, run
 
 machine = "debian-6.1-kexec-load"
 load = ("--loader", "kexec_load", "--command-line", "console=ttyS0 reset_devices nr_cpus=1 irqpoll", "--json")
@@ -385,6 +385,30 @@ class Capture(unittest.TestCase):
                     self.assertEqual(done.status, INPUT, done)
                     self.assertRegex(done.err, r"^swiotlb-handoff: [^\n]+\n$")
                     self.assertEqual(sorted(os.listdir(place.root)), before)
+
+
+@unittest.skipUnless(can_inject(), "needs strace")
+class WithoutOpenat2(unittest.TestCase):
+    """Linux before 5.6, and a sandbox that hides it: systemd's with RestrictSUIDSGID=."""
+
+    missing = "openat2:error=ENOSYS"
+
+    @unittest.skipIf(os.geteuid() != 0, "needs root to read /proc/iomem")
+    def test_the_running_machine_is_read_through_its_links_all_the_same(self):
+        # /sys/bus/pci/devices has nothing but links.
+        with Tree() as tree:
+            self.assertEqual(run("capture", tree.path("without"), inject=self.missing).out, run("capture", tree.path("with")).out)
+            if os.listdir("/sys/bus/pci/devices"):
+                self.assertIn("devices", os.listdir(tree.path("without/sys/bus/pci")))
+
+    def test_a_link_in_a_captured_directory_is_not_followed(self):
+        for target in ("/proc/iomem", "version"):
+            with Tree(machine) as tree:
+                tree.remove("proc/iomem")
+                os.symlink(target, tree.path("proc/iomem"))
+                done = run("plan", "--root", tree.root, inject=self.missing)
+                self.assertEqual(done.status, INPUT, done)
+                self.assertIn("proc/iomem", done.err)
 
 
 if __name__ == "__main__":

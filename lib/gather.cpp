@@ -537,6 +537,7 @@ Result<Machine> gather(const Host& host) {
     take_log_facts(g);
     read_srat(g);
     read_kexec_tools(g);
+    g.machine.random_ready = host.random_ready();
     read_devices(g);
     read_neighbours(g);
     read_release(g);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <sys/klog.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -304,6 +305,12 @@ Result<std::string> Host::kexec_tools() const {
     auto found = find_kexec();
     if (!found) return std::move(found).error();
     return std::move(found->second);
+}
+
+std::optional<bool> Host::random_ready() const {
+    if (!live_) return std::nullopt;
+    char byte = 0;
+    return ::getrandom(&byte, sizeof byte, GRND_NONBLOCK) == sizeof byte;
 }
 
 CrashImage Host::crash_image(std::string_view release) const {

@@ -115,6 +115,10 @@ public:
     /// The version of kexec-tools that is installed, from the program's own text: "2.0.25".
     [[nodiscard]] e820::Result<std::string> kexec_tools() const;
 
+    /// Whether the kernel's random number generator has what it needs, which it then has for good: getrandom() with
+    /// GRND_NONBLOCK. nullopt where this is not the running machine.
+    [[nodiscard]] std::optional<bool> random_ready() const;
+
     /// The crash kernel's files where kdump keeps them, for a kernel of this release.
     [[nodiscard]] CrashImage crash_image(std::string_view release) const;
 

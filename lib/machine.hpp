@@ -97,6 +97,8 @@ struct Machine {
     std::optional<Address> srat_memory_end;
     /// The version string inside the kexec binary: "2.0.25".
     std::optional<std::string> kexec_tools;
+    /// The random number generator is ready: kexec-tools' seed for the crash kernel depends on it. nullopt: not known.
+    std::optional<bool> random_ready;
     /// PCI devices with a driver, by name; nullopt: nobody could say.
     std::optional<std::vector<DmaDevice>> devices;
     Neighbours neighbours;

@@ -425,6 +425,13 @@ private:
             setup_data_ = true;
         } else if (machine_.kexec_tools) {
             setup_data_ = newer_kexec_tools(*machine_.kexec_tools);
+            // setup_rng_seed() passes nothing where getrandom() with GRND_NONBLOCK has nothing.
+            if (setup_data_ == true && machine_.random_ready == false && request_.loader != Loader::kexec_file_load) {
+                setup_data_ = std::nullopt;
+                add("loader-setup-data", Severity::warning,
+                    "the random number generator is not ready: kexec-tools may have no seed to put at the start of the reservation", {},
+                    "load later, or with kexec -s");
+            }
         } else if (!machine_.live && request_.loader != Loader::kexec_file_load) {
             setup_data_ = true;
             add("loader-setup-data", Severity::warning, "assumed: kexec-tools 2.0.25 or newer, which puts setup_data at the start of the reservation");
@@ -703,8 +710,7 @@ private:
         else
             add("kaslr-blind", Severity::info, "KASLR does not see a region that only a memmap= word adds");
         if (!setup_data_ && request_.loader != Loader::kexec_file_load)
-            add("loader-setup-data", Severity::info,
-                "the version of kexec-tools is not known: proven with and without setup_data at the start of the reservation");
+            add("loader-setup-data", Severity::info, "proven with and without setup_data of kexec-tools at the start of the reservation");
     }
 
     void refuse_layout(const Counterexample& naive, const Counterexample& last) {

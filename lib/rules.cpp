@@ -47,7 +47,8 @@ constexpr auto table = std::to_array<RuleInfo>({
     {"reset-devices", "reset_devices is on the crash kernel's command line, so that drivers stop old DMA early."},
     {"loader-known", "It is known which system call loads the crash kernel; otherwise the plan holds for both."},
     {"loader-permitted", "A locked-down kernel takes only kexec_file_load."},
-    {"loader-setup-data", "What kexec-tools puts at the start of the reservation is known from its version."},
+    {"loader-setup-data", "What kexec-tools puts at the start of the reservation is known: from its version, and whether there is a "
+                          "random seed to pass yet."},
     {"image-known", "The crash kernel's image and initrd were read; otherwise their sizes are assumed, and said."},
     {"image-addr", "With the addr method the crash kernel's image announces that it takes swiotlb=...,addr=."},
     {"load-fits", "Kernel, initrd and the rest fit into the reservation."},

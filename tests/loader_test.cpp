@@ -13,6 +13,7 @@
 
 #include "lib/command_line.hpp"
 #include "lib/host.hpp"
+#include "lib/plan.hpp"
 
 namespace handoff {
 namespace {
@@ -332,6 +333,30 @@ TEST_F(Places, AnImageOfUnknownPayloadCanBeEvenOverItsOwnMemory) {
     load = *predict_load(machine_with({c}), in);
     EXPECT_TRUE(has(kernel.start() + 2 * MiB) || !load.map.of(Type::ram).contains(range(kernel.start() + 2 * MiB, 60 * MiB)));
     EXPECT_TRUE(has(kernel.start() - 2 * MiB));
+}
+
+// A pool that touches the reservation is kept from sliding up by kexec-tools' random seed there, which may be missing.
+TEST(Plan, ASeedThatMayBeMissingKeepsNoPoolInItsPlace) {
+    auto machine = gather(Host(std::filesystem::path(FIXTURES_DIR) / "machines/debian-6.1-kexec-load"));
+    ASSERT_TRUE(machine);
+    PlanRequest request;
+    request.loader = Loader::kexec_load;
+    request.image = Image{.init_size = 66678784, .payload_bytes = 8098996, .uncompressed_bytes = 65905060, .release = "6.1.0-50-amd64"};
+    request.initrd_bytes = 1595106;
+    request.command_line = "console=ttyS0 reset_devices nr_cpus=1 irqpoll panic=1";
+    const auto verdict = [&](std::optional<bool> random_ready, const char* kexec_tools) {
+        machine->random_ready = random_ready;
+        machine->kexec_tools = kexec_tools;
+        return plan(*machine, request).verdict;
+    };
+    EXPECT_EQ(verdict(true, "2.0.25"), Verdict::ready);
+    EXPECT_EQ(verdict(std::nullopt, "2.0.25"), Verdict::ready) << "a captured machine has long been up";
+    EXPECT_EQ(verdict(false, "2.0.25"), Verdict::refused);
+    EXPECT_EQ(verdict(false, "2.0.32"), Verdict::refused);
+    request.loader = Loader::automatic;
+    EXPECT_EQ(verdict(false, "2.0.25"), Verdict::refused);
+    request.loader = Loader::kexec_file_load;
+    EXPECT_EQ(verdict(false, "2.0.25"), Verdict::ready) << "the kernel puts elfcorehdr there";
 }
 
 TEST(LoaderNames, ComeBack) {

@@ -37,6 +37,8 @@ struct Options {
     bool place = false;
     // recommend, shrink
     std::optional<std::string> margin, to;
+    // audit
+    std::optional<std::string> jobs;
     // map
     bool svg = false;
     // status
@@ -54,6 +56,7 @@ Status capture(const Options&);
 Status explain(const Options&);
 Status kexec(const Options&);
 Status map(const Options&);
+Status audit(const Options&);
 Status recommend(const Options&);
 Status shrink(const Options&);
 Status enable(const Options&);

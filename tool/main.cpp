@@ -17,7 +17,8 @@ using tool::Options;
 using tool::Status;
 
 enum Group : unsigned {
-    everywhere = 1, planning = 2, table = 4, checking = 8, strictness = 16, wrapping = 32, sizing = 64, shrinking = 128, reporting = 256, drawing = 512
+    everywhere = 1, planning = 2, table = 4, checking = 8, strictness = 16, wrapping = 32, sizing = 64, shrinking = 128, reporting = 256, drawing = 512,
+    auditing = 1024
 };
 
 constexpr std::size_t any_number = ~std::size_t{0};
@@ -31,7 +32,7 @@ struct Command {
     std::size_t operand_count;
 };
 
-constexpr std::array<Command, 15> commands = {{
+constexpr std::array<Command, 16> commands = {{
     {"show", "", "the pool of the running kernel, and who says so", tool::show, everywhere, 0},
     {"plan", "", "decide: ready, not needed or refused, with the reasons", tool::plan, everywhere | planning, 0},
     {"cmdline", "", "only the words to append to the crash kernel's command line", tool::cmdline, everywhere | planning | strictness, 0},
@@ -40,6 +41,8 @@ constexpr std::array<Command, 15> commands = {{
     {"check", "", "validate a handoff that somebody else made", tool::check, everywhere | planning | checking, 0},
     {"verify", "", "in the crash kernel: is the pool where the handoff said?", tool::verify, everywhere, 0},
     {"capture", "DIR", "write what is read from this machine into DIR, to be replayed with --root", tool::capture, everywhere, 1},
+    {"audit", "DIR...", "plan for many captured machines, and add up what they could give back", tool::audit,
+     everywhere | planning | sizing | auditing, any_number},
     {"kexec", "-- ARGS", "kexec, with the handoff where it is proven and the load agrees", tool::kexec, wrapping, any_number},
     {"recommend", "", "what crashkernel= to boot with, given the handoff, and why", tool::recommend, everywhere | planning | sizing, 0},
     {"shrink", "[-- COMMAND]", "make the reservation smaller now, and load the crash kernel again", tool::shrink,
@@ -110,6 +113,11 @@ po::options_description options_for(unsigned groups) {
         po::options_description group("Status");
         group.add_options()("prometheus", "metrics in the text format of Prometheus, for node_exporter")(
             "output", po::value<std::string>()->value_name("FILE"), "write the metrics to FILE, which is replaced as a whole");
+        all.add(group);
+    }
+    if (groups & auditing) {
+        po::options_description group("Audit");
+        group.add_options()("jobs", po::value<std::string>()->value_name("N"), "machines at a time (default: one a processor)");
         all.add(group);
     }
     if (groups & drawing) {
@@ -195,6 +203,7 @@ Options options_from(const Command& command, const std::vector<std::string>& arg
     options.place = values.count("place") != 0;
     options.margin = text(values, "margin");
     options.to = text(values, "to");
+    options.jobs = text(values, "jobs");
     options.svg = values.count("svg") != 0;
     options.prometheus = values.count("prometheus") != 0;
     options.output = text(values, "output");

@@ -22,20 +22,18 @@ std::string bytes(std::uint64_t n) {
 
 std::string row(const AddressRange& r) { return fmt::format("{:#014x}-{:#014x}  {:>9}", r.start(), r.end(), bytes(r.size())); }
 
-// What is read may be meant for the terminal rather than for the reader: no control
-// characters on a line for people. JSON escapes them by itself.
+void field(std::string_view label, std::string_view value) { print(fmt::format("{:<12}{}\n", label, printable(value))); }
+
+}  // namespace
+
+void print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+
 std::string printable(std::string_view text) {
     std::string line(text);
     for (char& c : line)
         if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') c = '?';
     return line;
 }
-
-void field(std::string_view label, std::string_view value) { print(fmt::format("{:<12}{}\n", label, printable(value))); }
-
-}  // namespace
-
-void print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
 
 void complain(std::string_view text) { fmt::print(stderr, "{}: {}\n", program, printable(text)); }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "lib/check.hpp"
@@ -14,6 +15,8 @@ namespace tool {
 
 /// To standard output, as it is.
 void print(std::string_view text);
+/// Without control characters: what is read may be meant for the terminal rather than for the reader.
+std::string printable(std::string_view text);
 /// "swiotlb-handoff: text" to standard error.
 void complain(std::string_view text);
 /// complain(), and the same to syslog(3) for scripts whose output nobody reads.

@@ -55,7 +55,8 @@ def summarise(outcomes):
                 outcome.status = "fail"
                 outcome.reasons += (f"{free_with} KiB free with the handoff, {outcome.free_without} KiB without",)
     refused = [outcome for outcome in outcomes if any(fact["verdict"] == "refused" for fact in outcome.facts)]
-    cautious = [outcome.cell.name for outcome in refused if judge.over_cautious(outcome.facts)]
+    # A method asked for by name is refused for what it needs, whatever another one could do.
+    cautious = [outcome.cell.name for outcome in refused if not outcome.cell.method and judge.over_cautious(outcome.facts)]
     count = {status: sum(outcome.status == status for outcome in outcomes) for status in ("pass", "fail", "lost", "skip")}
     alarms = []
     # With a handful of refusals a share says nothing.

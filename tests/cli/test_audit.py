@@ -1,0 +1,113 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Many captured machines at once."""
+import collections
+import json
+import os
+import re
+import unittest
+
+from harness import INPUT, READY, REFUSED, USAGE, Tree, machines, run
+
+names = sorted(name for name in os.listdir(machines) if os.path.isdir(os.path.join(machines, name)))
+
+
+def audit(*arguments, **more):
+    done = run("audit", "--json", *arguments, **more)
+    return done, [json.loads(line) for line in done.out.splitlines()]
+
+
+class Audit(unittest.TestCase):
+    def test_each_machine_has_the_verdict_that_plan_has_for_it(self):
+        done, found = audit(machines)
+        self.assertEqual(sorted(os.path.basename(each["machine"]) for each in found), names)
+        for each in found:
+            with self.subTest(each["machine"]):
+                alone = run("plan", "--json", "--root", each["machine"])
+                if "error" in each:
+                    # Some goldens only have a request for another one's capture.
+                    self.assertEqual((alone.status, alone.err), (REFUSED, "") if "no captured machine" in each["error"] else
+                                     (alone.status, f"swiotlb-handoff: {each['error']}\n"))
+                    continue
+                plan = json.loads(alone.out)
+                self.assertEqual(each["verdict"], plan["verdict"])
+                refusals = [reason["rule"] for reason in plan["reasons"] if reason["severity"] == "refusal"]
+                self.assertEqual(each["refused_by"], refusals if plan["verdict"] == "refused" else [])
+                pool = json.loads(run("show", "--json", "--root", each["machine"]).out)["pool"]
+                self.assertEqual(each["pool_bytes"], pool["size"] if pool else 0)
+        self.assertEqual(done.status, INPUT if any("error" in each for each in found) else READY)
+
+    def test_what_is_recommended_is_what_recommend_says(self):
+        for each in audit(machines)[1]:
+            if each.get("recommended"):
+                alone = json.loads(run("recommend", "--json", "--root", each["machine"]).out)
+                self.assertEqual((each["recommended"], each["given_back_bytes"]), (alone["crashkernel"], alone["given_back"]), each["machine"])
+                self.assertGreater(each["given_back_bytes"], 0)
+
+    def test_the_number_of_jobs_changes_nothing_but_the_order(self):
+        one, many = (sorted(audit(machines, "--jobs", jobs)[0].out.splitlines()) for jobs in ("1", "7"))
+        self.assertEqual(one, many)
+
+    def test_the_summary_is_the_sum_of_the_lines(self):
+        lines = audit(machines)[1]
+        verdicts = collections.Counter(each.get("verdict", "unreadable") for each in lines)
+        rules = collections.Counter(rule for each in lines for rule in each.get("refused_by", ()))
+        giving = [each["given_back_bytes"] for each in lines if each.get("given_back_bytes", 0) > 0]
+        text = run("audit", machines).out.split("\n\n")[1]
+        numbers = {name: int(count) for name, count in re.findall(r"^(\S.*?) {2,}(\d+)", text, re.M)}
+        self.assertEqual(numbers, {"machines": len(lines), "gives back": sum(giving) >> 20,
+                                   **{name: verdicts[key] for name, key in (("ready", "ready"), ("not needed", "not-needed"), ("refused", "refused"),
+                                                                            ("unreadable", "unreadable")) if name != "unreadable" or verdicts[key]}})
+        self.assertEqual({rule: int(count) for count, rule in re.findall(r"^ +(\d+)  by (\S+)$", text, re.M)}, dict(rules))
+        self.assertIn(f"by {len(giving)} of them", text)
+
+    def test_one_bad_capture_is_said_and_stops_nothing(self):
+        with Tree() as tree:
+            tree.write("captures/bad/proc/iomem", b"no such line\n")
+            tree.write("captures/empty/proc/version", b"\n")
+            os.symlink(os.path.join(machines, "debian-6.1-kexec-load"), tree.path("captures/good"))
+            os.mkfifo(tree.path("captures/a-pipe"))
+            os.makedirs(tree.path("captures/hanging/proc"))
+            os.mkfifo(tree.path("captures/hanging/proc/iomem"))
+            done, found = audit(tree.path("captures"))
+            self.assertEqual(done.status, INPUT)
+            said = {os.path.basename(each["machine"]): each for each in found}
+            self.assertEqual(set(said), {"bad", "empty", "good", "hanging"})
+            self.assertIn("proc/iomem:1", said["bad"]["error"])
+            self.assertIn("memory map", said["empty"]["error"])
+            self.assertIn("verdict", said["good"])
+            self.assertIn("error", said["hanging"])
+
+    def test_paths_come_from_standard_input_for_a_dash(self):
+        good = os.path.join(machines, "debian-6.1-kexec-load")
+        done, found = audit("-", stdin=f"{good}\n/no/such/directory\n\n{good}".encode())
+        self.assertEqual([each["machine"] for each in found if "error" not in each], [good, good])
+        self.assertEqual([each["machine"] for each in found if "error" in each], ["/no/such/directory"])
+        self.assertEqual(done.status, INPUT)
+
+    def test_an_operand_may_be_a_machine_or_a_directory_of_them(self):
+        good = os.path.join(machines, "debian-6.1-kexec-load")
+        self.assertEqual([each["machine"] for each in audit(good)[1]], [good])
+        self.assertEqual(len(audit(good, machines)[1]), 1 + len(names))
+
+    def test_planning_options_hold_for_each(self):
+        plain = audit(machines, "--command-line", "nr_cpus=1 noswiotlb swiotlb=noforce")[1]
+        self.assertNotIn("ready", {each.get("verdict") for each in plain})
+
+    def test_nothing_to_look_at_is_an_error(self):
+        with Tree() as tree:
+            for arguments, status in (([], INPUT), ([tree.root], INPUT), (["/no/such/directory"], INPUT), ([tree.root, "--jobs", "0"], USAGE),
+                                      ([tree.root, "--jobs", "x"], USAGE)):
+                with self.subTest(arguments):
+                    self.assertEqual(run("audit", *arguments).status, status)
+
+    def test_what_a_capture_is_called_does_not_speak_to_the_terminal(self):
+        with Tree() as tree:
+            os.makedirs(tree.path("a\x1b[31m\nb/proc"))
+            said = run("audit", tree.root)
+            self.assertNotIn("\x1b", said.out)
+            self.assertIn("a?[31m?b", said.out)
+
+
+if __name__ == "__main__":
+    unittest.main()

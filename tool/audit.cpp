@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Plans for many captured machines.
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <iostream>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "e820/number.hpp"
+#include "lib/audit.hpp"
+#include "lib/host.hpp"
+#include "lib/recommend.hpp"
+#include "tool/commands.hpp"
+#include "tool/print.hpp"
+
+namespace tool {
+namespace {
+
+namespace fs = std::filesystem;
+using e820::MiB;
+using handoff::Audited;
+
+// The machines to look at, one after another, so that no list of them is kept: an operand that is a
+// captured machine, else the directories in it; "-" is a path a line on standard input.
+class Machines {
+public:
+    explicit Machines(std::vector<std::string> operands) : operands_(std::move(operands)) {}
+
+    // Of an operand that cannot be looked at: the operand itself, for its error to be said of it.
+    std::optional<std::string> next() {
+        const std::lock_guard lock(mutex_);
+        while (true) {
+            std::error_code ignored;
+            for (; children_ != fs::directory_iterator(); children_.increment(ignored)) {
+                if (!children_->is_directory(ignored)) continue;
+                std::string found = children_->path().string();
+                children_.increment(ignored);
+                return found;
+            }
+            std::string path;
+            if (reading_) {
+                if (std::getline(std::cin, path)) {
+                    if (!path.empty()) return path;
+                    continue;
+                }
+                reading_ = false;
+            }
+            if (at_ == operands_.size()) return std::nullopt;
+            path = operands_[at_++];
+            if (path == "-") {
+                reading_ = true;
+                continue;
+            }
+            if (captured(path)) return path;
+            std::error_code failed;
+            children_ = fs::directory_iterator(path, failed);
+            if (failed || children_ == fs::directory_iterator()) return path;
+        }
+    }
+
+private:
+    static bool captured(const fs::path& path) {
+        std::error_code ignored;
+        return fs::exists(path / "proc", ignored) || fs::exists(path / "dmesg", ignored);
+    }
+
+    std::mutex mutex_;
+    std::vector<std::string> operands_;
+    std::size_t at_ = 0;
+    fs::directory_iterator children_;
+    bool reading_ = false;
+};
+
+Audited audited(const std::string& path, const Options& options, std::uint64_t margin) {
+    const auto unreadable = [&](handoff::Error error) {
+        Audited audited;
+        audited.machine = path;
+        audited.error = std::move(error);
+        return audited;
+    };
+    try {
+        const handoff::Host host(path);
+        const auto machine = handoff::gather(host);
+        if (!machine) return unreadable(machine.error());
+        if (machine->iomem.empty() && machine->map.entries.empty())
+            return unreadable({e820::Errc::not_found, "", 0, "no captured machine: neither its /proc/iomem nor its log has a memory map"});
+        const auto request = request_from(options, host, machine->release);
+        if (!request) return unreadable(request.error());
+        return handoff::audit(path, *machine, *request, margin);
+    } catch (const std::bad_alloc&) {
+        return unreadable({e820::Errc::io, "", 0, "it does not fit into memory"});
+    }
+}
+
+constexpr std::string_view heading = "verdict     pool MiB  crashkernel  gives back  machine\n";
+
+std::string line_of(const Audited& a) {
+    if (a.error) return printable(fmt::format("{:<43}  {}: {}", "unreadable", a.machine, a.error->message())) + '\n';
+    const std::string gives = a.recommended ? fmt::format("{}", a.given_back / MiB) : "-";
+    std::string line = fmt::format("{:<10}  {:>8}  {:>11}  {:>10}  {}", name(a.verdict), a.pool_bytes / MiB, a.crashkernel_bytes / MiB, gives, a.machine);
+    for (const std::string& rule : a.refused_by) line += fmt::format("{}{}", &rule == &a.refused_by.front() ? ": " : ", ", rule);
+    return printable(line) + '\n';
+}
+
+std::string text_of(const handoff::AuditSummary& sum) {
+    std::string text = fmt::format("\n{:<12}{:>7}\n{:<12}{:>7}\n{:<12}{:>7}\n", "machines", sum.machines(), "ready", sum.ready, "not needed", sum.not_needed);
+    text += fmt::format("{:<12}{:>7}\n", "refused", sum.refused);
+    std::vector<std::pair<std::size_t, std::string>> rules;
+    for (const auto& [rule, count] : sum.refused_by) rules.emplace_back(count, rule);
+    std::sort(rules.begin(), rules.end(), [](const auto& a, const auto& b) { return a.first != b.first ? a.first > b.first : a.second < b.second; });
+    for (const auto& [count, rule] : rules) text += fmt::format("{:<12}{:>7}  by {}\n", "", count, rule);
+    if (sum.unreadable != 0) text += fmt::format("{:<12}{:>7}\n", "unreadable", sum.unreadable);
+    text += fmt::format("{:<12}{:>7} MiB, by {} of them, with the crashkernel= that 'recommend' names\n", "gives back", sum.given_back / MiB, sum.giving);
+    return text;
+}
+
+// A line on the terminal that says how far it is, a few times a second.
+class Progress {
+public:
+    explicit Progress(bool shown) : shown_(shown), last_(std::chrono::steady_clock::now()) {}
+    void tick(const handoff::AuditSummary& sum) {
+        const auto now = std::chrono::steady_clock::now();
+        if (!shown_ || now - last_ < std::chrono::milliseconds(200)) return;
+        last_ = now;
+        fmt::print(stderr, "\r{} machines: {} ready, {} not needed, {} refused, {} unreadable", sum.machines(), sum.ready, sum.not_needed, sum.refused,
+                   sum.unreadable);
+    }
+    ~Progress() {
+        if (shown_) fmt::print(stderr, "\r\x1b[K");
+    }
+
+private:
+    bool shown_;
+    std::chrono::steady_clock::time_point last_;
+};
+
+}  // namespace
+
+Status audit(const Options& options) {
+    std::uint64_t margin = handoff::Need::default_margin;
+    if (options.margin) {
+        const auto size = parse_size("--margin", *options.margin);
+        if (!size) return fail(size.error());
+        margin = *size;
+    }
+    unsigned jobs = std::max(std::thread::hardware_concurrency(), 1U);
+    if (options.jobs) {
+        const auto number = e820::parse_number(*options.jobs, 10);
+        if (!number || *number == 0 || *number > 1024) {
+            complain(fmt::format("--jobs is a number from 1 to 1024, not '{}'", *options.jobs));
+            return Status::usage;
+        }
+        jobs = static_cast<unsigned>(*number);
+    }
+    Machines machines(options.operands);
+    handoff::AuditSummary sum;
+    if (!options.json) print(heading);
+    {
+        Progress progress(::isatty(STDERR_FILENO) == 1 && ::isatty(STDOUT_FILENO) != 1);
+        std::mutex one_speaks;
+        const auto work = [&] {
+            while (const auto path = machines.next()) {
+                const Audited found = audited(*path, options, margin);
+                const std::string line =
+                    options.json ? to_json(found).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + '\n' : line_of(found);
+                const std::lock_guard lock(one_speaks);
+                sum.add(found);
+                print(line);
+                progress.tick(sum);
+            }
+        };
+        std::vector<std::jthread> others;
+        for (unsigned i = 1; i < jobs; ++i) others.emplace_back(work);
+        work();
+    }
+    if (!options.json) print(text_of(sum));
+    if (sum.machines() == 0) {
+        complain("no captured machine was named");
+        return Status::input;
+    }
+    return sum.unreadable == 0 ? Status::ready : Status::input;
+}
+
+}  // namespace tool

@@ -284,7 +284,7 @@ Failure copy_files(Capture& c) {
     if (auto failure = c.copy(Source::srat, table)) return failure;
     for (const Source source : {Source::release, Source::slabs, Source::slabs_used, Source::slabs_hiwater,
                                 Source::crash_size, Source::crash_loaded, Source::possible_cpus, Source::memory_nodes,
-                                Source::lockdown, Source::hypervisor, Source::efi, Source::cma_ranges,
+                                Source::lockdown, Source::hypervisor, Source::efi, Source::efi_runtime_map, Source::cma_ranges,
                                 Source::cma_ranges_flat, Source::kho_scratch_addresses, Source::kho_scratch_sizes,
                                 Source::memory_crash_hotplug, Source::cpu_crash_hotplug}) {
         if (auto failure = c.copy(source, as_is)) return failure;

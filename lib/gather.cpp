@@ -367,6 +367,7 @@ void read_values(Gathering& g) {
     machine.possible_cpus = read_list(g, Source::possible_cpus);
     machine.memory_nodes = read_list(g, Source::memory_nodes);
     machine.efi = g.host.exists(Source::efi);
+    machine.efi_runtime_map = machine.efi && (!g.host.live() || g.host.exists(Source::efi_runtime_map));
     // "[none] integrity confidentiality": the mode in force is in brackets.
     if (const auto lockdown = g.text(Source::lockdown))
         machine.lockdown = lockdown->find("[none]") == std::string::npos;

@@ -74,6 +74,8 @@ constexpr std::string_view source_path(Source source) {
             return "sys/hypervisor/type";
         case Source::efi:
             return "sys/firmware/efi/fw_platform_size";
+        case Source::efi_runtime_map:
+            return "sys/firmware/efi/runtime-map/0/type";
         case Source::snp_platform:
             return "sys/devices/platform/sev-guest";
         case Source::srat:

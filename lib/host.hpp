@@ -41,6 +41,7 @@ enum class Source {
     lockdown,
     hypervisor,
     efi,           ///< a file that is there on EFI machines only
+    efi_runtime_map,  ///< its first entry; not there with efi=noruntime
     snp_platform,  ///< a directory that is there in SEV-SNP guests only
     srat,          ///< ACPI's table, as the firmware made it
     pci_devices,   ///< a directory

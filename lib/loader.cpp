@@ -125,7 +125,7 @@ Result<Load> with_kexec_tools(const Machine& machine, const LoadInput& in) {
     // setup_efi_data(), its memory map, and the RNG seed: a page each, from the
     // bottom (add_buffer() with buf_end > 0).
     if (in.setup_data.value_or(true))
-        if (const auto r = layout.bottom_up("setup_data", machine.efi ? 3 * page_size : page_size); !r) return r.error();
+        if (const auto r = layout.bottom_up("setup_data", machine.efi_runtime_map ? 3 * page_size : page_size); !r) return r.error();
 
     load.map.add(low, Type::ram);
     RangeSet ram(machine.crash_kernel);

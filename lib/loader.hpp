@@ -37,8 +37,8 @@ struct LoadInput {
     std::uint64_t payload_bytes = 0;        ///< the compressed kernel, at least; 0 where unknown
     std::uint64_t initrd_bytes = 0;
     std::uint64_t command_line_bytes = 0;  ///< at least, without a NUL
-    /// kexec-tools passes setup_data at the start of the reservation: always on
-    /// EFI machines, and from 2.0.25 on everywhere (an RNG seed, if getrandom() with GRND_NONBLOCK
+    /// kexec-tools passes setup_data at the start of the reservation: on EFI
+    /// machines with a runtime map, and from 2.0.25 on everywhere (an RNG seed, if getrandom() with GRND_NONBLOCK
     /// gives one). No value: not known.
     std::optional<bool> setup_data;
     /// Bytes more than expected in the small segments, which other versions of a

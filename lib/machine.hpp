@@ -84,6 +84,9 @@ struct Machine {
     Encryption encryption = Encryption::unknown;
     Evidence encryption_from;
     bool efi = false;
+    /// There is /sys/firmware/efi/runtime-map, without which kexec-tools passes no SETUP_EFI (kexec/arch/i386/x86-linux-setup.c,
+    /// setup_efi_data()). A captured EFI machine that does not say is taken to have it.
+    bool efi_runtime_map = false;
     bool xen = false;
     std::optional<bool> lockdown;               ///< anything but "none"
     std::optional<unsigned> memory_nodes;       ///< NUMA nodes with memory

@@ -421,7 +421,7 @@ private:
                             request_.initrd_bytes ? std::string() : fmt::format(" and an initrd of up to {} MiB", mib(initrd_bytes_))),
                 {}, "give --kernel and --initrd");
 
-        if (machine_.efi) {
+        if (machine_.efi_runtime_map) {
             setup_data_ = true;
         } else if (machine_.kexec_tools) {
             setup_data_ = newer_kexec_tools(*machine_.kexec_tools);

@@ -253,7 +253,7 @@ TEST(KexecLoad, SetupDataIsTheFirstPageOfTheReservationWhereThereIsSome) {
     in.setup_data = false;
     EXPECT_EQ(predict_load(machine, in)->find("setup_data"), nullptr);
     in.setup_data = true;
-    machine.efi = true;
+    machine.efi = machine.efi_runtime_map = true;
     EXPECT_EQ(predict_load(machine, in)->find("setup_data")->range.start(), c.start());
     EXPECT_GT(predict_load(machine, in)->find("setup_data")->range.size(), page_size);
 }
@@ -357,6 +357,28 @@ TEST(Plan, ASeedThatMayBeMissingKeepsNoPoolInItsPlace) {
     EXPECT_EQ(verdict(false, "2.0.25"), Verdict::refused);
     request.loader = Loader::kexec_file_load;
     EXPECT_EQ(verdict(false, "2.0.25"), Verdict::ready) << "the kernel puts elfcorehdr there";
+}
+
+// Where kexec-tools surely passes none, a fence may be in the reservation's first page, and is.
+TEST(Plan, WithoutSetupDataAFenceIsTheBarrier) {
+    auto machine = gather(Host(std::filesystem::path(FIXTURES_DIR) / "machines/debian-6.1-kexec-load"));
+    ASSERT_TRUE(machine);
+    machine->kexec_tools = "2.0.22";
+    PlanRequest request;
+    request.loader = Loader::kexec_load;
+    request.image = Image{.init_size = 66678784, .payload_bytes = 8098996, .uncompressed_bytes = 65905060, .release = "6.1.0-50-amd64"};
+    request.initrd_bytes = 1595106;
+    request.command_line = "console=ttyS0 reset_devices nr_cpus=1 irqpoll panic=1";
+    const auto barrier = [&] {
+        const Plan p = plan(*machine, request);
+        EXPECT_EQ(p.verdict, Verdict::ready);
+        return std::any_of(p.fences.begin(), p.fences.end(), [&](const AddressRange& f) { return f.start() == p.pool->end(); });
+    };
+    EXPECT_TRUE(barrier());
+    machine->efi = true;
+    EXPECT_TRUE(barrier()) << "efi=noruntime: no runtime map, so kexec passes nothing of EFI";
+    machine->efi_runtime_map = true;
+    EXPECT_FALSE(barrier());
 }
 
 TEST(LoaderNames, ComeBack) {

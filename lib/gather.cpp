@@ -327,6 +327,8 @@ void read_srat(Gathering& g) {
 
 void read_kexec_tools(Gathering& g) {
     if (auto version = g.host.kexec_tools()) g.machine.kexec_tools = *std::move(version);
+    g.machine.random_ready = g.host.random_ready();
+    g.machine.efi_runtime_map = g.machine.efi && (!g.host.live() || g.host.exists(Source::efi_runtime_map));
 }
 
 void read_devices(Gathering& g) {
@@ -367,7 +369,6 @@ void read_values(Gathering& g) {
     machine.possible_cpus = read_list(g, Source::possible_cpus);
     machine.memory_nodes = read_list(g, Source::memory_nodes);
     machine.efi = g.host.exists(Source::efi);
-    machine.efi_runtime_map = machine.efi && (!g.host.live() || g.host.exists(Source::efi_runtime_map));
     // "[none] integrity confidentiality": the mode in force is in brackets.
     if (const auto lockdown = g.text(Source::lockdown))
         machine.lockdown = lockdown->find("[none]") == std::string::npos;
@@ -538,7 +539,6 @@ Result<Machine> gather(const Host& host) {
     take_log_facts(g);
     read_srat(g);
     read_kexec_tools(g);
-    g.machine.random_ready = host.random_ready();
     read_devices(g);
     read_neighbours(g);
     read_release(g);

@@ -565,6 +565,8 @@ def an_error_from_any_system_call_is_survived(lab, full=False, seconds=45):
         assert not record or record["outcome"] == "plain" or lab.loaded() == "handoff", f"{where}: the record says handoff"
         outcomes[lab.loaded()] += 1
         done += 1
+        if full and done % 100 == 0:
+            print(f"      {done} of {len(queue)}", flush=True)
     assert done, "no system call was found to spoil"
     print(f"      {done} of {len(queue)} injections: {outcomes['plain']} plain, {outcomes['handoff']} handoff", flush=True)
 

@@ -335,15 +335,21 @@ TEST_F(Places, AnImageOfUnknownPayloadCanBeEvenOverItsOwnMemory) {
     EXPECT_TRUE(has(kernel.start() - 2 * MiB));
 }
 
-// A pool that touches the reservation is kept from sliding up by kexec-tools' random seed there, which may be missing.
-TEST(Plan, ASeedThatMayBeMissingKeepsNoPoolInItsPlace) {
-    auto machine = gather(Host(std::filesystem::path(FIXTURES_DIR) / "machines/debian-6.1-kexec-load"));
-    ASSERT_TRUE(machine);
+/// As that machine loads its crash kernel.
+PlanRequest debian_request() {
     PlanRequest request;
     request.loader = Loader::kexec_load;
     request.image = Image{.init_size = 66678784, .payload_bytes = 8098996, .uncompressed_bytes = 65905060, .release = "6.1.0-50-amd64"};
     request.initrd_bytes = 1595106;
     request.command_line = "console=ttyS0 reset_devices nr_cpus=1 irqpoll panic=1";
+    return request;
+}
+
+// A pool that touches the reservation is kept from sliding up by kexec-tools' random seed there, which may be missing.
+TEST(Plan, ASeedThatMayBeMissingKeepsNoPoolInItsPlace) {
+    auto machine = gather(Host(std::filesystem::path(FIXTURES_DIR) / "machines/debian-6.1-kexec-load"));
+    ASSERT_TRUE(machine);
+    PlanRequest request = debian_request();
     const auto verdict = [&](std::optional<bool> random_ready, const char* kexec_tools) {
         machine->random_ready = random_ready;
         machine->kexec_tools = kexec_tools;
@@ -364,11 +370,7 @@ TEST(Plan, WithoutSetupDataAFenceIsTheBarrier) {
     auto machine = gather(Host(std::filesystem::path(FIXTURES_DIR) / "machines/debian-6.1-kexec-load"));
     ASSERT_TRUE(machine);
     machine->kexec_tools = "2.0.22";
-    PlanRequest request;
-    request.loader = Loader::kexec_load;
-    request.image = Image{.init_size = 66678784, .payload_bytes = 8098996, .uncompressed_bytes = 65905060, .release = "6.1.0-50-amd64"};
-    request.initrd_bytes = 1595106;
-    request.command_line = "console=ttyS0 reset_devices nr_cpus=1 irqpoll panic=1";
+    PlanRequest request = debian_request();
     const auto barrier = [&] {
         const Plan p = plan(*machine, request);
         EXPECT_EQ(p.verdict, Verdict::ready);

@@ -144,12 +144,8 @@ private:
 }  // namespace
 
 Status audit(const Options& options) {
-    std::uint64_t margin = handoff::Need::default_margin;
-    if (options.margin) {
-        const auto size = parse_size("--margin", *options.margin);
-        if (!size) return fail(size.error());
-        margin = *size;
-    }
+    const auto margin = margin_from(options);
+    if (!margin) return fail(margin.error());
     unsigned jobs = std::max(std::thread::hardware_concurrency(), 1U);
     if (options.jobs) {
         const auto number = e820::parse_number(*options.jobs, 10);
@@ -167,7 +163,7 @@ Status audit(const Options& options) {
         std::mutex one_speaks;
         const auto work = [&] {
             while (const auto path = machines.next()) {
-                const Audited found = audited(*path, options, margin);
+                const Audited found = audited(*path, options, *margin);
                 const std::string line =
                     options.json ? to_json(found).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + '\n' : line_of(found);
                 const std::lock_guard lock(one_speaks);

@@ -19,6 +19,7 @@
 #include "lib/host.hpp"
 #include "lib/image.hpp"
 #include "lib/iomem.hpp"
+#include "lib/recommend.hpp"
 #include "lib/record.hpp"
 #include "tool/print.hpp"
 
@@ -203,6 +204,10 @@ Result<std::uint64_t> parse_size(const std::string& option, const std::string& t
     const auto size = e820::take_memparse(rest);
     if (!size || !rest.empty()) return e820::input_error(0, fmt::format("{}: expected a size such as 64M, found '{}'", option, text));
     return *size;
+}
+
+Result<std::uint64_t> margin_from(const Options& options) {
+    return options.margin ? parse_size("--margin", *options.margin) : Result<std::uint64_t>(handoff::Need::default_margin);
 }
 
 Status show(const Options& options) {

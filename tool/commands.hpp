@@ -73,6 +73,9 @@ std::optional<handoff::Record> last_record(const handoff::Host&);
 /// "64M" in bytes, as the kernel's command line has sizes.
 e820::Result<std::uint64_t> parse_size(const std::string& option, const std::string& text);
 
+/// --margin in bytes, or its default.
+e820::Result<std::uint64_t> margin_from(const Options&);
+
 /// To the user, and the status that goes with it.
 Status fail(const e820::Error&);
 Status status_of(handoff::Verdict);

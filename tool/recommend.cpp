@@ -73,18 +73,14 @@ void print_recommendation(const handoff::Recommendation& r, const handoff::Machi
 }  // namespace
 
 Status recommend(const Options& options) {
-    std::uint64_t margin = handoff::Need::default_margin;
-    if (options.margin) {
-        const auto size = parse_size("--margin", *options.margin);
-        if (!size) return fail(size.error());
-        margin = *size;
-    }
+    const auto margin = margin_from(options);
+    if (!margin) return fail(margin.error());
     const handoff::Host host(options.root);
     const auto machine = handoff::gather(host);
     if (!machine) return fail(machine.error());
     const auto request = request_from(options, host, machine->release);
     if (!request) return fail(request.error());
-    const handoff::Recommendation r = handoff::recommend(*machine, *request, margin);
+    const handoff::Recommendation r = handoff::recommend(*machine, *request, *margin);
     if (options.json) print(handoff::to_json(r).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n');
     else print_recommendation(r, *machine);
     return status_of(r.verdict);

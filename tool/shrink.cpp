@@ -145,13 +145,9 @@ Status status_of(Outcome outcome) {
 }  // namespace
 
 Status shrink(const Options& options) {
-    std::uint64_t margin = handoff::Need::default_margin;
+    const auto margin = margin_from(options);
+    if (!margin) return fail(margin.error());
     std::optional<std::uint64_t> to;
-    if (options.margin) {
-        const auto size = parse_size("--margin", *options.margin);
-        if (!size) return fail(size.error());
-        margin = *size;
-    }
     if (options.to) {
         const auto size = parse_size("--to", *options.to);
         if (!size) return fail(size.error());
@@ -162,7 +158,7 @@ Status shrink(const Options& options) {
     if (!machine) return fail(machine.error());
     const auto request = request_from(as_loaded(options, host), host, machine->release);
     if (!request) return fail(request.error());
-    const handoff::ShrinkPlan wanted = handoff::plan_shrink(*machine, *request, to, margin);
+    const handoff::ShrinkPlan wanted = handoff::plan_shrink(*machine, *request, to, *margin);
     const std::vector<std::string> loader = options.operands.empty() ? host.kdump_load_command() : options.operands;
 
     if (options.dry_run || !wanted.possible()) {

@@ -91,6 +91,7 @@ Failure write_below(int root, const std::string& file, string_view content) {
 /// decide about memory, or are the same on many machines.
 constexpr string_view plain_keys[] = {"swiotlb",
                                       "swiotlb_handoff",
+                                      "swiotlb_lent",
                                       "memmap",
                                       "mem",
                                       "crashkernel",
@@ -318,7 +319,7 @@ Failure copy_firmware_map(Capture& c) {
     return std::nullopt;
 }
 
-/// Of each device that has a driver: its driver, class and masks.
+/// Of each device that has a driver: its driver, class and masks; and which devices are outside of the machine.
 Failure copy_devices(Capture& c) {
     auto devices = c.host.pci_devices();
     if (!devices) {
@@ -326,13 +327,28 @@ Failure copy_devices(Capture& c) {
         return std::nullopt;
     }
     for (const PciDeviceFiles& device : *devices) {
+        const std::string directory = fmt::format("{}/{}/", c.host.path(Source::pci_devices), device.name);
+        if (!device.removable.empty())
+            if (auto failure = c.write(directory + "removable", device.removable)) return failure;
         const auto parsed = parse_dma_device(device);
         if (!parsed || !*parsed) continue;
-        const std::string directory = fmt::format("{}/{}/", c.host.path(Source::pci_devices), device.name);
         if (auto failure = c.write(directory + "uevent", reduced_uevent(device.uevent))) return failure;
         if (auto failure = c.write(directory + "dma_mask_bits", device.streaming_bits)) return failure;
         if (auto failure = c.write(directory + "consistent_dma_mask_bits", device.coherent_bits)) return failure;
     }
+    return std::nullopt;
+}
+
+/// Of each device of the platform bus that has a driver: which.
+Failure copy_platform_devices(Capture& c) {
+    auto devices = c.host.platform_devices();
+    if (!devices) {
+        c.skip(std::move(devices).error(), Source::platform_devices);
+        return std::nullopt;
+    }
+    for (const auto& [name, uevent] : *devices)
+        if (parse_platform_device(name, uevent))
+            if (auto failure = c.write(fmt::format("{}/{}/uevent", c.host.path(Source::platform_devices), name), reduced_uevent(uevent))) return failure;
     return std::nullopt;
 }
 
@@ -417,7 +433,7 @@ Result<CaptureReport> capture(const Host& host, const std::filesystem::path& dir
     auto made = make_directory(directory);
     if (!made) return std::move(made).error();
     Capture c{host, *std::move(made)};
-    for (const auto step : {copy_files, copy_log, copy_firmware_map, copy_devices, copy_kexec_version, copy_memory}) {
+    for (const auto step : {copy_files, copy_log, copy_firmware_map, copy_devices, copy_platform_devices, copy_kexec_version, copy_memory}) {
         if (auto failure = step(c)) return std::move(*failure);
     }
     return std::move(c.report);

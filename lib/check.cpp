@@ -21,7 +21,9 @@ public:
 
     CheckResult run() {
         if (read_command_line() && find_region()) {
-            look_at_words();
+            if (result_.loan) look_at_lent_words();
+            else look_at_words();
+            look_at_memmap();
             if (input_.map) look_at_map();
             if (input_.core) look_at_core();
             if (input_.machine) look_at_machine();
@@ -65,7 +67,17 @@ private:
             refuse("command-line-sound", marker.error().message());
             return false;
         }
-        result_.pool = *marker;
+        const auto lent = read_marker(line_, lent_key);
+        if (!lent) {
+            refuse("command-line-sound", lent.error().message());
+            return false;
+        }
+        if (*marker && *lent) {
+            refuse("command-line-agrees", "the pool is handed over and lent at once");
+            return false;
+        }
+        result_.loan = lent->has_value();
+        result_.pool = *lent ? *lent : *marker;
         if (!result_.pool && option_.slabs)
             for (const e820::MemmapOp& op : ops_)
                 if (const auto* add = std::get_if<e820::AddRange>(&op);
@@ -85,7 +97,16 @@ private:
         if (option_.noforce) refuse("command-line-agrees", "swiotlb=noforce: there will be no pool");
         if (option_.addr && *option_.addr != pool.start())
             refuse("command-line-agrees", fmt::format("addr={:#x} is not the region's start", *option_.addr));
+    }
 
+    void look_at_lent_words() {
+        note("handoff-present", fmt::format("the pool at {} is lent as ordinary RAM", e820::to_string(*result_.pool)));
+        if (option_.force && !option_.noforce) refuse("lend-no-bounce", "swiotlb=force: the crash kernel makes a pool of its own");
+        if (line_.last("iommu").value_or("").find("soft") != std::string::npos) refuse("lend-no-bounce", "iommu=soft: the crash kernel makes a pool of its own");
+    }
+
+    void look_at_memmap() {
+        const AddressRange& pool = *result_.pool;
         std::size_t added = 0;
         for (const e820::MemmapOp& op : ops_) {
             if (std::holds_alternative<e820::ExactMap>(op)) refuse("command-line-agrees", "memmap=exactmap replaces the crash kernel's map");
@@ -121,7 +142,10 @@ private:
         loads.erase(std::unique(loads.begin(), loads.end()), loads.end());
         for (const AddressRange& load : loads) {
             if (!load.overlaps(pool)) continue;
-            if (load.contains(pool))
+            if (load.contains(pool) && result_.loan)
+                note("elfcorehdr-agrees", fmt::format("the dump has the lent pool's pages, in PT_LOAD {}: only who maps /proc/vmcore can read them",
+                                                      e820::to_string(load)));
+            else if (load.contains(pool))
                 note("elfcorehdr-agrees", fmt::format("the dump has the pool's pages, in PT_LOAD {}; they hold the crash kernel's own bounce data",
                                                       e820::to_string(load)));
             else
@@ -134,6 +158,7 @@ private:
         const Machine& machine = *input_.machine;
         PlanRequest request = input_.request;
         request.command_line = input_.command_line;
+        request.lend = result_.loan;
         Plan reviewed = review(machine, request, *result_.pool);
         result_.proven = reviewed.verdict == Verdict::ready;
         for (Reason& reason : reviewed.reasons) result_.reasons.push_back(std::move(reason));
@@ -161,6 +186,8 @@ const char* name(Landing landing) {
         case Landing::elsewhere: return "elsewhere";
         case Landing::no_pool: return "no-pool";
         case Landing::no_handoff: return "no-handoff";
+        case Landing::lent: return "lent";
+        case Landing::not_lent: return "not-lent";
     }
     return "unknown";
 }
@@ -171,9 +198,13 @@ Result<Verification> verify(const Machine& machine) {
     if (!line) return line.error();
     const auto promised = read_marker(*line);
     if (!promised) return promised.error();
-    verification.promised = *promised;
+    const auto lent = read_marker(*line, lent_key);
+    if (!lent) return lent.error();
+    verification.promised = *lent ? *lent : *promised;
     if (!machine.pool.empty()) verification.found = machine.pool.front();
-    if (!verification.promised)
+    if (*lent)
+        verification.landing = machine.ram.contains(**lent) && !verification.found ? Landing::lent : Landing::not_lent;
+    else if (!verification.promised)
         verification.landing = Landing::no_handoff;
     else if (!verification.found)
         verification.landing = Landing::no_pool;

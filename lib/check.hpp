@@ -26,6 +26,7 @@ struct CheckInput {
 
 struct CheckResult {
     std::optional<AddressRange> pool;  ///< that the handoff promises
+    bool loan = false;                 ///< it is lent as ordinary RAM
     bool proven = false;               ///< the machine was given, and the placement holds
     std::vector<Reason> reasons;
     [[nodiscard]] bool sound() const;  ///< no refusal among the reasons
@@ -39,8 +40,10 @@ enum class Landing {
     elsewhere,  ///< there is one, at another address or of another size
     no_pool,    ///< the kernel made none, or nobody can see it
     no_handoff, ///< no marker on the command line: nothing was promised
+    lent,       ///< it was lent: it is RAM of this kernel, which has no pool
+    not_lent,   ///< it was lent, and is no RAM here, or this kernel has a pool after all
 };
-/// "exact", "elsewhere", "no-pool", "no-handoff".
+/// "exact", "elsewhere", "no-pool", "no-handoff", "lent", "not-lent".
 const char* name(Landing);
 
 struct Verification {

@@ -175,22 +175,20 @@ CommandLine for_crash_kernel(const CommandLine& running) {
     return *CommandLine::parse(text);
 }
 
-std::string marker(const e820::AddressRange& pool) {
-    return fmt::format("{}={:#x}-{:#x}", marker_key, pool.start(), pool.end());
-}
+std::string marker(const e820::AddressRange& pool, std::string_view key) { return fmt::format("{}={:#x}-{:#x}", key, pool.start(), pool.end()); }
 
-Result<std::optional<e820::AddressRange>> read_marker(const CommandLine& line) {
+Result<std::optional<e820::AddressRange>> read_marker(const CommandLine& line, std::string_view key) {
     std::optional<e820::AddressRange> found;
-    for (const Word* word : line.all(marker_key)) {
+    for (const Word* word : line.all(key)) {
         const std::string_view value = word->value ? std::string_view(*word->value) : std::string_view{};
         const auto dash = value.find('-');
         const auto start = e820::parse_prefixed(value.substr(0, dash));
         const auto end = dash == value.npos ? std::nullopt : e820::parse_prefixed(value.substr(dash + 1));
         const auto range = start && end ? e820::AddressRange::from_bounds(*start, *end) : std::nullopt;
         if (!range || range->empty())
-            return input_error(0, fmt::format("expected '{}=START-END', found '{}'", marker_key, word->text));
+            return input_error(0, fmt::format("expected '{}=START-END', found '{}'", key, word->text));
         if (found && *found != *range)
-            return input_error(0, fmt::format("expected one marker, found {} and {}", marker(*found), marker(*range)));
+            return input_error(0, fmt::format("expected one marker, found {} and {}", marker(*found, key), marker(*range, key)));
         found = *range;
     }
     return found;

@@ -73,9 +73,11 @@ CommandLine for_crash_kernel(const CommandLine& running);
 /// half-open. The kernel ignores words that it does not know and hands them to
 /// init (init/main.c, unknown_bootoption()).
 inline constexpr std::string_view marker_key = "swiotlb_handoff";
-std::string marker(const e820::AddressRange& pool);
+/// The same for a pool that is lent as ordinary RAM.
+inline constexpr std::string_view lent_key = "swiotlb_lent";
+std::string marker(const e820::AddressRange& pool, std::string_view key = marker_key);
 /// The pool that the marker on this command line promises; nullopt without
 /// one. Input error: a marker that is malformed, or two that differ.
-e820::Result<std::optional<e820::AddressRange>> read_marker(const CommandLine&);
+e820::Result<std::optional<e820::AddressRange>> read_marker(const CommandLine&, std::string_view key = marker_key);
 
 }  // namespace handoff

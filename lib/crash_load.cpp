@@ -7,6 +7,7 @@
 
 #include "lib/host.hpp"
 #include "lib/image.hpp"
+#include "lib/lend.hpp"
 #include "lib/load_report.hpp"
 #include "lib/machine.hpp"
 
@@ -21,6 +22,16 @@ std::optional<std::string> objection(const Plan& plan, const Result<std::vector<
     // some kernels only, and its placement is the kernel's own, which is what was proven.
     if (plan.loader == Loader::kexec_load) return "kexec did not report the segments";
     return std::nullopt;
+}
+
+// What is wrong with the ELF headers of a load by kexec_load that lends the pool.
+std::optional<std::string> objection_to_headers(LoadEffects& effects, const AddressRange& pool, const std::vector<AddressRange>& segments,
+                                                const LoadAddresses& addresses) {
+    const auto segment = std::find_if(segments.begin(), segments.end(), [&](const AddressRange& s) { return s.start() == addresses.elfcorehdr; });
+    if (segment == segments.end()) return "nobody said where the ELF headers are";
+    const auto core = effects.loaded_headers(*segment);
+    if (!core) return "the ELF headers that were loaded cannot be read: " + core.error().message();
+    return pool_in_headers(*core, pool);
 }
 
 }  // namespace
@@ -51,7 +62,10 @@ LoadResult load_with_handoff(LoadEffects& effects, const KexecArguments& argumen
     record.kexec_tools = planned->kexec_tools;
     if (plan.verdict != Verdict::ready) return plain(headline(plan));
 
-    Finished load = effects.run(with_words(arguments, plan.append, planned->release));
+    // The kernel makes the ELF headers of kexec_file_load; kexec-tools those of kexec_load, from what it sees.
+    std::optional<AddressRange> left_out;
+    if (plan.loan && plan.loader != Loader::kexec_file_load) left_out = plan.pool;
+    Finished load = effects.run(with_words(arguments, plan.append, planned->release), left_out);
     if (load.status != 0) return plain(fmt::format("kexec failed with the handoff ({})", load.how));
     const std::string log = effects.kernel_log();
     auto segments = parse_segments(load.errors);
@@ -63,13 +77,15 @@ LoadResult load_with_handoff(LoadEffects& effects, const KexecArguments& argumen
     const LoadAddresses printed = parse_addresses(load.errors + load.output);
     if (printed.elfcorehdr) addresses.elfcorehdr = printed.elfcorehdr;
     if (printed.rsdp) addresses.rsdp = printed.rsdp;
+    if (plan.loan && plan.loader == Loader::kexec_load)
+        if (const auto wrong = objection_to_headers(effects, *plan.pool, *segments, addresses)) return plain(*wrong);
     Record done = record_of(plan, *segments, addresses);
     done.kernel = record.kernel;
     done.initrd = record.initrd;
     done.release = record.release;
     done.kexec_tools = record.kexec_tools;
     done.outcome = Record::Outcome::handoff;
-    done.why = fmt::format("loaded with the handoff of {}{}", e820::to_string(*plan.pool),
+    done.why = fmt::format("loaded with {} {}{}", plan.loan ? "the loan of" : "the handoff of", e820::to_string(*plan.pool),
                            segments->empty() ? "; nobody said where the segments are" : ", segments as planned");
     effects.record(done);
     LoadResult result{true, done.why, std::move(load.output), std::move(load.errors)};
@@ -80,12 +96,16 @@ LoadResult load_with_handoff(LoadEffects& effects, const KexecArguments& argumen
     return result;
 }
 
-Result<Planned> plan_load(const Host& host, const KexecArguments& arguments, const std::vector<std::string>& accept) {
+Result<Planned> plan_load(const Host& host, const KexecArguments& arguments, const LoadWishes& wishes) {
     const auto machine = gather(host);
     if (!machine) return machine.error();
     PlanRequest request;
     request.loader = loader_of(arguments, machine->kexec_tools);
-    request.accept = accept;
+    request.accept = wishes.accept;
+    const LendSettings settings = lend_settings(host);
+    request.lend = wishes.lend || settings.lend;
+    request.collector = settings.collector;
+    request.leaves_pool_out = true;
     auto line = kexec_command_line(arguments, machine->command_line, machine->kexec_tools);
     if (!line) return e820::input_error(0, "--reuse-cmdline: which crashkernel= words this kexec leaves out is not known");
     request.command_line = std::move(*line);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "lib/elf_core.hpp"
 #include "lib/kexec_arguments.hpp"
 #include "lib/plan.hpp"
 #include "lib/record.hpp"
@@ -33,8 +35,10 @@ public:
     virtual ~LoadEffects() = default;
     /// Reads the machine and the files, and plans.
     virtual Result<Planned> plan(const KexecArguments&) = 0;
-    /// Runs kexec and waits for it.
-    virtual Finished run(const std::vector<std::string>& arguments) = 0;
+    /// Runs kexec and waits for it. `left_out`: memory that kexec must not see as System RAM in /proc/iomem.
+    virtual Finished run(const std::vector<std::string>& arguments, const std::optional<AddressRange>& left_out) = 0;
+    /// The ELF headers that are loaded there now, as the crash kernel will read them.
+    virtual Result<ElfCore> loaded_headers(const AddressRange& elfcorehdr) = 0;
     /// The lines of the kernel log since the last run() began; "" where nobody can say.
     virtual std::string kernel_log() = 0;
     /// Writes the record; a failure is nobody's failure.
@@ -55,8 +59,14 @@ struct LoadResult {
 /// reports are the planned ones. A record is written before kexec runs, and at the end.
 LoadResult load_with_handoff(LoadEffects&, const KexecArguments& arguments);
 
+/// What the user says about a load.
+struct LoadWishes {
+    std::vector<std::string> accept;  ///< as PlanRequest has it
+    bool lend = false;                ///< or the kdump configuration says so
+};
+
 /// The plan for what these arguments load, from the machine and the named files.
-Result<Planned> plan_load(const Host&, const KexecArguments&, const std::vector<std::string>& accept);
+Result<Planned> plan_load(const Host&, const KexecArguments&, const LoadWishes&);
 
 /// The end of `now` behind all of `before`, two readings of one log. "" where `before`
 /// is empty or its last line is not in `now` any more: then nobody knows what is new.

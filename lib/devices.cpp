@@ -2,6 +2,7 @@
 #include "lib/devices.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 #include <fmt/format.h>
 
@@ -60,15 +61,34 @@ e820::Result<std::optional<DmaDevice>> parse_dma_device(const PciDeviceFiles& fi
     return std::optional(device);
 }
 
-bool needs_low_memory(const DmaDevice& device) {
-    if (device.coherent_bits > 32) return false;
-    // include/linux/pci_ids.h
+std::optional<PlatformDevice> parse_platform_device(const std::string& name, string_view uevent) {
+    PlatformDevice device{name, std::string(uevent_value(uevent, "DRIVER"))};
+    if (device.driver.empty()) return std::nullopt;
+    return device;
+}
+
+bool drives_without_dma(const PlatformDevice& device) {
+    // Clocks, consoles, sensors, firmware interfaces: no dma_*() call in any of them (Linux 6.12).
+    static constexpr string_view drivers[] = {
+        "GHES", "acpi-cpufreq", "acpi-ged", "acpi_pad", "acpi_power_meter", "alarmtimer", "button", "coretemp", "efi-framebuffer", "efivars",
+        "fan", "gpio-keys", "i8042", "iTCO_wdt", "intel_rapl_msr", "intel_pmc_core", "ipmi_si", "pcspkr", "power", "qemu_fw_cfg",
+        "rtc-efi", "rtc_cmos", "serial8250", "simple-framebuffer", "thermal", "tpm_tis", "vesa-framebuffer", "vmgenid"};
+    return std::find(std::begin(drivers), std::end(drivers), device.driver) != std::end(drivers);
+}
+
+bool drives_without_dma(const DmaDevice& device) {
+    // include/linux/pci_ids.h. These have the PCI core's default mask and use none.
     const std::uint32_t base = device.pci_class >> 16, sub = device.pci_class >> 8;
     constexpr std::uint32_t memory = 0x05, bridge = 0x06, processor = 0x0b, smbus = 0x0c05, counters = 0x1101;
-    if (base == memory || base == bridge || base == processor || sub == smbus || sub == counters) return false;
+    if (base == memory || base == bridge || base == processor || sub == smbus || sub == counters) return true;
     // The processor's own counters and error reporting are "system peripherals" on servers.
-    return !device.driver.ends_with("_uncore") && !device.driver.ends_with("_edac");
+    if (device.driver.ends_with("_uncore") || device.driver.ends_with("_edac")) return true;
+    // Of servers and of QEMU: their memory is written to by the processor (drivers/gpu/drm/ast, mgag200, tiny/bochs.c, tiny/cirrus.c).
+    static constexpr string_view graphics[] = {"ast", "mgag200", "bochs-drm", "cirrus", "cirrus-qemu"};
+    return std::find(std::begin(graphics), std::end(graphics), device.driver) != std::end(graphics);
 }
+
+bool needs_low_memory(const DmaDevice& device) { return device.coherent_bits <= 32 && !drives_without_dma(device); }
 
 std::string reduced_uevent(string_view uevent) {
     std::string kept;

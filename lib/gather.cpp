@@ -335,7 +335,9 @@ void read_devices(Gathering& g) {
     const auto files = g.optional(g.host.pci_devices(), Source::pci_devices);
     if (!files) return;
     std::vector<DmaDevice> devices;
+    std::vector<std::string> external;
     for (const PciDeviceFiles& one : *files) {
+        if (trimmed(one.removable) == "removable") external.push_back(one.name);
         auto device = parse_dma_device(one);
         if (!device) {
             // One that cannot be read might be the one that matters.
@@ -345,6 +347,15 @@ void read_devices(Gathering& g) {
         if (*device) devices.push_back(*std::move(*device));
     }
     g.machine.devices = std::move(devices);
+    g.machine.external_devices = std::move(external);
+}
+
+void read_platform_devices(Gathering& g) {
+    const auto files = g.optional(g.host.platform_devices(), Source::platform_devices);
+    if (!files) return;
+    g.machine.platform_devices.emplace();
+    for (const auto& [name, uevent] : *files)
+        if (auto device = parse_platform_device(name, uevent)) g.machine.platform_devices->push_back(*std::move(device));
 }
 
 void read_neighbours(Gathering& g) {
@@ -540,6 +551,7 @@ Result<Machine> gather(const Host& host) {
     read_srat(g);
     read_kexec_tools(g);
     read_devices(g);
+    read_platform_devices(g);
     read_neighbours(g);
     read_release(g);
     if (auto failure = read_command_line(g)) return std::move(*failure);

@@ -82,6 +82,8 @@ constexpr std::string_view source_path(Source source) {
             return "sys/firmware/acpi/tables/SRAT";
         case Source::pci_devices:
             return "sys/bus/pci/devices";
+        case Source::platform_devices:
+            return "sys/bus/platform/devices";
         case Source::cma_ranges:
             return "sys/kernel/kexec/crash_cma_ranges";
         case Source::cma_ranges_flat:
@@ -106,6 +108,8 @@ constexpr std::string_view source_path(Source source) {
             return "etc/default/kdump-tools";
         case Source::sysconfig_kdump:
             return "etc/sysconfig/kdump";
+        case Source::kdump_conf:
+            return "etc/kdump.conf";
         case Source::load_record:
             return "run/swiotlb-handoff/record.json";
     }
@@ -428,10 +432,11 @@ Result<std::vector<PciDeviceFiles>> Host::pci_devices() const {
     if (!names) return std::move(names).error();
     std::vector<PciDeviceFiles> devices;
     for (const std::string& name : *names) {
-        PciDeviceFiles device{name, {}, {}, {}};
+        PciDeviceFiles device{name, {}, {}, {}, {}};
         for (const auto& [file, text] : {std::pair{"uevent", &device.uevent},
                                          {"dma_mask_bits", &device.streaming_bits},
-                                         {"consistent_dma_mask_bits", &device.coherent_bits}}) {
+                                         {"consistent_dma_mask_bits", &device.coherent_bits},
+                                         {"removable", &device.removable}}) {
             // A device may go away while we look.
             if (auto content = read_path(fmt::format("{}/{}/{}", path(Source::pci_devices), name, file)))
                 *text = *std::move(content);
@@ -439,6 +444,18 @@ Result<std::vector<PciDeviceFiles>> Host::pci_devices() const {
                 return std::move(content).error();
         }
         devices.push_back(std::move(device));
+    }
+    return devices;
+}
+
+Result<std::vector<std::pair<std::string, std::string>>> Host::platform_devices() const {
+    auto names = entries_of(Source::platform_devices);
+    if (!names) return std::move(names).error();
+    std::vector<std::pair<std::string, std::string>> devices;
+    for (std::string& name : *names) {
+        auto uevent = read_path(fmt::format("{}/{}/uevent", path(Source::platform_devices), name));
+        if (!uevent && uevent.error().code != Errc::not_found) return std::move(uevent).error();
+        if (uevent) devices.emplace_back(std::move(name), *std::move(uevent));
     }
     return devices;
 }

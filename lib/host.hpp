@@ -45,6 +45,7 @@ enum class Source {
     snp_platform,  ///< a directory that is there in SEV-SNP guests only
     srat,          ///< ACPI's table, as the firmware made it
     pci_devices,   ///< a directory
+    platform_devices,  ///< a directory
     cma_ranges,
     cma_ranges_flat,  ///< the same, as the patches before 7.0 had it
     kho_scratch_addresses,
@@ -59,6 +60,7 @@ enum class Source {
     suse_kdump,    ///< the script of openSUSE's kdump
     kdump_tools_config,
     sysconfig_kdump,
+    kdump_conf,    ///< of kdumpctl, what saves the dump
 };
 
 /// What is ever written of a machine's kernel.
@@ -135,6 +137,8 @@ public:
 
     /// The directories of /sys/bus/pci/devices by name.
     [[nodiscard]] e820::Result<std::vector<PciDeviceFiles>> pci_devices() const;
+    /// The directories of /sys/bus/platform/devices by name, with the text of their uevent.
+    [[nodiscard]] e820::Result<std::vector<std::pair<std::string, std::string>>> platform_devices() const;
 
 private:
     /// Path and version.

@@ -291,21 +291,25 @@ Result<Core> Core::open(Fd file) {
         GElf_Phdr segment;
         if (!gelf_getphdr(elf.get(), static_cast<int>(i), &segment)) return elf_error("a program header");
         if (segment.p_type != PT_LOAD) continue;
-        core.segments_.push_back({segment.p_vaddr, segment.p_filesz, segment.p_offset});
+        core.segments_.push_back({segment.p_vaddr, segment.p_paddr, segment.p_filesz, segment.p_offset});
     }
     return core;
 }
 
-Result<std::vector<std::byte>> Core::read(Address address, std::size_t size) const {
+Result<std::vector<std::byte>> Core::read(Address address, std::size_t size) const { return read_from(&Segment::address, address, size); }
+
+Result<std::vector<std::byte>> Core::read_physical(Address address, std::size_t size) const { return read_from(&Segment::physical, address, size); }
+
+Result<std::vector<std::byte>> Core::read_from(Address Segment::*start, Address address, std::size_t size) const {
     const auto holds = [&](const Segment& s) {
-        return address >= s.address && address - s.address < s.size && size <= s.size - (address - s.address);
+        return address >= s.*start && address - s.*start < s.size && size <= s.size - (address - s.*start);
     };
     const auto segment = std::find_if(segments_.begin(), segments_.end(), holds);
     if (segment == segments_.end()) {
         return Error{Errc::not_found, {}, 0, fmt::format("no segment has {} bytes at {:#x}", size, address)};
     }
     std::vector<std::byte> bytes(size);
-    const std::uint64_t offset = segment->offset + (address - segment->address);
+    const std::uint64_t offset = segment->offset + (address - (*segment).*start);
     const ssize_t got = ::pread(fd_.get(), bytes.data(), size, static_cast<off_t>(offset));
     if (got < 0) return Error{Errc::io, {}, 0, fmt::format("{:#x}: {}", address, std::strerror(errno))};
     if (static_cast<std::size_t>(got) != size) {

@@ -64,13 +64,18 @@ public:
     /// The bytes at a virtual address. not_found where no segment has them all, io
     /// where the file is shorter than its headers say.
     [[nodiscard]] Result<std::vector<std::byte>> read(Address address, std::size_t size) const;
+    /// The bytes at a physical address, by the segment that says it has them (fs/proc/kcore.c: p_paddr of RAM and of the
+    /// kernel's text; -1 of all others). Errors as of read().
+    [[nodiscard]] Result<std::vector<std::byte>> read_physical(Address address, std::size_t size) const;
 
 private:
     struct Segment {
         Address address;
+        Address physical;
         std::uint64_t size;
         std::uint64_t offset;
     };
+    [[nodiscard]] Result<std::vector<std::byte>> read_from(Address Segment::*start, Address address, std::size_t size) const;
     explicit Core(Fd fd) : fd_(std::move(fd)) {}
 
     Fd fd_;

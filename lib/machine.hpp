@@ -104,6 +104,10 @@ struct Machine {
     std::optional<bool> random_ready;
     /// PCI devices with a driver, by name; nullopt: nobody could say.
     std::optional<std::vector<DmaDevice>> devices;
+    /// PCI devices, with or without a driver, behind an external-facing port, by name; nullopt: nobody could say.
+    std::optional<std::vector<std::string>> external_devices;
+    /// Those of the platform bus with a driver, by name; nullopt: nobody could say.
+    std::optional<std::vector<PlatformDevice>> platform_devices;
     Neighbours neighbours;
 
     /// Sources that were there and could not be used, and what it means;

@@ -11,6 +11,7 @@
 #include "e820/memmap.hpp"
 #include "e820/number.hpp"
 #include "lib/command_line.hpp"
+#include "lib/lend.hpp"
 #include "lib/recommend.hpp"
 
 namespace handoff {
@@ -61,19 +62,20 @@ public:
     Plan decide(bool with_advice) {
         const bool readable = read_command_line();
         if (readable) choose_method();
-        const bool go_on = readable && look_at_reservation() && look_at_need() && look_at_pool();
-        if (go_on) {
+        const bool placed = readable && look_at_reservation() && look_at_need();
+        if (not_needed_ && request_.lend) lend();
+        if (placed && look_at_pool()) {
             look_at_protection();
             look_at_command_line();
             look_at_loader();
             place();
-            for (Reason& r : judge_neighbours(machine_, base_, request_.loader != Loader::kexec_load, pool_, plan_.fences))
-                add(r.rule, r.severity, std::move(r.text), std::move(r.evidence), std::move(r.advice));
+            add(judge_neighbours(machine_, base_, request_.loader != Loader::kexec_load, pool_, plan_.fences));
             if (with_advice && refused()) advise_layout();
         }
         if (!not_needed_) plan_.verdict = refused() ? Verdict::refused : Verdict::ready;
         if (!assumed_.empty() && !plan_.append.empty()) plan_.append = assumed_ + ' ' + plan_.append;
         if (plan_.verdict != Verdict::ready) {
+            plan_.loan = false;
             plan_.append.clear();
             plan_.expected.reset();
         }
@@ -86,6 +88,9 @@ private:
     void add(std::string_view rule, Severity severity, std::string text, std::string evidence = {}, std::string advice = {}) {
         if (severity == Severity::refusal && accepted(rule)) severity = Severity::warning;
         plan_.reasons.push_back({std::string(rule), severity, std::move(text), std::move(evidence), std::move(advice)});
+    }
+    void add(std::vector<Reason> reasons) {
+        for (Reason& r : reasons) add(r.rule, r.severity, std::move(r.text), std::move(r.evidence), std::move(r.advice));
     }
     bool accepted(std::string_view rule) const {
         const RuleInfo* info = find_rule(rule);
@@ -350,19 +355,27 @@ private:
 
     // --- the words that are there already
 
-    void look_at_command_line() {
+    // What would keep the words from doing what they say, to whatever use the region is put.
+    void look_at_map_words() {
         const auto refuse = [this](std::string_view rule, std::string text, std::string advice) {
             add(rule, Severity::refusal, std::move(text), {}, std::move(advice));
         };
         if (base_.ends_in_init_words())
             refuse("command-line-init", "the command line has a '--': words behind it go to init, not to the kernel", "remove the '--'");
-        if (!swiotlb_.unknown.empty())
-            refuse("command-line-agrees", fmt::format("swiotlb={} asks for something that is not understood", fmt::join(swiotlb_.unknown, ",")),
-                   "remove it from the crash kernel's command line");
-        if (!promised_ && base_.has(marker_key)) refuse("command-line-agrees", "there is a handoff on the command line already", "plan without it");
+        if (!promised_ && (base_.has(marker_key) || base_.has(lent_key))) refuse("command-line-agrees", "there is a handoff on the command line already", "plan without it");
         for (const Word* word : base_.all("memmap"))
             if (word->value.value_or("").find("exactmap") != std::string::npos)
                 refuse("command-line-agrees", "memmap=exactmap replaces the crash kernel's map", "remove it; kexec passes the map itself");
+    }
+
+    void look_at_command_line() {
+        look_at_map_words();
+        const auto refuse = [this](std::string_view rule, std::string text, std::string advice) {
+            add(rule, Severity::refusal, std::move(text), {}, std::move(advice));
+        };
+        if (!swiotlb_.unknown.empty())
+            refuse("command-line-agrees", fmt::format("swiotlb={} asks for something that is not understood", fmt::join(swiotlb_.unknown, ",")),
+                   "remove it from the crash kernel's command line");
         for (const char* key : {"cma", "hugetlb_cma"})  // Fedora's defaults have both, with 0
             if (base_.has(key) && base_.last(key) != "0")
                 refuse("command-line-early", fmt::format("{}= takes memory before the pool is made", key),
@@ -469,7 +482,8 @@ private:
         Load load;
     };
 
-    void place() {
+    // Every load that may be; false where one does not fit.
+    bool predict_loads() {
         for (const Loader loader : {Loader::kexec_load, Loader::kexec_file_load}) {
             if (request_.loader != Loader::automatic && request_.loader != loader) continue;
             if (plan_.method == Method::e820 && loader == Loader::kexec_file_load) continue;
@@ -483,7 +497,7 @@ private:
                 if (!load) {
                     add("load-fits", Severity::refusal, fmt::format("{}: {}", name(loader), load.error().what),
                         machine_.crash_kernel_from.text(), "a larger crashkernel=");
-                    return;
+                    return false;
                 }
                 const bool known = std::any_of(scenarios_.begin(), scenarios_.end(), [&](const Scenario& s) {
                     return s.load.loader == load->loader && s.load.find("kernel")->range == load->find("kernel")->range &&
@@ -492,29 +506,33 @@ private:
                 if (!known) scenarios_.push_back({in, std::move(*load)});
             }
         }
+        for (const Scenario& s : scenarios_) plan_.loads.push_back(s.load);
+        return true;
+    }
+
+    void place() {
+        if (!predict_loads()) return;
         if (scenarios_.empty()) {
             add("loader-known", Severity::refusal, "the e820 method is for who builds boot_params: kexec_load only", {},
                 "use --method ram with kexec_file_load");
             return;
         }
-        for (const Scenario& s : scenarios_) plan_.loads.push_back(s.load);
-
         if (promised_) {
             judge_promise();
             return;
         }
-        if (!choose_numa()) return;
+        choose_numa();
         find_layout();
         look_at_result();
     }
 
-    bool choose_numa() {
-        if (base_.last("numa").value_or("") == "off" || machine_.memory_nodes == 1u) return true;
+    void choose_numa(bool whatever_the_nodes = false) {
+        if (base_.last("numa").value_or("") == "off" || (machine_.memory_nodes == 1u && !whatever_the_nodes)) return;
         numa_off_ = true;
         add("numa-single", Severity::info,
-            machine_.memory_nodes ? fmt::format("numa=off is added: the machine has {} nodes with memory", *machine_.memory_nodes)
-                                  : std::string("numa=off is added: the number of NUMA nodes is not known"));
-        return true;
+            machine_.memory_nodes == 1u ? std::string("numa=off is added: ACPI's SRAT names memory above 4 GiB")
+            : machine_.memory_nodes     ? fmt::format("numa=off is added: the machine has {} nodes with memory", *machine_.memory_nodes)
+                                        : std::string("numa=off is added: the number of NUMA nodes is not known"));
     }
 
     std::string words(const std::vector<AddressRange>& fence_pages, bool nokaslr) const {
@@ -727,6 +745,30 @@ private:
         if (naive.kind != last.kind) add("pool-exact", Severity::info, "without fences: " + to_string(naive));
     }
 
+    // --- the pool as ordinary RAM
+
+    // Nothing has to land anywhere: what is to be shown is that nobody else uses it.
+    void lend() {
+        not_needed_ = false;
+        plan_.loan = true;
+        plan_.method = Method::ram;
+        if (!look_at_pool()) return;
+        add(judge_evidence(machine_));
+        add(judge_dump(request_));
+        look_at_protection();
+        look_at_map_words();
+        look_at_loader();
+        if (!predict_loads()) return;
+        if (!promised_) {
+            // With NUMA nodes the crash kernel counts SRAT's memory as its own, and makes a pool after all.
+            choose_numa(machine_.srat_memory_end.value_or(0) > low_limit);
+            plan_.append = fmt::format("memmap={}{} {}", e820::to_word(e820::AddRange{pool_, Type::ram}), numa_off_ ? " numa=off" : "",
+                                       marker(pool_, lent_key));
+        }
+        look_at_result();
+        add(judge_neighbours(machine_, base_, request_.loader != Loader::kexec_load, pool_, {}));
+    }
+
     void look_at_result() {
         if (refused()) return;
         const auto line = CommandLine::parse(base_.with(plan_.append));
@@ -748,7 +790,18 @@ private:
             add("command-line-fits", Severity::refusal,
                 fmt::format("the command line would have {} bytes with what the loader adds, the image takes {}", length, image_.cmdline_size),
                 {}, "shorten the crash kernel's command line");
-        look_at_memory_kept();
+        if (plan_.loan) look_at_gain(scenarios_.front().load.map, *map);
+        else look_at_memory_kept();
+    }
+
+    // What the lent pool costs: struct pages for the sections of 128 MiB that only it is in.
+    void look_at_gain(const e820::Table& before, const e820::Table& after) {
+        const auto map_bytes = [](const e820::Table& map) { return early_demand({map.of(Type::ram), 0, 1, 0}).memory_map; };
+        const std::uint64_t cost = map_bytes(after) - map_bytes(before);
+        if (cost >= pool_.size())
+            add("lend-gain", Severity::refusal, fmt::format("the pool has {} MiB, and its struct pages take {} MiB", mib(pool_.size()), mib(cost)));
+        else
+            add("lend-gain", Severity::info, fmt::format("the crash kernel has {} MiB more: the pool is lent to it as ordinary RAM", (pool_.size() - cost) / MiB));
     }
 
     // What the region costs (struct pages, fences) against the pool that the
@@ -834,6 +887,21 @@ const char* name(Method method) {
 std::optional<Method> method_from(std::string_view text) {
     for (const Method method : {Method::automatic, Method::ram, Method::addr, Method::e820})
         if (text == name(method)) return method;
+    return std::nullopt;
+}
+
+const char* name(Collector collector) {
+    switch (collector) {
+        case Collector::unknown: return "unknown";
+        case Collector::maps: return "mmap";
+        case Collector::reads: return "read";
+    }
+    return "unknown";
+}
+
+std::optional<Collector> collector_from(std::string_view text) {
+    for (const Collector collector : {Collector::maps, Collector::reads})
+        if (text == name(collector)) return collector;
     return std::nullopt;
 }
 

@@ -45,6 +45,12 @@ struct Image {
     bool swiotlb_addr = false;              ///< announces swiotlb=…,addr= (bzimage.hpp)
 };
 
+/// How what saves the dump gets at /proc/vmcore: where the pool is ordinary RAM of the crash kernel only mmap() works there.
+enum class Collector { unknown, maps, reads };
+/// "unknown", "mmap", "read".
+const char* name(Collector);
+std::optional<Collector> collector_from(std::string_view);
+
 struct PlanRequest {
     Loader loader = Loader::automatic;
     Method method = Method::automatic;
@@ -55,6 +61,11 @@ struct PlanRequest {
     std::optional<std::string> command_line;
     std::optional<AddressRange> pool;  ///< by hand (--pool)
     std::vector<std::string> accept;   ///< rules whose risk the user takes, where they allow it
+    /// Where the crash kernel makes no pool, lend it the old one as ordinary RAM, if nothing speaks against it (lend.hpp).
+    bool lend = false;
+    Collector collector = Collector::unknown;
+    /// Whoever loads by kexec_load keeps the pool out of the ELF headers: 'swiotlb-handoff kexec' does.
+    bool leaves_pool_out = false;
 };
 
 enum class Verdict { ready, not_needed, refused };
@@ -68,6 +79,8 @@ struct Plan {
     Method method = Method::ram;
     Loader loader = Loader::automatic;
     std::optional<AddressRange> pool;      ///< of the running kernel
+    /// The pool is lent: ordinary RAM of a crash kernel that makes none. Then nothing is expected to land anywhere.
+    bool loan = false;
     std::optional<AddressRange> expected;  ///< of the crash kernel; only when ready
     std::string base;                      ///< the command line it was planned for
     std::string append;                    ///< words to append; "" unless ready

@@ -44,6 +44,7 @@ json to_json(const Plan& plan) {
     j["verdict"] = name(plan.verdict);
     j["method"] = name(plan.method);
     j["loader"] = name(plan.loader);
+    j["loan"] = plan.loan;
     j["pool"] = nullptr;
     if (plan.pool) {
         j["pool"] = to_json(*plan.pool);
@@ -78,7 +79,7 @@ json to_json(const Plan& plan) {
 
 std::string headline(const Plan& plan) {
     // What decided: a refusal, or the rule that the verdict rests on.
-    const std::string_view rule = plan.verdict == Verdict::not_needed ? "pool-needed" : "pool-exact";
+    const std::string_view rule = plan.verdict == Verdict::not_needed ? "pool-needed" : plan.loan ? "lend-gain" : "pool-exact";
     const auto refusal = std::find_if(plan.reasons.begin(), plan.reasons.end(),
                                       [](const Reason& r) { return r.severity == Severity::refusal; });
     const auto reason = refusal != plan.reasons.end()

@@ -27,6 +27,8 @@ constexpr int deepest = 8;
 
 json address(Address a) { return fmt::format("{:#x}", a); }
 
+std::string_view marker_key_of(const Record& record) { return record.loan ? lent_key : marker_key; }
+
 json range(const std::optional<AddressRange>& r) { return r ? to_json(*r) : json(nullptr); }
 
 // --- reading
@@ -180,8 +182,9 @@ Record record_of(const Plan& plan, const std::vector<AddressRange>& segments, co
     record.command_line = plan.base;
     if (!plan.append.empty()) record.command_line += (plan.base.empty() ? "" : " ") + plan.append;
     record.pool = plan.pool;
+    record.loan = plan.loan;
     if (const auto line = CommandLine::parse(record.command_line))
-        if (const auto marker = read_marker(*line)) record.marker = *marker;
+        if (const auto marker = read_marker(*line, marker_key_of(record))) record.marker = *marker;
     record.fences = plan.fences;
     record.segments_reported = !segments.empty();
 
@@ -242,6 +245,7 @@ json to_json(const Record& record) {
     j["append"] = record.append;
     j["pool"] = range(record.pool);
     j["marker"] = range(record.marker);
+    j["loan"] = record.loan;
     j["fences"] = json::array();
     for (const AddressRange& fence : record.fences) j["fences"].push_back(range(fence));
     j["segments"] = json::array();
@@ -286,6 +290,7 @@ Result<Record> parse_record(std::string_view text) {
     record.append = in.text("append");
     record.pool = in.optional_range("pool");
     record.marker = in.optional_range("marker");
+    record.loan = in.boolean("loan");
     in.list("fences", [&](Reader& one) { record.fences.push_back(one.own_range()); });
     in.list("segments", [&](Reader& one) { record.segments.push_back({one.text("name"), one.own_range()}); });
     record.segments_reported = in.boolean("segments_reported");
@@ -306,7 +311,7 @@ std::vector<Reason> review(const Record& record) {
     }
     if (record.verdict != Verdict::ready) refuse("a handoff was loaded, but the verdict is not 'ready'");
     const auto line = CommandLine::parse(record.command_line);
-    const auto marker = line ? read_marker(*line) : Result<std::optional<AddressRange>>(line.error());
+    const auto marker = line ? read_marker(*line, marker_key_of(record)) : Result<std::optional<AddressRange>>(line.error());
     if (!marker) refuse("the command line: " + marker.error().message());
     else if (*marker != record.marker) refuse("the marker is not the one on the command line");
     if (!record.pool) {

@@ -37,7 +37,8 @@ struct Record {
     std::string command_line;  ///< of the crash kernel, without what the loader adds
     std::string append;        ///< the handoff's part of it; "" without a handoff
     std::optional<AddressRange> pool;    ///< of the running kernel
-    std::optional<AddressRange> marker;  ///< what swiotlb_handoff= promises
+    std::optional<AddressRange> marker;  ///< what swiotlb_handoff= or swiotlb_lent= promises
+    bool loan = false;                   ///< lent as ordinary RAM
     std::vector<AddressRange> fences;
     /// As kexec or the kernel reported them, named where the plan has the same one.
     std::vector<Segment> segments;

@@ -69,6 +69,15 @@ constexpr auto table = std::to_array<RuleInfo>({
     {"reserve-mem-apart", "reserve_mem= of the running kernel is known; it lies apart from the pool."},
     {"hotplug-sound", "What the kernel changes in a loaded crash kernel when memory or CPUs come and go leaves the handoff "
                       "as it is."},
+    {"lend-no-bounce", "--lend: nothing makes the running kernel or the crash kernel bounce: no encryption, no swiotlb=force, no Xen. A kernel that "
+                       "bounces gets the pool as a pool, or not at all."},
+    {"lend-idle", "--lend: no slab of the pool was ever in use since boot, by the kernel's own count (io_tlb_used_hiwater, Linux 6.4 and later)."},
+    {"lend-devices", "--lend: each device with a driver can address all memory, or does no DMA. Another one may bounce through the pool at any time, "
+                     "and then DMA may be in flight into it at the crash."},
+    {"lend-trusted", "--lend: no device is behind an external-facing port. For such ones the kernel bounces even what they could address."},
+    {"lend-dump", "--lend: the pool's pages are left out of the dump, or what saves it maps /proc/vmcore: reading them fails, since they are the "
+                  "crash kernel's own RAM."},
+    {"lend-gain", "--lend: the crash kernel has more memory with the pool than the pool costs it."},
     {"handoff-present", "check: the command line has a handoff: a marker, or RAM of the pool's size."},
     {"elfcorehdr-agrees", "check: each PT_LOAD has the pool as a whole or not at all, and there are notes."},
     {"record-agrees", "check: the record of a load does not contradict itself, and is of a load with the handoff."},

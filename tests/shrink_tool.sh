@@ -23,7 +23,7 @@ cat >"$work/record" <<END
 # record OUTCOME TIME COMMAND-LINE APPEND: what 'swiotlb-handoff kexec' leaves, swiotlb-handoff-record(5).
 cat >"$root/run/swiotlb-handoff/record.json" <<JSON
 {"schema": 1, "outcome": "\$1", "why": "", "tool": "0.1.0", "time": "\$2", "release": "", "kexec_tools": "", "verdict": null, "reasons": [],
- "loader": "auto", "method": "ram", "kernel": "", "initrd": "", "command_line": "\$3", "append": "\$4", "pool": null, "marker": null,
+ "loader": "auto", "method": "ram", "kernel": "", "initrd": "", "command_line": "\$3", "append": "\$4", "pool": null, "marker": null, "loan": false,
  "fences": [], "segments": [], "segments_reported": false, "elfcorehdr": null, "rsdp": null, "map": [], "after": []}
 JSON
 END

@@ -19,6 +19,7 @@
 #include "lib/host.hpp"
 #include "lib/image.hpp"
 #include "lib/iomem.hpp"
+#include "lib/lend.hpp"
 #include "lib/recommend.hpp"
 #include "lib/record.hpp"
 #include "tool/print.hpp"
@@ -54,6 +55,8 @@ Result<handoff::PlanRequest> request_from(const Options& options) {
     request.method = options.method;
     request.command_line = options.command_line;
     request.accept = options.accept;
+    request.lend = options.lend;
+    request.collector = options.collector;
     if (options.kernel) {
         const auto image = handoff::read_image(*options.kernel);
         if (!image) return image.error();
@@ -183,11 +186,14 @@ Status status_of(Verdict verdict) {
     return Status::refused;
 }
 
-// Where the user names no image: what kdump would load, where it is found.
+// Where the user names no image: what kdump would load, where it is found. The kdump configuration, too, may ask to lend.
 Result<handoff::PlanRequest> request_from(Options options, const handoff::Host& host, const std::string& release) {
     const handoff::CrashImage image = host.crash_image(release);
     if (!options.kernel && image.kernel) options.kernel = image.kernel->string();
     if (!options.initrd && image.initrd) options.initrd = image.initrd->string();
+    const handoff::LendSettings settings = handoff::lend_settings(host);
+    options.lend = options.lend || settings.lend;
+    if (options.collector == handoff::Collector::unknown) options.collector = settings.collector;
     return request_from(options);
 }
 
@@ -380,8 +386,10 @@ Status verify(const Options& options) {
         print_verification(*verification);
     }
     switch (verification->landing) {
-        case handoff::Landing::exact: return Status::ready;
+        case handoff::Landing::exact:
+        case handoff::Landing::lent: return Status::ready;
         case handoff::Landing::no_handoff: return Status::not_needed;
+        case handoff::Landing::not_lent:
         case handoff::Landing::elsewhere:
         case handoff::Landing::no_pool: return Status::refused;
     }

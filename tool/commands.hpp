@@ -24,6 +24,8 @@ struct Options {
     handoff::Loader loader = handoff::Loader::automatic;
     handoff::Method method = handoff::Method::automatic;
     std::vector<std::string> accept;
+    bool lend = false;
+    handoff::Collector collector = handoff::Collector::unknown;
     bool strict = false;
     std::optional<std::string> kexec;  // the program, by hand
     bool dry_run = false;

@@ -4,7 +4,9 @@
 // The only code that changes the machine, and it does so by running kexec. All that can go
 // wrong, planning above all, is done in a process of its own: whether it fails, crashes, hangs
 // or is killed, what remains is this process, and it becomes the kexec that the caller asked for.
+#include <sched.h>
 #include <sys/file.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -28,7 +30,9 @@
 #include "lib/crash_load.hpp"
 #include "lib/fd.hpp"
 #include "lib/host.hpp"
+#include "lib/kernel_memory.hpp"
 #include "lib/kexec_arguments.hpp"
+#include "lib/lend.hpp"
 #include "lib/record.hpp"
 #include "tool/commands.hpp"
 #include "tool/print.hpp"
@@ -170,9 +174,34 @@ bool drain(const Fd& fd, std::string& to) {
     }
 }
 
+void write_all(int fd, std::string_view text) {
+    while (!text.empty()) {
+        const ssize_t n = ::write(fd, text.data(), text.size());
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) return;  // kexec would not notice either
+        text.remove_prefix(static_cast<std::size_t>(n));
+    }
+}
+
+// In the child: from here on /proc/iomem is `text` for this process and what it becomes, and for nobody else. Nothing of it outlives
+// the process: the file is on a tmpfs of its own mount namespace.
+bool show_own_iomem(const std::string& text) {
+    constexpr const char* place = "/run";
+    constexpr const char* file = "/run/iomem";
+    if (::unshare(CLONE_NEWNS) != 0 || ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return false;
+    if (::mount("tmpfs", place, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") != 0) return false;
+    const Fd fd(::open(file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0400));
+    if (!fd) return false;
+    write_all(fd.get(), text);
+    struct stat status {};
+    if (::fstat(fd.get(), &status) != 0 || static_cast<std::size_t>(status.st_size) != text.size()) return false;
+    return ::mount(file, "/proc/iomem", nullptr, MS_BIND, nullptr) == 0;
+}
+
 // Runs kexec and keeps what it prints: with -d that is for us, not for the caller. Standard output
-// and error share one pipe where the caller's are one file, so that their order is kept.
-Finished run_kexec(Command& command) {
+// and error share one pipe where the caller's are one file, so that their order is kept. `iomem`: what it
+// sees as /proc/iomem.
+Finished run_kexec(Command& command, const std::optional<std::string>& iomem) {
     Finished finished;
     const bool joined = same_file(STDOUT_FILENO, STDERR_FILENO);
     int out[2], err[2];
@@ -193,6 +222,7 @@ Finished run_kexec(Command& command) {
         if (::getppid() != self || ::dup2(write_out.get(), STDOUT_FILENO) < 0 ||
             ::dup2(joined ? write_out.get() : write_err.get(), STDERR_FILENO) < 0)
             ::_exit(127);
+        if (iomem && !show_own_iomem(*iomem)) ::_exit(126);
         command.exec();
         ::_exit(127);
     }
@@ -230,14 +260,21 @@ public:
         : options_(options), host_(host), program_(std::move(program)), directory_(directory) {}
 
     handoff::Result<handoff::Planned> plan(const KexecArguments& arguments) override {
-        return handoff::plan_load(host_, arguments, options_.accept);
+        return handoff::plan_load(host_, arguments, {options_.accept, options_.lend});
     }
-    Finished run(const std::vector<std::string>& arguments) override {
+    Finished run(const std::vector<std::string>& arguments, const std::optional<e820::AddressRange>& left_out) override {
+        std::optional<std::string> iomem;
+        if (left_out && host_.live()) {
+            const auto text = host_.read(handoff::Source::iomem);
+            auto without = text ? handoff::iomem_without(*text, *left_out) : text.error();
+            if (!without) return {-1, without.error().message(), {}, {}};
+            iomem = *std::move(without);
+        }
         log_before_ = host_.kernel_log().value_or("");
         Command command(program_, arguments);
         const bool messages = host_.live() && handoff::set_load_messages(true);
         ::alarm(0);  // kexec may take as long as it would without us
-        Finished finished = run_kexec(command);
+        Finished finished = run_kexec(command, iomem);
         ::alarm(thinking_seconds);
         if (messages) handoff::set_load_messages(false);
         return finished;
@@ -245,6 +282,15 @@ public:
     std::string kernel_log() override {
         const std::string now = host_.kernel_log().value_or("");
         return std::string(handoff::news(log_before_, now));
+    }
+    handoff::Result<handoff::ElfCore> loaded_headers(const e820::AddressRange& elfcorehdr) override {
+        auto file = host_.open(handoff::Source::kcore);
+        if (!file) return std::move(file).error();
+        const auto memory = handoff::Core::open(*std::move(file));
+        if (!memory) return memory.error();
+        const auto bytes = memory->read_physical(elfcorehdr.start(), std::min<std::uint64_t>(elfcorehdr.size(), 4 * e820::MiB));
+        if (!bytes) return bytes.error();
+        return handoff::parse_elf_core(*bytes);
     }
     void record(const handoff::Record& record) override {
         handoff::Record stamped = record;
@@ -260,15 +306,6 @@ private:
     const RunDirectory& directory_;
     std::string log_before_;
 };
-
-void write_all(int fd, std::string_view text) {
-    while (!text.empty()) {
-        const ssize_t n = ::write(fd, text.data(), text.size());
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) return;  // kexec would not notice either
-        text.remove_prefix(static_cast<std::size_t>(n));
-    }
-}
 
 // The child's life. Never returns.
 [[noreturn]] void load_and_exit(const Options& options, const handoff::Host& host, const std::string& program,
@@ -338,7 +375,7 @@ Status print_command(const Options& options, const handoff::Host& host, const st
     const auto arguments = handoff::read_kexec_arguments(options.operands);
     if (arguments && arguments->panic_load) {
         const auto planned = arguments->not_modelled.empty()
-                                 ? handoff::plan_load(host, *arguments, options.accept)
+                                 ? handoff::plan_load(host, *arguments, {options.accept, options.lend})
                                  : e820::input_error(0, arguments->not_modelled.front() + " changes the load in a way that is not modelled");
         if (planned && planned->plan.verdict == handoff::Verdict::ready) {
             words = handoff::with_words(*arguments, planned->plan.append, planned->release);

@@ -72,7 +72,9 @@ po::options_description options_for(unsigned groups) {
             "the crash kernel's command line without the handoff (default: the running kernel's, as kdump derives it)")(
             "method", po::value<std::string>()->value_name("NAME"), "auto (default: addr where the image takes it, else ram), ram, addr or e820")(
             "pool", po::value<std::string>()->value_name("START-END"), "the pool, by hand; half-open, hexadecimal with 0x")(
-            "accept", po::value<std::vector<std::string>>()->value_name("RULE"), "take the risk of a rule that allows it");
+            "accept", po::value<std::vector<std::string>>()->value_name("RULE"), "take the risk of a rule that allows it")(
+            "lend", "lend an idle pool as ordinary memory to a crash kernel that makes none")(
+            "collector", po::value<std::string>()->value_name("NAME"), "what saves the dump: mmap (makedumpfile) or read (default: what kdump's configuration says)");
         all.add(group);
     }
     if (groups & strictness) {
@@ -93,7 +95,8 @@ po::options_description options_for(unsigned groups) {
         po::options_description group("Kexec");
         group.add_options()("kexec", po::value<std::string>()->value_name("FILE"), "the kexec program, an absolute path (default: the installed one)")(
             "dry-run", "print the kexec command, run nothing")(
-            "accept", po::value<std::vector<std::string>>()->value_name("RULE"), "take the risk of a rule that allows it");
+            "accept", po::value<std::vector<std::string>>()->value_name("RULE"), "take the risk of a rule that allows it")(
+            "lend", "lend an idle pool as ordinary memory to a crash kernel that makes none");
         all.add(group);
     }
     if (groups & sizing) {
@@ -190,6 +193,12 @@ Options options_from(const Command& command, const std::vector<std::string>& arg
     for (const std::string& rule : options.accept)
         if (const auto* info = handoff::find_rule(rule); !info || !info->acceptable)
             throw UsageError{fmt::format("--accept takes a rule whose risk can be taken, not '{}'", rule)};
+    options.lend = values.count("lend") != 0;
+    if (const auto name = text(values, "collector")) {
+        const auto collector = handoff::collector_from(*name);
+        if (!collector) throw UsageError{fmt::format("--collector is mmap or read, not '{}'", *name)};
+        options.collector = *collector;
+    }
     options.strict = values.count("strict") != 0;
     options.kexec = text(values, "kexec");
     options.dry_run = values.count("dry-run") != 0;

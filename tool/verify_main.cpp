@@ -48,8 +48,10 @@ int verify(const char* root) {
         field("found", verification->found->range, std::string("  ") + handoff::name(verification->found->source) + " (" + verification->found->where.text() + ")");
     if (std::fflush(stdout) != 0) return 1;
     switch (verification->landing) {
-        case handoff::Landing::exact: return 0;
+        case handoff::Landing::exact:
+        case handoff::Landing::lent: return 0;
         case handoff::Landing::no_handoff: return 4;
+        case handoff::Landing::not_lent:
         case handoff::Landing::elsewhere:
         case handoff::Landing::no_pool: return 3;
     }
@@ -130,17 +132,20 @@ Outcome run(const Places& places) {
 
 void report(const Places& places) {
     const auto text = handoff::Host(places.root).read(handoff::Source::command_line);
-    if (!text || text->find(handoff::marker_key) == std::string::npos) return;
+    if (!text) return;
+    const bool lent = text->find(handoff::lent_key) != std::string::npos;
+    if (!lent && text->find(handoff::marker_key) == std::string::npos) return;
     const Outcome outcome = run(places);
     std::string verdict;
     bool alarming = true;
     switch (outcome.status) {
         case 0:
-            verdict = "the pool is where the handoff promised it (exact)";
+            verdict = lent ? "the old pool is ordinary RAM of this kernel (lent)" : "the pool is where the handoff promised it (exact)";
             alarming = false;
             break;
         case 3:
-            verdict = "WARNING: the pool is NOT where the handoff promised it; DMA of the old kernel may hit memory of this one";
+            verdict = lent ? "WARNING: the old pool was lent, and is NOT ordinary RAM here, or this kernel made a pool"
+                           : "WARNING: the pool is NOT where the handoff promised it; DMA of the old kernel may hit memory of this one";
             break;
         case -1: verdict = "WARNING: cannot tell where the pool is: verify died"; break;
         case -2: verdict = "WARNING: cannot tell where the pool is: verify did not end in time"; break;

@@ -145,7 +145,7 @@ class OtherRecords(unittest.TestCase):
         ram = [{"start": "0x75000000", "end": "0x7f000000", "type": 1}]
         record = {"schema": 1, "outcome": "handoff", "why": "loaded", "tool": "0.1.0", "time": "2026-11-24T23:05:00Z", "release": "6.1.0", "kexec_tools": "2.0.25",
                   "verdict": "ready", "reasons": [], "loader": "kexec_load", "method": "ram", "kernel": "/k", "initrd": "/i",
-                  "command_line": "nr_cpus=1 reset_devices " + handoff, "append": handoff, "pool": span, "marker": span, "fences": [],
+                  "command_line": "nr_cpus=1 reset_devices " + handoff, "append": handoff, "pool": span, "marker": span, "loan": False, "fences": [],
                   "segments": [{"name": "kernel", "start": "0x78000000", "end": "0x7c000000"}], "segments_reported": True, "elfcorehdr": None, "rsdp": None,
                   "map": ram, "after": [{**span, "type": 1}] + ram}
         record.update(changed)

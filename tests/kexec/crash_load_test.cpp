@@ -48,15 +48,22 @@ public:
     std::string log;
     std::vector<std::string> did;
     std::vector<Record> records;
+    std::optional<AddressRange> left_out;
+    Result<ElfCore> headers = e820::input_error(0, "not asked for");
 
     Result<Planned> plan(const KexecArguments&) override {
         did.emplace_back("plan");
         return planned;
     }
-    Finished run(const std::vector<std::string>& arguments) override {
+    Finished run(const std::vector<std::string>& arguments, const std::optional<AddressRange>& hidden) override {
         did.emplace_back("run");
         for (const std::string& a : arguments) did.back() += ' ' + a;
+        left_out = hidden;
         return finished;
+    }
+    Result<ElfCore> loaded_headers(const AddressRange& elfcorehdr) override {
+        did.emplace_back("headers " + e820::to_string(elfcorehdr));
+        return headers;
     }
     std::string kernel_log() override { return log; }
     void record(const Record& record) override {
@@ -100,6 +107,54 @@ TEST(CrashLoad, TheKernelsReportCountsAsWell) {
     fake.log = kernels_report(load_of(fake));
     EXPECT_TRUE(load_with_handoff(fake, arguments()).loaded);
     EXPECT_TRUE(fake.records.back().segments_reported);
+}
+
+// A plan whose pool is lent: nothing here looks at how that came about.
+Fake lending(Loader loader) {
+    Fake fake;
+    fake.planned->plan = ready_plan(loader);
+    Plan& plan = fake.planned->plan;
+    plan.loan = true;
+    plan.append = "memmap=64M@0x71000000 swiotlb_lent=0x71000000-0x75000000";
+    for (const Segment& s : load_of(fake).segments)
+        if (s.name == "elfcorehdr")
+            fake.finished.output = fmt::format("Command line after adding elfcorehdr\nconsole=ttyS0 elfcorehdr={}K \n", s.range.start() / 1024);
+    fake.finished.errors = tools_report(load_of(fake));
+    return fake;
+}
+
+TEST(CrashLoad, KexecDoesNotSeeAPoolThatIsLentAndItsHeadersAreReadBack) {
+    Fake fake = lending(Loader::kexec_load);
+    fake.headers = ElfCore{{*AddressRange::from_bounds(0x100000, 0x71000000)}, 2};
+    const LoadResult result = load_with_handoff(fake, arguments());
+    EXPECT_TRUE(result.loaded) << result.why;
+    EXPECT_EQ(fake.left_out, fake.planned->plan.pool);
+    EXPECT_TRUE(fake.did[3].starts_with("headers ")) << fake.did[3];
+    EXPECT_TRUE(fake.records.back().loan);
+    EXPECT_TRUE(review(fake.records.back()).empty());
+    EXPECT_EQ(fake.records.back().marker, fake.planned->plan.pool);
+}
+
+TEST(CrashLoad, HeadersThatHaveTheLentPoolOrCannotBeReadAreNotLeftLoaded) {
+    const AddressRange pool = *ready_plan(Loader::kexec_load).pool;
+    for (const Result<ElfCore>& headers :
+         {Result<ElfCore>(ElfCore{{*AddressRange::from_bounds(0x100000, pool.end())}, 2}), Result<ElfCore>(ElfCore{}), Result<ElfCore>(e820::input_error(0, "no kcore"))}) {
+        Fake fake = lending(Loader::kexec_load);
+        fake.headers = headers;
+        EXPECT_FALSE(load_with_handoff(fake, arguments()).loaded);
+        EXPECT_EQ(fake.records.back().outcome, Record::Outcome::plain);
+    }
+    Fake silent = lending(Loader::kexec_load);
+    silent.finished.output.clear();
+    EXPECT_FALSE(load_with_handoff(silent, arguments()).loaded) << "nobody said where the headers are";
+}
+
+TEST(CrashLoad, TheHeadersOfKexecFileLoadAreTheKernels) {
+    Fake fake = lending(Loader::kexec_file_load);
+    fake.finished.errors.clear();
+    fake.log = kernels_report(load_of(fake));
+    EXPECT_TRUE(load_with_handoff(fake, arguments()).loaded);
+    EXPECT_EQ(fake.left_out, std::nullopt);
 }
 
 TEST(CrashLoad, EitherSystemCallMayHaveBeenUsed) {

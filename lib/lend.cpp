@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/lend.hpp"
+
+#include <algorithm>
+#include <bit>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "lib/command_line.hpp"
+#include "lib/elf_core.hpp"
+#include "lib/host.hpp"
+#include "lib/iomem.hpp"
+
+namespace handoff {
+namespace {
+
+using std::string_view;
+
+/// Refusals, and what was found where there is nothing to refuse.
+class Findings {
+public:
+    void refuse(const char* rule, std::string text, std::string evidence = {}, std::string advice = {}) {
+        reasons_.push_back({rule, Severity::refusal, std::move(text), std::move(evidence), std::move(advice)});
+    }
+    void note(const char* rule, std::string text, std::string evidence = {}) {
+        reasons_.push_back({rule, Severity::info, std::move(text), std::move(evidence), {}});
+    }
+    std::vector<Reason> take() { return std::move(reasons_); }
+
+private:
+    std::vector<Reason> reasons_;
+};
+
+constexpr const char* hiwater = "sys/kernel/debug/swiotlb/io_tlb_used_hiwater";
+constexpr const char* pci = "sys/bus/pci/devices";
+constexpr const char* platform = "sys/bus/platform/devices";
+
+void judge_bounce(const Machine& machine, Findings& found) {
+    if (machine.encryption != Encryption::none)
+        return found.refuse("lend-no-bounce",
+                            machine.encryption == Encryption::unknown
+                                ? std::string("no source says whether memory is encrypted")
+                                : fmt::format("memory encryption ({}): devices bounce through the pool", name(machine.encryption)),
+                            machine.encryption_from.text());
+    if (machine.xen) return found.refuse("lend-no-bounce", "Xen: its swiotlb is not the kernel's to lend");
+    const auto line = CommandLine::parse(machine.command_line);
+    const auto option = line ? swiotlb_option(*line) : line.error();
+    if (!option || machine.command_line.empty())
+        return found.refuse("lend-no-bounce", "the running kernel's command line is not known", "proc/cmdline");
+    if (option->force) return found.refuse("lend-no-bounce", "swiotlb=force: the running kernel bounces all DMA", "proc/cmdline");
+    found.note("lend-no-bounce", "nothing makes the running kernel bounce: no encryption, no swiotlb=force, no Xen", machine.encryption_from.text());
+}
+
+void judge_idle(const Machine& machine, Findings& found) {
+    if (!machine.slabs_hiwater)
+        return found.refuse("lend-idle", "the kernel does not say how many slabs were ever in use (Linux 6.4 and later do, in debugfs)", hiwater,
+                            machine.live ? "mount debugfs, run as root" : "");
+    if (*machine.slabs_hiwater != 0)
+        return found.refuse("lend-idle", fmt::format("{} slabs of the pool were in use at once: devices bounce through it", *machine.slabs_hiwater), hiwater);
+    if (!machine.slabs_used || *machine.slabs_used != 0)
+        return found.refuse("lend-idle", machine.slabs_used ? fmt::format("{} slabs are in use now", *machine.slabs_used) : "how many slabs are in use is not known",
+                            "sys/kernel/debug/swiotlb/io_tlb_used");
+    found.note("lend-idle", "no slab was ever in use", hiwater);
+}
+
+void judge_devices(const Machine& machine, Findings& found) {
+    Address end = machine.srat_memory_end.value_or(0);  // memory that may be plugged in
+    for (const AddressRange& r : machine.ram.ranges()) end = std::max(end, r.end());
+    const unsigned needed = bits_for(end);
+    if (!machine.devices || !machine.platform_devices)
+        return found.refuse("lend-devices", "how far the devices can address memory is not known", machine.devices ? platform : pci);
+    bool all = true;
+    const auto refuse = [&](std::string text, const char* where) {
+        found.refuse("lend-devices", std::move(text), where);
+        all = false;
+    };
+    for (const DmaDevice& d : *machine.devices)
+        if (std::min(d.streaming_bits, d.coherent_bits) < needed && !drives_without_dma(d))
+            refuse(fmt::format("{} ({}) addresses {} bits, memory takes {}: it may bounce at any time", d.name, d.driver,
+                               std::min(d.streaming_bits, d.coherent_bits), needed),
+                   pci);
+    for (const PlatformDevice& d : *machine.platform_devices)
+        if (!drives_without_dma(d))
+            refuse(fmt::format("{} ({}) is on the platform bus, where nobody says how far a device can address memory", d.name, d.driver), platform);
+    if (all)
+        found.note("lend-devices", fmt::format("each of {} PCI and {} platform devices with a driver addresses all memory ({} bits), or does no DMA",
+                                               machine.devices->size(), machine.platform_devices->size(), needed),
+                   pci);
+}
+
+void judge_trust(const Machine& machine, Findings& found) {
+    if (!machine.external_devices) return found.refuse("lend-trusted", "which devices are outside of the machine is not known", pci);
+    if (!machine.external_devices->empty())
+        return found.refuse("lend-trusted",
+                            fmt::format("{} behind an external-facing port: the kernel may bounce what it is given", fmt::join(*machine.external_devices, ", ")), pci,
+                            "unplug what is there");
+    found.note("lend-trusted", "no device behind an external-facing port", pci);
+}
+
+/// Takes one line, without its end.
+string_view take_line(string_view& text) {
+    const string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(text.size(), line.size() + 1));
+    return line;
+}
+
+bool has_word(string_view words, string_view wanted) {
+    while (!words.empty()) {
+        const string_view word = words.substr(0, words.find_first_of(" \t"));
+        if (word == wanted) return true;
+        words.remove_prefix(std::min(words.size(), word.size() + 1));
+    }
+    return false;
+}
+
+}  // namespace
+
+unsigned bits_for(Address end) { return end == 0 ? 0 : static_cast<unsigned>(std::bit_width(end - 1)); }
+
+std::vector<Reason> judge_evidence(const Machine& machine) {
+    Findings found;
+    judge_bounce(machine, found);
+    judge_idle(machine, found);
+    judge_devices(machine, found);
+    judge_trust(machine, found);
+    return found.take();
+}
+
+std::vector<Reason> judge_dump(const PlanRequest& request) {
+    Findings found;
+    const bool left_out = request.loader == Loader::kexec_load && request.leaves_pool_out;
+    if (left_out) {
+        found.note("lend-dump", "the pool's pages are left out of the dump: the ELF headers do not have them");
+    } else if (request.collector == Collector::maps) {
+        found.note("lend-dump", "the collector maps /proc/vmcore, which works for the pool's pages; reading them does not");
+    } else {
+        const char* how = request.loader == Loader::kexec_load ? "load through 'swiotlb-handoff kexec', which leaves the pool's pages out of the dump"
+                                                               : "save the dump with makedumpfile and without --non-mmap, or load with kexec -c";
+        found.refuse("lend-dump",
+                     request.collector == Collector::reads ? "what saves the dump reads /proc/vmcore, and reading the pool's pages fails"
+                                                           : "it is not known that what saves the dump maps /proc/vmcore: reading the pool's pages fails",
+                     {}, how);
+    }
+    return found.take();
+}
+
+Result<std::string> iomem_without(string_view iomem, const AddressRange& pool) {
+    const auto entries = parse_iomem(iomem);
+    if (!entries) return entries.error();
+    const IomemEntry* around = nullptr;
+    for (const IomemEntry& entry : *entries) {
+        if (entry.name != "System RAM" || !entry.range.overlaps(pool)) continue;
+        if (around || !entry.range.contains(pool))
+            return e820::input_error(entry.line, fmt::format("expected one System RAM range around {}, found {}", e820::to_string(pool), e820::to_string(entry.range)));
+        around = &entry;
+    }
+    if (!around) return e820::input_error(0, fmt::format("expected a System RAM range around {}, found none", e820::to_string(pool)));
+    std::string text;
+    const auto add = [&](Address start, Address end) {
+        if (start < end) text += fmt::format("{:08x}-{:08x} : System RAM\n", start, end - 1);
+    };
+    for (std::size_t number = 1; !iomem.empty(); ++number) {
+        const string_view line = take_line(iomem);
+        if (number == around->line) {
+            add(around->range.start(), pool.start());
+            add(pool.end(), around->range.end());
+        } else {
+            text.append(line) += '\n';
+        }
+    }
+    return text;
+}
+
+std::optional<std::string> pool_in_headers(const ElfCore& core, const AddressRange& pool) {
+    if (core.loads.empty() || core.notes == 0) return "the ELF headers in memory are not those of a crash kernel";
+    for (const AddressRange& load : core.loads)
+        if (load.overlaps(pool)) return fmt::format("PT_LOAD {} has memory of the lent pool", e820::to_string(load));
+    return std::nullopt;
+}
+
+bool lend_configured(string_view config) { return assigned(config, "SWIOTLB_HANDOFF_LEND") == "yes"; }
+
+Collector collector_of(const KdumpService& service, string_view config, string_view kdump_conf) {
+    // makedumpfile maps unless it is told not to (its initialize_mmap()).
+    const auto of_options = [](const std::optional<std::string>& options) {
+        return options && has_word(*options, "--non-mmap") ? Collector::reads : Collector::maps;
+    };
+    // Named at the start of a line, but with what it takes a shell to know.
+    const auto unclear = [&](const char* name) {
+        return ('\n' + std::string(config)).find(fmt::format("\n{}=", name)) != std::string::npos && !assigned(config, name);
+    };
+    switch (service.family) {
+        case KdumpFamily::kdump_tools:
+            if (config.empty() || unclear("MAKEDUMP_ARGS")) return Collector::unknown;
+            return of_options(assigned(config, "MAKEDUMP_ARGS"));
+        case KdumpFamily::kdumpctl: {
+            if (kdump_conf.empty()) return Collector::unknown;
+            Collector collector = Collector::maps;  // the default is makedumpfile
+            while (!kdump_conf.empty()) {
+                string_view line = take_line(kdump_conf);
+                constexpr string_view key = "core_collector";
+                if (!line.starts_with(key)) continue;
+                line.remove_prefix(key.size());
+                line.remove_prefix(std::min(line.size(), line.find_first_not_of(" \t")));
+                const string_view program = line.substr(0, line.find_first_of(" \t"));
+                collector = program == "makedumpfile" ? of_options(std::string(line)) : Collector::reads;
+            }
+            return collector;
+        }
+        case KdumpFamily::suse: {
+            if (config.empty() || unclear("KDUMP_DUMPFORMAT") || unclear("MAKEDUMPFILE_OPTIONS")) return Collector::unknown;
+            const std::string format = assigned(config, "KDUMP_DUMPFORMAT").value_or("compressed");
+            if (format == "none" || format == "raw") return Collector::reads;
+            return of_options(assigned(config, "MAKEDUMPFILE_OPTIONS"));
+        }
+    }
+    return Collector::unknown;
+}
+
+LendSettings lend_settings(const Host& host) {
+    const auto service = find_kdump_service(host);
+    if (!service) return {};
+    const auto config = host.read(service->family == KdumpFamily::kdump_tools ? Source::kdump_tools_config : Source::sysconfig_kdump);
+    if (!config) return {};
+    const auto kdump_conf = host.read(Source::kdump_conf);
+    return {lend_configured(*config), collector_of(*service, *config, kdump_conf ? string_view(*kdump_conf) : string_view())};
+}
+
+}  // namespace handoff

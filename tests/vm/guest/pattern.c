@@ -132,13 +132,18 @@ static int net(int count, char **interfaces) {
 static const unsigned char *dump;
 static uint64_t dump_size;
 
-static uint64_t number(uint64_t at, unsigned size) {
-    uint64_t value = 0;
+// `size` bytes of the dump.
+static const void *piece(uint64_t at, uint64_t size) {
     if (at > dump_size || size > dump_size - at) {
         fprintf(stderr, "the dump ends before %lu\n", at);
         exit(1);
     }
-    memcpy(&value, dump + at, size);
+    return dump + at;
+}
+
+static uint64_t number(uint64_t at, unsigned size) {
+    uint64_t value = 0;
+    memcpy(&value, piece(at, size), size);
     return value;
 }
 
@@ -157,7 +162,7 @@ static int compare(const char *name, uint64_t seed, const char *file) {
     uint64_t block = number(428, 4), bitmaps = (1 + number(432, 4)) * block, bitmap_bytes = number(436, 4) * block;
     uint64_t present = bitmaps + bitmap_bytes / 2, descriptors = bitmaps + bitmap_bytes, frames = bitmap_bytes / 2 * 8;
     uint64_t *before = calloc(frames / 64 + 1, sizeof *before); // descriptors in front of each group of 64 frames
-    number(present, 1), number(descriptors - 1, 1);
+    piece(present, bitmap_bytes / 2);
     for (uint64_t group = 0; group < frames / 64; group++) {
         uint64_t bits;
         memcpy(&bits, dump + present + group * 8, 8);
@@ -182,7 +187,7 @@ static int compare(const char *name, uint64_t seed, const char *file) {
                 fprintf(stderr, "frame %lu is compressed, or no page\n", at);
                 return 1;
             }
-            number(data, PAGE);
+            piece(data, PAGE);
             uint64_t expected[WORDS], bad = 0;
             for (uint64_t w = 0; w < WORDS; w++)
                 expected[w] = word_at(seed, (first + i) * WORDS + w);

@@ -3,15 +3,20 @@
 # this installation in them.
 set(HANDOFF_UNIT_DIR lib/systemd/system CACHE STRING "Where systemd's units are installed; relative to the prefix, or absolute")
 
+set(HANDOFF_UDEV_DIR lib/udev/rules.d CACHE STRING "Where udev's rules are installed; relative to the prefix, or absolute")
+
 set(made ${PROJECT_BINARY_DIR}/dropins)
 foreach(script kexec kdump-tools.sh kdump-kexec.sh initramfs-tools/hook initramfs-tools/script
         dracut/module-setup.sh dracut/report.sh)
   configure_file(${PROJECT_SOURCE_DIR}/dropins/${script}.in ${made}/${script} @ONLY)
 endforeach()
+configure_file(${PROJECT_SOURCE_DIR}/udev/62-swiotlb-handoff.rules.in ${made}/62-swiotlb-handoff.rules @ONLY)
 configure_file(${PROJECT_SOURCE_DIR}/systemd/swiotlb-handoff-status.service.in ${made}/swiotlb-handoff-status.service @ONLY)
 
 install(PROGRAMS ${made}/kexec DESTINATION lib/swiotlb-handoff)
 install(FILES ${made}/kdump-tools.sh ${made}/kdump-kexec.sh DESTINATION lib/swiotlb-handoff)
+install(PROGRAMS ${PROJECT_SOURCE_DIR}/udev/reload-lent DESTINATION lib/swiotlb-handoff)
+install(FILES ${made}/62-swiotlb-handoff.rules DESTINATION ${HANDOFF_UDEV_DIR})
 install(PROGRAMS $<TARGET_FILE:verify> DESTINATION lib/swiotlb-handoff RENAME verify)
 
 install(PROGRAMS ${made}/initramfs-tools/hook DESTINATION ${CMAKE_INSTALL_DATADIR}/initramfs-tools/hooks RENAME swiotlb-handoff)

@@ -24,6 +24,24 @@ Audited audit(std::string name, const Machine& machine, const PlanRequest& reque
         audited.recommended = next.chosen->reservation.text();
         audited.given_back = static_cast<std::uint64_t>(next.given_back());
     }
+    if (planned.verdict == Verdict::not_needed && audited.pool_bytes != 0) {
+        PlanRequest lending = request;
+        lending.lend = true;
+        lending.loader = Loader::kexec_load;  // by 'kexec', which keeps the pool out of the dump: then any collector will do
+        lending.leaves_pool_out = true;
+        const LoanOutlook outlook = loan_outlook(machine, lending, 0);
+        audited.lendable = outlook.possible;
+        audited.lent_bytes = outlook.gain;
+        // Evidence that is missing is not evidence to the contrary: most captures are too old to have any.
+        Machine assumed = machine;
+        if (!assumed.slabs_hiwater) assumed.slabs_hiwater = 0;
+        if (!assumed.slabs_used) assumed.slabs_used = 0;
+        if (!assumed.devices) assumed.devices.emplace();
+        if (!assumed.platform_devices) assumed.platform_devices.emplace();
+        if (!assumed.external_devices) assumed.external_devices.emplace();
+        if (assumed.encryption == Encryption::unknown) assumed.encryption = Encryption::none;
+        audited.would_lend = !audited.lendable && loan_outlook(assumed, lending, 0).possible;
+    }
     return audited;
 }
 
@@ -38,6 +56,9 @@ void AuditSummary::add(const Audited& audited) {
         case Verdict::refused: ++refused; break;
     }
     for (const std::string& rule : audited.refused_by) ++refused_by[rule];
+    lendable += audited.lendable;
+    would_lend += audited.would_lend;
+    if (audited.lendable) lent += audited.lent_bytes;
     if (audited.given_back > 0) {
         ++giving;
         given_back += audited.given_back;
@@ -53,7 +74,9 @@ nlohmann::json to_json(const Audited& audited) {
                         {"pool_bytes", audited.pool_bytes},
                         {"crashkernel_bytes", audited.crashkernel_bytes},
                         {"recommended", nullptr},
-                        {"given_back_bytes", audited.given_back}};
+                        {"given_back_bytes", audited.given_back},
+                        {"lending", audited.lendable ? "possible" : audited.would_lend ? "evidence-missing" : "no"},
+                        {"lent_bytes", audited.lendable || audited.would_lend ? audited.lent_bytes : 0}};
     if (audited.recommended) j["recommended"] = *audited.recommended;
     return j;
 }

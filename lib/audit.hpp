@@ -25,6 +25,9 @@ struct Audited {
     /// The words to boot with, where recommend() finds some with which the handoff is ready and memory is given back.
     std::optional<std::string> recommended;
     std::uint64_t given_back = 0;  ///< bytes
+    bool lendable = false;         ///< the crash kernel makes no pool, and the evidence for lending it the old one is complete
+    std::uint64_t lent_bytes = 0;  ///< what it would have more then
+    bool would_lend = false;       ///< the same but for evidence that the capture does not have
     std::optional<Error> error;  ///< it could not be read: nothing else here holds
 };
 
@@ -36,6 +39,8 @@ struct AuditSummary {
     std::map<std::string, std::size_t> refused_by;  ///< a machine counts for each rule that refuses it
     std::size_t giving = 0;        ///< machines that can give memory back
     std::uint64_t given_back = 0;  ///< bytes, of those
+    std::size_t lendable = 0, would_lend = 0;
+    std::uint64_t lent = 0;        ///< bytes, of the lendable ones
     void add(const Audited&);
     [[nodiscard]] std::size_t machines() const { return ready + not_needed + refused + unreadable; }
 };

@@ -72,7 +72,7 @@ bool drives_without_dma(const PlatformDevice& device) {
     static constexpr string_view drivers[] = {
         "GHES", "acpi-cpufreq", "acpi-ged", "acpi_pad", "acpi_power_meter", "alarmtimer", "button", "coretemp", "efi-framebuffer", "efivars",
         "fan", "gpio-keys", "i8042", "iTCO_wdt", "intel_rapl_msr", "intel_pmc_core", "ipmi_si", "pcspkr", "power", "qemu_fw_cfg",
-        "rtc-efi", "rtc_cmos", "serial8250", "simple-framebuffer", "thermal", "tpm_tis", "vesa-framebuffer", "vmgenid"};
+        "reg-dummy", "rtc-efi", "rtc_cmos", "serial8250", "simple-framebuffer", "thermal", "tpm_tis", "vesa-framebuffer", "vmgenid"};
     return std::find(std::begin(drivers), std::end(drivers), device.driver) != std::end(drivers);
 }
 

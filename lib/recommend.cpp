@@ -190,6 +190,7 @@ public:
             machine_.pool = {{*request_.pool, PoolSource::user, {"--pool", 0}}};
             request_.pool.reset();
         }
+        request_.lend = false;
         result_.reproduced = reproduce(machine_);
         result_.low = low_part(machine_, pool_bytes(machine_));
         result_.now = total(machine_.crash_kernel);
@@ -211,6 +212,12 @@ public:
         if (best) {
             result_.chosen = *best;
             result_.verdict = best->verdict;
+        }
+        // A loan is for the kernel that this reservation has made not to need a pool.
+        if (best && best->verdict == Verdict::not_needed) {
+            PlanRequest lending = request_;
+            lending.lend = true;
+            result_.loan = loan_outlook(machine_, lending, best->bytes);
         }
         const std::size_t which = best ? static_cast<std::size_t>(best - result_.candidates.data()) : result_.candidates.size() - 1;
         result_.need = needs_[which];
@@ -484,6 +491,22 @@ LowPart low_part(const Machine& machine, std::uint64_t pool_bytes) {
     return part;
 }
 
+LoanOutlook loan_outlook(const Machine& machine, const PlanRequest& request, std::uint64_t needed) {
+    LoanOutlook outlook;
+    if (machine.pool.empty()) {
+        outlook.why = "pool-found: no source shows a pool of the running kernel";
+        return outlook;
+    }
+    const Plan lent = plan(machine, request, Advice::none);
+    outlook.possible = lent.verdict == Verdict::ready && lent.loan;
+    // At most two sections of 128 MiB that only the pool is in: 2 MiB of struct pages each.
+    const std::uint64_t bytes = pool_bytes(machine), cost = std::min(bytes, 4 * MiB);
+    outlook.gain = bytes - cost;
+    outlook.smallest = needed - std::min(needed, align_down(outlook.gain, step));
+    if (!outlook.possible) outlook.why = headline(lent);
+    return outlook;
+}
+
 std::int64_t Recommendation::given_back() const {
     return chosen ? static_cast<std::int64_t>(now) - static_cast<std::int64_t>(chosen->bytes) : 0;
 }
@@ -510,6 +533,9 @@ nlohmann::json to_json(const Recommendation& r) {
     j["low"] = {{"bytes", r.low.bytes}, {"devices_known", r.low.known}, {"because", json::array()}};
     for (const DmaDevice& d : r.low.because)
         j["low"]["because"].push_back({{"device", d.name}, {"driver", d.driver}, {"coherent_bits", d.coherent_bits}});
+    j["loan"] = nullptr;
+    if (r.loan)
+        j["loan"] = {{"possible", r.loan->possible}, {"gain_bytes", r.loan->gain}, {"smallest_bytes", r.loan->smallest}, {"why", r.loan->why}};
     j["layout_reproduced"] = r.reproduced.layout;
     if (!r.reproduced.text.empty()) j["layout_differs"] = r.reproduced.text;
     j["reasons"] = json::array();

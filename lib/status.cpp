@@ -25,6 +25,7 @@ Handoff handoff_of(const StatusFacts& facts) {
     if (!facts.record || !facts.loaded) return Handoff::unknown;
     if (facts.record->outcome != Record::Outcome::handoff) return Handoff::not_in_use;
     if (facts.pool && facts.record->pool && *facts.pool != *facts.record->pool) return Handoff::stale;
+    if (facts.record->loan && facts.plan && !facts.plan->loan) return Handoff::stale;
     return Handoff::in_use;
 }
 
@@ -33,11 +34,14 @@ std::string next_of(const StatusFacts& facts, Handoff handoff) {
     const std::string reload(facts.service->reload);
     if (!facts.config_problem.empty()) return "look at the configuration: " + facts.config_problem;
     if (facts.crashkernel_bytes == 0) return "boot with crashkernel=: no memory is reserved for a crash kernel";
+    if (handoff == Handoff::stale && facts.record->loan)
+        return fmt::format("{}: the pool is lent, and may not be any more ({})", reload, facts.plan ? headline(*facts.plan) : facts.plan_problem);
     if (facts.plan && facts.plan->verdict == Verdict::not_needed) return "nothing: the crash kernel makes no pool of its own";
     if (facts.enabled && !*facts.enabled) {
         if (facts.plan && facts.plan->verdict == Verdict::ready) return "swiotlb-handoff enable";
         if (handoff == Handoff::in_use) return "nothing, or swiotlb-handoff enable to keep it over reloads";
     }
+    if (handoff == Handoff::in_use && facts.record->loan) return "nothing: the pool is lent to the crash kernel as ordinary RAM";
     if (handoff == Handoff::in_use) return "nothing: the crash kernel takes over the pool";
     if (handoff == Handoff::stale) return reload + ": the crash kernel was loaded for another pool";
     if (facts.plan && facts.plan->verdict == Verdict::refused)
@@ -78,6 +82,12 @@ const char* name(Handoff handoff) {
     return "";
 }
 
+std::optional<std::int64_t> loan_age(const StatusFacts& facts) {
+    if (!facts.record || facts.record->outcome != Record::Outcome::handoff || !facts.record->loan) return std::nullopt;
+    const auto loaded = seconds_of(facts.record->time);
+    return loaded ? std::optional(facts.now - *loaded) : std::nullopt;
+}
+
 StatusReport judge_status(StatusFacts facts) {
     StatusReport report;
     report.handoff = handoff_of(facts);
@@ -101,7 +111,8 @@ json to_json(const StatusReport& report) {
     j["record"] = nullptr;
     if (f.record)
         j["record"] = {{"outcome", name(f.record->outcome)}, {"why", f.record->why}, {"append", f.record->append},
-                       {"pool", range(f.record->pool)}, {"time", f.record->time}};
+                       {"pool", range(f.record->pool)}, {"loan", f.record->loan}, {"time", f.record->time}};
+    j["evidence_age_seconds"] = or_null(loan_age(f));
     j["plan"] = nullptr;
     if (f.plan) {
         j["plan"] = {{"verdict", name(f.plan->verdict)}, {"reasons", json::array()}};
@@ -130,6 +141,8 @@ std::string to_prometheus(const StatusReport& report, std::string_view version) 
     if (f.loaded) value("loaded", *f.loaded);
     metric("ready", "1 where the loaded crash kernel takes over the running kernel's pool.");
     if (report.handoff != Handoff::unknown) value("ready", report.handoff == Handoff::in_use);
+    metric("lent", "1 where the loaded crash kernel has the pool as ordinary RAM; load_timestamp_seconds is when the evidence was read.");
+    if (report.handoff != Handoff::unknown) value("lent", f.record && f.record->loan && report.handoff == Handoff::in_use);
     metric("plan_verdict", "1 for the verdict on the crash kernel that kdump would load now.");
     if (f.plan)
         for (const Verdict verdict : {Verdict::ready, Verdict::not_needed, Verdict::refused})

@@ -26,12 +26,13 @@ struct StatusFacts {
     std::uint64_t crashkernel_bytes = 0;  ///< reserved
     std::optional<Plan> plan;             ///< for what the service would load now
     std::string plan_problem;             ///< why there is none
+    std::int64_t now = 0;                 ///< seconds since 1970, UTC
 };
 
 enum class Handoff {
     in_use,      ///< the loaded crash kernel has it
     not_in_use,  ///< the loaded crash kernel has none, or none is loaded
-    stale,       ///< the loaded crash kernel has one of another pool than the kernel's
+    stale,       ///< the loaded crash kernel has one of another pool than the kernel's, or a pool that may no longer be lent
     unknown,     ///< a crash kernel is loaded, and nobody wrote down how
 };
 /// "in-use", "not-in-use", "stale", "unknown".
@@ -43,6 +44,8 @@ struct StatusReport {
     std::string next;  ///< what to do, one line; never empty
 };
 StatusReport judge_status(StatusFacts);
+/// How old the evidence is on which the loaded crash kernel was lent the pool, in seconds; nullopt where none was lent.
+std::optional<std::int64_t> loan_age(const StatusFacts&);
 
 /// The documented schema: swiotlb-handoff(8), "JSON".
 nlohmann::json to_json(const StatusReport&);

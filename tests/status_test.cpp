@@ -40,6 +40,16 @@ struct Case {
     const char* next;
 };
 
+TEST(Status, TellsHowOldTheEvidenceOfALoanIs) {
+    StatusFacts facts = healthy();
+    facts.now = 1700000000 + 90;  // the record is of 2023-11-14T22:13:20Z
+    EXPECT_EQ(handoff::loan_age(facts), std::nullopt);
+    facts.record->loan = true;
+    EXPECT_EQ(handoff::loan_age(facts), 90);
+    facts.record->time = "yesterday";
+    EXPECT_EQ(handoff::loan_age(facts), std::nullopt);
+}
+
 TEST(Status, SaysHowThingsStandAndWhatToDoNext) {
     const Case cases[] = {
         {"all is well", [](StatusFacts&) {}, Handoff::in_use, "nothing: the crash kernel takes over the pool"},
@@ -56,6 +66,12 @@ TEST(Status, SaysHowThingsStandAndWhatToDoNext) {
              f.plan->verdict = handoff::Verdict::refused;
              f.plan->reasons.push_back({"pool-exact", handoff::Severity::refusal, "", "", ""});
          }, Handoff::not_in_use, "kdump works without the handoff; swiotlb-handoff plan and swiotlb-handoff explain pool-exact say why"},
+        {"lent, and still may be", [](StatusFacts& f) { f.record->loan = f.plan->loan = true; }, Handoff::in_use, "nothing: the pool is lent to the crash kernel as ordinary RAM"},
+        {"lent, and a device came", [](StatusFacts& f) {
+             f.record->loan = true;
+             f.plan->verdict = handoff::Verdict::refused;
+             f.plan->reasons.push_back({"lend-devices", handoff::Severity::refusal, "0000:03:00.0 (e1000) addresses 32 bits", "", ""});
+         }, Handoff::stale, "kdump-config reload: the pool is lent, and may not be any more (refused: lend-devices: 0000:03:00.0 (e1000) addresses 32 bits)"},
         {"block damaged", [](StatusFacts& f) { f.enabled.reset(); f.config_problem = "etc/default/kdump-tools:7: odd"; }, Handoff::in_use, "look at the configuration: etc/default/kdump-tools:7: odd"},
     };
     for (const Case& c : cases) {

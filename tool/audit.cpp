@@ -118,6 +118,8 @@ std::string text_of(const handoff::AuditSummary& sum) {
     for (const auto& [count, rule] : rules) text += fmt::format("{:<12}{:>7}  by {}\n", "", count, rule);
     if (sum.unreadable != 0) text += fmt::format("{:<12}{:>7}\n", "unreadable", sum.unreadable);
     text += fmt::format("{:<12}{:>7} MiB, by {} of them, with the crashkernel= that 'recommend' names\n", "gives back", sum.given_back / MiB, sum.giving);
+    text += fmt::format("{:<12}{:>7} MiB, to {} crash kernels that make no pool; {} more but for evidence that their captures lack\n", "could lend", sum.lent / MiB,
+                        sum.lendable, sum.would_lend);
     return text;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // enable, disable and status: the handoff in the configuration of a distribution's kdump.
+#include <ctime>
 #include <filesystem>
 #include <string>
 
@@ -9,6 +10,7 @@
 #include "lib/host.hpp"
 #include "lib/image.hpp"
 #include "lib/kdump_service.hpp"
+#include "lib/lend.hpp"
 #include "lib/record.hpp"
 #include "lib/status.hpp"
 #include "tool/atomic_file.hpp"
@@ -72,6 +74,7 @@ handoff::StatusFacts facts_of(const Options& options) {
     }
     if (const auto loaded = host.read(handoff::Source::crash_loaded)) facts.loaded = loaded->starts_with('1');
     facts.record = last_record(host);
+    facts.now = static_cast<std::int64_t>(std::time(nullptr));
 
     const auto machine = handoff::gather(host);
     if (!machine) {
@@ -88,6 +91,14 @@ handoff::StatusFacts facts_of(const Options& options) {
         if (const auto image = handoff::read_image(*files.kernel)) request.image = *image;
     if (files.initrd)
         if (const auto head = handoff::read_user_file_head(*files.initrd, 1)) request.initrd_bytes = head->size;
+    const handoff::LendSettings settings = handoff::lend_settings(host);
+    request.lend = settings.lend;
+    request.collector = settings.collector;
+    request.leaves_pool_out = true;
+    if (facts.record && facts.record->loan) {
+        request.lend = true;  // perhaps by --lend
+        request.loader = facts.record->loader;
+    }
     facts.plan = handoff::plan(*machine, request);
     return facts;
 }

@@ -110,6 +110,8 @@ void print_status(const handoff::StatusReport& report) {
     field("loaded", yes(f.loaded));
     field("handoff", handoff::name(report.handoff));
     if (f.record && f.record->pool) field("loaded for", row(*f.record->pool));
+    if (const auto age = handoff::loan_age(f))
+        field("lent", fmt::format("as ordinary RAM, on evidence that is {} min old ({})", (*age + 59) / 60, f.record->time));
     field("pool", f.pool ? row(*f.pool) : "none seen");
     field("crashkernel", bytes(f.crashkernel_bytes));
     if (f.plan) {

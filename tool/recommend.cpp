@@ -52,6 +52,11 @@ void print_recommendation(const handoff::Recommendation& r, const handoff::Machi
                                       {n.margin, "programs and drivers, a margin (--margin)"}})
         if (bytes != 0) field("", fmt::format("{:>5} MiB  {}", mib(bytes), what));
     field("low part", low_text(r.low));
+    if (r.loan && r.loan->possible)
+        field("lending", fmt::format("{} MiB more in the crash kernel with --lend, or {} MiB reserved, which is too little whenever the loan ends", r.loan->gain / MiB,
+                                     mib(r.loan->smallest)));
+    else if (r.loan)
+        field("lending", "not possible: " + r.loan->why);
     for (const handoff::Candidate& c : r.candidates)
         field("looked at", fmt::format("{}  {}: {}", c.reservation.text(), name(c.verdict), c.why));
     field("layout", r.reproduced.layout ? "the model puts this boot's reservation and pool where they are"

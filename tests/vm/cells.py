@@ -20,6 +20,8 @@ class Cell:
     # The machine.
     kernel: str = "6.1"  # 5.10, 6.1, 6.12 or newest; patched-6.1 or patched-newest, with the patches of kernel/
     firmware: str = "seabios"  # or ovmf
+    plug: str = ""  # a device that is plugged in once the crash kernel is loaded
+    iommu: str = ""  # or intel
     machine: str = "q35"  # 2 GiB of RAM lie below 4 GiB; with pc it is 3 GiB
     memory: str = "3G"
     cpus: int = 2
@@ -29,6 +31,7 @@ class Cell:
     shrink: str = ""  # what to write to /sys/kernel/kexec_crash_size before anything else; tool: load, then let the tool do it
     # The load.
     loader: str = "kexec_load"  # or kexec_file_load, or auto
+    lend: str = ""  # or lend: the kdump configuration asks for it, and has makedumpfile save the dump
     by: str = "kexec"  # or wrapper: 'swiotlb-handoff kexec' loads; or moved: it runs a kexec that puts a handoff elsewhere
     initrd: str = "small"  # or 60M: padded with zeros, which the kernel skips when it unpacks
     kexec: str = "2.0.25"  # or newest
@@ -46,7 +49,7 @@ class Cell:
     def key(self):
         """Identifies everything that could change the result, so that --resume never mixes two definitions."""
         # Without the fields that came later where they say nothing new, so that results from before them still count.
-        later = {"by": "kexec", "method": "", "first_says": "", "crash_says": ""}
+        later = {"by": "kexec", "method": "", "first_says": "", "crash_says": "", "lend": "", "plug": "", "iommu": ""}
         fields = {k: v for k, v in dataclasses.asdict(self).items()
                   if k not in ("boots", "tags", "expect", "dump") and later.get(k) != v}
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:12]
@@ -56,9 +59,10 @@ class Cell:
 COLUMNS = [
     ("machine", {"5.10": "kernel", "6.1": "kernel", "6.12": "kernel", "newest": "kernel",
                  "patched-6.1": "kernel", "patched-newest": "kernel", "seabios": "firmware",
-                 "ovmf": "firmware", "q35": "machine", "pc": "machine", "machine": "machine", "cpus": "cpus", "nodes": "nodes"}),
+                 "ovmf": "firmware", "q35": "machine", "pc": "machine", "machine": "machine", "cpus": "cpus", "nodes": "nodes",
+                 "iommu": "iommu", "plug": "plug"}),
     ("words", None),
-    ("load", {"-c": "loader", "-s": "loader", "-a": "loader", "wrapper": "by", "moved": "by", "small": "initrd", "60M": "initrd", "kexec-2.0.25": "kexec",
+    ("load", {"-c": "loader", "-s": "loader", "-a": "loader", "lend": "lend", "wrapper": "by", "moved": "by", "small": "initrd", "60M": "initrd", "kexec-2.0.25": "kexec",
               "kexec-newest": "kexec", "shrink": "shrink", "method": "method"}),
     ("expectation", {"ready": "expect", "refused": "expect", "not-needed": "expect", "either": "expect",
                      "naive": "mode", "plain": "mode", "dump": "dump", "lost": "dump", "any": "dump",

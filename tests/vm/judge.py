@@ -9,6 +9,7 @@ skip  never started (decided by the runner)
 
 import json
 import re
+import struct
 
 import load
 
@@ -84,6 +85,20 @@ def planned_segments(plan):
         return None
 
 
+def lent_in_headers(head, pool):
+    """Bytes of the pool in the PT_LOADs of /proc/vmcore, of which `head` is the beginning; None where nobody looked."""
+    data = (head or "").encode(errors="surrogateescape")
+    if not pool or data[:4] != b"\x7fELF":
+        return None
+    at, size, count = struct.unpack_from("<Q", data, 32)[0], *struct.unpack_from("<HH", data, 54)
+    loads = []
+    for number in range(count):
+        kind, _, _, _, start, _, length, _ = struct.unpack_from("<IIQQQQQQ", data, at + number * size)
+        if kind == 1:
+            loads.append((start, start + length))
+    return overlap(set(loads), pool)
+
+
 def facts(said):
     """What is known about one boot, in a form that goes into the results."""
     first, crash = said["first"], said["crash"]
@@ -98,6 +113,8 @@ def facts(said):
         "pool": pool,
         "crashkernel": ranges_named(first.get("iomem"), "Crash kernel"),
         "verdict": plan.get("verdict"),
+        "loan": bool(plan.get("loan")),
+        "lent_in_headers": lent_in_headers(crash.get("vmcore.head"), pool),
         "rules": [f"{reason.get('severity')} {reason.get('rule')}" for reason in plan.get("reasons", [])
                   if isinstance(reason, dict)],
         "predicted": expected_range(plan),
@@ -161,10 +178,15 @@ def judge(cell, said, dump_problem, vm_problem):
         reasons += judge_wrapper(cell, said, fact)
     if cell.shrink == "tool":
         reasons += judge_shrink(first, fact)
+    lent = cell.mode == "handoff" and fact["loan"]
     handed_over = cell.mode == "handoff" and fact["verdict"] == "ready" and not plainly
     elsewhere = misplaced(fact) if fact["booted"] else []
-    lost = dump_lost(fact, dump_problem) + load.judge(fact["pattern"], first)
-    if handed_over:
+    lost = dump_lost(fact, dump_problem) + load.judge(fact["pattern"], first, lent)
+    if cell.plug:
+        reasons += judge_plug(said, fact)
+    if handed_over and lent:
+        reasons += judge_lent(cell, said, fact) + (lost if cell.dump == "ok" else [])
+    elif handed_over:
         reasons += elsewhere + judge_ready(said, fact) + (lost if cell.dump == "ok" else [])
     elif cell.mode == "naive" or (fact["verdict"] == "refused" and not plainly):
         fact["naive"] = elsewhere + lost
@@ -233,7 +255,8 @@ def judge_wrapper(cell, said, fact):
         reasons.append(f"the moved load was not noticed: {fact['record'].get('why')}")
     if printed := (first.get("kexec.stderr", "") + first.get("kexec", "")).strip():
         reasons.append(f"the caller got what only -d prints: {printed[:100]}")
-    if crash and ("swiotlb_handoff=" in crash.get("cmdline", "")) != (wanted == "handoff"):
+    word = "swiotlb_lent=" if fact["loan"] else "swiotlb_handoff="
+    if crash and (word in crash.get("cmdline", "")) != (wanted == "handoff"):
         reasons.append("the crash kernel's command line is not that of the record")
     return reasons
 
@@ -278,6 +301,43 @@ def judge_ready(said, fact):
                            f"{(crash.get('verify.stderr') or crash.get('verify') or '').strip()[:200]}")
         if fact["slabs_used_at_most"] == 0 and "io_tlb_used_hiwater.after-dump" in crash:
             reasons.append("the dump did not go through the pool")
+    return reasons
+
+
+def judge_lent(cell, said, fact):
+    """A lent pool is RAM of the crash kernel, which has no pool; and the dump has its pages or has them not, as the plan says."""
+    crash = said["crash"]
+    if not fact["booted"]:
+        return []
+    reasons = []
+    if fact["observed"]:
+        reasons.append(f"the crash kernel made a pool at {span(*fact['observed'])}, although the old one was lent")
+    ram = overlap(ranges_named(crash.get("iomem"), "System RAM"), fact["pool"])
+    if ram != fact["pool"][1] - fact["pool"][0]:
+        reasons.append(f"only {ram >> 10} KiB of the lent pool are RAM")
+    if fact["kernel_at"] is not None and fact["pool"][0] <= fact["kernel_at"] < fact["pool"][1]:
+        reasons.append("the kernel itself lies in the lent pool")
+    if crash.get("verify.status") != "0":
+        reasons.append(f"verify exits with {crash.get('verify.status')}: {(crash.get('verify.stderr') or crash.get('verify') or '').strip()[:200]}")
+    left_out = cell.by == "wrapper" and cell.loader == "kexec_load"
+    if fact["lent_in_headers"] is None:
+        reasons.append("nobody looked at the headers of /proc/vmcore")
+    elif bool(fact["lent_in_headers"]) == left_out:
+        reasons.append(f"{fact['lent_in_headers'] >> 10} KiB of the lent pool are in the headers of /proc/vmcore")
+    return reasons
+
+
+def judge_plug(said, fact):
+    """The pool was lent, a device came that could bounce through it, and then it was not lent any more."""
+    first = said["first"]
+    before = parse_json(first.get("record.before-plug"))
+    reasons = []
+    if before.get("outcome") != "handoff" or not before.get("loan"):
+        reasons.append(f"before the device came the pool was not lent: {before.get('why')}")
+    if "refusal lend-devices" not in fact["rules"]:
+        reasons.append("the plan does not see the new device")
+    if first.get("reload-lent.status") != "0":
+        reasons.append(f"reload-lent exits with {first.get('reload-lent.status')}: {first.get('reload-lent.stderr', '').strip()[-200:]}")
     return reasons
 
 

@@ -32,14 +32,17 @@ def wanted(cell):
 
 def kind(cell):
     """In the names of files that differ for such cells."""
-    return "-load" if wanted(cell) else "-caps" if "lab.caps" in cell.crash_words else ""
+    what = "-load" if wanted(cell) or cell.plug else "-caps" if "lab.caps" in cell.crash_words else ""
+    return what
 
 
 class Devices:
     """What is plugged in besides the usual, and the other end of the wires. A context manager for one boot."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, wide=False):
+        """`wide`: only such as address all memory, for a pool that is lent."""
         self.directory = Path(directory)
+        self.nets = {name: device for name, device in NETS.items() if not (wide and name == "e1000")}
         self.stop = threading.Event()
         self.frames = 0
 
@@ -52,7 +55,7 @@ class Devices:
             (self.directory / f"disk-{letter}").write_bytes(letter.upper().encode() * DISK_BYTES)
             self.words += ["-drive", f"file={self.directory / f'disk-{letter}'},if=none,id=disk{letter},format=raw,cache=unsafe,"
                            f"throttling.bps-total={BYTES_PER_SECOND}", "-device", f"{device},drive=disk{letter}"]
-        for number, (name, device) in enumerate(NETS.items()):
+        for number, (name, device) in enumerate(self.nets.items()):
             wire = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
             wire.bind(str(home / f"{name}.host"))
             wire.setblocking(False)
@@ -104,8 +107,8 @@ def compare(program, dump, said, seed):
         path.unlink()
 
 
-def judge(found, first):
-    """Reasons why a dump is not as it has to be; [] for one that is right in every byte."""
+def judge(found, first, lent=False):
+    """Reasons why a dump is not as it has to be; [] for one that is right in every byte. Nothing bounces where the pool is lent."""
     if found is None:
         return []
     if "problem" in found:
@@ -117,7 +120,11 @@ def judge(found, first):
         reasons.append(f"{found['missing']} pages of the pattern are not in the dump")
     if found["wrong_bytes"]:
         reasons.append(f"{found['wrong_bytes']} bytes of {found['wrong_pages']} pages are wrong")
-    if not int(first.get("used-at-crash", "0")):
+    used = int(first.get("used-at-crash", "0"))
+    if lent:
+        if used:
+            reasons.append(f"{used} slabs of a pool that was lent were in use when the machine crashed")
+    elif not used:
         reasons.append("no slab of the pool was in use when the machine crashed: this load loads nothing")
     return reasons
 

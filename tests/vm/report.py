@@ -95,7 +95,7 @@ def what_happened(facts):
         elif fact.get("record", {}).get("outcome") == "plain":
             phrases.append(f"loaded plainly, dump {fact['dump']}")
         elif fact["verdict"] == "ready":
-            phrases.append("exact" if fact["observed"] and fact["observed"] == fact["pool"] else "MISSED")
+            phrases.append("lent" if fact.get("loan") else "exact" if fact["observed"] and fact["observed"] == fact["pool"] else "MISSED")
         else:
             phrases.append("no pool" if fact["booted"] and not fact["observed"] else f"dump {fact['dump']}")
     return ", ".join(f"{phrase} x{phrases.count(phrase)}" for phrase in dict.fromkeys(phrases))

@@ -60,7 +60,8 @@ class Images:
         busybox, _ = self.store.get("busybox")
         extra = [(f"bin/{name}", path.read_bytes()) for name, path in (("caps", self.caps), ("capabilities", HERE / "guest/capabilities"))
                  if "lab.caps" in cell.crash_words]
-        drivers, pattern = (self.store.get(f"drivers-{cell.kernel}")[0], self.pattern) if load.wanted(cell) else (None, None)
+        extra.append(("bin/reload-lent", (ROOT / "udev/reload-lent").read_bytes()))
+        drivers, pattern = (self.store.get(f"drivers-{cell.kernel}")[0], self.pattern) if load.kind(cell) == "-load" else (None, None)
         return initramfs.common(kernel, busybox, HERE / "guest/init", self.witness, self.tool, drivers, pattern, extra)
 
     def crash(self, cell):
@@ -122,8 +123,9 @@ class Lab:
             ovmf = self.store.get("ovmf")[0] if cell.firmware == "ovmf" else None
             kernel = self.store.get(f"kernel-{cell.kernel}")[0] / "vmlinuz"
             words = vm.command(cell, directory, kernel, directory / "initrd", ovmf)
-            with load.Devices(directory) if seed else contextlib.nullcontext() as devices:
-                vm_problem, seconds = vm.boot(words + (devices.words if devices else []), directory, self.stop)
+            with load.Devices(directory, wide=bool(cell.lend)) if seed else contextlib.nullcontext() as devices, \
+                    vm.Plug(directory, cell.plug) if cell.plug else contextlib.nullcontext() as plug:
+                vm_problem, seconds = vm.boot(words + (devices.words if devices else []), directory, self.stop, plug)
             (directory / "initrd").unlink()
             if vm_problem == "interrupted":
                 (directory / "disk").unlink()
@@ -236,7 +238,7 @@ def unavailable(store, cell):
         return "no qemu-system-x86_64 on this machine (package qemu-system-x86)"
     try:
         for item in (f"kernel-{cell.kernel}", f"kexec-{cell.kexec}", "busybox", "makedumpfile",
-                     *([f"drivers-{cell.kernel}"] if load.wanted(cell) else []), *(["ovmf"] if cell.firmware == "ovmf" else [])):
+                     *([f"drivers-{cell.kernel}"] if load.kind(cell) == "-load" else []), *(["ovmf"] if cell.firmware == "ovmf" else [])):
             store.get(item)
         return None
     except fetch.Unavailable as reason:

@@ -34,7 +34,7 @@ def settings(cell, canary, seed=""):
     """What the first kernel's script sources; a seed only for a crash under load."""
     shrink = cell.shrink if cell.shrink in ("", "tool") else str(mebibytes(cell.shrink))
     values = {"MODE": cell.mode, "LOADER": cell.loader, "BY": cell.by, "SHRINK": shrink,
-              "BASE": base_words(cell), "CANARY": canary, "METHOD": cell.method, "SEED": seed}
+              "BASE": base_words(cell), "CANARY": canary, "METHOD": cell.method, "SEED": seed, "LEND": cell.lend, "PLUG": cell.plug}
     return "".join(f"{key}={shlex.quote(value)}\n" for key, value in values.items()).encode()
 
 
@@ -54,6 +54,10 @@ def command(cell, directory, kernel, initrd, ovmf):
                       else f"node,memdev=m{node}"]
     if cell.firmware == "ovmf":
         words += ["-bios", str(ovmf / "OVMF.fd")]
+    if cell.iommu == "intel":
+        words += ["-device", "intel-iommu,intremap=off"]
+    if cell.plug:
+        words += ["-chardev", f"pipe,id=monitor,path={directory / 'monitor'}", "-mon", "chardev=monitor"]
     # With iommu_platform=on the guest's DMA API decides, so that swiotlb=force really bounces.
     words += ["-serial", f"file:{directory / 'serial.log'}",
               "-chardev", f"file,id=port,path={directory / 'port'}",
@@ -86,7 +90,32 @@ def hopeless(console):
         return False
 
 
-def boot(words, directory, stop):
+class Plug:
+    """Plugs a device in once the guest asks for it: QEMU's monitor behind two pipes. A context manager for one boot."""
+
+    def __init__(self, directory, device):
+        self.port, self.device = directory / "port", device
+        self.pipes = [directory / "monitor.in", directory / "monitor.out"]
+
+    def __enter__(self):
+        for pipe in self.pipes:
+            os.mkfifo(pipe)
+        self.ends = [os.open(pipe, os.O_RDWR | os.O_NONBLOCK) for pipe in self.pipes]
+        return self
+
+    def look(self):
+        if self.device and self.port.exists() and b'"key":"plug"' in self.port.read_bytes():
+            os.write(self.ends[0], f"device_add {self.device}\n".encode())
+            self.device = ""
+
+    def __exit__(self, *_):
+        for end in self.ends:
+            os.close(end)
+        for pipe in self.pipes:
+            pipe.unlink()
+
+
+def boot(words, directory, stop, plug=None):
     """Run QEMU until it ends by itself, falls silent, or `stop` (an Event) is set. Returns (problem or None, seconds)."""
     with open(directory / "disk", "wb") as disk:
         disk.truncate(DISK_BYTES)
@@ -102,6 +131,8 @@ def boot(words, directory, stop):
             now = time.monotonic()
             if (life := signs_of_life(directory)) != seen:
                 seen, since = life, now
+            if plug:
+                plug.look()
             if stop.is_set():
                 problem = "interrupted"
             elif now - since > IDLE_SECONDS:
@@ -131,7 +162,7 @@ def records(directory):
     for line in lines:
         try:
             record = json.loads(line)
-            text = record["value"] if "value" in record else base64.b64decode(record["base64"]).decode(errors="replace")
+            text = record["value"] if "value" in record else base64.b64decode(record["base64"]).decode(errors="surrogateescape" if record["key"] == "vmcore.head" else "replace")
             said[record["from"]][record["key"]] = text
         except (ValueError, KeyError, TypeError):
             continue
@@ -143,12 +174,12 @@ def keep(directory, said):
     for kernel, values in said.items():
         (directory / kernel).mkdir(exist_ok=True)
         for key, text in values.items():
-            (directory / kernel / key).write_text(text if text.endswith("\n") else text + "\n")
+            (directory / kernel / key).write_text(text if text.endswith("\n") else text + "\n", errors="surrogateescape")
 
 
 def kept(directory):
     """What keep() wrote, as records() gave it."""
-    return {kernel: {path.name: path.read_text(errors="replace").removesuffix("\n")
+    return {kernel: {path.name: path.read_text(errors="surrogateescape" if path.name == "vmcore.head" else "replace").removesuffix("\n")
                      for path in (directory / kernel).glob("*") if path.is_file()} for kernel in ("first", "crash")}
 
 

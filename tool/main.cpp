@@ -50,7 +50,7 @@ constexpr std::array<Command, 16> commands = {{
     {"enable", "", "have the distribution's kdump load the crash kernel with the handoff, from now on", tool::enable, everywhere, 0},
     {"disable", "", "undo enable: the configuration is what it was", tool::disable, everywhere, 0},
     {"status", "", "is the handoff enabled, does the loaded crash kernel have it, and what to do next", tool::status, everywhere | reporting, 0},
-    {"explain", "RULE", "what a rule demands and why", tool::explain, everywhere, 1},
+    {"explain", "RULE", "what a rule demands, why, and what to do", tool::explain, everywhere, 1},
 }};
 
 struct UsageError {

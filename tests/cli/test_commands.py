@@ -56,6 +56,15 @@ class Json(unittest.TestCase):
         self.assertIsInstance(json.loads(run("e820", "--root", ready, *load, "--json").out), list)
         self.assertEqual(json.loads(run("explain", "pool-found", "--json").out)["rule"], "pool-found")
 
+    def test_explain_has_the_section_of_the_documentation(self):
+        asked = json.loads(run("explain", "pool-exact", "--json").out)
+        told = run("explain", "pool-exact").out
+        with open(os.path.join(top, "docs/rules.md"), encoding="utf-8") as page:
+            section = page.read().split("\n## pool-exact\n")[1].split("\n## ")[0]
+        for key in ("means", "why", "what_to_do"):
+            self.assertIn(asked[key], told)
+            self.assertIn(asked[key], section)
+
     def test_it_is_utf8_whatever_the_input_is(self):
         with Tree("debian-6.1-kexec-load") as tree:
             tree.write("proc/sys/kernel/osrelease", b"6.1\xff\xfe\n")

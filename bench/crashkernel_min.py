@@ -1,0 +1,338 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The smallest crashkernel= with which a crash kernel still writes its dump, by bisection in virtual machines.
+
+    bench/crashkernel_min.py --kernels 6.1,6.12 --ways plain,handoff [--resume]    # boots; one machine at a time
+    bench/crashkernel_min.py --report docs/memory-saved.md                         # boots nothing: what the boots so far say
+
+Machine, initial RAM disk and dump are the same for every way; the machine bounces all DMA (swiotlb=force) and its pool has 64
+MiB. The ways:
+
+    plain           as it is: a crash kernel that cannot have 64 MiB takes half, and half of that
+    plain-full      the same boots; works only if the pool of the crash kernel is all of 64 MiB
+    8192            the rival: swiotlb=8192,force, a pool of 16 MiB by hand
+    cma             the rival where the kernel has it: plain, and crashkernel=256M,cma
+    handoff         what the tool says; works if it says ready, the pool is the old one and the dump is written
+    high            crashkernel=X,high with the low part that the kernel adds by itself, 256 MiB
+    high-72         the rival: with crashkernel=72M,low
+    high-handoff    with the low part that 'swiotlb-handoff recommend' names for this machine
+    high-handoff-0  with crashkernel=0,low
+
+Sizes are even numbers of MiB. Boots differ (KASLR): the size that the bisection finds and the one below it are tried --repeat times,
+and larger ones until one works each time. Each boot is a line of OUT/results.jsonl, which --resume starts from.
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests/vm"))
+import fetch  # noqa: E402
+import run  # noqa: E402
+from cells import Cell  # noqa: E402
+
+KERNELS = ["5.10", "6.1", "6.12", "newest"]
+POOL = 64 << 20
+SMALLEST, LARGEST, STEP = 48, 320, 2  # MiB
+
+
+@dataclasses.dataclass(frozen=True)
+class Way:
+    name: str
+    title: str
+    hint: int  # MiB: where the search begins
+    words: str = "crashkernel={size}M"
+    crash_words: str = "swiotlb=force"
+    mode: str = "plain"
+    machine: str = ""  # the way whose boots these are, if not its own
+    kernels: tuple = tuple(KERNELS)
+    pool: int = 1  # bytes; smaller ones do not count
+
+
+WAYS = {way.name: way for way in [
+    Way("plain", "plain, as the kernel degrades it", 128),
+    Way("plain-full", "plain, with the whole pool", 218, machine="plain", pool=POOL),
+    Way("8192", "rival: `swiotlb=8192`", 110, crash_words="swiotlb=8192,force"),
+    Way("cma", "rival: `crashkernel=256M,cma`", 110, words="crashkernel={size}M crashkernel=256M,cma", kernels=("newest",)),  # Linux 6.17
+    Way("handoff", "**handoff**", 96, mode="handoff", pool=POOL),
+    Way("high", "`,high`, low part of the kernel's choice", 96, words="crashkernel={size}M,high", pool=POOL),
+    Way("high-72", "`,high`, rival: `72M,low`", 96, words="crashkernel={size}M,high crashkernel=72M,low", pool=POOL),
+    Way("high-handoff", "`,high`, **handoff**, low part as recommended", 96, words="crashkernel={size}M,high crashkernel={low}M,low",
+        mode="handoff", pool=POOL),
+    Way("high-handoff-0", "`,high`, **handoff**, `0,low`", 96, words="crashkernel={size}M,high crashkernel=0,low", mode="handoff", pool=POOL),
+]}
+RECOMMENDED_LOW = 16  # MiB; main() makes sure that the tool still says so
+
+
+def cell_of(kernel, way, size):
+    return Cell(name=f"min-{kernel}-{way.machine or way.name}-{size}", kernel=kernel,
+                words="swiotlb=force " + way.words.format(size=size, low=RECOMMENDED_LOW),
+                loader="kexec_file_load" if kernel == "newest" else "kexec_load",
+                kexec="newest" if kernel == "newest" else "2.0.25",
+                crash_words=way.crash_words, mode=way.mode, expect="either" if way.mode == "handoff" else "", dump="any", boots=1)
+
+
+def works(way, result):
+    facts = result["facts"]
+    if facts["dump"] != "ok" or not facts["observed"]:
+        return False
+    if way.mode == "handoff" and (facts["verdict"] != "ready" or result["status"] != "pass"):
+        return False
+    start, end = facts["observed"]
+    return end - start >= way.pool
+
+
+def smallest(good, hint):
+    """The smallest size for which good(size) is true, if it is false below that and true from there on; None if there is none. Looks
+    around the hint first, in growing strides."""
+    low, high = SMALLEST - STEP, LARGEST + STEP  # taken for one that fails and one that works
+    stride, size = 2 * STEP, hint
+    while high - low > STEP:
+        if good(size):
+            high = size
+            size = max(high - stride, low + STEP) if low < SMALLEST else (low + high) // (2 * STEP) * STEP
+        else:
+            low = size
+            size = min(low + stride, high - STEP) if high > LARGEST else (low + high) // (2 * STEP) * STEP
+        stride *= 2
+    return high if high <= LARGEST else None
+
+
+class Missing(Exception):
+    """There is no boot of this size yet."""
+
+
+class Boots:
+    """All results so far; makes more with a lab, or raises Missing without one."""
+
+    def __init__(self, journal, key, lab=None):
+        self.lab, self.key, self.done = lab, key, {}
+        self.began = time.monotonic()
+        for line in journal.read_text().splitlines() if journal.exists() else []:
+            result = json.loads(line)
+            self.done.setdefault((result["cell"], result["key"]), []).append(result)
+
+    def tries(self, kernel, way, size, count=1):
+        """The first `count` results of one size. A machine that was lost before its first kernel crashed says nothing."""
+        cell = cell_of(kernel, way, size)
+        have = self.done.setdefault((cell.name, self.key(cell)), [])
+        while len(good := [one for one in have if one["status"] != "lost"]) < count:
+            if self.lab is None or len(have) - len(good) > 2:
+                raise Missing(cell.name)
+            result = self.lab.run(cell, len(have) + 1)
+            if result is None:
+                raise KeyboardInterrupt
+            have.append(result)
+            said = ("lost" if result["status"] == "lost" else "works" if works(way, result) else
+                    "refused" if result["facts"]["verdict"] == "refused" else "no")
+            print(f"[{(time.monotonic() - self.began) / 60:5.1f} min] {kernel:7} {way.name:14} {size:3} MiB  {said:8}"
+                  f"{result['seconds']:5.0f} s", flush=True)
+        return good[:count]
+
+    def search(self, kernel, way, hint, repeat):
+        """Boots until found() has an answer."""
+        size = smallest(lambda size: works(way, self.tries(kernel, way, size)[0]), min(max(hint, SMALLEST), LARGEST))
+        while size is not None and size <= LARGEST:
+            self.tries(kernel, way, size - STEP, repeat)
+            if all(works(way, one) for one in self.tries(kernel, way, size, repeat)):
+                return
+            size += STEP
+
+    def found(self, kernel, way, repeat):
+        """{"smallest": MiB, "boots": those at that size, "near": {MiB: (worked, tried)}}: the smallest size that worked each time
+        while the one below did not. "smallest" is None if even the largest failed. Raises Missing."""
+        tried = {}
+        for size in range(SMALLEST - STEP, LARGEST + STEP, STEP):
+            cell = cell_of(kernel, way, size)
+            if results := [one for one in self.done.get((cell.name, self.key(cell)), []) if one["status"] != "lost"]:
+                tried[size] = (sum(works(way, one) for one in results), len(results), results)
+        for size, (worked, count, results) in tried.items():
+            below = tried.get(size - STEP, (0, 0))
+            if worked == count >= repeat and below[1] >= repeat and below[0] < below[1]:
+                near = {one: tried[one][:2] for one in tried if size - 3 * STEP <= one <= size and tried[one][1] >= repeat}
+                return {"smallest": size, "boots": results, "near": near}
+        if tried.get(LARGEST, (1,))[0] == 0:
+            return {"smallest": None, "boots": [], "near": {}}
+        raise Missing(f"{kernel} {way.name}")
+
+
+def median(values):
+    values = sorted(value for value in values if value is not None)
+    return values[len(values) // 2] if values else None
+
+
+def dump_rate(directory):
+    """MiB of dump written per second, by the clock of the crash kernel; None if it did not say."""
+    try:
+        written = re.search(r"^(\d+) bytes.*copied, ([0-9.]+) s", (directory / "crash/dump.written").read_text(), re.M)
+        return int(written[1]) / 2**20 / float(written[2])
+    except (OSError, TypeError, ZeroDivisionError):
+        return None
+
+
+def full_messages(directory):
+    try:
+        return (directory / "serial.log").read_bytes().count(b"swiotlb buffer is full")
+    except OSError:
+        return None
+
+
+def row(out, kernel, way, found):
+    boots = found["boots"]
+    facts = [one["facts"] for one in boots]
+    places = [out / "cells" / one["cell"] / str(one["boot"]) for one in boots]
+    return {"kernel": kernel, "way": way.name, "smallest_mib": found["smallest"],
+            "near": {str(size): list(counts) for size, counts in sorted(found["near"].items())},
+            "reserved_mib": median([sum(end - start for start, end in one["crashkernel"]) >> 20 for one in facts]),
+            "pool_mib": median([(one["observed"][1] - one["observed"][0]) >> 20 for one in facts]),
+            "free_mib": median([one["free_kib"] and one["free_kib"] >> 10 for one in facts]),
+            "dump_mib_per_s": median([dump_rate(place) for place in places]),
+            "buffer_is_full": median([full_messages(place) for place in places])}
+
+
+HEAD = """\
+# The smallest reservation that still writes a dump
+
+Made by `bench/crashkernel_min.py`, from real crashes in emulated machines (QEMU q35, 3 GiB, 2 CPUs, `swiotlb=force`: all DMA bounces, and
+the running kernel's pool has 64 MiB). For each kernel, machine, initial RAM disk and dump are the same for every way; only the reservation
+differs, in steps of 2 MiB. The size given is the smallest one found that worked in each of its boots; the last column has how often it and
+the sizes below it worked. The initial RAM disk is small and has the drivers of one disk: a real machine needs more, in every row. **The
+differences are what counts.**
+
+*Lost* is what the running system lacks: all of the reservation. *Free* is MemFree when the crash kernel's first program starts. The *rate*
+is that of the dump as it is written, on an emulated processor that other work shared: it shows that a small pool slows nothing
+down by much or that it does, not what hardware does.
+"""
+
+
+def listed(near):
+    return ", ".join(f"{size}: {worked} of {tried}" for size, (worked, tried) in near.items())
+
+
+def markdown(rows, versions, missing):
+    lines = [HEAD, *[f"- {name} {version}" for name, version in sorted(versions.items())], ""]
+    for kernel in KERNELS:
+        mine = {one["way"]: one for one in rows if one["kernel"] == kernel}
+        if not mine:
+            continue
+        lines += [f"## Linux {kernel}" if kernel != "newest" else f"## Linux {versions.get('Linux newest', 'newest')}", ""]
+        for high in (False, True):
+            table = {name: one for name, one in mine.items() if name.startswith("high") == high}
+            if not table:
+                continue
+            best = table.get("high-handoff" if high else "handoff", {}).get("reserved_mib")
+            lines += ["| | smallest `X` | lost | more than with handoff | pool | free | rate | boots that worked |",
+                      "|---|--:|--:|--:|--:|--:|--:|---|"]
+            for name, one in table.items():
+                if one["smallest_mib"] is None:
+                    lines.append(f"| {WAYS[name].title} | none up to {LARGEST} MiB | | | | | | |")
+                    continue
+                more = "" if best is None or "handoff" in name else f"{one['reserved_mib'] - best} MiB"
+                rate = f"{one['dump_mib_per_s']:.1f} MiB/s" if one["dump_mib_per_s"] else ""
+                lines.append(f"| {WAYS[name].title} | {one['smallest_mib']} MiB | {one['reserved_mib']} MiB | {more} | {one['pool_mib']} MiB | "
+                             f"{one['free_mib']} MiB | {rate} | {listed(one['near'])} |")
+            lines.append("")
+    if missing:
+        lines += ["Not measured: " + "; ".join(f"{kernel}: {', '.join(names)}" for kernel, names in missing.items()) + ".", ""]
+    return "\n".join(lines)
+
+
+def versions_of(results):
+    found = {}
+    for (name, _), boots in results.items():
+        for boot in boots:
+            kernel = name.split("-")[1]
+            found[f"Linux {kernel}"] = boot["versions"]["kernel"]
+            found[f"kexec-tools ({kernel})"] = boot["versions"]["kexec-tools"]
+            found["makedumpfile"] = boot["versions"]["makedumpfile"]
+    return found
+
+
+def program_version(*words):
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    return (done.stdout.splitlines() or ["unknown"])[0].removeprefix("QEMU emulator version ").removeprefix("swiotlb-handoff ")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kernels", type=lambda text: text.split(","), default=KERNELS, metavar="A,B", help=" ".join(KERNELS))
+    parser.add_argument("--ways", type=lambda text: text.split(","), default=list(WAYS), metavar="A,B", help=" ".join(WAYS))
+    parser.add_argument("--repeat", type=int, default=3, metavar="N")
+    parser.add_argument("--tool", type=Path, default=run.find_tool())
+    parser.add_argument("--out", type=Path, default=ROOT / "build/crashkernel-min")
+    parser.add_argument("--resume", action="store_true", help="keep the boots that are there")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="boot nothing, write the tables to FILE")
+    arguments = parser.parse_args()
+    for given, known in ((arguments.kernels, KERNELS), (arguments.ways, WAYS)):
+        if unknown := [one for one in given if one not in known]:
+            parser.error(f"no {unknown[0]}, only {' '.join(known)}")
+    if arguments.tool is None or not os.access(arguments.tool, os.X_OK):
+        parser.error("no program in build/: build it, or name it with --tool")
+    arguments.out = arguments.out.resolve()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    arguments.tool_sum = fetch.sha256(arguments.tool)[:12]
+    journal = arguments.out / "results.jsonl"
+    asked = [(kernel, WAYS[way]) for kernel in arguments.kernels for way in arguments.ways if kernel in WAYS[way].kernels]
+
+    def key(cell):
+        return run.Lab.key(argparse.Namespace(arguments=arguments), cell)
+
+    if arguments.report:
+        return write_report(arguments, asked, Boots(journal, key))
+    if not arguments.resume:
+        journal.unlink(missing_ok=True)
+        shutil.rmtree(arguments.out / "cells", ignore_errors=True)
+    store = fetch.Store(None)
+    for kernel, way in asked:
+        if reason := run.unavailable(store, cell_of(kernel, way, LARGEST)):
+            sys.exit(f"crashkernel_min: {reason}")
+    images = run.Images(store, arguments.out / "images", arguments.tool)
+    lab = run.Lab(arguments, store, images)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    boots = Boots(journal, key, lab)
+    hints = {way.name: way.hint for way in WAYS.values()}
+    try:
+        # By kernel, the handoff first: the others differ from it much the same for each kernel.
+        for number, (kernel, way) in enumerate(sorted(asked, key=lambda one: (arguments.kernels.index(one[0]), one[1].name != "handoff")), 1):
+            print(f"{number} of {len(asked)}: {kernel} {way.name}, from {hints[way.name]} MiB", flush=True)
+            try:
+                boots.search(kernel, way, hints[way.name], arguments.repeat)
+                found = boots.found(kernel, way, arguments.repeat)
+            except Missing as lost:
+                print(f"{lost}: its machine was lost three times; going on with the next", flush=True)
+                continue
+            print(f"  -> {found['smallest']} MiB; {listed(found['near'])}", flush=True)
+            shift = (found["smallest"] or hints[way.name]) - hints[way.name]
+            for name in WAYS if way.name == "handoff" else [way.name]:
+                hints[name] += shift
+    except KeyboardInterrupt:
+        sys.exit("interrupted; --resume continues")
+    finally:
+        shutil.rmtree(images.directory, ignore_errors=True)
+
+
+def write_report(arguments, asked, boots):
+    rows, missing = [], {}
+    for kernel, way in asked:
+        try:
+            rows.append(row(arguments.out, kernel, way, boots.found(kernel, way, arguments.repeat)))
+        except Missing:
+            missing.setdefault(kernel, []).append(WAYS[way.name].title)
+    versions = versions_of(boots.done)
+    versions |= {"QEMU": program_version("qemu-system-x86_64", "--version"),
+                 "swiotlb-handoff": program_version(arguments.tool, "--version")}
+    (arguments.out / "results.json").write_text(json.dumps({"schema": 1, "versions": versions, "rows": rows}, indent=1) + "\n")
+    arguments.report.write_text(markdown(rows, versions, missing))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Plans for many captured machines.
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
@@ -123,24 +121,20 @@ std::string text_of(const handoff::AuditSummary& sum) {
     return text;
 }
 
-// A line on the terminal that says how far it is, a few times a second.
+// Says how far it is, a few times a second.
 class Progress {
 public:
-    explicit Progress(bool shown) : shown_(shown), last_(std::chrono::steady_clock::now()) {}
     void tick(const handoff::AuditSummary& sum) {
         const auto now = std::chrono::steady_clock::now();
-        if (!shown_ || now - last_ < std::chrono::milliseconds(200)) return;
+        if (now - last_ < std::chrono::milliseconds(200)) return;
         last_ = now;
-        fmt::print(stderr, "\r{} machines: {} ready, {} not needed, {} refused, {} unreadable", sum.machines(), sum.ready, sum.not_needed, sum.refused,
-                   sum.unreadable);
+        progress(fmt::format("{} machines: {} ready, {} not needed, {} refused, {} unreadable", sum.machines(), sum.ready, sum.not_needed, sum.refused,
+                             sum.unreadable));
     }
-    ~Progress() {
-        if (shown_) fmt::print(stderr, "\r\x1b[K");
-    }
+    ~Progress() { progress(""); }
 
 private:
-    bool shown_;
-    std::chrono::steady_clock::time_point last_;
+    std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
 };
 
 }  // namespace
@@ -161,7 +155,7 @@ Status audit(const Options& options) {
     handoff::AuditSummary sum;
     if (!options.json) print(heading);
     {
-        Progress progress(::isatty(STDERR_FILENO) == 1 && ::isatty(STDOUT_FILENO) != 1);
+        Progress shown;
         std::mutex one_speaks;
         const auto work = [&] {
             while (const auto path = machines.next()) {
@@ -171,7 +165,7 @@ Status audit(const Options& options) {
                 const std::lock_guard lock(one_speaks);
                 sum.add(found);
                 print(line);
-                progress.tick(sum);
+                shown.tick(sum);
             }
         };
         std::vector<std::jthread> others;

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 #include <syslog.h>
+#include <unistd.h>
 
 #include "e820/render.hpp"
 
@@ -36,6 +37,10 @@ std::string printable(std::string_view text) {
 }
 
 void complain(std::string_view text) { fmt::print(stderr, "{}: {}\n", program, printable(text)); }
+
+void progress(std::string_view text) {
+    if (::isatty(STDERR_FILENO) == 1 && ::isatty(STDOUT_FILENO) != 1) fmt::print(stderr, "\r{}\x1b[K", printable(text));
+}
 
 void report(std::string_view text) {
     complain(text);

@@ -21,6 +21,9 @@ std::string printable(std::string_view text);
 void complain(std::string_view text);
 /// complain(), and the same to syslog(3) for scripts whose output nobody reads.
 void report(std::string_view text);
+/// How far long work is: a line on standard error over the last one, "" to take it away. Only where that is a terminal and
+/// standard output, whose lines it would cut, is none.
+void progress(std::string_view text);
 /// To syslog(3) alone: standard error belongs to somebody else.
 void note(std::string_view text);
 /// False where standard output could not take everything (disk full, closed pipe).

@@ -87,7 +87,7 @@ def works(way, result):
     facts = result["facts"]
     if facts["dump"] != "ok" or not facts["observed"]:
         return False
-    if way.mode == "handoff" and (facts["verdict"] != "ready" or result["status"] != "pass"):
+    if way.mode == "handoff" and not (facts["verdict"] == "ready" and facts["observed"] == facts["pool"] == facts["predicted"]):
         return False
     start, end = facts["observed"]
     return end - start >= way.pool

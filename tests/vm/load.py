@@ -32,8 +32,9 @@ def wanted(cell):
 
 def kind(cell):
     """In the names of files that differ for such cells."""
-    what = "-load" if wanted(cell) or cell.plug else "-caps" if "lab.caps" in cell.crash_words else ""
-    return what
+    if cell.plug:
+        return "-load"  # for the driver of what is plugged in
+    return next((f"-{word}" for word in ("load", "caps", "cost") if f"lab.{word}" in cell.crash_words), "")
 
 
 class Devices:

@@ -58,8 +58,8 @@ class Images:
     def common(self, cell):
         kernel, _ = self.store.get(f"kernel-{cell.kernel}")
         busybox, _ = self.store.get("busybox")
-        extra = [(f"bin/{name}", path.read_bytes()) for name, path in (("caps", self.caps), ("capabilities", HERE / "guest/capabilities"))
-                 if "lab.caps" in cell.crash_words]
+        extra = [(f"bin/{name}", path.read_bytes()) for word, name, path in (("lab.caps", "caps", self.caps),
+                 ("lab.caps", "capabilities", HERE / "guest/capabilities"), ("lab.cost", "cost", HERE / "guest/cost")) if word in cell.crash_words]
         extra.append(("bin/reload-lent", (ROOT / "udev/reload-lent").read_bytes()))
         drivers, pattern = (self.store.get(f"drivers-{cell.kernel}")[0], self.pattern) if load.kind(cell) == "-load" else (None, None)
         return initramfs.common(kernel, busybox, HERE / "guest/init", self.witness, self.tool, drivers, pattern, extra)

@@ -73,6 +73,8 @@ class Found(unittest.TestCase):
             self.found(boot(94, False), boot(96), repeat=2)
         with self.assertRaises(bench.Missing):
             self.found(boot(92, False), boot(96))
+        with self.assertRaises(bench.Missing):  # 94 may not be the smallest
+            self.found(boot(94), boot(96))
 
     def test_lost_machines_do_not_count(self):
         found = self.found(boot(94, False), boot(96, False, status="lost"), boot(96))

@@ -15,7 +15,7 @@ MiB. The ways:
     handoff         what the tool says; works if it says ready, the pool is the old one and the dump is written
     high            crashkernel=X,high with the low part that the kernel adds by itself, 256 MiB
     high-72         the rival: with crashkernel=72M,low
-    high-handoff    with the low part that 'swiotlb-handoff recommend' names for this machine
+    high-handoff    with crashkernel=32M,low: what 'swiotlb-handoff recommend' names where it does not know the devices
     high-handoff-0  with crashkernel=0,low
 
 Sizes are even numbers of MiB. Boots differ (KASLR): the size that the bisection finds and the one below it are tried --repeat times,
@@ -66,18 +66,17 @@ WAYS = {way.name: way for way in [
     Way("handoff", "**handoff**", 102, mode="handoff", pool=POOL),
     Way("high", "`,high`, low part of the kernel's choice", 96, words="crashkernel={size}M,high", pool=POOL),
     Way("high-72", "`,high`, rival: `72M,low`", 96, words="crashkernel={size}M,high crashkernel=72M,low", pool=POOL),
-    Way("high-handoff", "`,high`, **handoff**, low part as recommended", 96, words="crashkernel={size}M,high crashkernel={low}M,low",
+    Way("high-handoff", "`,high`, **handoff**, `32M,low`", 96, words="crashkernel={size}M,high crashkernel=32M,low",
         mode="handoff", pool=POOL),
     Way("high-handoff-0", "`,high`, **handoff**, `0,low`", 96, words="crashkernel={size}M,high crashkernel=0,low", mode="handoff", pool=POOL),
 ]}
-RECOMMENDED_LOW = 16  # MiB; main() makes sure that the tool still says so
 
 
 def cell_of(kernel, way, size):
     # A small machine, since most of a boot is its dump; with memory above 4 GiB where the reservation is to lie there.
     return Cell(name=f"min-{kernel}-{way.machine or way.name}-{size}", kernel=kernel, cpus=1,
                 memory="3G" if way.name.startswith("high") else "1G",
-                words="swiotlb=force " + way.words.format(size=size, low=RECOMMENDED_LOW),
+                words="swiotlb=force " + way.words.format(size=size),
                 loader="kexec_file_load" if kernel == "newest" else "kexec_load",
                 kexec="newest" if kernel == "newest" else "2.0.25",
                 crash_words=way.crash_words, mode=way.mode, expect="either" if way.mode == "handoff" else "", dump="any", boots=1)

@@ -11,7 +11,8 @@
     vm        plan and cmdline beside kexec, in a virtual machine of the lab
 
 What is recorded is bench/results/SECTION.json, with what it was measured on. Times depend on the machine and on what else it does:
-compare runs of one machine. No test asserts on any of it. Needs the release build (cmake --preset release, and build it).
+compare runs of one machine. No test asserts on any of it. Needs the release build (cmake --preset release, and build it),
+hyperfine and time(1).
 """
 
 import argparse
@@ -23,7 +24,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -36,12 +36,13 @@ def run(*words, **more):
 
 
 def peak_kib(words, **more):
-    """(peak resident set in KiB, seconds, seconds of processors) of one command."""
-    began = time.monotonic()
-    child = subprocess.Popen([str(word) for word in words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **more)
-    _, _, usage = os.wait4(child.pid, 0)
-    child.returncode = 0
-    return usage.ru_maxrss, time.monotonic() - began, usage.ru_utime + usage.ru_stime
+    """(peak resident set in KiB, seconds, seconds of processors) of one command. By time(1): what wait4() tells of a child of this
+    program is at least the size of this program, which the child had before it became another."""
+    with tempfile.NamedTemporaryFile("r") as said:
+        subprocess.run(["/usr/bin/time", "-q", "-o", said.name, "-f", "%M %e %U %S", *map(str, words)], stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL, check=False, **more)
+        kib, seconds, user, system = said.read().split()
+    return int(kib), float(seconds), float(user) + float(system)
 
 
 def sizes(build):

@@ -26,7 +26,6 @@ import argparse
 import dataclasses
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -149,20 +148,22 @@ class Boots:
             size += STEP
 
     def found(self, kernel, way, repeat):
-        """{"smallest": MiB, "boots": those at that size, "near": {MiB: (worked, tried)}}: the smallest size that worked each time
-        while the one below did not. "smallest" is None if even the largest failed. Raises Missing."""
+        """{"smallest": MiB, "boots": those at that size, "near": {MiB: (worked, tried)}, "refused": [MiB]}: the smallest size that
+        worked each time while the one below did not, and the sizes that the tool refused. "smallest" is None if even the largest
+        failed. Raises Missing."""
         tried = {}
         for size in range(SMALLEST - STEP, LARGEST + STEP, STEP):
             cell = cell_of(kernel, way, size)
             if results := [one for one in self.done.get((cell.name, self.key(cell)), []) if one["status"] != "lost"]:
                 tried[size] = (sum(works(way, one) for one in results), len(results), results)
+        refused = [size for size, (_, _, results) in tried.items() if any(one["facts"]["verdict"] == "refused" for one in results)]
         for size, (worked, count, results) in tried.items():
             below = tried.get(size - STEP, (0, 0))
             if worked == count >= repeat and below[1] >= repeat and below[0] < below[1]:
                 near = {one: tried[one][:2] for one in tried if size - 3 * STEP <= one <= size and tried[one][1] >= repeat}
-                return {"smallest": size, "boots": results, "near": near}
+                return {"smallest": size, "boots": results, "near": near, "refused": refused}
         if tried.get(LARGEST, (1,))[0] == 0:
-            return {"smallest": None, "boots": [], "near": {}}
+            return {"smallest": None, "boots": [], "near": {}, "refused": refused}
         raise Missing(f"{kernel} {way.name}")
 
 
@@ -171,47 +172,29 @@ def median(values):
     return values[len(values) // 2] if values else None
 
 
-def dump_rate(directory):
-    """MiB of dump written per second, by the clock of the crash kernel; None if it did not say."""
-    try:
-        written = re.search(r"^(\d+) bytes.*copied, ([0-9.]+) s", (directory / "crash/dump.written").read_text(), re.M)
-        return int(written[1]) / 2**20 / float(written[2])
-    except (OSError, TypeError, ZeroDivisionError):
-        return None
-
-
-def full_messages(directory):
-    try:
-        return (directory / "serial.log").read_bytes().count(b"swiotlb buffer is full")
-    except OSError:
-        return None
-
-
-def row(out, kernel, way, found):
+def row(kernel, way, found):
     boots = found["boots"]
     facts = [one["facts"] for one in boots]
-    places = [out / "cells" / one["cell"] / str(one["boot"]) for one in boots]
     return {"kernel": kernel, "way": way.name, "smallest_mib": found["smallest"],
             "near": {str(size): list(counts) for size, counts in sorted(found["near"].items())},
             "reserved_mib": median([sum(end - start for start, end in one["crashkernel"]) >> 20 for one in facts]),
             "pool_mib": median([(one["observed"][1] - one["observed"][0]) >> 20 for one in facts]),
-            "free_mib": median([one["free_kib"] and one["free_kib"] >> 10 for one in facts]),
-            "dump_mib_per_s": median([dump_rate(place) for place in places]),
-            "buffer_is_full": median([full_messages(place) for place in places])}
+            "free_mib": median([one["free_kib"] and one["free_kib"] >> 10 for one in facts]), "refused": found["refused"]}
 
 
 HEAD = """\
 # The smallest reservation that still writes a dump
 
-Made by `bench/crashkernel_min.py`, from real crashes in emulated machines (QEMU q35, 1 CPU, 1 GiB, or 3 GiB for `,high`;
-`swiotlb=force`: all DMA bounces, and the running kernel's pool has 64 MiB). For each kernel, machine, initial RAM disk and dump are the same for every way; only the reservation
-differs, in steps of 2 MiB. The size given is the smallest one found that worked in each of its boots; the last column has how often it and
-the sizes below it worked. The initial RAM disk is small and has the drivers of one disk: a real machine needs more, in every row. **The
-differences are what counts.**
+Made by `bench/crashkernel_min.py` from real crashes in emulated machines: QEMU q35, 1 CPU, 1 GiB (3 GiB for `,high`), `swiotlb=force`, so
+that all DMA bounces and the running kernel's pool has 64 MiB. For each kernel, machine, initial RAM disk and dump are the same for
+every way; only the reservation differs, in steps of 2 MiB. The size given is the smallest that worked in each of its boots; the
+last column has how often it and those below it worked. KASLR makes boots differ, so where that is once, 2 MiB more or less mean nothing.
+The initial RAM disk is small and has the driver of one disk: a real machine needs more, in every row. **The differences are what
+counts.**
 
-*Lost* is what the running system lacks: all of the reservation. *Free* is MemFree when the crash kernel's first program starts. The *rate*
-is that of the dump as it is written, on an emulated processor that other work shared: it shows that a small pool slows nothing
-down by much or that it does, not what hardware does.
+*Lost* is what the running system lacks: all of the reservation. *Free* is MemFree when the crash kernel's first program starts, at the
+smallest size. Not measured: how fast the dump is written, since other work shared the processors, and "swiotlb buffer is
+full" under load with several busy devices.
 """
 
 
@@ -225,25 +208,26 @@ def markdown(rows, versions, missing):
         mine = {one["way"]: one for one in rows if one["kernel"] == kernel}
         if not mine:
             continue
-        lines += [f"## Linux {kernel}" if kernel != "newest" else f"## Linux {versions.get('Linux newest', 'newest')}", ""]
+        lines += [f"## Linux {versions.get(f'Linux {kernel}', kernel)}", ""]
         for high in (False, True):
             table = {name: one for name, one in mine.items() if name.startswith("high") == high}
             if not table:
                 continue
             best = table.get("high-handoff" if high else "handoff", {}).get("reserved_mib")
-            lines += ["| | smallest `X` | lost | more than with handoff | pool | free | rate | boots that worked |",
-                      "|---|--:|--:|--:|--:|--:|--:|---|"]
+            lines += ["| | smallest `X` | lost | more than with handoff | pool | free | boots that worked |", "|---|--:|--:|--:|--:|--:|---|"]
             for name, one in table.items():
                 if one["smallest_mib"] is None:
-                    lines.append(f"| {WAYS[name].title} | none up to {LARGEST} MiB | | | | | | |")
+                    lines.append(f"| {WAYS[name].title} | none up to {LARGEST} MiB | | | | | |")
                     continue
                 more = "" if best is None or "handoff" in name else f"{one['reserved_mib'] - best} MiB"
-                rate = f"{one['dump_mib_per_s']:.1f} MiB/s" if one["dump_mib_per_s"] else ""
                 lines.append(f"| {WAYS[name].title} | {one['smallest_mib']} MiB | {one['reserved_mib']} MiB | {more} | {one['pool_mib']} MiB | "
-                             f"{one['free_mib']} MiB | {rate} | {listed(one['near'])} |")
+                             f"{one['free_mib']} MiB | {listed(one['near'])} |")
             lines.append("")
+            for name, one in table.items():
+                if one["refused"]:
+                    lines += [f"{WAYS[name].title}: the tool refused {', '.join(map(str, one['refused']))} MiB and said *ready* to all larger ones that were tried.", ""]
     if missing:
-        lines += ["Not measured: " + "; ".join(f"{kernel}: {', '.join(names)}" for kernel, names in missing.items()) + ".", ""]
+        lines += ["## Not measured", "", *(f"- {kernel}: {'; '.join(names)}" for kernel, names in missing.items()), ""]
     return "\n".join(lines)
 
 
@@ -325,7 +309,7 @@ def write_report(arguments, asked, boots):
     rows, missing = [], {}
     for kernel, way in asked:
         try:
-            rows.append(row(arguments.out, kernel, way, boots.found(kernel, way, arguments.repeat)))
+            rows.append(row(kernel, way, boots.found(kernel, way, arguments.repeat)))
         except Missing:
             missing.setdefault(kernel, []).append(WAYS[way.name].title)
     versions = versions_of(boots.done)

@@ -2,6 +2,7 @@
 #include "lib/loader.hpp"
 
 #include <algorithm>
+#include <initializer_list>
 
 #include <fmt/format.h>
 
@@ -15,6 +16,13 @@ using e820::Type;
 
 constexpr std::uint64_t align_up(std::uint64_t a, std::uint64_t to) { return (a + to - 1) / to * to; }
 constexpr std::uint64_t align_down(std::uint64_t a, std::uint64_t to) { return a / to * to; }
+
+// All of them, or more than there can be where they do not fit into 64 bits.
+std::uint64_t sum(std::initializer_list<std::uint64_t> sizes) {
+    std::uint64_t total = 0;
+    for (const std::uint64_t size : sizes) total += std::min(size, ~total);
+    return total;
+}
 
 // The highest free place, aligned down: kexec-tools' locate_hole() with
 // hole_end < 0, and the kernel's locate_mem_hole_top_down().
@@ -32,21 +40,24 @@ public:
     Layout(Load& load, const AddressRange& reservation) : load_(load), free_({reservation}) {}
 
     Result<AddressRange> top_down(const char* what, std::uint64_t bytes, std::uint64_t align = page_size) {
-        // What has more bytes than there are must not wrap when it is rounded up.
-        const auto place = bytes > free_.size() ? std::nullopt : highest_fit(free_, align_up(bytes, page_size), align);
-        if (!place)
-            return e820::input_error(0, fmt::format("expected room for the {} ({} KiB) in the crashkernel reservation, found none",
-                                                    what, bytes / KiB + (bytes % KiB != 0)));
+        const auto place = fits(bytes) ? highest_fit(free_, align_up(bytes, page_size), align) : std::nullopt;
+        if (!place) return no_room(what, bytes);
         return put(what, *place);
     }
     Result<AddressRange> bottom_up(const char* what, std::uint64_t bytes) {
-        const std::uint64_t size = align_up(bytes, page_size);
-        for (const AddressRange& r : free_.ranges())
-            if (r.size() >= size) return put(what, *AddressRange::from_size(r.start(), size));
-        return e820::input_error(0, fmt::format("expected room for the {} in the crashkernel reservation, found none", what));
+        if (fits(bytes))
+            for (const AddressRange& r : free_.ranges())
+                if (r.size() >= align_up(bytes, page_size)) return put(what, *AddressRange::from_size(r.start(), align_up(bytes, page_size)));
+        return no_room(what, bytes);
     }
 
 private:
+    // What has more bytes than there are would wrap where it is rounded up.
+    [[nodiscard]] bool fits(std::uint64_t bytes) const { return bytes <= free_.size() && bytes <= ~std::uint64_t{0} - page_size; }
+    static Error no_room(const char* what, std::uint64_t bytes) {
+        return e820::input_error(0, fmt::format("expected room for the {} ({} KiB) in the crashkernel reservation, found none", what,
+                                                bytes / KiB + (bytes % KiB != 0)));
+    }
     AddressRange put(const char* what, const AddressRange& place) {
         free_.subtract(place);
         load_.segments.push_back({what, place});
@@ -117,8 +128,8 @@ Result<Load> with_kexec_tools(const Machine& machine, const LoadInput& in) {
     const auto elfcorehdr = layout.top_down("elfcorehdr", elf_bytes);
     if (!elfcorehdr) return elfcorehdr.error();
     if (const auto r = layout.top_down("purgatory", 36 * KiB); !r) return r.error();
-    const std::uint64_t boot_params = std::max<std::uint64_t>(in.setup_bytes, page_size) + in.command_line_bytes + 1 + 64;
-    if (const auto r = layout.top_down("boot_params", boot_params + in.slack); !r) return r.error();
+    const std::uint64_t boot_params = sum({std::max<std::uint64_t>(in.setup_bytes, page_size), in.command_line_bytes, 1 + 64, in.slack});
+    if (const auto r = layout.top_down("boot_params", boot_params); !r) return r.error();
     if (const auto r = layout.top_down("kernel", in.init_size, in.kernel_alignment); !r) return r.error();
     if (in.initrd_bytes != 0)
         if (const auto r = layout.top_down("initrd", in.initrd_bytes); !r) return r.error();
@@ -151,8 +162,8 @@ Result<Load> with_kernel(const Machine& machine, const LoadInput& in) {
     if (const auto r = layout.top_down("purgatory", 20 * KiB); !r) return r.error();
     // boot_params, command line and setup_data in one piece; on EFI machines the
     // runtime map as well, whose size is not known.
-    const std::uint64_t boot_params = 4 * KiB + in.command_line_bytes + 512;
-    if (const auto r = layout.top_down("boot_params", boot_params + in.slack); !r) return r.error();
+    const std::uint64_t boot_params = sum({4 * KiB, in.command_line_bytes, 512, in.slack});
+    if (const auto r = layout.top_down("boot_params", boot_params); !r) return r.error();
     if (const auto r = layout.top_down("kernel", in.init_size, in.kernel_alignment); !r) return r.error();
     if (in.initrd_bytes != 0)
         if (const auto r = layout.top_down("initrd", in.initrd_bytes); !r) return r.error();

@@ -226,6 +226,21 @@ TEST_P(BothLoaders, FailWhereSomethingDoesNotFit) {
     EXPECT_FALSE(predict_load(machine_with({}), input(GetParam())));
 }
 
+// Rounded up to whole pages, or added to another size, they would be next to nothing.
+TEST_P(BothLoaders, FailForSizesThatWouldWrap) {
+    for (const AddressRange& c : {range(0x30000000, 160 * MiB), range(0, ~Address{0})})
+        for (const std::uint64_t below : {0u, 1u, 64u, 4095u, 4096u, 8192u})
+            for (const auto field : {&LoadInput::init_size, &LoadInput::initrd_bytes, &LoadInput::command_line_bytes, &LoadInput::slack}) {
+                LoadInput in = input(GetParam());
+                in.*field = ~std::uint64_t{0} - below;
+                EXPECT_FALSE(predict_load(machine_with({c}), in)) << to_string(c) << ", 2^64 - " << below + 1;
+            }
+    // Only kexec-tools passes the setup sectors on.
+    LoadInput in = input(GetParam());
+    in.setup_bytes = ~std::uint64_t{0} - 63;
+    EXPECT_EQ(predict_load(machine_with({range(0x30000000, 160 * MiB)}), in).has_value(), GetParam() == Loader::kexec_file_load);
+}
+
 TEST_P(BothLoaders, GiveTheCrashKernelNoRamOutsideOfTheReservationButTheFirstMiB) {
     const AddressRange c = range(0x30000000, 160 * MiB);
     const auto load = predict_load(machine_with({c}), input(GetParam()));

@@ -66,18 +66,20 @@ using Failure = std::optional<Error>;
 
 // --- /proc/iomem ----------------------------------------------------------------------------------------------
 
-/// The kernel's resources form a tree: RAM twice, or a reservation outside of RAM, is no
-/// /proc/iomem of a kernel, and nobody can tell what is meant.
+/// The kernel's resources form a tree: memory that is listed twice at its top level, as one thing or as two, or a reservation
+/// outside of RAM, is no /proc/iomem of a kernel, and nobody can tell what is meant. (Further down RAM is named again where it
+/// was given back: kernel/kexec_core.c, crash_shrink_memory().)
 Failure contradiction(const std::vector<IomemEntry>& entries) {
-    const auto is_ram = [](const IomemEntry& e) { return e.depth == 0 && e.name == "System RAM" && !e.range.empty(); };
+    const auto is_memory = [](const IomemEntry& e) { return e.depth == 0 && e820::from_iomem_name(e.name) && !e.range.empty(); };
     const auto is_reserved = [](const IomemEntry& e) { return e.name.starts_with("Crash kernel") && !e.range.empty(); };
-    RangeSet ram, reserved;
+    RangeSet memory, ram, reserved;
     for (const IomemEntry& e : entries) {
-        if (!is_ram(e) && !is_reserved(e)) continue;
-        RangeSet& same = is_ram(e) ? ram : reserved;
+        if (!is_memory(e) && !is_reserved(e)) continue;
+        RangeSet& same = is_memory(e) ? memory : reserved;
         if (same.overlaps(e.range))
-            return e820::input_error(e.line, fmt::format("expected '{}' once for each address, found it again in {}", e.name, e820::to_string(e.range)));
+            return e820::input_error(e.line, fmt::format("expected '{}' once for each address, found {} taken already", e.name, e820::to_string(e.range)));
         same.add(e.range);
+        if (is_memory(e) && e.name == "System RAM") ram.add(e.range);
     }
     for (const IomemEntry& e : entries)
         if (is_reserved(e) && !ram.contains(e.range))
@@ -93,7 +95,7 @@ void take_iomem_facts(Gathering& g) {
     for (const IomemEntry& entry : machine.iomem) {
         const AddressRange& range = entry.range;
         if (range.empty()) continue;
-        if (entry.depth == 0 && entry.name == "System RAM") ram.push_back(range);
+        if (entry.name == "System RAM") ram.push_back(range);
         // arm64 says "Crash kernel (low)".
         if (entry.name == "Crash kernel" || entry.name.starts_with("Crash kernel (")) {
             if (machine.crash_kernel.empty()) machine.crash_kernel_from.line = entry.line;

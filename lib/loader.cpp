@@ -97,14 +97,28 @@ void add_firmware_ranges(e820::Table& map, const Machine& machine, Loader loader
         if (const auto type = type_of(entry.name); type && !entry.range.empty()) map.add(entry.range, *type);
 }
 
+// Pieces of RAM outside of the reservations as kexec-tools counts them: for each line by itself, although one may touch the
+// next (memory that was plugged in) or lie in another (memory that was given back).
+std::size_t kexec_ram_pieces(const Machine& machine) {
+    std::vector<AddressRange> lines;
+    for (const IomemEntry& entry : machine.iomem)
+        if (entry.name == "System RAM" && !entry.range.empty()) lines.push_back(entry.range);
+    if (machine.iomem.empty()) lines = machine.ram.ranges();
+    std::size_t pieces = 0;
+    for (const AddressRange& line : lines) {
+        RangeSet ram({line});
+        for (const AddressRange& c : machine.crash_kernel) ram.subtract(c);
+        pieces += ram.ranges().size();
+    }
+    return pieces;
+}
+
 // kexec-tools keeps room for a header of every range that it knows of, although it
 // writes one for RAM only (kexec/crashdump-elf.c); in whole KiB, at least 16.
 std::uint64_t kexec_elf_header_bytes(const Machine& machine) {
-    RangeSet ram = machine.ram;
-    for (const AddressRange& c : machine.crash_kernel) ram.subtract(c);
     e820::Table other;
     add_firmware_ranges(other, machine, Loader::kexec_load);
-    const std::uint64_t headers = std::uint64_t{machine.possible_cpus.value_or(1)} + 2 + ram.ranges().size() + other.entries.size();
+    const std::uint64_t headers = std::uint64_t{machine.possible_cpus.value_or(1)} + 2 + kexec_ram_pieces(machine) + other.entries.size();
     return std::max<std::uint64_t>(align_up(64 + 56 * headers, KiB), 16 * KiB);
 }
 

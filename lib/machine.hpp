@@ -61,7 +61,7 @@ struct Machine {
     /// else what /proc/iomem shows.
     e820::Table map;
     Evidence map_from;
-    /// "System RAM" of /proc/iomem, top level; else the map's RAM.
+    /// "System RAM" of /proc/iomem, at any depth; else the map's RAM.
     RangeSet ram;
     /// "Crash kernel" ranges in address order; from iomem, else from the log.
     std::vector<AddressRange> crash_kernel;

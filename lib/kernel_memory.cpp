@@ -53,9 +53,12 @@ Result<Btf> parse_btf(std::span<const std::byte> bytes) {
     return types;
 }
 
+/// "?" for what is no name in C: it may be said in a message.
 std::string_view name_at(const btf* types, std::uint32_t offset) {
-    const char* name = btf__name_by_offset(types, offset);
-    return name ? name : "";
+    constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
+    const char* found = btf__name_by_offset(types, offset);
+    const std::string_view name = found ? found : "";
+    return name.find_first_not_of(letters) == name.npos ? name : "?";
 }
 
 /// A type without the typedefs and qualifiers around it; nullptr where it is void or broken.

@@ -201,4 +201,74 @@ inline std::vector<std::optional<MemmapCall>> parse_memmap(const std::string& va
     return calls;
 }
 
+// The entries that are added while it goes through the table are gone through, too; what is left with no size stays.
+
+/// e820__range_update(), with size cut at the end of 64 bits.
+inline void range_update(E820Table& table, std::uint64_t start, std::uint64_t size, std::uint32_t from, std::uint32_t to) {
+    const std::uint64_t end = start + std::min(size, ~std::uint64_t{0} - start);
+    for (std::size_t i = 0; i < table.size(); ++i) {
+        if (table[i].type != from) continue;
+        const std::uint64_t entry_end = table[i].addr + table[i].size;
+        if (table[i].addr >= start && entry_end <= end) {
+            table[i].type = to;
+        } else if (table[i].addr < start && entry_end > end) {
+            table[i].size = start - table[i].addr;
+            table.push_back({start, end - start, to});
+            table.push_back({end, entry_end - end, from});
+        } else if (const std::uint64_t low = std::max(start, table[i].addr), high = std::min(end, entry_end); low < high) {
+            table[i].size -= high - low;
+            if (table[i].addr >= low) table[i].addr = high;
+            table.push_back({low, high - low, to});
+        }
+    }
+}
+
+/// e820__range_remove(); of any type where `from` is 0.
+inline void range_remove(E820Table& table, std::uint64_t start, std::uint64_t size, std::uint32_t from) {
+    const std::uint64_t end = start + std::min(size, ~std::uint64_t{0} - start);
+    for (std::size_t i = 0; i < table.size(); ++i) {
+        if (from != 0 && table[i].type != from) continue;
+        const std::uint64_t entry_end = table[i].addr + table[i].size;
+        if (table[i].addr >= start && entry_end <= end) {
+            table[i] = {};
+        } else if (table[i].addr < start && entry_end > end) {
+            table[i].size = start - table[i].addr;
+            table.push_back({end, entry_end - end, table[i].type});
+        } else if (const std::uint64_t low = std::max(start, table[i].addr), high = std::min(end, entry_end); low < high) {
+            table[i].size -= high - low;
+            if (table[i].addr >= low) table[i].addr = high;
+        }
+    }
+}
+
+/// The map after parse_early_param() and e820__finish_early_params(): every memmap= and mem= of the command line on the
+/// firmware's; nullopt where the kernel panics.
+inline std::optional<E820Table> early_map(E820Table table, const std::string& command_line) {
+    using What = MemmapCall::What;
+    bool user_defined = false;
+    for (const Argument& argument : parse_args(command_line)) {
+        const std::string value = argument.value.value_or("");
+        if (same_parameter(argument.param, "mem") && value != "nopentium") {
+            const char* p = value.c_str();
+            const std::uint64_t limit = memparse_at(p);
+            if (limit == 0) continue;
+            user_defined = true;
+            range_remove(table, limit, ~std::uint64_t{0} - limit, 1);
+        } else if (same_parameter(argument.param, "memmap")) {
+            for (const auto& call : parse_memmap(value)) {
+                if (!call) continue;
+                user_defined = true;
+                switch (call->what) {
+                    case What::forget: table.clear(); break;
+                    case What::add: table.push_back({call->addr, call->size, call->to}); break;
+                    case What::update: range_update(table, call->addr, call->size, call->from, call->to); break;
+                    case What::remove: range_remove(table, call->addr, call->size, call->from); break;
+                }
+            }
+        }
+    }
+    if (!user_defined) return table;
+    return update_table(table);
+}
+
 }  // namespace reference

@@ -58,6 +58,18 @@ void sound(const e820::Table& sanitised) {
     }
 }
 
+e820::Table table_of(const reference::E820Table& entries) {
+    e820::Table table;
+    for (const reference::E820Entry& e : entries) table.add(*e820::AddressRange::from_size(e.addr, e.size), static_cast<e820::Type>(e.type));
+    return table;
+}
+
+bool same(const e820::Table& ours, const reference::E820Table& kernels) {
+    return std::equal(ours.entries.begin(), ours.entries.end(), kernels.begin(), kernels.end(), [](const e820::Entry& a, const reference::E820Entry& b) {
+        return b == reference::E820Entry{a.range.start(), a.range.size(), static_cast<std::uint32_t>(a.type)};
+    });
+}
+
 e820::Table without_empty(e820::Table table) {
     std::erase_if(table.entries, [](const e820::Entry& e) { return e.range.empty(); });
     return table;
@@ -157,10 +169,12 @@ void command_line(Input in) {
     static_cast<void>(handoff::swiotlb_option(*line));
     const handoff::CommandLine crash = handoff::for_crash_kernel(*line);
     HOLDS(!crash.has("crashkernel") && !crash.has("BOOT_IMAGE"));
-    e820::Table firmware;
-    firmware.add(*e820::AddressRange::from_bounds(0, 0x9fc00), e820::Type::ram);
-    firmware.add(*e820::AddressRange::from_bounds(0x100000, 0x80000000), e820::Type::ram);
-    if (const auto map = handoff::apply_memory_words(firmware, *line)) sound(*map);
+    const reference::E820Table firmware{{0, 0x9fc00, 1}, {0x9fc00, 0x400, 2}, {0x100000, 0x7ff00000, 1}, {0x80000000, 0x100000, 3}, {0x100000000, 0x100000000, 1}};
+    if (const auto map = handoff::apply_memory_words(table_of(firmware), *line)) {
+        sound(*map);
+        const auto kernels_map = reference::early_map(firmware, flat);
+        HOLDS(kernels_map && same(*map, *kernels_map));
+    }
 }
 
 void memmap(Input in) {
@@ -226,13 +240,7 @@ void sanitise(Input in) {
     }
     const e820::Table ours = e820::sanitised(table);
     sound(ours);
-    if (const auto kernels = reference::update_table(plain)) {
-        HOLDS(kernels->size() == ours.entries.size());
-        for (std::size_t i = 0; i < kernels->size(); ++i) {
-            const e820::Entry& entry = ours.entries[i];
-            HOLDS((*kernels)[i] == (reference::E820Entry{entry.range.start(), entry.range.size(), static_cast<std::uint32_t>(entry.type)}));
-        }
-    }
+    if (const auto kernels = reference::update_table(plain)) HOLDS(same(ours, *kernels));
     HOLDS(e820::sanitised(ours) == ours);
 }
 

@@ -25,7 +25,6 @@ Machine with_reservations(std::vector<AddressRange> crash_kernel, std::uint64_t 
 }
 
 const AddressRange high = *AddressRange::from_size(7 * GiB, 512 * MiB);
-const AddressRange low = *AddressRange::from_size(0x70000000, 256 * MiB);
 
 TEST(ShrinkPlan, GivesBackTheEndOfTheHigherReservation) {
     const ShrinkPlan s = plan_shrink(with_reservations({high}, 512 * MiB), synthetic_request());

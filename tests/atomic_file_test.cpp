@@ -3,6 +3,7 @@
 
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 #include <csignal>
 
@@ -35,6 +36,27 @@ TEST(ReplaceFile, MakesANewFileWithTheModeThatWasAskedFor) {
     struct stat status {};
     ASSERT_EQ(::stat((tree / "metrics").c_str(), &status), 0);
     EXPECT_EQ(status.st_mode & 07777u, 0600u);
+}
+
+TEST(ReplaceFile, KeepsTheOwner) {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+    const TempTree tree;
+    tree.write("config", "old\n");
+    ASSERT_EQ(::chown((tree / "config").c_str(), 12345, 23456), 0);
+    ASSERT_TRUE(tool::replace_file(tree / "config", "new\n"));
+    struct stat status {};
+    ASSERT_EQ(::stat((tree / "config").c_str(), &status), 0);
+    EXPECT_EQ(std::pair(status.st_uid, status.st_gid), std::pair(uid_t{12345}, gid_t{23456}));
+}
+
+TEST(ReplaceFile, KeepsTheAttributes) {
+    const TempTree tree;
+    tree.write("config", "old\n");
+    if (::setxattr((tree / "config").c_str(), "user.colour", "blue", 4, 0) != 0) GTEST_SKIP() << "no attributes on this file system";
+    ASSERT_TRUE(tool::replace_file(tree / "config", "new\n"));
+    char value[8] = {};
+    EXPECT_EQ(::getxattr((tree / "config").c_str(), "user.colour", value, sizeof value), 4);
+    EXPECT_STREQ(value, "blue");
 }
 
 TEST(ReplaceFile, FollowsASymbolicLinkAndKeepsIt) {

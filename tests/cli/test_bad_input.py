@@ -312,6 +312,16 @@ class HostileTree(unittest.TestCase):
     def test_nor_does_a_relative_one(self):
         self.each(lambda path, outside: os.symlink("../" * 20 + outside.path("secret").lstrip("/"), path))
 
+    def test_nor_does_a_directory_that_is_one(self):
+        for directory, inside in (("proc", "iomem"), ("sys/firmware/memmap", "0/start"), ("sys/kernel/debug", "swiotlb/io_tlb_nslabs")):
+            with self.subTest(directory), Tree(machine) as tree, Tree() as outside:
+                outside.write(inside, f"{self.secret}\n".encode())
+                tree.remove(directory)
+                os.symlink(outside.root, tree.path(directory))
+                for command in commands:
+                    done = run(*command, "--root", tree.root)
+                    self.assertNotIn(self.secret, done.out + done.err)
+
     def test_a_pipe_is_not_waited_for(self):
         self.each(lambda path, _: os.mkfifo(path))
 

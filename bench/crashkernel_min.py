@@ -17,6 +17,8 @@ MiB. The ways:
     high-72         the rival: with crashkernel=72M,low
     high-handoff    with crashkernel=32M,low: what 'swiotlb-handoff recommend' names where it does not know the devices
     high-handoff-0  with crashkernel=0,low
+    idle            a machine that bounces nothing: its crash kernel makes no pool
+    lend            the same, and the idle pool is lent to it; works if the pool is RAM there and the dump is written
 
 Sizes are even numbers of MiB. Boots differ (KASLR): the size that the bisection finds and the one below it are tried --repeat times,
 and larger ones until one works each time. Each boot is a line of OUT/results.jsonl, which --resume starts from.
@@ -54,7 +56,9 @@ class Way:
     mode: str = "plain"
     machine: str = ""  # the way whose boots these are, if not its own
     kernels: tuple = tuple(KERNELS)
-    pool: int = 1  # bytes; smaller ones do not count
+    pool: int = 1  # bytes; smaller ones do not count; 0: there has to be none
+    first_words: str = "swiotlb=force "
+    lend: str = ""
 
 
 WAYS = {way.name: way for way in [
@@ -68,14 +72,16 @@ WAYS = {way.name: way for way in [
     Way("high-handoff", "`,high`, **handoff**, `32M,low`", 96, words="crashkernel={size}M,high crashkernel=32M,low",
         mode="handoff", pool=POOL),
     Way("high-handoff-0", "`,high`, **handoff**, `0,low`", 96, words="crashkernel={size}M,high crashkernel=0,low", mode="handoff", pool=POOL),
+    Way("idle", "no bouncing: no pool", 80, crash_words="", pool=0, first_words="", kernels=("6.12", "newest")),
+    Way("lend", "**the idle pool lent**", 66, crash_words="", pool=0, first_words="", mode="handoff", lend="lend", kernels=("6.12", "newest")),
 ]}
 
 
 def cell_of(kernel, way, size):
     # A small machine, since most of a boot is its dump; with memory above 4 GiB where the reservation is to lie there.
     return Cell(name=f"min-{kernel}-{way.machine or way.name}-{size}", kernel=kernel, cpus=1,
-                memory="3G" if way.name.startswith("high") else "1G",
-                words="swiotlb=force " + way.words.format(size=size),
+                memory="3G" if way.name.startswith("high") or not way.pool else "1G",
+                words=way.first_words + way.words.format(size=size), lend=way.lend, by="wrapper" if way.lend else "kexec",
                 loader="kexec_file_load" if kernel == "newest" else "kexec_load",
                 kexec="newest" if kernel == "newest" else "2.0.25",
                 crash_words=way.crash_words, mode=way.mode, expect="either" if way.mode == "handoff" else "", dump="any", boots=1)
@@ -83,8 +89,10 @@ def cell_of(kernel, way, size):
 
 def works(way, result):
     facts = result["facts"]
-    if facts["dump"] != "ok" or not facts["observed"]:
+    if facts["dump"] != "ok" or bool(facts["observed"]) != bool(way.pool):
         return False
+    if not way.pool:
+        return not way.lend or (facts["loan"] and result["status"] == "pass")
     if way.mode == "handoff" and not (facts["verdict"] == "ready" and facts["observed"] == facts["pool"] == facts["predicted"]):
         return False
     start, end = facts["observed"]
@@ -178,15 +186,15 @@ def row(kernel, way, found):
     return {"kernel": kernel, "way": way.name, "smallest_mib": found["smallest"],
             "near": {str(size): list(counts) for size, counts in sorted(found["near"].items())},
             "reserved_mib": median([sum(end - start for start, end in one["crashkernel"]) >> 20 for one in facts]),
-            "pool_mib": median([(one["observed"][1] - one["observed"][0]) >> 20 for one in facts]),
+            "pool_mib": median([(one["observed"][1] - one["observed"][0]) >> 20 if one["observed"] else 0 for one in facts]),
             "free_mib": median([one["free_kib"] and one["free_kib"] >> 10 for one in facts]), "refused": found["refused"]}
 
 
 HEAD = """\
 # The smallest reservation that still writes a dump
 
-Made by `bench/crashkernel_min.py` from real crashes in emulated machines: QEMU q35, 1 CPU, 1 GiB (3 GiB for `,high`), `swiotlb=force`, so
-that all DMA bounces and the running kernel's pool has 64 MiB. For each kernel, machine, initial RAM disk and dump are the same for
+Made by `bench/crashkernel_min.py` from real crashes in emulated machines: QEMU q35, 1 CPU, 1 GiB (3 GiB for `,high` and for loans), `swiotlb=force`
+(not for loans), so that all DMA bounces, and the running kernel's pool has 64 MiB. For each kernel, machine, initial RAM disk and dump are the same for
 every way; only the reservation differs, in steps of 2 MiB. The size given is the smallest that worked in each of its boots; the
 last column has how often it and those below it worked. KASLR makes boots differ, so where that is once, 2 MiB more or less mean nothing.
 The initial RAM disk is small and has the driver of one disk: a real machine needs more, in every row. **The differences are what
@@ -209,17 +217,18 @@ def markdown(rows, versions, missing):
         if not mine:
             continue
         lines += [f"## Linux {versions.get(f'Linux {kernel}', kernel)}", ""]
-        for high in (False, True):
-            table = {name: one for name, one in mine.items() if name.startswith("high") == high}
+        for ours, names in (("handoff", ("plain", "plain-full", "8192", "cma", "handoff")), ("high-handoff", [n for n in WAYS if n.startswith("high")]),
+                            ("lend", ("idle", "lend"))):
+            table = {name: one for name, one in mine.items() if name in names}
             if not table:
                 continue
-            best = table.get("high-handoff" if high else "handoff", {}).get("reserved_mib")
-            lines += ["| | smallest `X` | lost | more than with handoff | pool | free | boots that worked |", "|---|--:|--:|--:|--:|--:|---|"]
+            best = table.get(ours, {}).get("reserved_mib")
+            lines += [f"| | smallest `X` | lost | more than with {'the loan' if ours == 'lend' else 'handoff'} | pool | free | boots that worked |", "|---|--:|--:|--:|--:|--:|---|"]
             for name, one in table.items():
                 if one["smallest_mib"] is None:
                     lines.append(f"| {WAYS[name].title} | none up to {LARGEST} MiB | | | | | |")
                     continue
-                more = "" if best is None or "handoff" in name else f"{one['reserved_mib'] - best} MiB"
+                more = "" if best is None or "handoff" in name or name == "lend" else f"{one['reserved_mib'] - best} MiB"
                 lines.append(f"| {WAYS[name].title} | {one['smallest_mib']} MiB | {one['reserved_mib']} MiB | {more} | {one['pool_mib']} MiB | "
                              f"{one['free_mib']} MiB | {listed(one['near'])} |")
             lines.append("")

@@ -124,6 +124,10 @@ def words_of(cell):
     text = cell.words.replace("|", "\\|") + (f" shrunk to {cell.shrink}" if cell.shrink else "")
     if cell.crash_words.startswith("swiotlb=") and cell.crash_words != "swiotlb=force":
         text += f"<br>for the crash kernel {cell.crash_words}"
+    if cell.lend:
+        text += "<br>the pool may be lent"
+    if cell.plug:
+        text += f"<br>{cell.plug} is plugged in after the load"
     if cell.method:
         text += f"<br>--method {cell.method}"
     return text + "".join(f"<br>its log says '{said}'" for said in (cell.first_says, cell.crash_says) if said)

@@ -13,6 +13,8 @@
 
 namespace handoff {
 
+struct ElfCore;
+
 // A crash kernel that makes no pool has no use for the old one as a pool, but for its memory. Where no device ever
 // bounced through it, and none can, it is lent: RAM like any other there. What forbids that is DMA in flight into it, so everything
 // here is evidence that there is none. What cannot be read is no evidence.
@@ -35,7 +37,7 @@ std::vector<Reason> judge_dump(const PlanRequest&);
 Result<std::string> iomem_without(std::string_view iomem, const AddressRange& pool);
 
 /// PT_LOADs of a loaded elfcorehdr that have something of the pool: none is what lending with kexec_load promises.
-std::optional<std::string> pool_in_headers(const struct ElfCore&, const AddressRange& pool);
+std::optional<std::string> pool_in_headers(const ElfCore&, const AddressRange& pool);
 
 /// In the kdump configuration: SWIOTLB_HANDOFF_LEND=yes.
 bool lend_configured(std::string_view config);

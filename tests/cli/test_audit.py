@@ -53,13 +53,17 @@ class Audit(unittest.TestCase):
         verdicts = collections.Counter(each.get("verdict", "unreadable") for each in lines)
         rules = collections.Counter(rule for each in lines for rule in each.get("refused_by", ()))
         giving = [each["given_back_bytes"] for each in lines if each.get("given_back_bytes", 0) > 0]
+        lent = [each["lent_bytes"] for each in lines if each.get("lending") == "possible"]
+        lacking = sum(each.get("lending") == "evidence-missing" for each in lines)
         text = run("audit", machines).out.split("\n\n")[1]
         numbers = {name: int(count) for name, count in re.findall(r"^(\S.*?) {2,}(\d+)", text, re.M)}
-        self.assertEqual(numbers, {"machines": len(lines), "gives back": sum(giving) >> 20,
+        self.assertEqual(numbers, {"machines": len(lines), "gives back": sum(giving) >> 20, "could lend": sum(lent) >> 20,
                                    **{name: verdicts[key] for name, key in (("ready", "ready"), ("not needed", "not-needed"), ("refused", "refused"),
                                                                             ("unreadable", "unreadable")) if name != "unreadable" or verdicts[key]}})
         self.assertEqual({rule: int(count) for count, rule in re.findall(r"^ +(\d+)  by (\S+)$", text, re.M)}, dict(rules))
         self.assertIn(f"by {len(giving)} of them", text)
+        self.assertGreater(lacking, 0)
+        self.assertIn(f"to {len(lent)} crash kernels that make no pool; {lacking} more but for evidence", text)
 
     def test_one_bad_capture_is_said_and_stops_nothing(self):
         with Tree() as tree:

@@ -8,6 +8,7 @@
 
 #include "e820/excerpt.hpp"
 #include "e820/number.hpp"
+#include "lib/scan.hpp"
 
 namespace handoff {
 namespace {
@@ -17,12 +18,6 @@ using std::string_view;
 string_view trimmed(string_view text) {
     while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.remove_suffix(1);
     return text;
-}
-
-string_view take_line(string_view& text) {
-    const string_view line = text.substr(0, text.find('\n'));
-    text.remove_prefix(std::min(text.size(), line.size() + 1));
-    return line;
 }
 
 /// The value of "KEY=value"; "" without one.
@@ -68,7 +63,7 @@ std::optional<PlatformDevice> parse_platform_device(const std::string& name, str
 }
 
 bool drives_without_dma(const PlatformDevice& device) {
-    // Clocks, consoles, sensors, firmware interfaces: no dma_*() call in any of them (Linux 6.12).
+    // Clocks, consoles, sensors, firmware interfaces: no dma_*() call in any of them (Linux 7.2).
     static constexpr string_view drivers[] = {
         "GHES", "acpi-cpufreq", "acpi-ged", "acpi_pad", "acpi_power_meter", "alarmtimer", "button", "coretemp", "efi-framebuffer", "efivars",
         "fan", "gpio-keys", "i8042", "iTCO_wdt", "intel_rapl_msr", "intel_pmc_core", "ipmi_si", "pcspkr", "power", "qemu_fw_cfg",

@@ -11,6 +11,7 @@
 #include "lib/elf_core.hpp"
 #include "lib/host.hpp"
 #include "lib/iomem.hpp"
+#include "lib/scan.hpp"
 
 namespace handoff {
 namespace {
@@ -96,13 +97,6 @@ void judge_trust(const Machine& machine, Findings& found) {
                             fmt::format("{} behind an external-facing port: the kernel may bounce what it is given", fmt::join(*machine.external_devices, ", ")), pci,
                             "unplug what is there");
     found.note("lend-trusted", "no device behind an external-facing port", pci);
-}
-
-/// Takes one line, without its end.
-string_view take_line(string_view& text) {
-    const string_view line = text.substr(0, text.find('\n'));
-    text.remove_prefix(std::min(text.size(), line.size() + 1));
-    return line;
 }
 
 bool has_word(string_view words, string_view wanted) {

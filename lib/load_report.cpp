@@ -9,6 +9,7 @@
 
 #include "e820/number.hpp"
 #include "lib/command_line.hpp"
+#include "lib/scan.hpp"
 
 namespace handoff {
 namespace {
@@ -38,12 +39,6 @@ struct Parts {
 };
 
 constexpr std::string_view added_command_line = "Command line after adding";
-
-std::string_view take_line(std::string_view& text) {
-    const std::string_view line = text.substr(0, text.find('\n'));
-    text.remove_prefix(std::min(text.size(), line.size() + 1));
-    return line;
-}
 
 // "0000000000001000-000000000009fbff (0)" and "... : System RAM", perhaps with a function's name in front.
 bool is_range(std::string_view line) {

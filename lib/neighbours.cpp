@@ -9,17 +9,12 @@
 #include "e820/number.hpp"
 #include "lib/command_line.hpp"
 #include "lib/machine.hpp"
+#include "lib/scan.hpp"
 
 namespace handoff {
 namespace {
 
 using std::string_view;
-
-string_view take_line(string_view& text) {
-    const string_view line = text.substr(0, text.find('\n'));
-    text.remove_prefix(std::min(text.size(), line.size() + 1));
-    return line;
-}
 
 std::uint64_t mib(std::uint64_t bytes) { return (bytes + e820::MiB - 1) / e820::MiB; }
 

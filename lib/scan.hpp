@@ -11,6 +11,13 @@
 
 namespace handoff {
 
+/// Takes the first line of a text, without its end; "" of an empty one.
+inline std::string_view take_line(std::string_view& text) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(text.size(), line.size() + 1));
+    return line;
+}
+
 /// Takes pieces off the front of a text; what does not match leaves it unchanged.
 class Scan {
 public:

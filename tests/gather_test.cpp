@@ -112,7 +112,7 @@ TEST(Gather, MalformedSourcesAreErrorsThatNameThem) {
         std::string content;
         const char* message;
     } cases[] = {
-        {"proc/iomem", "hello\n", "proc/iomem:1: expected 'start-end : name', found 'hello'"},
+        {"proc/iomem", "hello\n", "proc/iomem:1: expected 'start-end : name' in hexadecimal, found 'hello'"},
         {"proc/iomem", "", "proc/iomem: expected lines of 'start-end : name', found nothing"},
         {"proc/cmdline", std::string("ro\0quiet", 8),
          "proc/cmdline: expected one line of text, found a NUL byte or a second line"},

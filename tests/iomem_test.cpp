@@ -73,9 +73,9 @@ TEST(Iomem, NamesMayHoldAnything) {
 
 TEST(Iomem, MalformedTextIsAnErrorWithItsLine) {
     EXPECT_EQ(error_of(""), "expected lines of 'start-end : name', found nothing");
-    EXPECT_EQ(error_of("0-fff : a\nfoo\n"), "line 2: expected 'start-end : name', found 'foo'");
-    EXPECT_EQ(error_of("0-fff\n"), "line 1: expected 'start-end : name', found '0-fff'");
-    EXPECT_EQ(error_of("0-fff : \n"), "line 1: expected 'start-end : name', found '0-fff : '");
+    EXPECT_EQ(error_of("0-fff : a\nfoo\n"), "line 2: expected 'start-end : name' in hexadecimal, found 'foo'");
+    EXPECT_EQ(error_of("0-fff\n"), "line 1: expected 'start-end : name' in hexadecimal, found '0-fff'");
+    EXPECT_EQ(error_of("0-fff : \n"), "line 1: expected 'start-end : name' in hexadecimal, found '0-fff : '");
     EXPECT_EQ(error_of("0x0-fff : a\n"), "line 1: expected 'start-end : name' in hexadecimal, found '0x0-fff : a'");
     EXPECT_EQ(error_of("0-10000000000000000 : a\n"),
               "line 1: expected 'start-end : name' in hexadecimal, found '0-10000000000000000 : a'");
@@ -87,7 +87,7 @@ TEST(Iomem, MalformedTextIsAnErrorWithItsLine) {
     EXPECT_EQ(error_of("  0-fff : a\n"), "line 1: expected a nesting of at most 0, found 1: '  0-fff : a'");
     EXPECT_EQ(error_of(std::string_view("0-fff : a\0b\n", 12)), "line 1: expected text, found a NUL byte");
     EXPECT_EQ(error_of(std::string(1000, 'x')),
-              "line 1: expected 'start-end : name', found 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...'");
+              "line 1: expected 'start-end : name' in hexadecimal, found 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...'");
 }
 
 TEST(Iomem, NestingOfAnyDepthAndManyLines) {

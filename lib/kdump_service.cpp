@@ -194,7 +194,7 @@ std::string likely_command_line(const KdumpService& service, string_view config,
         return value && !value->empty() ? *std::move(value) : std::string(otherwise);
     };
     const auto parsed = CommandLine::parse(running);
-    const std::string base = parsed ? for_crash_kernel(*parsed).text() : running;
+    std::string base = parsed ? for_crash_kernel(*parsed).text() : running;
     switch (service.family) {
         case KdumpFamily::kdump_tools:
             return text("KDUMP_CMDLINE", without_words(base, {"hugepages", "hugepagesz", "abm"})) + ' ' +

@@ -133,6 +133,7 @@ Result<e820::Table> read_firmware_directory(const std::string& path) {
         texts.push_back(std::move(text));
     }
     std::vector<e820::FirmwareMapEntry> entries;
+    entries.reserve(texts.size());
     for (const auto& t : texts) entries.push_back({t[0], t[1], t[2], t[3]});
     auto table = e820::parse_firmware_memmap(entries);
     if (!table) return std::move(table).error().at(path);

@@ -70,6 +70,7 @@ private:
     Failure run(std::vector<std::string> words) const {
         const std::string program = words.front();
         std::vector<char*> argv;
+        argv.reserve(words.size() + 1);
         for (std::string& word : words) argv.push_back(word.data());
         argv.push_back(nullptr);
         flush();

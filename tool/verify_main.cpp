@@ -10,10 +10,12 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <exception>
 #include <fcntl.h>
 #include <poll.h>
 #include <string>
@@ -21,6 +23,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "e820/number.hpp"
 #include "lib/check.hpp"
 #include "lib/command_line.hpp"
 #include "lib/host.hpp"
@@ -62,7 +65,7 @@ int verify(const char* root) {
 struct Places {
     std::string file, root = "/", kmsg = "/dev/kmsg", console = "/dev/console";
     std::string program;  ///< instead of verify() itself
-    int seconds = 20;
+    unsigned seconds = 20;
 };
 
 void write_to(const std::string& path, int flags, const std::string& text) {
@@ -166,7 +169,7 @@ void report(const Places& places) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
     if (argc < 3 || std::strcmp(argv[1], "--report") != 0) {
         if (argc <= 2 && (argc == 1 || argv[1][0] != '-')) return verify(argc == 2 ? argv[1] : "/");
         std::fprintf(stderr, "usage: %s [ROOT]\n       %s --report FILE\n", argv[0], argv[0]);
@@ -180,8 +183,11 @@ int main(int argc, char** argv) {
         if (option == "--kmsg") places.kmsg = argv[i + 1];
         if (option == "--console") places.console = argv[i + 1];
         if (option == "--run") places.program = argv[i + 1];
-        if (option == "--seconds") places.seconds = std::atoi(argv[i + 1]);
+        if (option == "--seconds") places.seconds = static_cast<unsigned>(std::min<std::uint64_t>(e820::parse_number(argv[i + 1], 10).value_or(places.seconds), 3600));
     }
     report(places);
     return 0;
+} catch (const std::exception& error) {
+    std::fprintf(stderr, "%s: %s\n", argv[0], error.what());
+    return 2;
 }

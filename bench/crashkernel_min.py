@@ -20,6 +20,9 @@ MiB. The ways:
     idle            a machine that bounces nothing: its crash kernel makes no pool
     lend            the same, and the idle pool is lent to it; works if the pool is RAM there and the dump is written
 
+At one size that is enough for all, a crash kernel of plain, 8192 and handoff is watched while it saves the dump and six other
+devices are busy at the same time (lab.busy): how fast, and how often the kernel says "swiotlb buffer is full".
+
 Sizes are even numbers of MiB. Boots differ (KASLR): the size that the bisection finds and the one below it are tried --repeat times,
 and larger ones until one works each time. Each boot is a line of OUT/results.jsonl, which --resume starts from.
 """
@@ -44,6 +47,8 @@ from cells import Cell  # noqa: E402
 KERNELS = ["5.10", "6.1", "6.12", "newest"]
 POOL = 64 << 20
 SMALLEST, LARGEST, STEP = 48, 320, 2  # MiB
+BUSY_SIZE = 176  # MiB; nowhere enough for a pool of 64 MiB beside the rest
+BUSY_WAYS = ("plain", "8192", "handoff")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,14 +82,14 @@ WAYS = {way.name: way for way in [
 ]}
 
 
-def cell_of(kernel, way, size):
+def cell_of(kernel, way, size, busy=False):
     # A small machine, since most of a boot is its dump; with memory above 4 GiB where the reservation is to lie there.
-    return Cell(name=f"min-{kernel}-{way.machine or way.name}-{size}", kernel=kernel, cpus=1,
+    return Cell(name=f"{'busy' if busy else 'min'}-{kernel}-{way.machine or way.name}-{size}", kernel=kernel, cpus=1,
                 memory="3G" if way.name.startswith("high") or not way.pool else "1G",
                 words=way.first_words + way.words.format(size=size), lend=way.lend, by="wrapper" if way.lend else "kexec",
                 loader="kexec_file_load" if kernel == "newest" else "kexec_load",
                 kexec="newest" if kernel == "newest" else "2.0.25",
-                crash_words=way.crash_words, mode=way.mode, expect="either" if way.mode == "handoff" else "", dump="any", boots=1)
+                crash_words=way.crash_words + (" lab.busy" if busy else ""), mode=way.mode, expect="either" if way.mode == "handoff" else "", dump="any", boots=1)
 
 
 def works(way, result):
@@ -129,9 +134,9 @@ class Boots:
             result = json.loads(line)
             self.done.setdefault((result["cell"], result["key"]), []).append(result)
 
-    def tries(self, kernel, way, size, count=1):
+    def tries(self, kernel, way, size, count=1, busy=False):
         """The first `count` results of one size. A machine that was lost before its first kernel crashed says nothing."""
-        cell = cell_of(kernel, way, size)
+        cell = cell_of(kernel, way, size, busy)
         have = self.done.setdefault((cell.name, self.key(cell)), [])
         while len(good := [one for one in have if one["status"] != "lost"]) < count:
             if self.lab is None or len(have) - len(good) > 2:
@@ -142,7 +147,7 @@ class Boots:
             have.append(result)
             said = ("lost" if result["status"] == "lost" else "works" if works(way, result) else
                     "refused" if result["facts"]["verdict"] == "refused" else "no")
-            print(f"[{(time.monotonic() - self.began) / 60:5.1f} min] {kernel:7} {way.name:14} {size:3} MiB  {said:8}"
+            print(f"[{(time.monotonic() - self.began) / 60:5.1f} min] {kernel:7} {way.name + (' busy' if busy else ''):14} {size:3} MiB  {said:8}"
                   f"{result['seconds']:5.0f} s", flush=True)
         return good[:count]
 
@@ -180,6 +185,20 @@ def median(values):
     return values[len(values) // 2] if values else None
 
 
+def rate(facts):
+    """MiB written in a second, or None."""
+    return facts["dump_bytes"] / facts["dump_seconds"] / (1 << 20) if facts.get("dump_seconds") and facts.get("dump_bytes") else None
+
+
+def busy_row(kernel, way, boots):
+    facts = [one["facts"] for one in boots]
+    return {"kernel": kernel, "way": way.name, "boots": len(boots), "worked": sum(works(way, one) for one in boots),
+            "pool_mib": median([(one["observed"][1] - one["observed"][0]) >> 20 if one["observed"] else 0 for one in facts]),
+            "slabs_used_at_most": max((one["slabs_used_at_most"] or 0 for one in facts), default=0),
+            "pool_full": sorted(one["pool_full"] for one in facts if one.get("pool_full") is not None),
+            "mib_per_s": median([rate(one) for one in facts])}
+
+
 def row(kernel, way, found):
     boots = found["boots"]
     facts = [one["facts"] for one in boots]
@@ -187,7 +206,8 @@ def row(kernel, way, found):
             "near": {str(size): list(counts) for size, counts in sorted(found["near"].items())},
             "reserved_mib": median([sum(end - start for start, end in one["crashkernel"]) >> 20 for one in facts]),
             "pool_mib": median([(one["observed"][1] - one["observed"][0]) >> 20 if one["observed"] else 0 for one in facts]),
-            "free_mib": median([one["free_kib"] and one["free_kib"] >> 10 for one in facts]), "refused": found["refused"]}
+            "free_mib": median([one["free_kib"] and one["free_kib"] >> 10 for one in facts]),
+            "mib_per_s": median([rate(one) for one in facts]), "refused": found["refused"]}
 
 
 HEAD = """\
@@ -201,8 +221,15 @@ The initial RAM disk is small and has the driver of one disk: a real machine nee
 counts.**
 
 *Lost* is what the running system lacks: all of the reservation. *Free* is MemFree when the crash kernel's first program starts, at the
-smallest size. Not measured: how fast the dump is written, since other work shared the processors, and "swiotlb buffer is
-full" under load with several busy devices.
+smallest size. *Written* is how fast the dump of makedumpfile -l -d 31 left the machine, in its own time: emulated, so only to compare rows.
+"""
+
+BUSY_HEAD = """\
+## While other devices are busy
+
+The crash kernel has {size} MiB for all ways, loads the drivers of three disks more (virtio, virtio, NVMe), an AHCI disk and two network cards
+(e1000, virtio-net), keeps 32 requests of 128 KiB in flight on each disk, and then saves the dump. *Full* is how often the kernel
+said "swiotlb buffer is full" (those it only counted included; NVMe asks it to say nothing, so there were more), in each boot.
 """
 
 
@@ -210,7 +237,19 @@ def listed(near):
     return ", ".join(f"{size}: {worked} of {tried}" for size, (worked, tried) in near.items())
 
 
-def markdown(rows, versions, missing):
+def per_second(value):
+    return f"{value:.1f} MiB/s" if value else ""
+
+
+def busy_markdown(rows):
+    lines = [BUSY_HEAD.format(size=BUSY_SIZE), "| kernel | | pool | slabs in use at most | full | written | dumps |", "|---|---|--:|--:|--:|--:|--:|"]
+    for one in rows:
+        lines.append(f"| {one['kernel']} | {WAYS[one['way']].title} | {one['pool_mib']} MiB | {one['slabs_used_at_most'] or ''} | "
+                     f"{', '.join(map(str, one['pool_full']))} | {per_second(one['mib_per_s'])} | {one['worked']} of {one['boots']} |")
+    return [*lines, ""]
+
+
+def markdown(rows, versions, missing, busy=()):
     lines = [HEAD, *[f"- {name} {version}" for name, version in sorted(versions.items())], ""]
     for kernel in KERNELS:
         mine = {one["way"]: one for one in rows if one["kernel"] == kernel}
@@ -223,18 +262,20 @@ def markdown(rows, versions, missing):
             if not table:
                 continue
             best = table.get(ours, {}).get("reserved_mib")
-            lines += [f"| | smallest `X` | lost | more than with {'the loan' if ours == 'lend' else 'handoff'} | pool | free | boots that worked |", "|---|--:|--:|--:|--:|--:|---|"]
+            lines += [f"| | smallest `X` | lost | more than with {'the loan' if ours == 'lend' else 'handoff'} | pool | free | written | boots that worked |", "|---|--:|--:|--:|--:|--:|--:|---|"]
             for name, one in table.items():
                 if one["smallest_mib"] is None:
-                    lines.append(f"| {WAYS[name].title} | none up to {LARGEST} MiB | | | | | |")
+                    lines.append(f"| {WAYS[name].title} | none up to {LARGEST} MiB | | | | | | |")
                     continue
                 more = "" if best is None or "handoff" in name or name == "lend" else f"{one['reserved_mib'] - best} MiB"
                 lines.append(f"| {WAYS[name].title} | {one['smallest_mib']} MiB | {one['reserved_mib']} MiB | {more} | {one['pool_mib']} MiB | "
-                             f"{one['free_mib']} MiB | {listed(one['near'])} |")
+                             f"{one['free_mib']} MiB | {per_second(one['mib_per_s'])} | {listed(one['near'])} |")
             lines.append("")
             for name, one in table.items():
                 if one["refused"]:
                     lines += [f"{WAYS[name].title}: the tool refused {', '.join(map(str, one['refused']))} MiB and said *ready* to all larger ones that were tried.", ""]
+    if busy:
+        lines += busy_markdown(busy)
     if missing:
         lines += ["## Not measured", "", *(f"- {kernel}: {'; '.join(names)}" for kernel, names in missing.items()), ""]
     return "\n".join(lines)
@@ -308,6 +349,9 @@ def main():
             shift = (found["smallest"] or hints[way.name]) - hints[way.name]
             for name in WAYS if way.name == "handoff" else [way.name]:
                 hints[name] += shift
+        for kernel, way in asked:
+            if way.name in BUSY_WAYS:
+                boots.tries(kernel, way, BUSY_SIZE, arguments.repeat, busy=True)
     except KeyboardInterrupt:
         sys.exit("interrupted; --resume continues")
     finally:
@@ -315,8 +359,13 @@ def main():
 
 
 def write_report(arguments, asked, boots):
-    rows, missing = [], {}
+    rows, missing, busy = [], {}, []
     for kernel, way in asked:
+        if way.name in BUSY_WAYS:
+            try:
+                busy.append(busy_row(kernel, way, boots.tries(kernel, way, BUSY_SIZE, arguments.repeat, busy=True)))
+            except Missing:
+                missing.setdefault(kernel, []).append(f"while other devices are busy: {way.title}")
         try:
             rows.append(row(kernel, way, boots.found(kernel, way, arguments.repeat)))
         except Missing:
@@ -324,8 +373,8 @@ def write_report(arguments, asked, boots):
     versions = versions_of(boots.done)
     versions |= {"QEMU": program_version("qemu-system-x86_64", "--version"),
                  "swiotlb-handoff": program_version(arguments.tool, "--version")}
-    (arguments.out / "results.json").write_text(json.dumps({"schema": 1, "versions": versions, "rows": rows}, indent=1) + "\n")
-    arguments.report.write_text(markdown(rows, versions, missing))
+    (arguments.out / "results.json").write_text(json.dumps({"schema": 1, "versions": versions, "rows": rows, "busy": busy}, indent=1) + "\n")
+    arguments.report.write_text(markdown(rows, versions, missing, busy))
 
 
 if __name__ == "__main__":

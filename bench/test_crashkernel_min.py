@@ -91,6 +91,18 @@ class Report(unittest.TestCase):
         self.assertRegex(text, r"plain, as the kernel degrades it \| 96 MiB \| 96 MiB \| 34 MiB \| 64 MiB")
         self.assertIn("- 5.10: **handoff**\n", text)
 
+    def test_shows_how_often_the_pool_was_full_in_each_boot(self):
+        results = [boot(bench.BUSY_SIZE, pool=16 << 20) for _ in range(3)]
+        for one, full, seconds in zip(results, (7, 0, 30), (2.0, 4.0, 8.0)):
+            one["facts"] |= {"pool_full": full, "dump_seconds": seconds, "dump_bytes": 16 << 20, "slabs_used_at_most": 8000 + full}
+        row = bench.busy_row("6.1", bench.WAYS["8192"], results)
+        self.assertIn("| 6.1 | rival: `swiotlb=8192` | 16 MiB | 8030 | 0, 7, 30 | 4.0 MiB/s | 3 of 3 |",
+                      bench.markdown([], {}, {}, [row]))
+
+    def test_boots_under_load_are_not_those_of_the_search(self):
+        cell = bench.cell_of("6.1", bench.WAYS["plain"], 96)
+        self.assertNotEqual(cell.name, bench.cell_of("6.1", bench.WAYS["plain"], 96, busy=True).name)
+
 
 if __name__ == "__main__":
     unittest.main()

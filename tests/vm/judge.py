@@ -99,6 +99,16 @@ def lent_in_headers(head, pool):
     return overlap(set(loads), pool)
 
 
+def seconds_between(text):
+    """Of two times of /proc/uptime, or None."""
+    match = re.fullmatch(r"([0-9.]+) ([0-9.]+)", (text or "").strip())
+    return round(float(match[2]) - float(match[1]), 2) if match else None
+
+
+def number(text):
+    return int(text) if text and text.strip().isdigit() else None
+
+
 def facts(said):
     """What is known about one boot, in a form that goes into the results."""
     first, crash = said["first"], said["crash"]
@@ -129,11 +139,14 @@ def facts(said):
         "free_kib": meminfo(crash.get("meminfo"), "MemFree"),
         "total_kib": meminfo(crash.get("meminfo"), "MemTotal"),
         "slabs_used_at_most": max(used) if used else None,
+        "dump_seconds": seconds_between(crash.get("dump.uptime")),
+        "dump_bytes": number(crash.get("dump.bytes")),
+        "pool_full": number(crash.get("pool.full")),
         "release": first.get("release"),
         "capabilities": first.get("capabilities", "").splitlines(),
         # Of a crash under load.
         "pattern": parse_json(crash["pattern"]) if "pattern" in crash else None,
-        "used_at_crash": int(first["used-at-crash"]) if first.get("used-at-crash", "").isdigit() else None,
+        "used_at_crash": number(first.get("used-at-crash")),
     }
 
 

@@ -6,6 +6,7 @@ A cell asks for it with a word on its crash kernel's command line:
 lab.load        the crash kernel loads the driver of the disk that takes the dump and no other, as kdump's initial RAM disks
                 do: NVMe, AHCI, e1000 and virtio-net go on with what the old kernel had asked of them
 lab.load,reset  it loads all drivers first, which resets all devices
+lab.busy        the first kernel has no load; the crash kernel has: it sets the same devices to work, then saves the dump
 """
 
 import json
@@ -30,10 +31,14 @@ def wanted(cell):
     return "lab.load" in cell.crash_words
 
 
+def busy(cell):
+    return "lab.busy" in cell.crash_words
+
+
 def kind(cell):
     """In the names of files that differ for such cells."""
-    if cell.plug:
-        return "-load"  # for the driver of what is plugged in
+    if cell.plug or busy(cell):
+        return "-load"  # for the drivers
     return next((f"-{word}" for word in ("load", "caps", "cost") if f"lab.{word}" in cell.crash_words), "")
 
 

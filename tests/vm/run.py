@@ -123,7 +123,7 @@ class Lab:
             ovmf = self.store.get("ovmf")[0] if cell.firmware == "ovmf" else None
             kernel = self.store.get(f"kernel-{cell.kernel}")[0] / "vmlinuz"
             words = vm.command(cell, directory, kernel, directory / "initrd", ovmf)
-            with load.Devices(directory, wide=bool(cell.lend)) if seed else contextlib.nullcontext() as devices, \
+            with load.Devices(directory, wide=bool(cell.lend)) if seed or load.busy(cell) else contextlib.nullcontext() as devices, \
                     vm.Plug(directory, cell.plug) if cell.plug else contextlib.nullcontext() as plug:
                 vm_problem, seconds = vm.boot(words + (devices.words if devices else []), directory, self.stop, plug)
             (directory / "initrd").unlink()

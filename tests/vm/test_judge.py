@@ -137,6 +137,12 @@ class Ready(unittest.TestCase):
                 self.assertEqual(verdict(said), expected, key)
             del said["first"][key]
 
+    def test_how_fast_the_dump_was_written_and_how_often_the_pool_was_full_is_known_or_nothing(self):
+        fact = judge.facts(boot(**{"dump.uptime": "12.50 20.00", "dump.bytes": "1048576", "pool.full": "3"}))
+        self.assertEqual((fact["dump_seconds"], fact["dump_bytes"], fact["pool_full"]), (7.5, 1 << 20, 3))
+        fact = judge.facts(boot(**{"dump.uptime": "12.50"}))
+        self.assertEqual((fact["dump_seconds"], fact["dump_bytes"], fact["pool_full"]), (None, None, None))
+
     def test_an_unexpected_verdict_fails_even_if_all_goes_well(self):
         self.assertEqual(verdict(boot(), cells.Cell("cell", expect="refused")), "fail")
         self.assertEqual(verdict(boot("refused"), cells.Cell("cell", expect="ready")), "fail")

@@ -166,7 +166,7 @@ def boot(out, crashkernel, seconds):
                # iommu_platform: the device's DMA goes through the DMA API, and so really through the pool.
                "-drive", f"file={out}/root.img,format=raw,if=none,id=disk,cache=unsafe",
                "-device", "virtio-blk-pci,drive=disk,disable-legacy=on,iommu_platform=on",
-               "-device", "virtio-serial-pci", "-chardev", f"file,id=said,path={said}", "-device", "virtserialport,chardev=said,name=handoff",
+               "-device", "virtio-serial-pci", "-chardev", f"file,id=said,path={said}", "-device", "virtserialport,chardev=said,name=handoff", "-device", "virtio-rng-pci",
                "-serial", f"file:{out}/console.log"]
     command = [str(word) for word in command]
     (out / "qemu.sh").write_text(" ".join(f"'{word}'" for word in command) + "\n")
@@ -258,6 +258,9 @@ def judge(said, image):
         (last("udev-loaded") == "1" and last("udev-handoffs") == "0" and last("udev-record") == "same" and last("udev-status") == "in-use",
          "a CPU comes: udevd's filter permits no load, the crash kernel stays loaded with the handoff"),
         (number("udev-permitted") >= 1, "with a filter that permits it, udev's reload has the handoff"),
+        (last("lent-device").endswith(" 0") and last("unlent-handoffs") == "0", f"a driver takes a device ({last('lent-device').split(' ')[0]}): nothing happens where nothing is lent"),
+        (last("lent-handoffs") in ("1", "2") and last("lent-record") == "1",
+         f"... and where the record says that the pool is lent, udev's rule has it loaded anew in a unit of its own, {last('lent-handoffs')} times for four such events"),
         (last("disabled-record") == "0", "disable leaves no record that says otherwise"),
         (last("divert") == "0" and number("divert-handoffs") == 1, "with kexec diverted, the stand-in in its place loads with the handoff"),
         *crash("first", "first crash"),

@@ -102,9 +102,8 @@ Result<Planned> plan_load(const Host& host, const KexecArguments& arguments, con
     PlanRequest request;
     request.loader = loader_of(arguments, machine->kexec_tools);
     request.accept = wishes.accept;
-    const LendSettings settings = lend_settings(host);
-    request.lend = wishes.lend || settings.lend;
-    request.collector = settings.collector;
+    request.lend = wishes.lend;
+    add_lend_settings(request, host);
     request.leaves_pool_out = true;
     auto line = kexec_command_line(arguments, machine->command_line, machine->kexec_tools);
     if (!line) return e820::input_error(0, "--reuse-cmdline: which crashkernel= words this kexec leaves out is not known");

@@ -16,6 +16,7 @@
 #include "lib/kernel_log.hpp"
 #include "lib/kernel_memory.hpp"
 #include "lib/machine.hpp"
+#include "lib/scan.hpp"
 
 namespace handoff {
 namespace {
@@ -448,15 +449,6 @@ string_view cpuinfo_value(string_view cpuinfo, string_view name) {
         return value.starts_with(' ') ? value.substr(1) : value;
     }
     return {};
-}
-
-bool has_word(string_view words, string_view wanted) {
-    while (!words.empty()) {
-        const string_view word = words.substr(0, words.find(' '));
-        if (word == wanted) return true;
-        words.remove_prefix(std::min(words.size(), word.size() + 1));
-    }
-    return false;
 }
 
 /// What the processor's flags prove. A TDX guest has "tdx_guest" (arch/x86/coco/tdx/tdx.c,

@@ -99,15 +99,6 @@ void judge_trust(const Machine& machine, Findings& found) {
     found.note("lend-trusted", "no device behind an external-facing port", pci);
 }
 
-bool has_word(string_view words, string_view wanted) {
-    while (!words.empty()) {
-        const string_view word = words.substr(0, words.find_first_of(" \t"));
-        if (word == wanted) return true;
-        words.remove_prefix(std::min(words.size(), word.size() + 1));
-    }
-    return false;
-}
-
 }  // namespace
 
 unsigned bits_for(Address end) { return end == 0 ? 0 : static_cast<unsigned>(std::bit_width(end - 1)); }
@@ -212,13 +203,15 @@ Collector collector_of(const KdumpService& service, string_view config, string_v
     return Collector::unknown;
 }
 
-LendSettings lend_settings(const Host& host) {
+void add_lend_settings(PlanRequest& request, const Host& host) {
     const auto service = find_kdump_service(host);
-    if (!service) return {};
+    if (!service) return;
     const auto config = host.read(service->family == KdumpFamily::kdump_tools ? Source::kdump_tools_config : Source::sysconfig_kdump);
-    if (!config) return {};
+    if (!config) return;
+    request.lend = request.lend || lend_configured(*config);
+    if (request.collector != Collector::unknown) return;
     const auto kdump_conf = host.read(Source::kdump_conf);
-    return {lend_configured(*config), collector_of(*service, *config, kdump_conf ? string_view(*kdump_conf) : string_view())};
+    request.collector = collector_of(*service, *config, kdump_conf ? string_view(*kdump_conf) : string_view());
 }
 
 }  // namespace handoff

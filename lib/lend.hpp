@@ -46,11 +46,8 @@ bool lend_configured(std::string_view config);
 /// /etc/kdump.conf ("" where there is none).
 Collector collector_of(const KdumpService&, std::string_view config, std::string_view kdump_conf);
 
-/// The same of the kdump service that is installed; `unknown` where none is. What cannot be read is `unknown` too.
-struct LendSettings {
-    bool lend = false;
-    Collector collector = Collector::unknown;
-};
-LendSettings lend_settings(const Host&);
+/// Adds to a request what the configuration of the installed kdump service says: to lend, and where the collector is unknown, which it is.
+/// Nothing where there is no such service, or its configuration cannot be read.
+void add_lend_settings(PlanRequest&, const Host&);
 
 }  // namespace handoff

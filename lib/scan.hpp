@@ -18,6 +18,16 @@ inline std::string_view take_line(std::string_view& text) {
     return line;
 }
 
+/// Whether one of the words, which blanks and tabs separate, is this one.
+inline bool has_word(std::string_view words, std::string_view wanted) {
+    while (!words.empty()) {
+        const std::string_view word = words.substr(0, words.find_first_of(" \t"));
+        if (word == wanted) return true;
+        words.remove_prefix(std::min(words.size(), word.size() + 1));
+    }
+    return false;
+}
+
 /// Takes pieces off the front of a text; what does not match leaves it unchanged.
 class Scan {
 public:

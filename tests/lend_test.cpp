@@ -11,6 +11,7 @@
 #include "lib/check.hpp"
 #include "lib/elf_core.hpp"
 #include "lib/host.hpp"
+#include "lib/shrink.hpp"
 #include "synthetic_machine.hpp"
 #include "temp_tree.hpp"
 
@@ -297,6 +298,19 @@ TEST(Lend, InTheCrashKernelVerifyLooksForRamAndNoPool) {
     EXPECT_EQ(verify(with_pool)->landing, Landing::not_lent);
     machine.ram = RangeSet({range(0x70000000, 0x80000000)});
     EXPECT_EQ(verify(machine)->landing, Landing::not_lent);
+}
+
+// The loan may end at any time, and the next load is then one without it, into what is left.
+TEST(Lend, AReservationThatShrinksIsNoSmallerForTheLoan) {
+    Machine machine = idle_machine();
+    for (AddressRange& reserved : machine.crash_kernel) reserved = range(0x70000000, 0x90000000);
+    machine.crash_size = 512 * MiB;
+    const ShrinkPlan shrunk = plan_shrink(machine, request());
+    ASSERT_TRUE(shrunk.possible()) << shrunk.problem;
+    EXPECT_TRUE(shrunk.plan.loan);
+    PlanRequest without = request();
+    without.lend = false;
+    EXPECT_GE(shrunk.to.size(), need_for(machine, without, shrunk.to.size(), Need::default_margin).total());
 }
 
 TEST(Lend, TheEvidenceIsReadAndCaptured) {

@@ -193,10 +193,9 @@ Result<handoff::PlanRequest> request_from(Options options, const handoff::Host& 
     const handoff::CrashImage image = host.crash_image(release);
     if (!options.kernel && image.kernel) options.kernel = image.kernel->string();
     if (!options.initrd && image.initrd) options.initrd = image.initrd->string();
-    const handoff::LendSettings settings = handoff::lend_settings(host);
-    options.lend = options.lend || settings.lend;
-    if (options.collector == handoff::Collector::unknown) options.collector = settings.collector;
-    return request_from(options);
+    auto request = request_from(options);
+    if (request) handoff::add_lend_settings(*request, host);
+    return request;
 }
 
 std::optional<handoff::Record> last_record(const handoff::Host& host) {

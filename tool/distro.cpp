@@ -91,9 +91,7 @@ handoff::StatusFacts facts_of(const Options& options) {
         if (const auto image = handoff::read_image(*files.kernel)) request.image = *image;
     if (files.initrd)
         if (const auto head = handoff::read_user_file_head(*files.initrd, 1)) request.initrd_bytes = head->size;
-    const handoff::LendSettings settings = handoff::lend_settings(host);
-    request.lend = settings.lend;
-    request.collector = settings.collector;
+    handoff::add_lend_settings(request, host);
     request.leaves_pool_out = true;
     if (facts.record && facts.record->loan) {
         request.lend = true;  // perhaps by --lend

@@ -114,6 +114,7 @@ Options as_loaded(Options options, const handoff::Host& host) {
         if (!record->append.empty() && line.ends_with(record->append)) line.resize(line.size() - record->append.size());
         options.command_line = line;
     }
+    options.lend = options.lend || record->loan;  // perhaps by --lend
     return options;
 }
 
@@ -157,8 +158,9 @@ Status shrink(const Options& options) {
     const handoff::Host host(options.root);
     const auto machine = handoff::gather(host);
     if (!machine) return fail(machine.error());
-    const auto request = request_from(as_loaded(options, host), host, machine->release);
+    auto request = request_from(as_loaded(options, host), host, machine->release);
     if (!request) return fail(request.error());
+    request->leaves_pool_out = true;  // 'kexec' loaded it, and will again
     const handoff::ShrinkPlan wanted = handoff::plan_shrink(*machine, *request, to, *margin);
     const std::vector<std::string> loader = options.operands.empty() ? host.kdump_load_command() : options.operands;
 

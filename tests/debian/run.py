@@ -166,7 +166,7 @@ def boot(out, crashkernel, seconds):
                # iommu_platform: the device's DMA goes through the DMA API, and so really through the pool.
                "-drive", f"file={out}/root.img,format=raw,if=none,id=disk,cache=unsafe",
                "-device", "virtio-blk-pci,drive=disk,disable-legacy=on,iommu_platform=on",
-               "-device", "virtio-serial-pci", "-chardev", f"file,id=said,path={said}", "-device", "virtserialport,chardev=said,name=handoff", "-device", "virtio-rng-pci",
+               "-device", "virtio-serial-pci", "-chardev", f"file,id=said,path={said}", "-device", "virtserialport,chardev=said,name=handoff", "-device", "virtio-balloon-pci",
                "-serial", f"file:{out}/console.log"]
     command = [str(word) for word in command]
     (out / "qemu.sh").write_text(" ".join(f"'{word}'" for word in command) + "\n")

@@ -140,8 +140,8 @@ def total(facts):
     found = [fact["pattern"] for fact in facts if "pages" in (fact.get("pattern") or {})]
     if not found:
         return None
-    used = sorted(fact["used_at_crash"] for fact in facts if fact.get("used_at_crash"))
+    used = sorted(fact["used_at_crash"] for fact in facts if fact.get("used_at_crash") is not None)
     mib = sum(one["pages"] for one in found) // 256
     return (f"{len(found)} dumps compared with the pattern: {mib} MiB, {sum(one['missing'] for one in found)} pages missing, "
             f"{sum(one['wrong_bytes'] for one in found)} bytes wrong; slabs in use at the crash: "
-            + (f"{used[0]} to {used[-1]}" if used else "unknown"))
+            + ("unknown" if not used else str(used[0]) if used[0] == used[-1] else f"{used[0]} to {used[-1]}"))

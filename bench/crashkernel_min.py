@@ -207,7 +207,7 @@ def row(kernel, way, found):
             "reserved_mib": median([sum(end - start for start, end in one["crashkernel"]) >> 20 for one in facts]),
             "pool_mib": median([(one["observed"][1] - one["observed"][0]) >> 20 if one["observed"] else 0 for one in facts]),
             "free_mib": median([one["free_kib"] and one["free_kib"] >> 10 for one in facts]),
-            "mib_per_s": median([rate(one) for one in facts]), "refused": found["refused"]}
+            "dump_s": median([one.get("dump_seconds") for one in facts]), "refused": found["refused"]}
 
 
 HEAD = """\
@@ -221,7 +221,7 @@ The initial RAM disk is small and has the driver of one disk: a real machine nee
 counts.**
 
 *Lost* is what the running system lacks: all of the reservation. *Free* is MemFree when the crash kernel's first program starts, at the
-smallest size. *Written* is how fast the dump of makedumpfile -l -d 31 left the machine, in its own time: emulated, so only to compare rows.
+smallest size. *Dump in* is how long `makedumpfile -l -d 31` takes, in the machine's own time: emulated, so only to compare rows.
 """
 
 BUSY_HEAD = """\
@@ -235,6 +235,10 @@ said "swiotlb buffer is full" (those it only counted included; NVMe asks it to s
 
 def listed(near):
     return ", ".join(f"{size}: {worked} of {tried}" for size, (worked, tried) in near.items())
+
+
+def seconds(value):
+    return f"{value:.1f} s" if value else ""
 
 
 def per_second(value):
@@ -262,14 +266,14 @@ def markdown(rows, versions, missing, busy=()):
             if not table:
                 continue
             best = table.get(ours, {}).get("reserved_mib")
-            lines += [f"| | smallest `X` | lost | more than with {'the loan' if ours == 'lend' else 'handoff'} | pool | free | written | boots that worked |", "|---|--:|--:|--:|--:|--:|--:|---|"]
+            lines += [f"| | smallest `X` | lost | more than with {'the loan' if ours == 'lend' else 'handoff'} | pool | free | dump in | boots that worked |", "|---|--:|--:|--:|--:|--:|--:|---|"]
             for name, one in table.items():
                 if one["smallest_mib"] is None:
                     lines.append(f"| {WAYS[name].title} | none up to {LARGEST} MiB | | | | | | |")
                     continue
                 more = "" if best is None or "handoff" in name or name == "lend" else f"{one['reserved_mib'] - best} MiB"
                 lines.append(f"| {WAYS[name].title} | {one['smallest_mib']} MiB | {one['reserved_mib']} MiB | {more} | {one['pool_mib']} MiB | "
-                             f"{one['free_mib']} MiB | {per_second(one['mib_per_s'])} | {listed(one['near'])} |")
+                             f"{one['free_mib']} MiB | {seconds(one['dump_s'])} | {listed(one['near'])} |")
             lines.append("")
             for name, one in table.items():
                 if one["refused"]:

@@ -260,7 +260,7 @@ def judge(said, image):
         (number("udev-permitted") >= 1, "with a filter that permits it, udev's reload has the handoff"),
         (last("lent-device").endswith(" 0") and last("unlent-handoffs") == "0", f"a driver takes a device ({last('lent-device').split(' ')[0]}): nothing happens where nothing is lent"),
         (last("lent-handoffs") in ("1", "2") and last("lent-record") == "1",
-         f"... and where the record says that the pool is lent, udev's rule has it loaded anew in a unit of its own, {last('lent-handoffs')} times for four such events"),
+         f"... and where the record says that the pool is lent, udev's rule has it loaded anew, in a unit of its own; loads for four such events: {last('lent-handoffs')}"),
         (last("disabled-record") == "0", "disable leaves no record that says otherwise"),
         (last("divert") == "0" and number("divert-handoffs") == 1, "with kexec diverted, the stand-in in its place loads with the handoff"),
         *crash("first", "first crash"),

@@ -131,6 +131,8 @@ class Lab:
                 (directory / "disk").unlink()
                 return None
             said = vm.records(directory)
+            if said["crash"]:
+                said["crash"]["dump.bytes"] = str((directory / "disk").stat().st_blocks * 512)  # written: the rest of it is a hole
             vm.keep(directory, said)
             dump_problem = "no dump: the crash kernel did not get to the end"
             if said["crash"].get("end") == "done":

@@ -96,7 +96,7 @@ class Report(unittest.TestCase):
         for one, full, seconds in zip(results, (7, 0, 30), (2.0, 4.0, 8.0)):
             one["facts"] |= {"pool_full": full, "dump_seconds": seconds, "dump_bytes": 16 << 20, "slabs_used_at_most": 8000 + full}
         row = bench.busy_row("6.1", bench.WAYS["8192"], results)
-        self.assertIn("| 6.1 | rival: `swiotlb=8192` | 16 MiB | 8030 | 0, 7, 30 | 4.0 MiB/s | 3 of 3 |",
+        self.assertIn("| 6.1 | rival: `swiotlb=8192` | 16 MiB | 8030 | 0, 7, 30 | 16 MiB | 4.0 MiB/s | 3 of 3 |",
                       bench.markdown([], {}, {}, [row]))
 
     def test_boots_under_load_are_not_those_of_the_search(self):

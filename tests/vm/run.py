@@ -125,7 +125,7 @@ class Lab:
             words = vm.command(cell, directory, kernel, directory / "initrd", ovmf)
             with load.Devices(directory, wide=bool(cell.lend)) if seed or load.busy(cell) else contextlib.nullcontext() as devices, \
                     vm.Plug(directory, cell.plug) if cell.plug else contextlib.nullcontext() as plug:
-                vm_problem, seconds = vm.boot(words + (devices.words if devices else []), directory, self.stop, plug)
+                vm_problem, seconds = vm.boot(words + (devices.words if devices else []), directory, self.stop, plug, console=not load.busy(cell))
             (directory / "initrd").unlink()
             if vm_problem == "interrupted":
                 (directory / "disk").unlink()

@@ -247,6 +247,10 @@ def seconds(value):
     return f"{value:.1f} s" if value else ""
 
 
+def mebibytes(value):
+    return f"{value} MiB" if value else ""
+
+
 def per_second(value):
     return f"{value:.1f} MiB/s" if value else ""
 
@@ -255,7 +259,7 @@ def busy_markdown(rows):
     lines = [BUSY_HEAD.format(size=BUSY_SIZE), "| kernel | | pool | slabs in use at most | full | dump | written | dumps |", "|---|---|--:|--:|--:|--:|--:|--:|"]
     for one in rows:
         lines.append(f"| {one['kernel']} | {WAYS[one['way']].title} | {one['pool_mib']} MiB | {one['slabs_used_at_most'] or ''} | "
-                     f"{', '.join(map(str, one['pool_full']))} | {one['dump_mib'] or '?'} MiB | {per_second(one['mib_per_s'])} | {one['worked']} of {one['boots']} |")
+                     f"{', '.join(map(str, one['pool_full']))} | {mebibytes(one['dump_mib'])} | {per_second(one['mib_per_s'])} | {one['worked']} of {one['boots']} |")
     return [*lines, ""]
 
 

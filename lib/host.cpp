@@ -203,15 +203,12 @@ Result<std::string> read_all(int fd, std::string_view file, std::size_t limit) {
     return text;
 }
 
-/// Takes the address and name of one line of /proc/kallsyms, "ffffffffa81c1300 b
-/// io_tlb_default_mem"; nullopt for the symbols of modules, which end in "\t[module]".
-std::optional<std::pair<e820::Address, std::string_view>> parse_symbol(std::string_view line) {
+/// The name in one line of /proc/kallsyms, "ffffffffa81c1300 b io_tlb_default_mem", with "\t[module]" behind it where it is a
+/// module's; "" of another line.
+std::string_view symbol_name(std::string_view line) {
     const auto blank = line.find(' ');
-    if (blank == std::string_view::npos || line.size() < blank + 4 || line[blank + 2] != ' ') return std::nullopt;
-    const auto address = e820::parse_number(line.substr(0, blank), 16);
-    const std::string_view name = line.substr(blank + 3);
-    if (!address || name.find('\t') != std::string_view::npos) return std::nullopt;
-    return std::pair(*address, name);
+    if (blank == std::string_view::npos || line.size() < blank + 4 || line[blank + 2] != ' ') return {};
+    return line.substr(blank + 3);
 }
 
 Result<std::string> read_kmsg(int fd) {
@@ -357,10 +354,12 @@ Result<std::map<std::string, e820::Address>> Host::symbols(std::span<const std::
     std::map<std::string, e820::Address> found;
     std::optional<std::string> twice;
     const auto take_line = [&](std::string_view line) {
-        const auto symbol = parse_symbol(line);
-        if (!symbol || std::find(names.begin(), names.end(), symbol->second) == names.end()) return;
-        const auto [known, inserted] = found.emplace(symbol->second, symbol->first);
-        if (!inserted && known->second != symbol->first) twice = known->first;
+        const std::string_view name = symbol_name(line);
+        if (std::find(names.begin(), names.end(), name) == names.end()) return;
+        const auto address = e820::parse_number(line.substr(0, line.find(' ')), 16);
+        if (!address) return;
+        const auto [known, inserted] = found.emplace(name, *address);
+        if (!inserted && known->second != *address) twice = known->first;
     };
     std::string rest;
     auto error = read_pieces(fd->get(), file, file_limit, [&](std::string_view piece) -> std::optional<Error> {

@@ -285,6 +285,10 @@ def markdown(rows, versions, missing, busy=()):
                 lines.append(f"| {WAYS[name].title} | {one['smallest_mib']} MiB | {one['reserved_mib']} MiB | {more} | {one['pool_mib']} MiB | "
                              f"{one['free_mib']} MiB | {seconds(one['dump_s'])} | {listed(one['near'])} |")
             lines.append("")
+            if "cma" in table:
+                lines += ["`crashkernel=,cma` (6.17 and later) needs the least: its 256 MiB are the running system's for user pages, and the crash kernel's",
+                          "after a crash. No dump has these pages, and DMA that is in flight into them is waited for, for 10 s, and no longer (Linux,",
+                          "Documentation/admin-guide/kernel-parameters.txt and kernel/crash_core.c).", ""]
             for name, one in table.items():
                 if one["refused"]:
                     lines += [f"{WAYS[name].title}: the tool refused {', '.join(map(str, one['refused']))} MiB and said *ready* to all larger ones that were tried.", ""]

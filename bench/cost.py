@@ -167,9 +167,10 @@ def report_vm(values):
              "dmesg": "`dmesg`", "iomem": "`cat /proc/iomem`"}
     rows = [[title, *(f"{seconds(values[f'{k}/{name}_s'])}, {values[f'{k}/{name}_s'] / values[f'{k}/kexec_s']:.2f}" for k in kernels)]
             for name, title in parts.items()]
-    return ["In a virtual machine, beside kexec's load of the same kernel and initial RAM disk: time of one run, and its part of kexec's. The machine is",
-            "emulated, which makes a program's start dear, and the kernel's own work for /proc/kallsyms, too. So the aim, 0.02 of kexec's time, is missed here",
-            "by the start alone. A load happens once in a boot.", "",
+    return ["In a virtual machine, beside kexec's load of the same kernel and initial RAM disk: time of one run, and its part of kexec's. The aim, 0.02, is",
+            "missed by far. To start the program takes that already, what the kernel needs for /proc/kallsyms and BTF several times as much, and the rest is the",
+            "program's own work, in an emulated processor, which does not like short programs: natively it is a few milliseconds (below). Where kexec itself can",
+            "be timed without emulation was not at hand. A load happens once in a boot.", "",
             *table(["", *(f"Linux {values[f'{k}/release']}" for k in kernels)], rows)]
 
 

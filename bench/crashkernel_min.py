@@ -190,10 +190,14 @@ def rate(facts):
     return facts["dump_bytes"] / facts["dump_seconds"] / (1 << 20) if facts.get("dump_seconds") and facts.get("dump_bytes") else None
 
 
+def pool_mib(facts):
+    return median([(one["observed"][1] - one["observed"][0]) >> 20 if one["observed"] else 0 for one in facts])
+
+
 def busy_row(kernel, way, boots):
     facts = [one["facts"] for one in boots]
     return {"kernel": kernel, "way": way.name, "boots": len(boots), "worked": sum(works(way, one) for one in boots),
-            "pool_mib": median([(one["observed"][1] - one["observed"][0]) >> 20 if one["observed"] else 0 for one in facts]),
+            "pool_mib": pool_mib(facts),
             "slabs_used_at_most": max((one["slabs_used_at_most"] or 0 for one in facts), default=0),
             "pool_full": sorted(one["pool_full"] for one in facts if one.get("pool_full") is not None),
             "dump_mib": median([(one.get("dump_bytes") or 0) >> 20 or None for one in facts]), "mib_per_s": median([rate(one) for one in facts])}
@@ -205,7 +209,7 @@ def row(kernel, way, found):
     return {"kernel": kernel, "way": way.name, "smallest_mib": found["smallest"],
             "near": {str(size): list(counts) for size, counts in sorted(found["near"].items())},
             "reserved_mib": median([sum(end - start for start, end in one["crashkernel"]) >> 20 for one in facts]),
-            "pool_mib": median([(one["observed"][1] - one["observed"][0]) >> 20 if one["observed"] else 0 for one in facts]),
+            "pool_mib": pool_mib(facts),
             "free_mib": median([one["free_kib"] and one["free_kib"] >> 10 for one in facts]),
             "dump_s": median([one.get("dump_seconds") for one in facts]), "refused": found["refused"]}
 
@@ -243,23 +247,16 @@ def listed(near):
     return ", ".join(f"{size}: {worked} of {tried}" for size, (worked, tried) in near.items())
 
 
-def seconds(value):
-    return f"{value:.1f} s" if value else ""
-
-
-def mebibytes(value):
-    return f"{value} MiB" if value else ""
-
-
-def per_second(value):
-    return f"{value:.1f} MiB/s" if value else ""
+def known(value, form):
+    """The value in its form, "" where nobody knows it."""
+    return form.format(value) if value else ""
 
 
 def busy_markdown(rows):
     lines = [BUSY_HEAD.format(size=BUSY_SIZE), "| kernel | | pool | slabs in use at most | full | dump | written | dumps |", "|---|---|--:|--:|--:|--:|--:|--:|"]
     for one in rows:
-        lines.append(f"| {one['kernel']} | {WAYS[one['way']].title} | {one['pool_mib']} MiB | {one['slabs_used_at_most'] or ''} | "
-                     f"{', '.join(map(str, one['pool_full']))} | {mebibytes(one['dump_mib'])} | {per_second(one['mib_per_s'])} | {one['worked']} of {one['boots']} |")
+        lines.append(f"| {one['kernel']} | {WAYS[one['way']].title} | {one['pool_mib']} MiB | {known(one['slabs_used_at_most'], '{}')} | "
+                     f"{', '.join(map(str, one['pool_full']))} | {known(one['dump_mib'], '{} MiB')} | {known(one['mib_per_s'], '{:.1f} MiB/s')} | {one['worked']} of {one['boots']} |")
     return [*lines, ""]
 
 
@@ -283,7 +280,7 @@ def markdown(rows, versions, missing, busy=()):
                     continue
                 more = "" if best is None or "handoff" in name or name == "lend" else f"{one['reserved_mib'] - best} MiB"
                 lines.append(f"| {WAYS[name].title} | {one['smallest_mib']} MiB | {one['reserved_mib']} MiB | {more} | {one['pool_mib']} MiB | "
-                             f"{one['free_mib']} MiB | {seconds(one['dump_s'])} | {listed(one['near'])} |")
+                             f"{one['free_mib']} MiB | {known(one['dump_s'], '{:.1f} s')} | {listed(one['near'])} |")
             lines.append("")
             if "cma" in table:
                 lines += ["`crashkernel=,cma` (6.17 and later) needs the least: its 256 MiB are the running system's for user pages, and the crash kernel's",

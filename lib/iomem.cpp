@@ -2,7 +2,6 @@
 #include "lib/iomem.hpp"
 
 #include <algorithm>
-#include <array>
 #include <optional>
 
 #include <fmt/format.h>
@@ -17,47 +16,10 @@ using e820::Result;
 
 namespace {
 
-/// The value of each hexadecimal digit, and 16 for all other bytes.
-constexpr auto digit_values = [] {
-    std::array<std::uint8_t, 256> values{};
-    values.fill(16);
-    for (unsigned i = 0; i < 10; ++i) values['0' + i] = static_cast<std::uint8_t>(i);
-    for (unsigned i = 10; i < 16; ++i) values['a' + i - 10] = values['A' + i - 10] = static_cast<std::uint8_t>(i);
-    return values;
-}();
-
-/// Takes a hexadecimal number off the front of `text`; nullopt for no digit and for more than 64 bits.
-std::optional<std::uint64_t> take_hex(std::string_view& text) {
-    std::uint64_t value = 0, lost = 0;
-    std::size_t length = 0;
-    for (; length < text.size(); ++length) {
-        const std::uint64_t digit = digit_values[static_cast<unsigned char>(text[length])];
-        if (digit > 15) break;
-        lost |= value >> 60;
-        value = value << 4 | digit;
-    }
-    if (length == 0 || lost != 0) return std::nullopt;
-    text.remove_prefix(length);
-    return value;
-}
-
-bool take(std::string_view& text, std::string_view literal) {
-    if (!text.starts_with(literal)) return false;
-    text.remove_prefix(literal.size());
-    return true;
-}
-
-bool take(std::string_view& text, char letter) {
-    if (text.empty() || text.front() != letter) return false;
-    text.remove_prefix(1);
-    return true;
-}
-
-/// Takes the blanks off the front of `text` and counts them. Mail turns some into no-break
-/// spaces (U+00A0).
-std::size_t take_blanks(std::string_view& text) {
+/// Takes the blanks and counts them. Mail turns some into no-break spaces (U+00A0).
+std::size_t take_blanks(Scan& scan) {
     for (std::size_t count = 0;; ++count) {
-        if (!take(text, ' ') && !take(text, "\u00a0")) return count;
+        if (!scan.take(' ') && !scan.take("\u00a0")) return count;
     }
 }
 
@@ -65,18 +27,19 @@ std::size_t take_blanks(std::string_view& text) {
 std::string_view parse_line(std::string_view line, IomemEntry& entry) {
     // r_show() in kernel/resource.c prints two blanks for each level; a third is the one
     // that mail puts before a line that begins with a blank (RFC 3676, space-stuffing).
-    entry.depth = static_cast<unsigned>(take_blanks(line) / 2);
-    const auto start = take_hex(line);
-    const auto last = start && take(line, '-') ? take_hex(line) : std::nullopt;
+    Scan scan(line);
+    entry.depth = static_cast<unsigned>(take_blanks(scan) / 2);
+    const auto start = scan.hex_digits();
+    const auto last = start && scan.take('-') ? scan.hex_digits() : std::nullopt;
     // "%s" of a resource without a name is "<BAD>", so a name is never empty.
-    if (!last || !take(line, ' ') || !take(line, ':') || !take(line, ' ') || line.empty()) return "'start-end : name' in hexadecimal";
+    if (!last || !scan.take(' ') || !scan.take(':') || !scan.take(' ') || scan.rest().empty()) return "'start-end : name' in hexadecimal";
     if (*last < *start) return "an end that is not below the start";
 
     // Unset resources, and the end of an empty one: "00000000-00000000 : PCI Bus 0000:00".
     const auto range = *last == 0 ? e820::AddressRange() : e820::AddressRange::from_inclusive(*start, *last);
     if (!range) return "an end below the last 64-bit address";
     entry.range = *range;
-    entry.name = line;
+    entry.name = scan.rest();
     return {};
 }
 

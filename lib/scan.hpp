@@ -2,11 +2,11 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string_view>
 
-#include "e820/number.hpp"
 #include "e820/range.hpp"
 
 namespace handoff {
@@ -40,21 +40,46 @@ public:
         rest_.remove_prefix(literal.size());
         return true;
     }
-    std::optional<std::uint64_t> decimal() { return digits("0123456789", 10); }
+    bool take(char letter) {
+        if (rest_.empty() || rest_.front() != letter) return false;
+        rest_.remove_prefix(1);
+        return true;
+    }
+    std::optional<std::uint64_t> decimal() { return digits<10>(); }
     /// With or without "0x".
     std::optional<std::uint64_t> hex() {
         const std::string_view before = rest_;
         take("0x");
-        const auto value = digits("0123456789abcdefABCDEF", 16);
+        const auto value = digits<16>();
         if (!value) rest_ = before;
         return value;
     }
+    std::optional<std::uint64_t> hex_digits() { return digits<16>(); }
 
 private:
-    std::optional<std::uint64_t> digits(std::string_view allowed, int base) {
-        const auto length = std::min(rest_.find_first_not_of(allowed), rest_.size());
-        const auto value = e820::parse_number(rest_.substr(0, length), base);
-        if (value) rest_.remove_prefix(length);
+    /// The value of each digit, and 16 for all other bytes.
+    static constexpr auto values = [] {
+        std::array<std::uint8_t, 256> of{};
+        of.fill(16);
+        for (unsigned i = 0; i < 10; ++i) of['0' + i] = static_cast<std::uint8_t>(i);
+        for (unsigned i = 10; i < 16; ++i) of['a' + i - 10] = of['A' + i - 10] = static_cast<std::uint8_t>(i);
+        return of;
+    }();
+
+    /// All digits there are; nullopt for none, and for more than 64 bits.
+    template <unsigned base>
+    std::optional<std::uint64_t> digits() {
+        std::uint64_t value = 0;
+        bool fits = true;
+        std::size_t length = 0;
+        for (; length < rest_.size(); ++length) {
+            const std::uint64_t digit = values[static_cast<unsigned char>(rest_[length])];
+            if (digit >= base) break;
+            fits = fits && value <= (~std::uint64_t{0} - digit) / base;
+            value = value * base + digit;
+        }
+        if (length == 0 || !fits) return std::nullopt;
+        rest_.remove_prefix(length);
         return value;
     }
 

@@ -117,8 +117,8 @@ def facts(said):
     observed = pool_of(seen)
     code = ranges_named(crash.get("iomem"), "Kernel code")
     record = parse_json(first.get("record"))
-    used = [int(value) for key in ("io_tlb_used_hiwater.after-dump", "io_tlb_used.after-dump")
-            if (value := crash.get(key, "")).isdigit()]
+    used = [value for key in ("io_tlb_used_hiwater.after-dump", "io_tlb_used.after-dump")
+            if (value := number(crash.get(key))) is not None]
     return {
         "pool": pool,
         "crashkernel": ranges_named(first.get("iomem"), "Crash kernel"),

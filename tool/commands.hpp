@@ -65,9 +65,15 @@ Status enable(const Options&);
 Status disable(const Options&);
 Status status(const Options&);
 
+/// The request that the planning options make, and nothing else.
+e820::Result<handoff::PlanRequest> request_from(const Options&);
+
 /// The request that the planning options make, with the image that kdump would load on this
 /// machine, of kernel `release`, where they name none.
 e820::Result<handoff::PlanRequest> request_from(Options, const handoff::Host&, const std::string& release);
+
+/// The plan for the machine at --root.
+e820::Result<handoff::Plan> plan_from(const Options&);
 
 /// Of the last load; none where nobody wrote one that can be read.
 std::optional<handoff::Record> last_record(const handoff::Host&);
@@ -75,11 +81,15 @@ std::optional<handoff::Record> last_record(const handoff::Host&);
 /// "64M" in bytes, as the kernel's command line has sizes.
 e820::Result<std::uint64_t> parse_size(const std::string& option, const std::string& text);
 
+/// --pool, "START-END".
+e820::Result<e820::AddressRange> parse_pool(const std::string&);
+
 /// --margin in bytes, or its default.
 e820::Result<std::uint64_t> margin_from(const Options&);
 
 /// To the user, and the status that goes with it.
 Status fail(const e820::Error&);
+Status status_of(const e820::Error&);
 Status status_of(handoff::Verdict);
 
 }  // namespace tool

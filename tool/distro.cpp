@@ -44,8 +44,11 @@ std::filesystem::path backup_of(std::filesystem::path config) { return config +=
 void say_done(const Options& options, const KdumpService& service, bool enabled, bool changed) {
     const std::string config = config_path(options, service).string();
     if (options.json) {
-        print(nlohmann::json{{"schema", 1}, {"service", handoff::name(service.family)}, {"config", config}, {"enabled", enabled}, {"changed", changed}}
-                  .dump(2) + '\n');
+        print_json({{"schema", 1},
+                    {"service", handoff::name(service.family)},
+                    {"config", config},
+                    {"enabled", enabled},
+                    {"changed", changed}});
         return;
     }
     print(fmt::format("{:<12}{}{}\n", enabled ? "enabled" : "disabled", config, changed ? "" : "  (it was already)"));
@@ -164,7 +167,7 @@ Status status(const Options& options) {
         }
         return Status::ready;
     }
-    if (options.json) print(handoff::to_json(report).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n');
+    if (options.json) print_json(handoff::to_json(report));
     else print_status(report);
     if (report.handoff == handoff::Handoff::in_use) return Status::ready;
     const auto& plan = report.facts.plan;

@@ -61,7 +61,7 @@ Status map(const Options& options) {
     const handoff::Picture picture = handoff::picture_of(*machine, plan);
     if (options.json) {
         const nlohmann::json j = {{"schema", 1}, {"verdict", handoff::name(plan.verdict)}, {"before", to_json(picture.before)}, {"after", to_json(picture.after)}};
-        print(j.dump(2) + '\n');
+        print_json(j);
     } else if (options.svg) {
         print(handoff::render_svg(picture));
     } else {

@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -28,6 +29,8 @@ void field(std::string_view label, std::string_view value) { print(fmt::format("
 }  // namespace
 
 void print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+
+void print_json(const nlohmann::json& document) { print(document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n'); }
 
 std::string printable(std::string_view text) {
     std::string line(text);

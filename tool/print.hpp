@@ -4,6 +4,8 @@
 #include <string>
 #include <string_view>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "lib/check.hpp"
 #include "lib/machine.hpp"
 #include "lib/plan.hpp"
@@ -15,6 +17,8 @@ namespace tool {
 
 /// To standard output, as it is.
 void print(std::string_view text);
+/// Indented, and UTF-8 whatever is in it.
+void print_json(const nlohmann::json&);
 /// Without control characters: what is read may be meant for the terminal rather than for the reader.
 std::string printable(std::string_view text);
 /// "swiotlb-handoff: text" to standard error.

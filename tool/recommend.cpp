@@ -86,7 +86,7 @@ Status recommend(const Options& options) {
     const auto request = request_from(options, host, machine->release);
     if (!request) return fail(request.error());
     const handoff::Recommendation r = handoff::recommend(*machine, *request, *margin);
-    if (options.json) print(handoff::to_json(r).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n');
+    if (options.json) print_json(handoff::to_json(r));
     else print_recommendation(r, *machine);
     return status_of(r.verdict);
 }

@@ -165,7 +165,7 @@ Status shrink(const Options& options) {
     const std::vector<std::string> loader = options.operands.empty() ? host.kdump_load_command() : options.operands;
 
     if (options.dry_run || !wanted.possible()) {
-        if (options.json) print(handoff::to_json(wanted).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n');
+        if (options.json) print_json(handoff::to_json(wanted));
         else print_shrink(wanted, loader);
         return wanted.possible() ? Status::ready : Status::refused;
     }
@@ -188,7 +188,7 @@ Status shrink(const Options& options) {
         j["outcome"] = handoff::name(result.outcome);
         j["steps"] = result.steps;
         if (!result.text.empty()) j["problem"] = result.text;
-        print(j.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n');
+        print_json(j);
     } else {
         field("outcome", handoff::name(result.outcome));
         for (const std::string& step : result.steps) field("did", step);

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <optional>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "lib/check.hpp"
+#include "lib/elf_core.hpp"
+#include "lib/host.hpp"
+#include "tool/commands.hpp"
+#include "tool/print.hpp"
+#include "tool/table.hpp"
+
+namespace tool {
+
+using nlohmann::json;
+
+Status check(const Options& options) {
+    handoff::CheckInput input;
+    auto request = request_from(options);
+    if (!request) return fail(request.error());
+    input.request = *request;
+    if (options.map_file) {
+        const auto table = read_table(*options.map_file, "auto");
+        if (!table) return fail(table.error());
+        input.map = *table;
+    }
+    if (options.core_file) {
+        const auto head = handoff::read_user_file_head(*options.core_file, 4 * e820::MiB);
+        if (!head) return fail(head.error());
+        auto core = handoff::parse_elf_core(std::as_bytes(std::span(head->bytes)));
+        if (!core) return fail(std::move(core).error().at(*options.core_file));
+        input.core = *core;
+    }
+    std::optional<handoff::Record> record;
+    if (options.record_file) {
+        const auto text = handoff::read_user_file(*options.record_file, e820::MiB + 1);
+        if (!text) return fail(text.error());
+        auto parsed = handoff::parse_record(*text);
+        if (!parsed) return fail(std::move(parsed).error().at(*options.record_file));
+        record = std::move(*parsed);
+        input.request.loader = record->loader;
+        input.request.method = record->method;
+        if (!input.map && !record->map.entries.empty()) input.map = record->map;
+    }
+    const handoff::Host host(options.root);
+    std::optional<handoff::Machine> machine;
+    if (options.place || (!options.command_line && !record)) {
+        auto gathered = handoff::gather(host);
+        if (!gathered) return fail(gathered.error());
+        machine = std::move(*gathered);
+        if (options.place) input.machine = &*machine;
+    }
+    input.command_line = options.command_line ? *options.command_line
+                         : record             ? record->command_line
+                                              : machine->command_line;
+
+    handoff::CheckResult result;
+    if (!record || record->outcome == handoff::Record::Outcome::handoff) result = handoff::check(input);
+    if (record)
+        for (handoff::Reason& reason : handoff::review(*record)) result.reasons.push_back(std::move(reason));
+    if (options.json) {
+        json j = {{"schema", 1},
+                  {"sound", result.sound()},
+                  {"proven", result.proven},
+                  {"pool", nullptr},
+                  {"reasons", json::array()}};
+        if (result.pool)
+            j["pool"] = {{"start", fmt::format("{:#x}", result.pool->start())},
+                         {"end", fmt::format("{:#x}", result.pool->end())}};
+        for (const handoff::Reason& reason : result.reasons) j["reasons"].push_back(handoff::to_json(reason));
+        print_json(j);
+    } else {
+        print(fmt::format("{:<12}{}\n", "handoff",
+                          result.sound() ? (result.proven ? "sound, and proven to land" : "sound") : "refused"));
+        print_reasons(result.reasons);
+    }
+    return result.sound() ? Status::ready : Status::refused;
+}
+
+}  // namespace tool

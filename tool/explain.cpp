@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "lib/rules.hpp"
+#include "tool/commands.hpp"
+#include "tool/print.hpp"
+#include "tool/rule_page.hpp"
+
+namespace tool {
+
+using nlohmann::json;
+
+Status explain(const Options& options) {
+    const handoff::RuleInfo* rule = handoff::find_rule(options.operands.front());
+    if (!rule) {
+        complain(fmt::format("there is no rule '{}'; swiotlb-handoff(8) lists them", options.operands.front()));
+        return Status::usage;
+    }
+    const auto page = rule_page(rules_md(), rule->id);
+    if (options.json) {
+        json j = {{"rule", rule->id}, {"demands", rule->demands}, {"acceptable", rule->acceptable}};
+        if (page) j.update({{"means", page->means}, {"why", page->why}, {"what_to_do", page->what_to_do}});
+        print_json(j);
+        return Status::ready;
+    }
+    print(fmt::format("{}\n{}\n{}", rule->id, rule->demands,
+                      rule->acceptable ? "Its risk can be taken with --accept " + std::string(rule->id) + ".\n" : ""));
+    if (page)
+        print(fmt::format("\nWhat it means\n{}\n\nWhy\n{}\n\nWhat to do\n{}\n", page->means, page->why,
+                          page->what_to_do));
+    return Status::ready;
+}
+
+}  // namespace tool

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "e820/binary.hpp"
+#include "e820/firmware_memmap.hpp"
+#include "e820/log.hpp"
+#include "e820/render.hpp"
+#include "lib/host.hpp"
+#include "lib/iomem.hpp"
+#include "tool/table.hpp"
+
+namespace tool {
+namespace {
+
+using e820::Result;
+
+constexpr std::size_t largest_input = 64 * e820::MiB;
+
+Result<e820::Table> parse_iomem_table(std::string_view text) {
+    const auto entries = handoff::parse_iomem(text);
+    if (!entries) return entries.error();
+    e820::Table table;
+    for (const handoff::IomemEntry& entry : *entries)
+        if (const auto type = e820::from_iomem_name(entry.name); type && !entry.range.empty())
+            table.add(entry.range, *type);
+    return table;
+}
+
+Result<e820::Table> parse_log_map(std::string_view text) {
+    const auto boots = e820::parse_log_table(text);
+    if (!boots) return boots.error();
+    for (auto boot = boots->rbegin(); boot != boots->rend(); ++boot)
+        if (const auto* map = boot->find(e820::MapKind::firmware)) return map->table;
+    for (auto boot = boots->rbegin(); boot != boots->rend(); ++boot)
+        if (!boot->maps.empty()) return boot->maps.back().table;
+    return e820::input_error(0, "expected e820 lines, found none");
+}
+
+// By its first bytes; a binary table is what is no text at all.
+std::string guess_format(std::string_view text) {
+    const auto first = text.find_first_not_of(" \t\r\n");
+    if (first != text.npos && (text[first] == '[' || text[first] == '{') && text.find("e820") == text.npos &&
+        text.find("[mem") == text.npos)
+        return "json";
+    const std::string_view head = text.substr(0, 4096);
+    const bool binary = std::any_of(head.begin(), head.end(), [](char c) { return c == '\0'; });
+    if (binary && text.size() % e820::boot_entry_size == 0) return "binary";
+    if (text.find("e820") != text.npos || text.find("[mem ") != text.npos) return "log";
+    return "iomem";
+}
+
+// A directory laid out as /sys/firmware/memmap: 0/start, 0/end, 0/type, 1/start …
+Result<e820::Table> read_firmware_directory(const std::string& path) {
+    std::vector<std::array<std::string, 4>> texts;
+    for (std::size_t n = 0;; ++n) {
+        const std::filesystem::path entry = std::filesystem::path(path) / std::to_string(n);
+        std::error_code ignored;
+        if (!std::filesystem::is_directory(entry, ignored)) break;
+        std::array<std::string, 4> text{std::to_string(n)};
+        constexpr std::array<const char*, 3> files = {"start", "end", "type"};
+        for (std::size_t i = 0; i < files.size(); ++i) {
+            auto read = handoff::read_user_file(entry / files[i], 4096);
+            if (!read) return read.error();
+            text[i + 1] = std::move(*read);
+        }
+        texts.push_back(std::move(text));
+    }
+    std::vector<e820::FirmwareMapEntry> entries;
+    entries.reserve(texts.size());
+    for (const auto& t : texts) entries.push_back({t[0], t[1], t[2], t[3]});
+    auto table = e820::parse_firmware_memmap(entries);
+    if (!table) return std::move(table).error().at(path);
+    return table;
+}
+
+}  // namespace
+
+Result<e820::Table> read_table(const std::string& path, std::string format) {
+    std::error_code ignored;
+    if (std::filesystem::is_directory(path, ignored)) return read_firmware_directory(path);
+    const auto text = handoff::read_user_file(path == "-" ? "/dev/stdin" : path, largest_input);
+    if (!text) return text.error();
+    if (format == "auto") format = guess_format(*text);
+    Result<e820::Table> table =
+        e820::input_error(0, fmt::format("expected a format log, iomem, json or binary, found '{}'", format));
+    if (format == "log")
+        table = parse_log_map(*text);
+    else if (format == "iomem")
+        table = parse_iomem_table(*text);
+    else if (format == "json")
+        table = e820::parse_json(*text);
+    else if (format == "binary")
+        table = e820::parse_binary(std::as_bytes(std::span(*text)));
+    if (!table) return std::move(table).error().at(path);
+    return table;
+}
+
+}  // namespace tool

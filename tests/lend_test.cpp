@@ -12,6 +12,7 @@
 #include "lib/elf_core.hpp"
 #include "lib/host.hpp"
 #include "lib/shrink.hpp"
+#include "reasons.hpp"
 #include "synthetic_machine.hpp"
 #include "temp_tree.hpp"
 
@@ -23,38 +24,11 @@ using e820::MiB;
 
 AddressRange range(Address start, Address end) { return *AddressRange::from_bounds(start, end); }
 
-/// Its crash kernel makes no pool; nothing speaks against lending it the old one.
-Machine idle_machine() {
-    Machine machine = synthetic_machine();
-    machine.release = "6.12.0-test";
-    machine.command_line = "root=/dev/vda1 crashkernel=256M";
-    machine.crash_kernel = {range(0x70000000, 0x80000000)};
-    machine.slabs_hiwater = machine.slabs_used = 0;
-    machine.devices = {{"0000:00:02.0", "pcieport", 0x060400, 32, 32}, {"0000:01:00.0", "nvme", 0x010802, 64, 64}, {"0000:02:00.0", "mgag200", 0x030000, 32, 32}};
-    machine.platform_devices = {{"serial8250", "serial8250"}, {"PNP0B00:00", "rtc_cmos"}};
-    machine.external_devices.emplace();
-    return machine;
-}
-
-PlanRequest request() {
-    PlanRequest request = synthetic_request();
-    request.image->release = "6.12.0-test";
-    request.lend = true;
-    request.loader = Loader::kexec_load;
-    request.leaves_pool_out = true;
-    return request;
-}
-
 /// The rules that refuse.
-std::vector<std::string> refusals(const Plan& plan) {
-    std::vector<std::string> rules;
-    for (const Reason& r : plan.reasons)
-        if (r.severity == Severity::refusal) rules.push_back(r.rule);
-    return rules;
-}
+std::vector<std::string> refusals(const Plan& plan) { return refusals(plan.reasons); }
 
 TEST(Lend, AnIdlePoolBecomesOrdinaryRam) {
-    const Plan lent = plan(idle_machine(), request());
+    const Plan lent = plan(idle_machine(), lending_request());
     EXPECT_EQ(lent.verdict, Verdict::ready) << headline(lent);
     EXPECT_TRUE(lent.loan);
     EXPECT_EQ(lent.append, "memmap=64M@0x6c000000 swiotlb_lent=0x6c000000-0x70000000");
@@ -65,7 +39,7 @@ TEST(Lend, AnIdlePoolBecomesOrdinaryRam) {
 }
 
 TEST(Lend, IsNeverDoneUnlessAskedFor) {
-    PlanRequest silent = request();
+    PlanRequest silent = lending_request();
     silent.lend = false;
     const Plan plain = plan(idle_machine(), silent);
     EXPECT_EQ(plain.verdict, Verdict::not_needed);
@@ -75,12 +49,12 @@ TEST(Lend, IsNeverDoneUnlessAskedFor) {
 TEST(Lend, APoolAboveTheReservationIsAsGood) {
     Machine machine = idle_machine();
     machine.crash_kernel = {range(0x50000000, 0x60000000)};
-    EXPECT_TRUE(plan(machine, request()).loan);
+    EXPECT_TRUE(plan(machine, lending_request()).loan);
 }
 
 TEST(Lend, AKernelThatBouncesGetsTheHandoffInstead) {
     Machine machine = idle_machine();
-    PlanRequest forced = request();
+    PlanRequest forced = lending_request();
     forced.command_line = *forced.command_line + " swiotlb=force";
     const Plan handed_over = plan(machine, forced);
     EXPECT_EQ(handed_over.verdict, Verdict::ready) << headline(handed_over);
@@ -120,7 +94,7 @@ TEST(Lend, IsRefusedByEachPieceOfEvidenceThatIsMissingOrSaysNo) {
         SCOPED_TRACE(row.what);
         Machine machine = idle_machine();
         row.change(machine);
-        const Plan refused = plan(machine, request());
+        const Plan refused = plan(machine, lending_request());
         const bool bounces = machine.encryption == Encryption::sev;  // then a pool is needed, and the handoff has its own rules
         EXPECT_EQ(refused.verdict, Verdict::refused) << headline(refused);
         EXPECT_EQ(refused.append, "");
@@ -144,13 +118,13 @@ TEST(Lend, TheMaskMustReachTheHighestByteOfMemory) {
     EXPECT_EQ(bits_for(8 * GiB), 33u);
     Machine machine = idle_machine();  // 8 GiB
     machine.devices->push_back({"0000:03:00.0", "x", 0x020000, 33, 33});
-    EXPECT_TRUE(plan(machine, request()).loan);
+    EXPECT_TRUE(plan(machine, lending_request()).loan);
 }
 
 TEST(Lend, NumaIsSwitchedOffWhereItWouldMakeThePoolAfterAll) {
     Machine machine = idle_machine();
     machine.srat_memory_end = 8 * GiB;
-    PlanRequest wanted = request();
+    PlanRequest wanted = lending_request();
     const Plan lent = plan(machine, wanted);
     EXPECT_EQ(lent.append, "memmap=64M@0x6c000000 numa=off swiotlb_lent=0x6c000000-0x70000000") << headline(lent);
 }
@@ -159,7 +133,7 @@ TEST(Lend, APoolThatCostsMoreThanItGivesStaysWhereItIs) {
     Machine machine = idle_machine();
     machine.crash_kernel = {range(0x70000000, 0x78000000)};
     machine.pool = {{range(0x67f00000, 0x68100000), PoolSource::memory, {"proc/kcore", 0}}};  // 2 MiB, in two sections of 128 MiB
-    EXPECT_EQ(refusals(plan(machine, request())), std::vector<std::string>{"lend-gain"});
+    EXPECT_EQ(refusals(plan(machine, lending_request())), std::vector<std::string>{"lend-gain"});
 }
 
 // --- the dump
@@ -180,7 +154,7 @@ TEST(Lend, TheDumpDoesWithoutItsPagesOrIsMapped) {
     };
     for (const Row& row : rows) {
         SCOPED_TRACE(fmt::format("{} {} {}", name(row.loader), name(row.collector), row.leaves_out));
-        PlanRequest wanted = request();
+        PlanRequest wanted = lending_request();
         wanted.loader = row.loader;
         wanted.collector = row.collector;
         wanted.leaves_pool_out = row.leaves_out;
@@ -275,7 +249,7 @@ TEST(Lend, CheckFindsALoanAndWhatContradictsIt) {
     CheckInput input;
     input.command_line = words;
     input.machine = &machine;
-    input.request = request();
+    input.request = lending_request();
     input.request.command_line.reset();
     const CheckResult sound = check(input);
     EXPECT_TRUE(sound.sound() && sound.proven && sound.loan) << (sound.reasons.empty() ? "" : sound.reasons.front().text);
@@ -305,10 +279,10 @@ TEST(Lend, AReservationThatShrinksIsNoSmallerForTheLoan) {
     Machine machine = idle_machine();
     for (AddressRange& reserved : machine.crash_kernel) reserved = range(0x70000000, 0x90000000);
     machine.crash_size = 512 * MiB;
-    const ShrinkPlan shrunk = plan_shrink(machine, request());
+    const ShrinkPlan shrunk = plan_shrink(machine, lending_request());
     ASSERT_TRUE(shrunk.possible()) << shrunk.problem;
     EXPECT_TRUE(shrunk.plan.loan);
-    PlanRequest without = request();
+    PlanRequest without = lending_request();
     without.lend = false;
     EXPECT_GE(shrunk.to.size(), need_for(machine, without, shrunk.to.size(), Need::default_margin).total());
 }

@@ -3,8 +3,6 @@
 
 #include <utility>
 
-#include <nlohmann/json.hpp>
-
 #include "lib/recommend.hpp"
 
 namespace handoff {
@@ -63,22 +61,6 @@ void AuditSummary::add(const Audited& audited) {
         ++giving;
         given_back += audited.given_back;
     }
-}
-
-nlohmann::json to_json(const Audited& audited) {
-    if (audited.error) return {{"schema", 1}, {"machine", audited.machine}, {"error", audited.error->message()}};
-    nlohmann::json j = {{"schema", 1},
-                        {"machine", audited.machine},
-                        {"verdict", name(audited.verdict)},
-                        {"refused_by", audited.refused_by},
-                        {"pool_bytes", audited.pool_bytes},
-                        {"crashkernel_bytes", audited.crashkernel_bytes},
-                        {"recommended", nullptr},
-                        {"given_back_bytes", audited.given_back},
-                        {"lending", audited.lendable ? "possible" : audited.would_lend ? "evidence-missing" : "no"},
-                        {"lent_bytes", audited.lendable || audited.would_lend ? audited.lent_bytes : 0}};
-    if (audited.recommended) j["recommended"] = *audited.recommended;
-    return j;
 }
 
 }  // namespace handoff

@@ -4,11 +4,9 @@
 #include <algorithm>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "e820/excerpt.hpp"
 #include "e820/number.hpp"
-#include "lib/json.hpp"
 
 namespace handoff {
 namespace {
@@ -513,34 +511,6 @@ std::int64_t Recommendation::given_back() const {
 
 Recommendation recommend(const Machine& machine, const PlanRequest& request, std::uint64_t margin) {
     return Search(machine, request, margin).run();
-}
-
-nlohmann::json to_json(const Recommendation& r) {
-    using nlohmann::json;
-    const auto candidate = [&](const Candidate& c) {
-        json j = {{"crashkernel", c.reservation.text()}, {"verdict", name(c.verdict)}, {"bytes", c.bytes}, {"why", c.why},
-                  {"crash_kernel", json::array()}, {"pool", nullptr}};
-        for (const AddressRange& a : c.crash_kernel) j["crash_kernel"].push_back(to_json(a));
-        if (c.pool) j["pool"] = to_json(*c.pool);
-        return j;
-    };
-    json j = {{"schema", 1}, {"verdict", name(r.verdict)}, {"now", r.now}, {"given_back", r.given_back()}};
-    j["crashkernel"] = r.chosen ? json(r.chosen->reservation.text()) : json(nullptr);
-    j["candidates"] = json::array();
-    for (const Candidate& c : r.candidates) j["candidates"].push_back(candidate(c));
-    j["need"] = {{"image", r.need.image},     {"initrd", r.need.initrd},   {"unpacked", r.need.unpacked}, {"early", r.need.early},
-                 {"bitmaps", r.need.bitmaps}, {"own_pool", r.need.own_pool}, {"margin", r.need.margin}, {"total", r.need.total()}};
-    j["low"] = {{"bytes", r.low.bytes}, {"devices_known", r.low.known}, {"because", json::array()}};
-    for (const DmaDevice& d : r.low.because)
-        j["low"]["because"].push_back({{"device", d.name}, {"driver", d.driver}, {"coherent_bits", d.coherent_bits}});
-    j["loan"] = nullptr;
-    if (r.loan)
-        j["loan"] = {{"possible", r.loan->possible}, {"gain_bytes", r.loan->gain}, {"smallest_bytes", r.loan->smallest}, {"why", r.loan->why}};
-    j["layout_reproduced"] = r.reproduced.layout;
-    if (!r.reproduced.text.empty()) j["layout_differs"] = r.reproduced.text;
-    j["reasons"] = json::array();
-    for (const Reason& reason : r.reasons) j["reasons"].push_back(to_json(reason));
-    return j;
 }
 
 }  // namespace handoff

@@ -4,9 +4,6 @@
 #include <algorithm>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
-
-#include "lib/json.hpp"
 
 namespace handoff {
 namespace {
@@ -147,16 +144,6 @@ ShrinkResult shrink(ShrinkEffects& effects, const ShrinkPlan& wanted) {
     if (!now || now == before)
         return end(Outcome::without_handoff, "the crash kernel was loaded without the handoff, and may have too little memory: load it with the handoff, or boot again");
     return end(Outcome::done, {});
-}
-
-nlohmann::json to_json(const ShrinkPlan& s) {
-    using nlohmann::json;
-    json j = {{"schema", 1}, {"possible", s.possible()}, {"given_back", s.given_back()}, {"need", s.need.total()}};
-    j["from"] = s.from ? to_json(*s.from) : json(nullptr);
-    j["to"] = s.possible() ? to_json(s.to) : json(nullptr);
-    j["write"] = s.possible() ? json(s.write) : json(nullptr);
-    if (!s.possible()) j["problem"] = s.problem;
-    return j;
 }
 
 }  // namespace handoff

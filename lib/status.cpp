@@ -7,13 +7,9 @@
 #include <sstream>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
-
 
 namespace handoff {
 namespace {
-
-using nlohmann::json;
 
 std::string first_refusal(const Plan& plan) {
     const auto refusal = std::find_if(plan.reasons.begin(), plan.reasons.end(), [](const Reason& r) { return r.severity == Severity::refusal; });
@@ -51,16 +47,6 @@ std::string next_of(const StatusFacts& facts, Handoff handoff) {
     return reload + ": then the crash kernel takes over the pool";
 }
 
-json range(const std::optional<AddressRange>& r) {
-    if (!r) return nullptr;
-    return {{"start", fmt::format("{:#x}", r->start())}, {"end", fmt::format("{:#x}", r->end())}, {"size", r->size()}};
-}
-
-template <class T>
-json or_null(const std::optional<T>& value) {
-    return value ? json(*value) : json(nullptr);
-}
-
 // Seconds since 1970 of "2026-11-24T23:05:00Z".
 std::optional<std::int64_t> seconds_of(const std::string& utc) {
     std::tm parts{};
@@ -94,35 +80,6 @@ StatusReport judge_status(StatusFacts facts) {
     report.next = next_of(facts, report.handoff);
     report.facts = std::move(facts);
     return report;
-}
-
-json to_json(const StatusReport& report) {
-    const StatusFacts& f = report.facts;
-    json j = {{"schema", 1}, {"service", nullptr}, {"config", nullptr}};
-    if (f.service) {
-        j["service"] = name(f.service->family);
-        j["config"] = "/" + std::string(f.service->config);
-    }
-    j["enabled"] = or_null(f.enabled);
-    j["loaded"] = or_null(f.loaded);
-    j["handoff"] = name(report.handoff);
-    j["pool"] = range(f.pool);
-    j["crashkernel_bytes"] = f.crashkernel_bytes;
-    j["record"] = nullptr;
-    if (f.record)
-        j["record"] = {{"outcome", name(f.record->outcome)}, {"why", f.record->why}, {"append", f.record->append},
-                       {"pool", range(f.record->pool)}, {"loan", f.record->loan}, {"time", f.record->time}};
-    j["evidence_age_seconds"] = or_null(loan_age(f));
-    j["plan"] = nullptr;
-    if (f.plan) {
-        j["plan"] = {{"verdict", name(f.plan->verdict)}, {"reasons", json::array()}};
-        for (const Reason& reason : f.plan->reasons) j["plan"]["reasons"].push_back(to_json(reason));
-    }
-    j["problems"] = json::array();
-    for (const std::string* problem : {&f.config_problem, &f.plan_problem})
-        if (!problem->empty()) j["problems"].push_back(*problem);
-    j["next"] = report.next;
-    return j;
 }
 
 std::string to_prometheus(const StatusReport& report, std::string_view version) {

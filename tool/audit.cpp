@@ -100,11 +100,11 @@ Audited audited(const std::string& path, const Options& options, std::uint64_t m
 constexpr std::string_view heading = "verdict     pool MiB  crashkernel  gives back  machine\n";
 
 std::string line_of(const Audited& a) {
-    if (a.error) return printable(fmt::format("{:<43}  {}: {}", "unreadable", a.machine, a.error->message())) + '\n';
+    if (a.error) return fmt::format("{:<43}  {}: {}", "unreadable", a.machine, a.error->message());
     const std::string gives = a.recommended ? fmt::format("{}", a.given_back / MiB) : "-";
     std::string line = fmt::format("{:<10}  {:>8}  {:>11}  {:>10}  {}", name(a.verdict), a.pool_bytes / MiB, a.crashkernel_bytes / MiB, gives, a.machine);
     for (const std::string& rule : a.refused_by) line += fmt::format("{}{}", &rule == &a.refused_by.front() ? ": " : ", ", rule);
-    return printable(line) + '\n';
+    return line;
 }
 
 std::string text_of(const handoff::AuditSummary& sum) {
@@ -161,10 +161,10 @@ Status audit(const Options& options) {
             while (const auto path = machines.next()) {
                 const Audited found = audited(*path, options, *margin);
                 const std::string line =
-                    options.json ? to_json(found).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + '\n' : line_of(found);
+                    options.json ? to_json(found).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) : line_of(found);
                 const std::lock_guard lock(one_speaks);
                 sum.add(found);
-                print(line);
+                print_line(line);
                 shown.tick(sum);
             }
         };

@@ -19,8 +19,8 @@ Status capture(const Options& options) {
         for (const Error& e : report->not_read) j["not_read"].push_back(e.message());
         print_json(j);
     } else {
-        for (const std::string& path : report->written) print(fmt::format("{:<12}{}\n", "written", path));
-        for (const Error& e : report->not_read) print(fmt::format("{:<12}{}\n", "not read", e.message()));
+        for (const std::string& path : report->written) field("written", path);
+        for (const Error& e : report->not_read) field("not read", e.message());
     }
     return Status::ready;
 }

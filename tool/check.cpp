@@ -71,8 +71,7 @@ Status check(const Options& options) {
         for (const handoff::Reason& reason : result.reasons) j["reasons"].push_back(handoff::to_json(reason));
         print_json(j);
     } else {
-        print(fmt::format("{:<12}{}\n", "handoff",
-                          result.sound() ? (result.proven ? "sound, and proven to land" : "sound") : "refused"));
+        field("handoff", result.sound() ? (result.proven ? "sound, and proven to land" : "sound") : "refused");
         print_reasons(result.reasons);
     }
     return result.sound() ? Status::ready : Status::refused;

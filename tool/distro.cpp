@@ -51,14 +51,15 @@ void say_done(const Options& options, const KdumpService& service, bool enabled,
                     {"changed", changed}});
         return;
     }
-    print(fmt::format("{:<12}{}{}\n", enabled ? "enabled" : "disabled", config, changed ? "" : "  (it was already)"));
+    field(enabled ? "enabled" : "disabled", config + (changed ? "" : "  (it was already)"));
     if (!enabled) {
         if (changed) print(fmt::format("\nNext: {}\n", service.reload));
         return;
     }
-    print(fmt::format("{:<12}{}\n\nNext: {}\n      so that the crash kernel takes over the pool where that is proven;\n"
+    field("backup", backup_of(config).string());
+    print(fmt::format("\nNext: {}\n      so that the crash kernel takes over the pool where that is proven;\n"
                       "      {}\n      so that it says early where its pool is; and swiotlb-handoff status.\n",
-                      "backup", backup_of(config).string(), service.reload, service.rebuild));
+                      service.reload, service.rebuild));
 }
 
 handoff::StatusFacts facts_of(const Options& options) {

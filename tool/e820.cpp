@@ -19,13 +19,13 @@ Status print_table(const e820::Table& table, const std::string& format) {
     else if (format == "log7")
         print(e820::render_log(table, e820::LabelStyle::v7));
     else if (format == "memmap") {
-        for (const std::string& word : e820::render_memmap(table)) print(word + '\n');
+        for (const std::string& word : e820::render_memmap(table)) print_line(word);
     } else if (format == "json")
         print(e820::render_json(table) + '\n');
     else if (format == "binary") {
         const e820::BootEntries entries = e820::render_binary(table);
         for (const auto& part : {entries.boot_params, entries.setup_data})
-            print(std::string_view(reinterpret_cast<const char*>(part.data()), part.size()));
+            print_bytes(std::string_view(reinterpret_cast<const char*>(part.data()), part.size()));
     } else {
         complain(fmt::format("--format is log, log7, memmap, json or binary, not '{}'", format));
         return Status::usage;

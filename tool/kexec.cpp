@@ -385,7 +385,7 @@ Status print_command(const Options& options, const handoff::Host& host, const st
     }
     std::string line = quoted(program);
     for (const std::string& word : words) line += ' ' + quoted(word);
-    print(line + '\n');
+    print_line(line);
     return Status::ready;
 }
 

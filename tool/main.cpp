@@ -1,8 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <algorithm>
 #include <array>
-#include <iostream>
+#include <cerrno>
+#include <exception>
 #include <iterator>
+#include <new>
+#include <sstream>
+#include <string_view>
+
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <boost/program_options.hpp>
 #include <fmt/format.h>
@@ -251,16 +258,38 @@ Status run(const std::vector<std::string>& arguments) {
     return command->run(options);
 }
 
+// A file that is opened later must not become standard output. What was closed still fails when it is written to.
+void open_standard_descriptors() {
+    for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+        while (::fcntl(fd, F_GETFD) == -1 && errno == EBADF && ::open("/dev/null", O_RDONLY) >= 0) {}
+}
+
+Status run_and_flush(const std::vector<std::string>& arguments) {
+    const Status status = run(arguments);
+    const auto failed = tool::flush();
+    if (failed) tool::complain(failed->message());
+    return failed ? Status::input : status;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+    open_standard_descriptors();
+    // The script that stands for kexec runs kexec itself after this status: what fails here must not cost the crash kernel.
+    const bool wraps_kexec = argc > 1 && std::string_view(argv[1]) == "kexec";
+    const int failure = wraps_kexec ? 126 : static_cast<int>(Status::input);
     try {
-        const Status status = run({argv + 1, argv + argc});
-        return tool::flush() ? static_cast<int>(status) : static_cast<int>(Status::input);
+        return static_cast<int>(run_and_flush({argv + 1, argv + argc}));
     } catch (const UsageError& error) {
         tool::complain(error.text + "; see 'swiotlb-handoff --help'");
+        return static_cast<int>(Status::usage);
     } catch (const po::error& error) {
         tool::complain(std::string(error.what()) + "; see 'swiotlb-handoff --help'");
+        return static_cast<int>(Status::usage);
+    } catch (const std::bad_alloc&) {
+        tool::complain_of_memory();
+    } catch (const std::exception& error) {
+        tool::complain(error.what());
     }
-    return static_cast<int>(Status::usage);
+    return failure;
 }

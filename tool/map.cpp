@@ -65,8 +65,9 @@ Status map(const Options& options) {
     } else if (options.svg) {
         print(handoff::render_svg(picture));
     } else {
-        print(handoff::render_text(picture, columns(), colour_wanted()));
-        print("\n" + headline(plan) + "\n");
+        print_bytes(handoff::render_text(picture, columns(), colour_wanted()));
+        print("\n");
+        print_line(headline(plan));
     }
     return status_of(plan.verdict);
 }

@@ -31,7 +31,7 @@ Status cmdline(const Options& options) {
     if (options.json)
         print_json(json{{"schema", 1}, {"verdict", handoff::name(plan->verdict)}, {"append", plan->append}});
     else if (plan->verdict == Verdict::ready)
-        print(plan->append + '\n');
+        print_line(plan->append);
     if (plan->verdict == Verdict::ready) return Status::ready;
     report(headline(*plan));
     return options.strict ? status_of(plan->verdict) : Status::ready;

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "tool/print.hpp"
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
+#include <string>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -9,6 +12,7 @@
 #include <unistd.h>
 
 #include "e820/render.hpp"
+#include "tool/text.hpp"
 
 namespace tool {
 namespace {
@@ -24,40 +28,54 @@ std::string bytes(std::uint64_t n) {
 
 std::string row(const AddressRange& r) { return fmt::format("{:#014x}-{:#014x}  {:>9}", r.start(), r.end(), bytes(r.size())); }
 
-void field(std::string_view label, std::string_view value) { print(fmt::format("{:<12}{}\n", label, printable(value))); }
+int write_error = 0;  // the first one of standard output
+
+void put(std::string_view text) {
+    if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() && write_error == 0) write_error = errno;
+}
+
+void put_error(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stderr); }
 
 }  // namespace
 
-void print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+void print(std::string_view text) { put(printable(text, true)); }
 
-void print_json(const nlohmann::json& document) { print(document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n'); }
+void print_line(std::string_view text) { put(printable(text, false) + '\n'); }
 
-std::string printable(std::string_view text) {
-    std::string line(text);
-    for (char& c : line)
-        if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') c = '?';
-    return line;
+void field(std::string_view label, std::string_view value) { print_line(fmt::format("{:<12}{}", label, value)); }
+
+void print_json(const nlohmann::json& document) {
+    print(document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n');
 }
 
-void complain(std::string_view text) { fmt::print(stderr, "{}: {}\n", program, printable(text)); }
+void print_bytes(std::string_view bytes) { put(bytes); }
 
-void progress(std::string_view text) {
-    if (::isatty(STDERR_FILENO) == 1 && ::isatty(STDOUT_FILENO) != 1) fmt::print(stderr, "\r{}\x1b[K", printable(text));
+std::optional<e820::Error> flush() {
+    if (std::fflush(stdout) != 0 && write_error == 0) write_error = errno;
+    if (write_error == 0) return std::nullopt;
+    return e820::Error{e820::Errc::io, "standard output", 0, std::strerror(write_error)};
 }
+
+void complain(std::string_view text) { put_error(fmt::format("{}: {}\n", program, printable(text, false))); }
+
+void complain_of_memory() noexcept { put_error("swiotlb-handoff: There is not enough memory.\n"); }
 
 void report(std::string_view text) {
     complain(text);
     note(text);
 }
 
-void note(std::string_view said) {
-    const std::string text = printable(said);
-    openlog(program.data(), LOG_PID, LOG_DAEMON);
-    syslog(LOG_NOTICE, "%.*s", static_cast<int>(text.size()), text.data());
-    closelog();
+void progress(std::string_view text) {
+    if (::isatty(STDERR_FILENO) != 1 || ::isatty(STDOUT_FILENO) == 1) return;
+    put_error(fmt::format("\r{}\x1b[K", printable(text, false)));
 }
 
-bool flush() { return std::fflush(stdout) == 0 && std::ferror(stdout) == 0; }
+void note(std::string_view text) {
+    const std::string line = printable(text, false);
+    openlog(program.data(), LOG_PID, LOG_DAEMON);
+    syslog(LOG_NOTICE, "%.*s", static_cast<int>(line.size()), line.data());
+    closelog();
+}
 
 void print_pool(const handoff::Machine& machine) {
     if (machine.pool.empty()) {
@@ -129,7 +147,8 @@ void print_status(const handoff::StatusReport& report) {
     }
     for (const std::string* problem : {&f.config_problem, &f.plan_problem})
         if (!problem->empty()) field("problem", *problem);
-    print("\nNext: " + report.next + '\n');
+    print("\n");
+    print_line("Next: " + report.next);
 }
 
 void print_verification(const handoff::Verification& v) {

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
-#include <string>
+#include <optional>
 #include <string_view>
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "e820/result.hpp"
 #include "lib/check.hpp"
 #include "lib/machine.hpp"
 #include "lib/plan.hpp"
@@ -13,16 +14,26 @@
 
 namespace tool {
 
-// The one place that writes to the user.
+// The one place that writes to the user. Whatever it is given, no control character leaves the program (printable()): what
+// is read may be meant for the terminal rather than for the reader.
 
-/// To standard output, as it is.
+/// To standard output, any number of lines.
 void print(std::string_view text);
+/// To standard output, as one line whatever is in it.
+void print_line(std::string_view text);
+/// "label       value", as one line.
+void field(std::string_view label, std::string_view value);
 /// Indented, and UTF-8 whatever is in it.
 void print_json(const nlohmann::json&);
-/// Without control characters: what is read may be meant for the terminal rather than for the reader.
-std::string printable(std::string_view text);
-/// "swiotlb-handoff: text" to standard error.
+/// To standard output as it is: a binary table, or colours that are ours.
+void print_bytes(std::string_view bytes);
+/// Writes out what was printed; an error where standard output did not take all of it (disk full, closed).
+std::optional<e820::Error> flush();
+
+/// "swiotlb-handoff: text" to standard error, as one line.
 void complain(std::string_view text);
+/// complain() where no memory is left.
+void complain_of_memory() noexcept;
 /// complain(), and the same to syslog(3) for scripts whose output nobody reads.
 void report(std::string_view text);
 /// How far long work is: a line on standard error over the last one, "" to take it away. Only where that is a terminal and
@@ -30,8 +41,6 @@ void report(std::string_view text);
 void progress(std::string_view text);
 /// To syslog(3) alone: standard error belongs to somebody else.
 void note(std::string_view text);
-/// False where standard output could not take everything (disk full, closed pipe).
-bool flush();
 
 void print_pool(const handoff::Machine&);
 void print_plan(const handoff::Plan&);

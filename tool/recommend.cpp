@@ -14,8 +14,6 @@ namespace {
 using e820::MiB;
 using handoff::Verdict;
 
-void field(std::string_view label, std::string_view value) { print(fmt::format("{:<12}{}\n", label, value)); }
-
 std::uint64_t mib(std::uint64_t bytes) { return (bytes + MiB - 1) / MiB; }
 
 std::string low_text(const handoff::LowPart& low) {

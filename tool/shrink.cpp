@@ -27,8 +27,6 @@ using handoff::Error;
 using Failure = handoff::ShrinkEffects::Failure;
 using Outcome = handoff::ShrinkResult::Outcome;
 
-void field(std::string_view label, std::string_view value) { print(fmt::format("{:<12}{}\n", label, value)); }
-
 // While there is no crash kernel nothing may stop us half-way; what we run gets the signals as
 // they were.
 class NoInterruption {

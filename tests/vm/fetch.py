@@ -27,7 +27,8 @@ import kernels
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "swiotlb-handoff"
 
 # The suite a kernel series comes from. "newest" is whatever unstable carries on the day the cache is filled.
-KERNEL_SUITES = {"5.10": "bullseye", "6.1": "bookworm", "6.12": "trixie", "newest": "unstable"}
+KERNEL_SUITES = {"5.10": "bullseye", "6.1": "bookworm", "6.12": "trixie", "newest": "unstable",
+                 "7.3": "trixie-backports"}
 
 # The versions of kexec-tools a cell can name.
 KEXEC_SUITES = {"2.0.25": "bookworm", "newest": "unstable"}

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,12 +14,11 @@ namespace handoff {
 /// The id of the rule that found this.
 inline std::string_view id_of(const Reason& reason) { return reason.rule; }
 
-/// The rules that refuse, each once, in the order of the reasons.
-inline std::vector<std::string> refusals(const std::vector<Reason>& reasons) {
-    std::vector<std::string> ids;
+/// The rules that refuse.
+inline std::set<std::string> refusals(const std::vector<Reason>& reasons) {
+    std::set<std::string> ids;
     for (const Reason& r : reasons)
-        if (r.severity == Severity::refusal && std::find(ids.begin(), ids.end(), id_of(r)) == ids.end())
-            ids.emplace_back(id_of(r));
+        if (r.severity == Severity::refusal) ids.emplace(id_of(r));
     return ids;
 }
 

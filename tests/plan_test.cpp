@@ -1,0 +1,931 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// What plan() and review() make of a machine and a request. Which rule refuses what is in rules_test.cpp; where the
+// pool lands is in placement_test.cpp, what the loaders do in loader_test.cpp, and which evidence a loan needs in
+// lend_test.cpp.
+#include "lib/plan.hpp"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "lib/command_line.hpp"
+#include "tests/reasons.hpp"
+#include "tests/synthetic_machine.hpp"
+
+namespace handoff {
+namespace {
+
+using e820::GiB;
+using e820::KiB;
+using e820::MiB;
+using e820::page_size;
+using e820::Type;
+
+AddressRange range(Address start, Address end) { return *AddressRange::from_bounds(start, end); }
+
+/// A machine and what is asked of it, each of which a test changes in one point.
+class Plans : public testing::Test {
+protected:
+    Plan decided() const { return plan(machine, request, Advice::none); }
+    std::string& line() { return *request.command_line; }
+    /// The crash kernel makes no pool by itself.
+    void reserve_low_only() { machine.crash_kernel = {range(0x70000000, 0x80000000)}; }
+    /// No fences are needed.
+    void reserve_high_only() { machine = synthetic_machine_without_low_part(); }
+
+    Machine machine = synthetic_machine();
+    PlanRequest request = synthetic_request();
+};
+
+/// The first reason of a rule; one without a text where there is none.
+Reason reason_of(const Plan& plan, std::string_view rule) {
+    const auto it =
+        std::find_if(plan.reasons.begin(), plan.reasons.end(), [&](const Reason& r) { return id_of(r) == rule; });
+    return it == plan.reasons.end() ? Reason{} : *it;
+}
+
+bool starts_with(const std::string& text, std::string_view with) { return text.compare(0, with.size(), with) == 0; }
+bool contains(const std::string& text, std::string_view part) { return text.find(part) != text.npos; }
+
+// --- the verdict, and what comes with it
+
+using PlanVerdict = Plans;
+
+TEST_F(PlanVerdict, ReadyComesWithWordsAndThePlaceWhereThePoolWillBe) {
+    const Plan ready = decided();
+    EXPECT_EQ(ready.verdict, Verdict::ready);
+    EXPECT_EQ(ready.append,
+              "swiotlb=32768 "
+              "memmap=64M@0x6c000000,4K%0x70000000-1+2,4K%0x74000000-1+2,4K%0x78000000-1+2,4K%0x7c000000-1+2 "
+              "nokaslr swiotlb_handoff=0x6c000000-0x70000000");
+    EXPECT_EQ(ready.base, *request.command_line);
+    EXPECT_EQ(ready.pool, synthetic_pool);
+    EXPECT_EQ(ready.expected, synthetic_pool);
+    EXPECT_FALSE(ready.loan);
+    EXPECT_FALSE(ready.counterexample);
+    EXPECT_GT(ready.early_bytes, 0u);
+    EXPECT_TRUE(has(ready.reasons, "pool-exact", Severity::info)) << text_of(ready.reasons);
+}
+
+TEST_F(PlanVerdict, RefusedComesWithoutWords) {
+    machine.xen = true;
+    const Plan refused = decided();
+    EXPECT_EQ(refused.verdict, Verdict::refused);
+    EXPECT_EQ(refused.append, "");
+    EXPECT_FALSE(refused.expected);
+    EXPECT_EQ(refused.pool, synthetic_pool) << "what was seen is said all the same";
+}
+
+TEST_F(PlanVerdict, RefusedForItsLayoutComesWithACounterexample) {
+    machine.crash_kernel = {range(0x50000000, 0x60000000)};
+    line() += " swiotlb=force";
+    const Plan refused = decided();
+    ASSERT_TRUE(refused.counterexample);
+    EXPECT_EQ(refused.counterexample->kind, Counterexample::Kind::eaten);
+}
+
+TEST_F(PlanVerdict, NotNeededComesWithoutWordsAndWithoutRefusals) {
+    reserve_low_only();
+    machine.xen = true;  // whatever else is wrong
+    const Plan not_needed = decided();
+    EXPECT_EQ(not_needed.verdict, Verdict::not_needed);
+    EXPECT_EQ(not_needed.append, "");
+    EXPECT_FALSE(not_needed.expected);
+    EXPECT_EQ(refusals(not_needed.reasons), std::set<std::string>{});
+}
+
+TEST_F(PlanVerdict, AWarningDoesNotRefuse) {
+    machine.slabs_used = 7;
+    EXPECT_EQ(decided().verdict, Verdict::ready);
+}
+
+TEST_F(PlanVerdict, SourcesThatCouldNotBeUsedAreNamedWhateverItIs) {
+    machine.unread = {Error{Errc::io, "proc/kcore", 0, "cannot be read"}};
+    EXPECT_TRUE(has(decided().reasons, "source-unread", Severity::info));
+    machine.crash_kernel.clear();
+    EXPECT_TRUE(has(decided().reasons, "source-unread", Severity::info)) << "refused";
+    reserve_low_only();
+    EXPECT_TRUE(has(decided().reasons, "source-unread", Severity::info)) << "not needed";
+}
+
+TEST_F(PlanVerdict, TheHeadlineHasItAndTheRuleThatDecided) {
+    EXPECT_TRUE(starts_with(headline(decided()), "ready")) << headline(decided());
+    machine.xen = true;
+    EXPECT_TRUE(starts_with(headline(decided()), "refused")) << headline(decided());
+    EXPECT_TRUE(contains(headline(decided()), "xen-none")) << headline(decided());
+    reserve_low_only();
+    EXPECT_TRUE(starts_with(headline(decided()), "not-needed")) << headline(decided());
+}
+
+// --- would the crash kernel make a pool?
+
+using PoolNeed = Plans;
+
+TEST_F(PoolNeed, FollowsFromMemoryAbove4GiB) {
+    machine.ram.add(range(2 * GiB, 4 * GiB));
+    machine.crash_kernel.back() = range(4 * GiB - 512 * MiB, 4 * GiB);
+    EXPECT_EQ(decided().verdict, Verdict::not_needed);
+    machine.crash_kernel.back() = range(4 * GiB - 512 * MiB, 4 * GiB + 2 * MiB);
+    EXPECT_NE(decided().verdict, Verdict::not_needed);
+}
+
+TEST_F(PoolNeed, FollowsFromSwiotlbForceWhichIsKept) {
+    reserve_low_only();
+    line() += " swiotlb=force";
+    EXPECT_TRUE(starts_with(decided().append, "swiotlb=32768,force ")) << headline(decided());
+}
+
+TEST_F(PoolNeed, FollowsFromTheRunningKernelsSwiotlbForce) {
+    reserve_low_only();
+    machine.command_line += " swiotlb=force";
+    EXPECT_TRUE(starts_with(decided().append, "swiotlb=32768,force ")) << headline(decided());
+    line() += " swiotlb=32768";
+    EXPECT_EQ(decided().verdict, Verdict::not_needed) << "the crash kernel's own swiotlb= has the last word";
+}
+
+TEST_F(PoolNeed, IsNotThereWithSwiotlbNoforce) {
+    line() += " swiotlb=noforce";
+    machine.encryption = Encryption::sev;
+    EXPECT_EQ(decided().verdict, Verdict::not_needed);
+    line() += " swiotlb=force";
+    EXPECT_EQ(decided().verdict, Verdict::not_needed);
+}
+
+TEST_F(PoolNeed, IsNotInheritedFromAKernelThatHasNoforce) {
+    reserve_low_only();
+    machine.command_line += " swiotlb=force,noforce";
+    EXPECT_EQ(decided().verdict, Verdict::not_needed);
+}
+
+TEST_F(PoolNeed, FollowsFromMemoryEncryption) {
+    reserve_low_only();
+    for (const Encryption kind :
+         {Encryption::sme, Encryption::sev, Encryption::sev_es, Encryption::sev_snp, Encryption::tdx}) {
+        machine.encryption = kind;
+        EXPECT_EQ(decided().verdict, Verdict::refused) << name(kind) << ": a pool is needed, and other rules speak";
+    }
+    machine.encryption = Encryption::unknown;
+    EXPECT_EQ(decided().verdict, Verdict::not_needed);
+}
+
+TEST_F(PoolNeed, FollowsFromIommuWords) {
+    machine.command_line += " iommu=off";
+    line() += " iommu=off";
+    EXPECT_EQ(decided().verdict, Verdict::not_needed);
+    reserve_low_only();
+    machine.command_line = "iommu=soft";
+    line() = "iommu=soft reset_devices nr_cpus=1";
+    EXPECT_EQ(decided().verdict, Verdict::ready) << headline(decided());
+}
+
+TEST_F(PoolNeed, IsIdleWhereOnlySratNamesMemoryAbove4GiB) {
+    reserve_low_only();
+    machine.srat_memory_end = 8 * GiB;
+    const Plan idle = decided();
+    EXPECT_EQ(idle.verdict, Verdict::not_needed);
+    EXPECT_TRUE(has(idle.reasons, "pool-needed", Severity::warning)) << text_of(idle.reasons);
+    EXPECT_TRUE(contains(reason_of(idle, "pool-needed").advice, "numa=off")) << text_of(idle.reasons);
+}
+
+TEST_F(PoolNeed, DoesNotFollowFromAnSratThatTheCrashKernelDoesNotRead) {
+    reserve_low_only();
+    machine.srat_memory_end = 8 * GiB;
+    for (const char* word : {"numa=off", "acpi=off"}) {
+        line() = std::string("reset_devices nr_cpus=1 ") + word;
+        EXPECT_FALSE(has(decided().reasons, "pool-needed", Severity::warning)) << word;
+        EXPECT_EQ(decided().verdict, Verdict::not_needed) << word;
+    }
+}
+
+// --- the command line that it is planned for
+
+using BaseLine = Plans;
+
+TEST_F(BaseLine, IsTheOneThatWasGivenAndNothingIsAddedToItBesideTheHandoff) {
+    reserve_high_only();
+    line() = "root=/dev/vda1 nr_cpus=1 quiet";
+    EXPECT_EQ(decided().base, "root=/dev/vda1 nr_cpus=1 quiet");
+    EXPECT_EQ(decided().append, synthetic_words);
+}
+
+TEST_F(BaseLine, IsElseTheRunningKernelsAsKdumpDerivesIt) {
+    request.command_line.reset();
+    machine.command_line =
+        "BOOT_IMAGE=/vmlinuz root=/dev/vda1 crashkernel=768M initrd=/i hugepages=8 hugepagesz=1G quiet";
+    EXPECT_EQ(decided().base, "root=/dev/vda1 quiet");
+    EXPECT_TRUE(has(decided().reasons, "command-line-known", Severity::info));
+}
+
+TEST_F(BaseLine, ThatIsAssumedGetsTheWordsOfKdumpWhichAreAppendedFirst) {
+    reserve_high_only();
+    request.command_line.reset();
+    EXPECT_EQ(decided().append, std::string("reset_devices nr_cpus=1 ") + synthetic_words);
+    machine.command_line += " reset_devices";
+    EXPECT_EQ(decided().append, std::string("nr_cpus=1 ") + synthetic_words);
+    machine.command_line += " nr_cpus=2";
+    EXPECT_EQ(decided().append, synthetic_words);
+}
+
+TEST_F(BaseLine, ThatIsAssumedGetsTheWordsOfKdumpWithALoanToo) {
+    machine = idle_machine();
+    request = lending_request();
+    request.command_line.reset();
+    EXPECT_EQ(decided().append, std::string("reset_devices nr_cpus=1 ") + synthetic_loan_words);
+}
+
+TEST_F(BaseLine, AnEmptyOneThatWasGivenIsNotAssumed) {
+    line().clear();
+    EXPECT_EQ(decided().base, "");
+    EXPECT_FALSE(has(decided().reasons, "command-line-known", Severity::info));
+}
+
+TEST_F(BaseLine, EachWordThatTakesMemoryEarlyIsRefused) {
+    reserve_high_only();
+    for (const char* word : {"crashkernel=64M", "cma=64M", "hugetlb_cma=64M", "memtest", "memtest=4", "movable_node",
+                             "kernelcore=64M", "movablecore=64M", "reserve_mem=4M:4K:x", "efi_fake_mem=4M@0:1",
+                             "add_efi_memmap", "page_owner=on", "hugepagesz=1G", "numa=fake=2"}) {
+        line() = std::string("reset_devices nr_cpus=1 ") + word;
+        EXPECT_EQ(refusals(decided().reasons), std::set<std::string>{"command-line-early"}) << word;
+    }
+    line() = "reset_devices nr_cpus=1 cma=0 hugetlb_cma=0 hugepagesz=2M numa=off";
+    EXPECT_EQ(decided().verdict, Verdict::ready) << headline(decided());
+}
+
+TEST_F(BaseLine, WordsBehindTwoDashesAreNotTheKernels) {
+    line() += " -- crashkernel=64M memtest";
+    EXPECT_EQ(refusals(decided().reasons), std::set<std::string>{"command-line-init"});
+}
+
+TEST_F(BaseLine, EveryWordThatIsWrongIsReported) {
+    line() = "nr_cpus=1 crashkernel=64M iommu=pt swiotlb=any swiotlb_handoff=0x6c000000-0x70000000 -- x";
+    EXPECT_EQ(refusals(decided().reasons), (std::set<std::string>{"command-line-init", "command-line-agrees",
+                                                                  "command-line-early", "command-line-iommu"}));
+    EXPECT_TRUE(has(decided().reasons, "reset-devices", Severity::warning));
+}
+
+TEST_F(BaseLine, NothingIsSaidOfIommuWordsWhereTheRunningKernelsAreNotKnown) {
+    machine.command_line.clear();
+    line() += " iommu=pt";
+    EXPECT_EQ(decided().verdict, Verdict::ready) << headline(decided());
+}
+
+// --- the words of each method
+
+using Words = Plans;
+
+TEST_F(Words, OfMethodRamAddTheRegionAndNothingElseWhereThatIsEnough) {
+    reserve_high_only();
+    request.method = Method::ram;
+    EXPECT_EQ(decided().append, synthetic_words);
+    EXPECT_TRUE(decided().fences.empty());
+}
+
+TEST_F(Words, OfMethodAddrNameTheAddressAndNeedNoFences) {
+    request.method = Method::addr;
+    request.image->swiotlb_addr = true;
+    EXPECT_EQ(decided().append,
+              "swiotlb=32768,addr=0x6c000000 memmap=64M@0x6c000000 swiotlb_handoff=0x6c000000-0x70000000");
+}
+
+TEST_F(Words, OfMethodE820LeaveTheRegionToTheTableAndKeepKaslrOff) {
+    reserve_high_only();
+    request.method = Method::e820;
+    request.loader = Loader::kexec_load;
+    EXPECT_EQ(decided().append, "swiotlb=32768 nokaslr swiotlb_handoff=0x6c000000-0x70000000");
+}
+
+TEST_F(Words, AreOfMethodAddrWhereTheImageAnnouncesIt) {
+    request.method = Method::automatic;
+    EXPECT_EQ(decided().method, Method::ram);
+    request.image->swiotlb_addr = true;
+    EXPECT_EQ(decided().method, Method::addr);
+    request.image.reset();
+    EXPECT_EQ(decided().method, Method::ram) << "an image that nobody named announces nothing";
+}
+
+TEST_F(Words, HaveAsManySlabsAsThePool) {
+    reserve_high_only();
+    machine.pool.front().range = range(0x6e000000, 0x70000000);
+    EXPECT_EQ(decided().append, "swiotlb=16384 memmap=32M@0x6e000000 swiotlb_handoff=0x6e000000-0x70000000");
+}
+
+TEST_F(Words, DoNotRepeatNokaslr) {
+    line() += " nokaslr";
+    EXPECT_EQ(decided().verdict, Verdict::ready);
+    EXPECT_FALSE(contains(decided().append, "nokaslr")) << decided().append;
+}
+
+TEST_F(Words, SwitchNumaOffUnlessThereIsOneNodeOrTheLineDoesSo) {
+    reserve_high_only();
+    const std::string with = "swiotlb=32768 memmap=64M@0x6c000000 numa=off swiotlb_handoff=0x6c000000-0x70000000";
+    machine.memory_nodes = 2;
+    EXPECT_EQ(decided().append, with);
+    machine.memory_nodes.reset();
+    EXPECT_EQ(decided().append, with) << "how many nodes there are is not known";
+    line() += " numa=off";
+    EXPECT_EQ(decided().append, synthetic_words);
+}
+
+// --- fences, and the map
+
+using Fencing = Plans;
+
+TEST_F(Fencing, IsReservedInTheMapThatTheWordsMake) {
+    const Plan fenced = decided();
+    ASSERT_EQ(fenced.fences.size(), 4u);
+    for (const AddressRange& fence : fenced.fences) {
+        EXPECT_EQ(fence.size(), page_size);
+        EXPECT_TRUE(fenced.after.of(Type::reserved).contains(fence)) << to_string(fence);
+        EXPECT_FALSE(fenced.after.of(Type::ram).overlaps(fence)) << to_string(fence);
+        EXPECT_TRUE(fenced.loads.front().map.of(Type::ram).contains(fence)) << "it was RAM: " << to_string(fence);
+    }
+}
+
+TEST_F(Fencing, LeavesNoFreeBlockAboveThePoolThatHoldsIt) {
+    const Plan fenced = decided();
+    const RangeSet ram = fenced.after.of(Type::ram);
+    for (const AddressRange& block : ram.ranges()) {
+        const bool between = block.start() >= synthetic_pool.end() && block.start() < 4 * GiB;
+        EXPECT_TRUE(!between || block.size() < synthetic_pool.size()) << to_string(block);
+    }
+}
+
+TEST_F(Fencing, KeepsOutOfEverySegmentButTheKernels) {
+    reserve_low_only();
+    line() += " swiotlb=force";
+    const Plan fenced = decided();
+    ASSERT_FALSE(fenced.fences.empty());
+    for (const Load& load : fenced.loads)
+        for (const Segment& segment : load.segments)
+            for (const AddressRange& fence : fenced.fences)
+                EXPECT_TRUE(segment.name == "kernel" || !segment.range.overlaps(fence)) << segment.name;
+}
+
+TEST_F(Fencing, IsNotDoneWhereNothingFreeIsAboveThePool) {
+    machine.crash_kernel.front() = range(0x60000000, 0x6c000000);
+    EXPECT_EQ(decided().verdict, Verdict::ready);
+    EXPECT_TRUE(decided().fences.empty());
+}
+
+using CrashMap = Plans;
+
+TEST_F(CrashMap, HasThePoolAsRamOnlyWithTheWords) {
+    const Plan ready = decided();
+    EXPECT_FALSE(ready.loads.front().map.of(Type::ram).overlaps(synthetic_pool));
+    EXPECT_TRUE(ready.after.of(Type::ram).contains(synthetic_pool));
+}
+
+TEST_F(CrashMap, IsWhatTheWordsMakeOfTheFirstLoad) {
+    const Plan ready = decided();
+    const auto whole = CommandLine::parse(ready.base + " " + ready.append);
+    EXPECT_EQ(ready.after, *apply_memory_words(ready.loads.front().map, *whole));
+}
+
+TEST_F(CrashMap, HasThePoolWithoutAMemmapWordForMethodE820) {
+    request.method = Method::e820;
+    request.loader = Loader::kexec_load;
+    const Plan ready = decided();
+    EXPECT_EQ(ready.verdict, Verdict::ready) << headline(ready);
+    EXPECT_TRUE(ready.after.of(Type::ram).contains(synthetic_pool));
+}
+
+// --- who loads what
+
+using Loads = Plans;
+
+std::vector<Loader> loaders_of(const Plan& plan) {
+    std::vector<Loader> loaders;
+    for (const Load& load : plan.loads)
+        if (loaders.empty() || loaders.back() != load.loader) loaders.push_back(load.loader);
+    return loaders;
+}
+
+TEST_F(Loads, AreOfBothSystemCallsWhereNobodySaysWhich) {
+    EXPECT_EQ(loaders_of(decided()), (std::vector{Loader::kexec_load, Loader::kexec_file_load}));
+    EXPECT_EQ(decided().loader, Loader::automatic);
+}
+
+TEST_F(Loads, AreOfTheSystemCallThatWasNamed) {
+    for (const Loader loader : {Loader::kexec_load, Loader::kexec_file_load}) {
+        request.loader = loader;
+        EXPECT_EQ(loaders_of(decided()), std::vector{loader});
+        EXPECT_EQ(decided().loader, loader);
+    }
+}
+
+TEST_F(Loads, OfMethodE820AreByKexecLoadOnly) {
+    request.method = Method::e820;
+    EXPECT_EQ(loaders_of(decided()), std::vector{Loader::kexec_load});
+}
+
+TEST_F(Loads, ThatPutKernelAndInitrdIntoTheSamePlacesAreOne) {
+    const Plan ready = decided();
+    for (auto a = ready.loads.begin(); a != ready.loads.end(); ++a)
+        for (auto b = a + 1; b != ready.loads.end(); ++b)
+            EXPECT_FALSE(a->loader == b->loader && a->find("kernel")->range == b->find("kernel")->range &&
+                         a->find("initrd")->range == b->find("initrd")->range);
+}
+
+TEST_F(Loads, AreSeveralWhereAFewPagesMoreMoveTheKernel) {
+    request.loader = Loader::kexec_load;
+    const Plan roomy = decided();
+    ASSERT_EQ(roomy.loads.size(), 1u);
+    const AddressRange kernel = roomy.loads.front().find("kernel")->range;
+    const Address next = roomy.loads.front().find("boot_params")->range.start();
+    request.image->init_size += next - kernel.end() - 4 * KiB;  // and a page to spare
+    const Plan tight = decided();
+    ASSERT_EQ(tight.loads.size(), 2u);
+    EXPECT_EQ(tight.loads.front().find("kernel")->range.start(), kernel.start()) << "the likely one is the first";
+    EXPECT_EQ(tight.loads.back().find("kernel")->range.start(), kernel.start() - 2 * MiB);
+}
+
+TEST_F(Loads, WithoutAnInitrdHaveNone) {
+    request.initrd_bytes = 0;
+    const Plan ready = decided();
+    EXPECT_EQ(ready.verdict, Verdict::ready) << headline(ready);
+    for (const Load& load : ready.loads) EXPECT_FALSE(load.find("initrd"));
+}
+
+TEST_F(Loads, HaveSetupDataFromKexecToolsThatPassARandomSeed) {
+    request.loader = Loader::kexec_load;
+    const auto setup_data = [&](const char* version) {
+        machine.kexec_tools = version;
+        const Plan ready = decided();
+        EXPECT_FALSE(has(ready.reasons, "loader-setup-data", Severity::warning)) << version;
+        return ready.loads.front().find("setup_data") != nullptr;
+    };
+    EXPECT_FALSE(setup_data("2.0.20"));
+    EXPECT_FALSE(setup_data("2.0.24"));
+    EXPECT_TRUE(setup_data("2.0.25"));
+    EXPECT_TRUE(setup_data("2.0.25.git"));
+    EXPECT_TRUE(setup_data("2.0.100"));
+    EXPECT_TRUE(setup_data("2.1.0"));
+    machine.efi_runtime_map = true;
+    EXPECT_TRUE(setup_data("2.0.20")) << "EFI's";
+    EXPECT_EQ(decided().loads.front().find("setup_data")->range.size(), 3 * page_size);
+}
+
+TEST_F(Loads, AreProvenWithAndWithoutSetupDataWhereThatIsNotKnown) {
+    request.loader = Loader::kexec_load;
+    machine.live = true;
+    machine.kexec_tools.reset();
+    const Plan ready = decided();
+    EXPECT_EQ(ready.verdict, Verdict::ready) << headline(ready);
+    EXPECT_TRUE(has(ready.reasons, "loader-setup-data", Severity::info)) << text_of(ready.reasons);
+    request.loader = Loader::kexec_file_load;
+    EXPECT_FALSE(has(decided().reasons, "loader-setup-data", Severity::info)) << "it is not kexec-tools that lays out";
+}
+
+TEST_F(Loads, OfACapturedMachineAreTakenToBeByANewKexecTools) {
+    request.loader = Loader::kexec_load;
+    machine.kexec_tools.reset();
+    EXPECT_TRUE(has(decided().reasons, "loader-setup-data", Severity::warning));
+    EXPECT_TRUE(decided().loads.front().find("setup_data"));
+    request.loader = Loader::kexec_file_load;
+    EXPECT_FALSE(has(decided().reasons, "loader-setup-data", Severity::warning));
+}
+
+TEST_F(Loads, MayBeByKexecLoadUnderLockdownOnlyIfNobodyAsksForIt) {
+    machine.lockdown = true;
+    EXPECT_EQ(decided().verdict, Verdict::ready) << "kexec -a tries the other call";
+    request.loader = Loader::kexec_load;
+    EXPECT_EQ(refusals(decided().reasons), std::set<std::string>{"loader-permitted"});
+}
+
+TEST_F(Loads, ThatDoNotFitNameTheRule) {
+    request.initrd_bytes = 1 * GiB;
+    EXPECT_EQ(refusals(decided().reasons), std::set<std::string>{"load-fits"});
+    request.initrd_bytes = ~std::uint64_t{0};
+    EXPECT_EQ(refusals(decided().reasons), std::set<std::string>{"load-fits"});
+}
+
+// --- the image, as far as it is known
+
+using AssumedImage = Plans;
+
+TEST_F(AssumedImage, IsAQuarterLargerThanTheRunningOneAndAtLeast64MiB) {
+    request.image.reset();
+    machine.kernel_image = range(16 * MiB, 64 * MiB);
+    EXPECT_EQ(assumed_image(machine, request).init_size, 64 * MiB);
+    machine.kernel_image = range(16 * MiB, 96 * MiB);
+    EXPECT_EQ(assumed_image(machine, request).init_size, 100 * MiB);
+    machine.kernel_image.reset();
+    EXPECT_EQ(assumed_image(machine, request).init_size, 64 * MiB);
+    EXPECT_EQ(assumed_image(machine, request).release, machine.release);
+}
+
+TEST_F(AssumedImage, IsNotAssumedWhereItIsNamed) {
+    request.image->init_size = 32 * MiB;
+    EXPECT_EQ(assumed_image(machine, request).init_size, 32 * MiB);
+    EXPECT_EQ(assumed_initrd_bytes(request), 16 * MiB);
+}
+
+TEST_F(AssumedImage, ComesWithAnInitrdOf24MiB) {
+    request.initrd_bytes.reset();
+    EXPECT_EQ(assumed_initrd_bytes(request), 24 * MiB);
+    for (const Load& load : decided().loads) EXPECT_EQ(load.find("initrd")->range.size(), 24 * MiB);
+}
+
+TEST_F(AssumedImage, OfTheRunningMachineIsNoProof) {
+    request.image.reset();
+    EXPECT_EQ(decided().verdict, Verdict::ready);
+    EXPECT_TRUE(has(decided().reasons, "image-known", Severity::warning));
+    machine.live = true;
+    EXPECT_EQ(refusals(decided().reasons), std::set<std::string>{"image-known"});
+}
+
+TEST_F(AssumedImage, DecidesByItsReleaseWhetherThePoolIsRoundedUp) {
+    reserve_high_only();
+    machine.pool.front().range = range(0x6a000000, 0x70000000);  // 96 MiB
+    const auto refused = [&](const char* of_image, const char* of_machine) {
+        request.image->release = of_image;
+        machine.release = of_machine;
+        return decided().verdict == Verdict::refused;
+    };
+    EXPECT_TRUE(refused("6.0.0", "5.10.0"));
+    EXPECT_FALSE(refused("5.19.17-amd64", "6.1.0"));
+    EXPECT_TRUE(refused("10.0.0", "5.10.0"));
+    EXPECT_FALSE(refused("", "5.10.0")) << "the running kernel's counts where the image does not say";
+    EXPECT_TRUE(refused("", "6.1.0"));
+    EXPECT_TRUE(refused("", "")) << "one that is not known may round up";
+    EXPECT_TRUE(refused("next", "5.10.0"));
+}
+
+// --- what the crash kernel takes early
+
+using EarlyMemory = Plans;
+
+TEST_F(EarlyMemory, GrowsWithTheCpusThatTheCrashKernelPreparesFor) {
+    const std::uint64_t for_one = decided().early_bytes;
+    line() = "reset_devices possible_cpus=16";
+    EXPECT_GT(decided().early_bytes, for_one);
+    line() = "reset_devices";
+    machine.possible_cpus = 16;
+    EXPECT_GT(decided().early_bytes, for_one);
+}
+
+TEST_F(EarlyMemory, IsThatOfManyCpusWhereTheirNumberIsNotKnown) {
+    line() = "reset_devices";
+    machine.possible_cpus.reset();
+    EXPECT_TRUE(has(decided().reasons, "pool-slabs", Severity::refusal)) << text_of(decided().reasons);
+}
+
+TEST_F(EarlyMemory, GrowsWithLogBufLenAndMayNotFit) {
+    reserve_high_only();
+    const std::uint64_t without = decided().early_bytes;
+    line() += " log_buf_len=16M";
+    EXPECT_EQ(decided().early_bytes, without + 4 * 16 * MiB);
+    EXPECT_EQ(decided().verdict, Verdict::ready);
+    line() += " log_buf_len=1G";
+    EXPECT_EQ(refusals(decided().reasons), std::set<std::string>{"pool-exact"});
+    line() += " log_buf_len=99999999999999999999";
+    EXPECT_EQ(refusals(decided().reasons), std::set<std::string>{"pool-exact"})
+        << "a number that wraps can be anything";
+}
+
+// --- risks that the user takes by name
+
+using Accepted = Plans;
+
+TEST_F(Accepted, ARefusalBecomesAWarning) {
+    machine.encryption = Encryption::sev;
+    EXPECT_EQ(refusals(decided().reasons), std::set<std::string>{"encryption-unproven"});
+    request.accept = {"encryption-unproven"};
+    const Plan accepted = decided();
+    EXPECT_EQ(accepted.verdict, Verdict::ready) << headline(accepted);
+    EXPECT_TRUE(has(accepted.reasons, "encryption-unproven", Severity::warning));
+    EXPECT_NE(accepted.append, "");
+}
+
+TEST_F(Accepted, OneRiskIsNotAnother) {
+    machine.encryption = Encryption::sev;
+    request.accept = {"encryption-known", "pool-understood", "no-such-rule"};
+    EXPECT_EQ(refusals(decided().reasons), std::set<std::string>{"encryption-unproven"});
+}
+
+TEST_F(Accepted, ARuleThatAllowsNoRiskRefusesAllTheSame) {
+    machine.xen = true;
+    for (const RuleInfo& rule : rules()) request.accept.emplace_back(rule.id);
+    EXPECT_EQ(refusals(decided().reasons), std::set<std::string>{"xen-none"});
+}
+
+TEST_F(Accepted, OnlyWhatNobodyHasShownMayBe) {
+    std::vector<std::string_view> acceptable;
+    for (const RuleInfo& rule : rules())
+        if (rule.acceptable) acceptable.push_back(rule.id);
+    EXPECT_EQ(acceptable,
+              (std::vector<std::string_view>{"pool-understood", "encryption-unproven", "encryption-known"}));
+}
+
+TEST_F(Accepted, APoolThatIsNotUnderstoodIsWhereTheLogSays) {
+    machine.pool = {{synthetic_pool, PoolSource::log, {"dmesg", 7}}};
+    machine.pool_not_understood = Error{Errc::input, "sys/kernel/btf/vmlinux", 0, "expected nslabs"};
+    EXPECT_EQ(decided().verdict, Verdict::refused);
+    request.accept = {"pool-understood"};
+    EXPECT_EQ(decided().verdict, Verdict::ready) << headline(decided());
+    EXPECT_EQ(decided().pool, synthetic_pool);
+}
+
+// --- whose word on the pool counts
+
+using PoolSources = Plans;
+
+TEST_F(PoolSources, TheFirstIsNamedAsTheEvidence) {
+    machine.pool = {{synthetic_pool, PoolSource::iomem, {"proc/iomem", 12}},
+                    {synthetic_pool, PoolSource::memory, {"proc/kcore", 0}},
+                    {synthetic_pool, PoolSource::log, {"dmesg", 7}}};
+    request.pool = synthetic_pool;
+    EXPECT_EQ(decided().verdict, Verdict::ready) << headline(decided());
+    EXPECT_EQ(reason_of(decided(), "pool-found").evidence, "proc/iomem:12");
+    machine.pool.erase(machine.pool.begin());
+    EXPECT_EQ(reason_of(decided(), "pool-found").evidence, "proc/kcore");
+    machine.pool.erase(machine.pool.begin());
+    EXPECT_EQ(reason_of(decided(), "pool-found").evidence, "dmesg:7");
+    machine.pool.clear();
+    EXPECT_EQ(reason_of(decided(), "pool-found").evidence, "--pool");
+}
+
+TEST_F(PoolSources, NoneIsBelievedAgainstAnother) {
+    machine.pool.push_back({range(0x68000000, 0x6c000000), PoolSource::log, {"dmesg", 7}});
+    EXPECT_EQ(refusals(decided().reasons), std::set<std::string>{"pool-agrees"});
+    EXPECT_FALSE(decided().pool);
+}
+
+TEST_F(PoolSources, TheKernelsVariablesSayThatThereIsNoneWhateverOthersSay) {
+    machine.pool = {{synthetic_pool, PoolSource::log, {"dmesg", 7}}};
+    machine.no_pool_in_memory = true;
+    request.pool = synthetic_pool;
+    EXPECT_EQ(refusals(decided().reasons), std::set<std::string>{"pool-found"});
+}
+
+TEST_F(PoolSources, ALogThatSaysItWasGivenBackCountsWhereNobodySeesOne) {
+    machine.pool_torn_down = true;
+    EXPECT_EQ(decided().verdict, Verdict::ready) << "kernel memory shows one";
+    machine.pool.clear();
+    request.pool = synthetic_pool;
+    EXPECT_EQ(refusals(decided().reasons), std::set<std::string>{"pool-found"});
+}
+
+TEST_F(PoolSources, TheNameThatAPatchedKernelGivesThePoolIsNoStranger) {
+    machine.pool = {{synthetic_pool, PoolSource::iomem, {"proc/iomem", 3}}};
+    machine.iomem = {{range(MiB, 2 * GiB), 0, "System RAM", 2}, {synthetic_pool, 1, "Software IO TLB", 3}};
+    EXPECT_EQ(decided().verdict, Verdict::ready) << headline(decided());
+    machine.iomem.push_back({synthetic_pool, 1, "Software IO TLB", 4});
+    EXPECT_EQ(refusals(decided().reasons), std::set<std::string>{"pool-disjoint"});
+}
+
+// --- everything that is wrong, at once
+
+using EveryReason = Plans;
+
+TEST_F(EveryReason, AboutThePoolIsReported) {
+    machine.slabs = 1;
+    machine.ram.subtract(range(0x6c000000, 0x6c001000));
+    machine.kernel_image = synthetic_pool;
+    EXPECT_EQ(refusals(decided().reasons), (std::set<std::string>{"pool-slabs", "pool-in-ram", "pool-disjoint"}));
+}
+
+TEST_F(EveryReason, AboutProtectionCommandLineAndLoaderIsReported) {
+    machine.xen = true;
+    machine.encryption = Encryption::tdx;
+    machine.lockdown = true;
+    machine.live = true;
+    request.loader = Loader::kexec_load;
+    request.initrd_bytes.reset();
+    line() += " memtest";
+    EXPECT_EQ(refusals(decided().reasons), (std::set<std::string>{"encryption-none", "xen-none", "loader-permitted",
+                                                                  "command-line-early", "image-known"}));
+}
+
+// A refusal about the pool ends the search today, so that the user meets the others one by one.
+TEST_F(EveryReason, DISABLED_AboutThePoolAndAboutAllElseIsReportedTogether) {
+    machine.slabs = 32640;
+    machine.lockdown = true;
+    machine.xen = true;
+    request.loader = Loader::kexec_load;
+    line() += " crashkernel=64M iommu=pt -- single";
+    const auto reasons = decided().reasons;
+    for (const char* rule : {"pool-slabs", "xen-none", "loader-permitted", "command-line-init", "command-line-early",
+                             "command-line-iommu"})
+        EXPECT_TRUE(has(reasons, rule, Severity::refusal)) << rule << "\n" << text_of(reasons);
+}
+
+TEST_F(EveryReason, DISABLED_AboutAPoolToLendAndAboutAllElseIsReportedTogether) {
+    machine = idle_machine();
+    request = lending_request();
+    machine.slabs = 32640;
+    machine.slabs_hiwater = 1;
+    machine.lockdown = true;
+    line() += " -- single";
+    const auto reasons = decided().reasons;
+    for (const char* rule : {"pool-slabs", "lend-idle", "loader-permitted", "command-line-init"})
+        EXPECT_TRUE(has(reasons, rule, Severity::refusal)) << rule << "\n" << text_of(reasons);
+}
+
+// --- advice
+
+using PlanAdvice = Plans;
+
+TEST_F(PlanAdvice, OfALayoutThatIsRefusedIsAReservationToBootWith) {
+    machine.crash_kernel = {range(0x50000000, 0x60000000)};
+    line() += " swiotlb=force";
+    EXPECT_TRUE(contains(reason_of(plan(machine, request), "pool-below-crashkernel").advice, "crashkernel="));
+    EXPECT_FALSE(
+        contains(reason_of(plan(machine, request, Advice::none), "pool-below-crashkernel").advice, "crashkernel="));
+}
+
+TEST_F(PlanAdvice, OfALoadThatDoesNotFitIsALargerReservation) {
+    machine.crash_kernel = {range(8 * GiB - 64 * MiB, 8 * GiB)};
+    machine.command_line = "root=/dev/vda1 crashkernel=64M,high crashkernel=0,low";
+    EXPECT_TRUE(contains(reason_of(plan(machine, request), "load-fits").advice, "crashkernel="));
+}
+
+TEST_F(PlanAdvice, IsNotSoughtWhereTheLayoutIsNotToBlame) {
+    machine.xen = true;
+    EXPECT_FALSE(contains(reason_of(plan(machine, request), "xen-none").advice, "crashkernel="));
+}
+
+TEST_F(PlanAdvice, ChangesNothingElseInThePlan) {
+    machine.crash_kernel = {range(0x50000000, 0x60000000)};
+    line() += " swiotlb=force";
+    Plan with = plan(machine, request), without = plan(machine, request, Advice::none);
+    for (Plan* p : {&with, &without})
+        for (Reason& r : p->reasons) r.advice.clear();
+    EXPECT_EQ(with.reasons, without.reasons);
+    EXPECT_EQ(with.verdict, without.verdict);
+}
+
+// --- the loan
+
+using Loan = Plans;
+
+TEST_F(Loan, IsForAKernelThatMakesNoPool) {
+    machine = idle_machine();
+    request = lending_request();
+    EXPECT_TRUE(decided().loan);
+    EXPECT_EQ(decided().append, synthetic_loan_words);
+    machine.crash_kernel = synthetic_machine().crash_kernel;
+    EXPECT_FALSE(decided().loan) << "one above 4 GiB makes a pool, and gets this one as its pool";
+    EXPECT_TRUE(contains(decided().append, marker_key)) << headline(decided());
+}
+
+TEST_F(Loan, OfAPoolThatTheCrashKernelIsToldNotToMakeIsALoanToo) {
+    machine = idle_machine();
+    machine.crash_kernel = synthetic_machine().crash_kernel;
+    request = lending_request();
+    line() += " swiotlb=noforce";
+    EXPECT_TRUE(decided().loan) << headline(decided());
+}
+
+TEST_F(Loan, ThatIsRefusedIsNeitherLoanNorHandoff) {
+    machine = idle_machine();
+    machine.slabs_hiwater = 1;
+    request = lending_request();
+    const Plan refused = decided();
+    EXPECT_EQ(refused.verdict, Verdict::refused);
+    EXPECT_FALSE(refused.loan);
+    EXPECT_EQ(refused.append, "");
+}
+
+TEST_F(Loan, TakesMethodRamWhateverWasAskedFor) {
+    machine = idle_machine();
+    request = lending_request();
+    request.image->swiotlb_addr = true;
+    EXPECT_EQ(decided().method, Method::ram);
+    EXPECT_EQ(decided().append, synthetic_loan_words);
+}
+
+TEST_F(Loan, NeedsTheWholePoolToBeFree) {
+    machine = idle_machine();
+    request = lending_request();
+    machine.pool.front().range = range(0x6c000000, 0x70001000);
+    EXPECT_EQ(decided().verdict, Verdict::refused);
+}
+
+TEST_F(Loan, NeedsNoFencesAndNoPlaceBelowTheReservation) {
+    machine = idle_machine();
+    machine.crash_kernel = {range(0x50000000, 0x60000000)};
+    request = lending_request();
+    EXPECT_TRUE(decided().loan) << headline(decided());
+    EXPECT_TRUE(decided().fences.empty());
+}
+
+// --- words that are there already
+
+using Review = Plans;
+
+TEST_F(Review, OfThePlansOwnWordsIsReadyForEveryMethodAndLoader) {
+    struct Row {
+        Method method;
+        Loader loader;
+        bool announced;
+    };
+    for (const Row& row :
+         {Row{Method::ram, Loader::automatic, false}, Row{Method::ram, Loader::kexec_load, false},
+          Row{Method::ram, Loader::kexec_file_load, false}, Row{Method::addr, Loader::automatic, true},
+          Row{Method::e820, Loader::kexec_load, false}, Row{Method::automatic, Loader::automatic, true}}) {
+        SCOPED_TRACE(std::string(name(row.method)) + " " + name(row.loader));
+        machine.memory_nodes = 2;
+        request = synthetic_request();
+        request.method = row.method;
+        request.loader = row.loader;
+        request.image->swiotlb_addr = row.announced;
+        const Plan planned = decided();
+        ASSERT_EQ(planned.verdict, Verdict::ready) << headline(planned);
+        line() = planned.base + " " + planned.append;
+        const Plan reviewed = review(machine, request, synthetic_pool);
+        EXPECT_EQ(reviewed.verdict, Verdict::ready) << text_of(reviewed.reasons);
+        EXPECT_EQ(reviewed.expected, synthetic_pool);
+        EXPECT_EQ(reviewed.method, planned.method);
+    }
+}
+
+TEST_F(Review, OfALoansOwnWordsIsReady) {
+    machine = idle_machine();
+    request = lending_request();
+    line() += std::string(" ") + synthetic_loan_words;
+    const Plan reviewed = review(machine, request, synthetic_pool);
+    EXPECT_EQ(reviewed.verdict, Verdict::ready) << text_of(reviewed.reasons);
+    EXPECT_TRUE(reviewed.loan);
+}
+
+TEST_F(Review, AddsNothing) {
+    line() += " swiotlb=32768 memmap=64M@0x6c000000 swiotlb_handoff=0x6c000000-0x70000000";
+    const Plan reviewed = review(machine, request, synthetic_pool);
+    EXPECT_EQ(refusals(reviewed.reasons), std::set<std::string>{"pool-exact"}) << "the fences are missing";
+    EXPECT_EQ(reviewed.append, "");
+    EXPECT_TRUE(reviewed.fences.empty());
+    ASSERT_TRUE(reviewed.counterexample);
+}
+
+TEST_F(Review, FindsEachWordOfThePlanToBeNeeded) {
+    const Plan planned = decided();
+    for (const char* part :
+         {",4K%0x70000000-1+2", ",4K%0x74000000-1+2", ",4K%0x78000000-1+2", ",4K%0x7c000000-1+2", "64M@0x6c000000,"}) {
+        std::string words = planned.append;
+        const auto at = words.find(part);
+        ASSERT_NE(at, words.npos) << part;
+        line() = planned.base + " " + words.erase(at, std::string_view(part).size());
+        EXPECT_EQ(review(machine, request, synthetic_pool).verdict, Verdict::refused) << "without " << part;
+    }
+}
+
+TEST_F(Review, OfAddrTakesItsMethodFromTheWords) {
+    reserve_high_only();
+    request.image->swiotlb_addr = true;
+    line() += std::string(" ") + synthetic_words;
+    EXPECT_EQ(review(machine, request, synthetic_pool).method, Method::ram) << "there is no addr= among them";
+    line() += " swiotlb=32768,addr=0x6c000000";
+    EXPECT_EQ(review(machine, request, synthetic_pool).method, Method::addr);
+}
+
+TEST_F(Review, JudgesTheMachineAsWell) {
+    reserve_high_only();
+    line() += std::string(" ") + synthetic_words;
+    machine.xen = true;
+    EXPECT_EQ(refusals(review(machine, request, synthetic_pool).reasons), std::set<std::string>{"xen-none"});
+}
+
+// What holds after a proof holds whoever wrote the words: the image takes the line, and the handoff is worth it.
+
+TEST_F(Review, DISABLED_RefusesALineOfAByteMoreThanTheImageTakes) {
+    reserve_high_only();
+    line() += std::string(" ") + synthetic_words;
+    std::uint64_t added = 0;
+    for (const Load& load : review(machine, request, synthetic_pool).loads) added = std::max(added, load.added_words);
+    request.image->cmdline_size = line().size() + added;
+    EXPECT_EQ(refusals(review(machine, request, synthetic_pool).reasons), std::set<std::string>{});
+    request.image->cmdline_size -= 1;
+    EXPECT_EQ(refusals(review(machine, request, synthetic_pool).reasons), std::set<std::string>{"command-line-fits"});
+}
+
+TEST_F(Review, DISABLED_RefusesAPoolThatTheTableHasAndTheWordsAddAgain) {
+    reserve_high_only();
+    request.method = Method::e820;
+    request.loader = Loader::kexec_load;
+    line() += std::string(" nokaslr ") + synthetic_words;
+    EXPECT_EQ(refusals(review(machine, request, synthetic_pool).reasons), std::set<std::string>{"map-once"});
+}
+
+TEST_F(Review, DISABLED_RefusesAHandoffThatCostsMoreThanItGives) {
+    machine.crash_kernel.front() = range(0x70000000, 0x70200000);
+    line() += " nokaslr swiotlb=32768 memmap=64M@0x6c000000,4K%0x70000000-1+2 swiotlb_handoff=0x6c000000-0x70000000";
+    EXPECT_EQ(refusals(review(machine, request, synthetic_pool).reasons), std::set<std::string>{"memory-kept"});
+}
+
+// --- names
+
+TEST(PlanNames, ComeBack) {
+    for (const Method method : {Method::automatic, Method::ram, Method::addr, Method::e820})
+        EXPECT_EQ(method_from(name(method)), method);
+    EXPECT_EQ(method_from("fence"), std::nullopt);
+    for (const Collector collector : {Collector::maps, Collector::reads})
+        EXPECT_EQ(collector_from(name(collector)), collector);
+    EXPECT_EQ(collector_from("unknown"), std::nullopt) << "nobody can ask for that";
+}
+
+}  // namespace
+}  // namespace handoff

@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/kernel/boot_words.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+
+#include <fmt/format.h>
+
+#include "e820/number.hpp"
+#include "e820/range.hpp"
+
+namespace handoff {
+
+extern const std::string_view word_classes_text;  // word_classes.txt, by CMake
+
+namespace {
+
+using e820::GiB;
+using e820::input_error;
+using e820::KiB;
+using e820::MiB;
+using e820::Result;
+
+char fold(char c) { return c == '-' ? '_' : c; }
+
+bool same(std::string_view a, std::string_view b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return fold(x) == fold(y); });
+}
+
+bool begins_with(std::string_view text, std::string_view start) {
+    return text.size() >= start.size() && same(text.substr(0, start.size()), start);
+}
+
+std::string_view take_until(std::string_view& text, char stop) {
+    const auto end = std::min(text.find(stop), text.size());
+    const std::string_view part = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    return part;
+}
+
+std::optional<std::uint64_t> size_in(std::string_view text) { return e820::take_memparse(text); }
+
+// --- values that make a word harmless. `value` is what follows '='; a word without one is never harmless by its value.
+
+bool zero(std::string_view value, std::optional<Series>) {
+    while (!value.empty()) {  // "0", "0M", "0:0,1:0"
+        std::string_view part = take_until(value, ',');
+        if (const auto colon = part.rfind(':'); colon != part.npos) part.remove_prefix(colon + 1);
+        if (size_in(part) != 0) return false;
+    }
+    return true;
+}
+
+bool off(std::string_view value, std::optional<Series>) {
+    return value == "off" || value == "0" || value == "n" || value == "no";
+}
+
+bool dash(std::string_view value, std::optional<Series>) { return value == "-"; }
+bool embed(std::string_view value, std::optional<Series>) { return value == "embed"; }
+bool no_fake(std::string_view value, std::optional<Series>) { return value.find("fake") == value.npos; }
+bool no_pair(std::string_view value, std::optional<Series>) { return value.find(',') == value.npos; }
+bool no_at(std::string_view value, std::optional<Series>) { return value.find('@') == value.npos; }
+bool no_xdbc(std::string_view value, std::optional<Series>) { return value.find("xdbc") == value.npos; }
+
+bool small_page(std::string_view value, std::optional<Series>) {
+    const auto size = size_in(value);
+    return size && *size < GiB;
+}
+
+bool low(std::string_view value, std::optional<Series>) {
+    const auto size = size_in(value);
+    return size && *size <= MiB;
+}
+
+// What iommu= says besides. 6.1 and later keep the pool whatever the IOMMUs do, and take an aperture for GART only
+// where these words do not ask for it (arch/x86/kernel/pci-dma.c, aperture_64.c). "off" and "soft" decide whether there
+// is a pool at all, which has a rule of its own.
+bool iommu_plain(std::string_view value, std::optional<Series> series) {
+    constexpr std::array<std::string_view, 14> plain = {"pt",      "nopt",  "off",       "soft",       "nomerge",
+                                                        "noforce", "panic", "nopanic",   "nodac",      "allowdac",
+                                                        "usedac",  "noagp", "fullflush", "nofullflush"};
+    if (!series || *series == Series::linux_5_10) return false;
+    while (!value.empty())
+        if (std::find(plain.begin(), plain.end(), take_until(value, ',')) == plain.end()) return false;
+    return true;
+}
+
+struct Rule {
+    std::string_view name;
+    bool (*harmless)(std::string_view value, std::optional<Series>);
+};
+constexpr std::array<Rule, 11> rules_of_values = {{{"zero", zero},
+                                                   {"off", off},
+                                                   {"dash", dash},
+                                                   {"embed", embed},
+                                                   {"no_fake", no_fake},
+                                                   {"no_pair", no_pair},
+                                                   {"no_at", no_at},
+                                                   {"no_xdbc", no_xdbc},
+                                                   {"small_page", small_page},
+                                                   {"low", low},
+                                                   {"iommu_plain", iommu_plain}}};
+
+template <typename Table>
+auto find_named(const Table& table, std::string_view name) {
+    return std::find_if(table.begin(), table.end(), [&](const auto& entry) { return entry.name == name; });
+}
+
+template <typename Value>
+struct Named {
+    std::string_view name;
+    Value value;
+};
+constexpr std::array<Named<Series>, 5> series_names = {{{"5.10", Series::linux_5_10},
+                                                        {"6.1", Series::linux_6_1},
+                                                        {"6.12", Series::linux_6_12},
+                                                        {"7.2", Series::linux_7_2},
+                                                        {"7.3", Series::linux_7_3}}};
+constexpr std::array<Named<WordKind>, 5> kind_names = {{{"early", WordKind::early},
+                                                        {"setup", WordKind::setup},
+                                                        {"param", WordKind::param},
+                                                        {"late", WordKind::late},
+                                                        {"direct", WordKind::direct}}};
+constexpr std::array<Named<Taker>, 4> taker_names = {{{"log_buffer", Taker::log_buffer},
+                                                      {"hash_table", Taker::hash_table},
+                                                      {"stack_depot", Taker::stack_depot},
+                                                      {"small", Taker::small}}};
+constexpr std::array<Named<WordClass>, 6> class_names = {{{"no_kernel_word", WordClass::no_kernel_word},
+                                                          {"harmless", WordClass::harmless},
+                                                          {"elsewhere", WordClass::elsewhere},
+                                                          {"takes", WordClass::takes_memory},
+                                                          {"same_as_running", WordClass::same_as_running},
+                                                          {"refused", WordClass::refused}}};
+
+// "[refused unless zero last] why": what holds for the words below.
+bool read_heading(std::string_view line, WordEntry& heading) {
+    heading = {};
+    line.remove_prefix(1);
+    std::string_view said = take_until(line, ']');
+    while (line.starts_with(' ')) line.remove_prefix(1);
+    heading.why = line;
+    const auto effect = find_named(class_names, take_until(said, ' '));
+    if (effect == class_names.end() || line.empty()) return false;
+    heading.effect = effect->value;
+    if (heading.effect == WordClass::takes_memory) {
+        const auto taker = find_named(taker_names, take_until(said, ' '));
+        if (taker == taker_names.end()) return false;
+        heading.taker = taker->value;
+    }
+    while (!said.empty()) {
+        const std::string_view part = take_until(said, ' ');
+        if (part == "last") {
+            heading.last_counts = true;
+        } else if (part == "unless") {
+            heading.unless = take_until(said, ' ');
+            if (find_named(rules_of_values, heading.unless) == rules_of_values.end()) return false;
+        } else if (part == "on") {
+            const std::string_view where = take_until(said, ' ');
+            const auto series = find_named(series_names, where);
+            heading.only_uncovered = where == "older";
+            if (series != series_names.end()) heading.only_in = series->value;
+            if (!heading.only_uncovered && !heading.only_in) return false;
+        } else {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool read_word(std::string_view line, const WordEntry& heading, std::vector<WordEntry>& table) {
+    WordEntry entry = heading;
+    entry.name = take_until(line, ' ');
+    while (!line.empty()) {
+        const auto kind = find_named(kind_names, take_until(line, ' '));
+        if (kind == kind_names.end()) return false;
+        entry.kinds.push_back(kind->value);
+    }
+    if (entry.kinds.empty() != (entry.effect == WordClass::no_kernel_word)) return false;
+    if (find_named(table, entry.name) != table.end()) return false;
+    table.push_back(std::move(entry));
+    return true;
+}
+
+// --- which entries a word meets
+
+std::string_view key_of(const WordEntry& entry) {
+    return entry.name.ends_with('=') ? entry.name.substr(0, entry.name.size() - 1) : entry.name;
+}
+
+bool has_kind(const WordEntry& entry, WordKind kind) {
+    return std::find(entry.kinds.begin(), entry.kinds.end(), kind) != entry.kinds.end();
+}
+
+bool meets(const WordEntry& entry, const Word& word) {
+    if (entry.name.ends_with(".*")) return begins_with(word.key, entry.name.substr(0, entry.name.size() - 1));
+    if (same(word.key, key_of(entry))) return true;
+    // A longer word that a harmless one answers to may be another kernel's, of which nothing is known.
+    if (!has_kind(entry, WordKind::setup) || entry.effect <= WordClass::harmless) return false;
+    return begins_with(word.value ? word.key + '=' + *word.value : word.key, entry.name);
+}
+
+bool holds_in(const WordEntry& entry, std::optional<Series> series) {
+    if (!series || (!entry.only_in && !entry.only_uncovered)) return true;
+    return entry.only_in == series;
+}
+
+bool harmless_value(const WordEntry& entry, const Word& word, std::optional<Series> series) {
+    const auto rule = find_named(rules_of_values, entry.unless);
+    return rule != rules_of_values.end() && word.value && rule->harmless(*word.value, series);
+}
+
+// --- bounds
+
+constexpr std::uint64_t largest_log = 2 * GiB;  // LOG_BUF_LEN_MAX
+
+// A word that is smaller than an earlier one does not undo it (kernel/printk/printk.c, log_buf_len_update()).
+EarlyTake log_buffer(const std::vector<const Word*>& words) {
+    std::uint64_t size = 0;
+    for (const Word* word : words) size = std::max(size, size_in(word->value.value_or("0")).value_or(largest_log));
+    return log_buffer_take(size);
+}
+
+// lib/stackdepot.c, stack_depot_early_init(): 16 bytes (6.1: 8) for each 16 KiB of memory, rounded up to a power of two
+// between 4096 and 1 Mi; from 7.2 on 8 bytes for each pool, of which there are at most 131071 (stack_depot_max_pools=).
+EarlyTake stack_depot(std::uint64_t ram) {
+    const std::uint64_t buckets = std::clamp<std::uint64_t>(std::bit_ceil((ram + MiB) / (16 * KiB)), 4096, MiB);
+    return {buckets * 16 + MiB, std::max(buckets * 16, MiB)};
+}
+
+// `words` meet entries of this taker, at least one.
+EarlyTake taken(Taker taker, const std::vector<const Word*>& words, std::uint64_t ram) {
+    switch (taker) {
+        case Taker::nothing:
+            return {};
+        case Taker::log_buffer:
+            return log_buffer(words);
+        case Taker::hash_table: {
+            // mm/mm_init.c, alloc_large_system_hash(): at most 1/16 of memory, whatever is asked for.
+            const bool both = std::any_of(words.begin(), words.end(),
+                                          [&](const Word* word) { return !same(word->key, words.front()->key); });
+            return {(both ? 2 : 1) * (ram / 16), ram / 16};
+        }
+        case Taker::stack_depot:
+            return stack_depot(ram);
+        case Taker::small: {
+            // init/main.c, initcall_blacklist(): two cache lines a name, and a name may be empty. Masks of CPUs: up to
+            // nine of 1 KiB for one word (kernel/sched/isolation.c, housekeeping_setup()).
+            std::uint64_t bytes = 0;
+            for (const Word* word : words) bytes += 16 * KiB + 128 * (word->text.size() + 1);
+            return {bytes, 16 * KiB};
+        }
+    }
+    return {};
+}
+
+bool same_words(const CommandLine& a, const CommandLine& b, std::string_view key) {
+    const auto left = a.all(key);
+    const auto right = b.all(key);
+    return std::equal(left.begin(), left.end(), right.begin(), right.end(),
+                      [](const Word* x, const Word* y) { return x->value == y->value; });
+}
+
+bool sizes_pages(const Word& word) { return same(word.key, "hugepagesz") || same(word.key, "default_hugepagesz"); }
+
+}  // namespace
+
+// For each 32 bytes of the log, which is a power of two, a descriptor of 24 bytes, and an info of 88, or of 112 with
+// CONFIG_PRINTK_EXECUTION_CTX (kernel/printk/printk.c, setup_log_buf(); printk_ringbuffer.h).
+EarlyTake log_buffer_take(std::uint64_t size) {
+    if (size == 0) return {};
+    size = std::bit_ceil(std::min(size, largest_log));
+    return {size + size / 32 * 24 + size / 32 * 112, size / 32 * 112};
+}
+
+const char* name(WordClass effect) {
+    for (const auto& named : class_names)
+        if (named.value == effect) return named.name.data();
+    return "not_covered";
+}
+
+std::optional<Series> series_of(std::string_view release) {
+    for (const auto& [name, series] : series_names)
+        if (release.starts_with(name) && release.size() > name.size() && release[name.size()] == '.') return series;
+    return std::nullopt;
+}
+
+Result<std::vector<WordEntry>> read_word_table(std::string_view text) {
+    std::vector<WordEntry> table;
+    WordEntry heading;
+    bool have_heading = false;
+    for (std::size_t number = 1; !text.empty(); ++number) {
+        const std::string_view line = take_until(text, '\n');
+        if (line.empty() || line.front() == '#') continue;
+        if (line.front() == '[') {
+            if (!read_heading(line, heading))
+                return input_error(number, fmt::format("expected a heading, found '{}'", line));
+            have_heading = true;
+        } else if (!have_heading || !read_word(line, heading, table)) {
+            return input_error(number, fmt::format("expected a new word and its kinds, found '{}'", line));
+        }
+    }
+    return table;
+}
+
+const std::vector<WordEntry>& word_table() {
+    static const std::vector<WordEntry> table = *read_word_table(word_classes_text);
+    return table;
+}
+
+WordEffect classify(const Word& word, std::optional<Series> series) {
+    if (word.for_init) return {WordClass::no_kernel_word, Taker::nothing, "It stands behind '--'."};
+    std::optional<WordEffect> worst;
+    for (const WordEntry& entry : word_table()) {
+        if (!meets(entry, word)) continue;
+        WordEffect effect{entry.effect, entry.taker, entry.why};
+        if (!holds_in(entry, series)) effect = {WordClass::harmless, Taker::nothing, "Not in this kernel."};
+        if (harmless_value(entry, word, series)) effect = {WordClass::harmless, Taker::nothing, "Not with this value."};
+        if (!worst || effect.effect > worst->effect) worst = effect;
+    }
+    if (worst) return *worst;
+    if (series) return {WordClass::no_kernel_word, Taker::nothing, "This kernel does not read it."};
+    return {WordClass::not_covered, Taker::nothing, "It is not known what it does in this kernel."};
+}
+
+WordsJudged judge_words(const CommandLine& line, std::optional<Series> series, std::uint64_t ram,
+                        const CommandLine* running) {
+    WordsJudged judged;
+    std::array<std::vector<const Word*>, 5> takers;
+    for (const Word& word : line.words()) {
+        const WordEffect effect = classify(word, series);
+        if (effect.effect <= WordClass::elsewhere) continue;
+        const auto entry = std::find_if(word_table().begin(), word_table().end(),
+                                        [&](const WordEntry& e) { return e.last_counts && same(word.key, key_of(e)); });
+        if (entry != word_table().end() && line.all(word.key).back() != &word) continue;
+        if (sizes_pages(word) && !line.has("hugepages")) continue;  // a size alone takes nothing
+        if (effect.effect == WordClass::takes_memory)
+            takers[static_cast<std::size_t>(effect.taker)].push_back(&word);
+        else if (effect.effect != WordClass::same_as_running || !running || !same_words(line, *running, word.key))
+            judged.findings.push_back({&word, effect});
+    }
+    for (const auto& [name, taker] : taker_names) {
+        const auto& words = takers[static_cast<std::size_t>(taker)];
+        if (words.empty()) continue;
+        const EarlyTake take = taken(taker, words, ram);
+        judged.take.bytes += take.bytes;
+        judged.take.largest = std::max(judged.take.largest, take.largest);
+    }
+    return judged;
+}
+
+}  // namespace handoff

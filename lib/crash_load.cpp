@@ -10,6 +10,7 @@
 #include "lib/lend.hpp"
 #include "lib/load_report.hpp"
 #include "lib/machine.hpp"
+#include "lib/service/service.hpp"
 
 namespace handoff {
 namespace {

@@ -97,7 +97,7 @@ json to_json(const StatusReport& report) {
     const StatusFacts& f = report.facts;
     json j = {{"schema", 1}, {"service", nullptr}, {"config", nullptr}};
     if (f.service) {
-        j["service"] = name(f.service->family);
+        j["service"] = f.service->name;
         j["config"] = "/" + std::string(f.service->config);
     }
     j["enabled"] = or_null(f.enabled);
@@ -110,6 +110,7 @@ json to_json(const StatusReport& report) {
     j["plan"] = nullptr;
     if (f.plan) j["plan"] = {{"verdict", name(f.plan->verdict)}, {"reasons", list(f.plan->reasons)}};
     j["problems"] = json::array();
+    if (f.service_problem) j["problems"].push_back(f.service_problem->message());
     for (const std::string* problem : {&f.config_problem, &f.plan_problem})
         if (!problem->empty()) j["problems"].push_back(*problem);
     j["next"] = report.next;

@@ -98,18 +98,6 @@ constexpr std::string_view source_path(Source source) {
             return "sys/devices/system/cpu/crash_hotplug";
         case Source::os_release:
             return "etc/os-release";
-        case Source::kdump_config:
-            return "usr/sbin/kdump-config";
-        case Source::kdumpctl:
-            return "usr/bin/kdumpctl";
-        case Source::suse_kdump:
-            return "usr/lib/kdump/load.sh";
-        case Source::kdump_tools_config:
-            return "etc/default/kdump-tools";
-        case Source::sysconfig_kdump:
-            return "etc/sysconfig/kdump";
-        case Source::kdump_conf:
-            return "etc/kdump.conf";
         case Source::load_record:
             return "run/swiotlb-handoff/record.json";
     }
@@ -280,20 +268,22 @@ Result<Fd> Host::open_regular(std::string_view path) const {
 
 Result<Fd> Host::open(Source source) const { return open_regular(path(source)); }
 
-bool Host::exists(Source source) const { return open_path(path(source), O_PATH).has_value(); }
+bool Host::exists(std::string_view path) const { return open_path(path, O_PATH).has_value(); }
 
-Result<std::string> Host::read_path(std::string_view path) const {
+bool Host::exists(Source source) const { return exists(path(source)); }
+
+Result<std::string> Host::read(std::string_view path) const {
     auto fd = open_regular(path);
     if (!fd) return std::move(fd).error();
     return read_all(fd->get(), path, file_limit);
 }
 
-Result<std::string> Host::read(Source source) const { return read_path(path(source)); }
+Result<std::string> Host::read(Source source) const { return read(path(source)); }
 
 Result<std::pair<std::string, std::string>> Host::find_kexec() const {
     // A script in the place of kexec has no version; the program it runs has.
     for (const std::string_view path : kexec_programs)
-        if (const auto program = read_path(path); program && !(live_ && is_this_program(root_ / path)))
+        if (const auto program = read(path); program && !(live_ && is_this_program(root_ / path)))
             if (auto version = kexec_tools_version(*program)) return std::pair((root_ / path).string(), *std::move(version));
     return Error{Errc::not_found, std::string(kexec_programs[0]), 0, "expected the kexec program, found none"};
 }
@@ -316,26 +306,17 @@ std::optional<bool> Host::random_ready() const {
     return ::getrandom(&byte, sizeof byte, GRND_NONBLOCK) == sizeof byte;
 }
 
-CrashImage Host::crash_image(std::string_view release) const {
-    const auto first = [&](std::initializer_list<std::string> paths) -> std::optional<std::filesystem::path> {
-        for (const std::string& path : paths) {
-            const auto file = open_regular(path);
-            if (!file) continue;
-            if (live_) return root_ / path;
-            // Whoever opens it by name must not follow the links of a captured directory
-            // to somewhere else: where the file really is, if that is inside.
-            std::error_code error;
-            const auto real = std::filesystem::read_symlink(fmt::format("/proc/self/fd/{}", file->get()), error);
-            const auto top = std::filesystem::canonical(root_, error);
-            if (!error && std::mismatch(top.begin(), top.end(), real.begin(), real.end()).first == top.end()) return real;
-        }
-        return std::nullopt;
-    };
-    const std::string r(release);
-    // kdump-tools, then kdumpctl and openSUSE's kdump.
-    return {first({"var/lib/kdump/vmlinuz", "boot/vmlinuz-" + r, "usr/lib/modules/" + r + "/vmlinuz"}),
-            first({"var/lib/kdump/initrd.img", "boot/initramfs-" + r + "kdump.img", "var/lib/kdump/initrd",
-                   "boot/initrd-" + r + "-kdump"})};
+std::optional<std::filesystem::path> Host::file(std::string_view path) const {
+    const auto file = open_regular(path);
+    if (!file) return std::nullopt;
+    if (live_) return root_ / path;
+    // Whoever opens it by name must not follow the links of a captured directory
+    // to somewhere else: where the file really is, if that is inside.
+    std::error_code error;
+    const auto real = std::filesystem::read_symlink(fmt::format("/proc/self/fd/{}", file->get()), error);
+    const auto top = std::filesystem::canonical(root_, error);
+    if (!error && std::mismatch(top.begin(), top.end(), real.begin(), real.end()).first == top.end()) return real;
+    return std::nullopt;
 }
 
 Result<std::string> Host::kernel_log() const {
@@ -404,15 +385,6 @@ std::optional<Error> Host::write(Switch which, std::string_view text) const {
     return std::nullopt;
 }
 
-std::vector<std::string> Host::kdump_load_command() const {
-    const auto there = [&](const std::string& file) { return open_path(file, O_PATH).has_value(); };
-    if (there("usr/sbin/kdump-config")) return {"/usr/sbin/kdump-config", "load"};
-    if (there("usr/bin/kdumpctl")) return {"/usr/bin/kdumpctl", "reload"};
-    if (there("usr/bin/systemctl") && there("usr/lib/systemd/system/kdump.service"))
-        return {"/usr/bin/systemctl", "restart", "kdump.service"};
-    return {};
-}
-
 Result<std::vector<std::string>> Host::entries_of(Source source) const {
     const std::string directory(path(source));
     auto fd = open_path(directory, O_RDONLY | O_DIRECTORY);
@@ -437,7 +409,7 @@ Result<std::vector<PciDeviceFiles>> Host::pci_devices() const {
                                          {"consistent_dma_mask_bits", &device.coherent_bits},
                                          {"removable", &device.removable}}) {
             // A device may go away while we look.
-            if (auto content = read_path(fmt::format("{}/{}/{}", path(Source::pci_devices), name, file)))
+            if (auto content = read(fmt::format("{}/{}/{}", path(Source::pci_devices), name, file)))
                 *text = *std::move(content);
             else if (content.error().code != Errc::not_found)
                 return std::move(content).error();
@@ -452,7 +424,7 @@ Result<std::vector<std::pair<std::string, std::string>>> Host::platform_devices(
     if (!names) return std::move(names).error();
     std::vector<std::pair<std::string, std::string>> devices;
     for (std::string& name : *names) {
-        auto uevent = read_path(fmt::format("{}/{}/uevent", path(Source::platform_devices), name));
+        auto uevent = read(fmt::format("{}/{}/uevent", path(Source::platform_devices), name));
         if (!uevent && uevent.error().code != Errc::not_found) return std::move(uevent).error();
         if (uevent) devices.emplace_back(std::move(name), *std::move(uevent));
     }
@@ -473,7 +445,7 @@ Result<std::vector<FirmwareMapFiles>> Host::firmware_map() const {
         FirmwareMapFiles entry{std::to_string(number), {}, {}, {}};
         for (const auto& [name, text] :
              {std::pair{"start", &entry.start}, {"end", &entry.end}, {"type", &entry.type}}) {
-            auto content = read_path(fmt::format("{}/{}/{}", directory, entry.name, name));
+            auto content = read(fmt::format("{}/{}/{}", directory, entry.name, name));
             // An entry without one of its files is no entry less, but a broken map.
             if (!content && content.error().code == Errc::not_found)
                 return io_error(content.error().source, "expected start, end and type of each entry, found no such file");

@@ -40,11 +40,11 @@ enum class Source {
     memory_nodes,
     lockdown,
     hypervisor,
-    efi,           ///< a file that is there on EFI machines only
-    efi_runtime_map,  ///< its first entry; not there with efi=noruntime
-    snp_platform,  ///< a directory that is there in SEV-SNP guests only
-    srat,          ///< ACPI's table, as the firmware made it
-    pci_devices,   ///< a directory
+    efi,               ///< a file that is there on EFI machines only
+    efi_runtime_map,   ///< its first entry; not there with efi=noruntime
+    snp_platform,      ///< a directory that is there in SEV-SNP guests only
+    srat,              ///< ACPI's table, as the firmware made it
+    pci_devices,       ///< a directory
     platform_devices,  ///< a directory
     cma_ranges,
     cma_ranges_flat,  ///< the same, as the patches before 7.0 had it
@@ -52,15 +52,8 @@ enum class Source {
     kho_scratch_sizes,
     memory_crash_hotplug,
     cpu_crash_hotplug,
-    load_record,   ///< what the last load of a crash kernel was: swiotlb-handoff-record(5)
-    // Of kdump, not of the kernel; never captured.
-    os_release,
-    kdump_config,  ///< the script of Debian's kdump-tools
-    kdumpctl,      ///< the script of Fedora's kdump-utils
-    suse_kdump,    ///< the script of openSUSE's kdump
-    kdump_tools_config,
-    sysconfig_kdump,
-    kdump_conf,    ///< of kdumpctl, what saves the dump
+    load_record,  ///< what the last load of a crash kernel was: swiotlb-handoff-record(5)
+    os_release,   ///< which distribution it is: os-release(5); never captured
 };
 
 /// What is ever written of a machine's kernel.
@@ -72,12 +65,6 @@ struct FirmwareMapFiles {
     std::string start;
     std::string end;  ///< inclusive
     std::string type;
-};
-
-/// Paths that read_user_file() opens.
-struct CrashImage {
-    std::optional<std::filesystem::path> kernel;
-    std::optional<std::filesystem::path> initrd;
 };
 
 /// The one place that reads a machine: the running one, or a directory that
@@ -104,6 +91,13 @@ public:
     [[nodiscard]] e820::Result<Fd> open(Source) const;
     [[nodiscard]] bool exists(Source) const;
 
+    /// The same of a file that is none of the sources: a distribution's, by its own path without the leading slash.
+    [[nodiscard]] e820::Result<std::string> read(std::string_view path) const;
+    [[nodiscard]] bool exists(std::string_view path) const;
+    /// Where it can be opened by name, as read_user_file() does: of a captured directory the place without symbolic
+    /// links. nullopt where it is not there, is no regular file, or lies outside of the root.
+    [[nodiscard]] std::optional<std::filesystem::path> file(std::string_view path) const;
+
     /// The kernel's own messages, a line each: of the running kernel from /dev/kmsg
     /// (what programs wrote there is left out), else the file `dmesg`.
     [[nodiscard]] e820::Result<std::string> kernel_log() const;
@@ -122,15 +116,8 @@ public:
     /// GRND_NONBLOCK. nullopt where this is not the running machine.
     [[nodiscard]] std::optional<bool> random_ready() const;
 
-    /// The crash kernel's files where kdump keeps them, for a kernel of this release.
-    [[nodiscard]] CrashImage crash_image(std::string_view release) const;
-
     /// Writes to a file of the kernel that is there. nullopt: written as a whole.
     [[nodiscard]] std::optional<e820::Error> write(Switch, std::string_view text) const;
-
-    /// How the installed kdump service loads the crash kernel: a program with its full path, and its
-    /// words. Debian and Ubuntu, Fedora and RHEL, openSUSE. Empty where none is found.
-    [[nodiscard]] std::vector<std::string> kdump_load_command() const;
 
     /// The entries of /sys/firmware/memmap in numeric order.
     [[nodiscard]] e820::Result<std::vector<FirmwareMapFiles>> firmware_map() const;
@@ -144,7 +131,6 @@ private:
     /// Path and version.
     [[nodiscard]] e820::Result<std::pair<std::string, std::string>> find_kexec() const;
     [[nodiscard]] e820::Result<std::vector<std::string>> entries_of(Source directory) const;
-    [[nodiscard]] e820::Result<std::string> read_path(std::string_view path) const;
     [[nodiscard]] e820::Result<Fd> open_regular(std::string_view path) const;
     [[nodiscard]] e820::Result<Fd> open_path(std::string_view path, int flags) const;
 

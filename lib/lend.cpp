@@ -9,7 +9,6 @@
 
 #include "lib/command_line.hpp"
 #include "lib/elf_core.hpp"
-#include "lib/host.hpp"
 #include "lib/iomem.hpp"
 #include "lib/scan.hpp"
 
@@ -162,56 +161,6 @@ std::optional<std::string> pool_in_headers(const ElfCore& core, const AddressRan
     for (const AddressRange& load : core.loads)
         if (load.overlaps(pool)) return fmt::format("PT_LOAD {} has memory of the lent pool", e820::to_string(load));
     return std::nullopt;
-}
-
-bool lend_configured(string_view config) { return assigned(config, "SWIOTLB_HANDOFF_LEND") == "yes"; }
-
-Collector collector_of(const KdumpService& service, string_view config, string_view kdump_conf) {
-    // makedumpfile maps unless it is told not to (its initialize_mmap()).
-    const auto of_options = [](const std::optional<std::string>& options) {
-        return options && has_word(*options, "--non-mmap") ? Collector::reads : Collector::maps;
-    };
-    // Named at the start of a line, but with what it takes a shell to know.
-    const auto unclear = [&](const char* name) {
-        return ('\n' + std::string(config)).find(fmt::format("\n{}=", name)) != std::string::npos && !assigned(config, name);
-    };
-    switch (service.family) {
-        case KdumpFamily::kdump_tools:
-            if (config.empty() || unclear("MAKEDUMP_ARGS")) return Collector::unknown;
-            return of_options(assigned(config, "MAKEDUMP_ARGS"));
-        case KdumpFamily::kdumpctl: {
-            if (kdump_conf.empty()) return Collector::unknown;
-            Collector collector = Collector::maps;  // the default is makedumpfile
-            while (!kdump_conf.empty()) {
-                string_view line = take_line(kdump_conf);
-                constexpr string_view key = "core_collector";
-                if (!line.starts_with(key)) continue;
-                line.remove_prefix(key.size());
-                line.remove_prefix(std::min(line.size(), line.find_first_not_of(" \t")));
-                const string_view program = line.substr(0, line.find_first_of(" \t"));
-                collector = program == "makedumpfile" ? of_options(std::string(line)) : Collector::reads;
-            }
-            return collector;
-        }
-        case KdumpFamily::suse: {
-            if (config.empty() || unclear("KDUMP_DUMPFORMAT") || unclear("MAKEDUMPFILE_OPTIONS")) return Collector::unknown;
-            const std::string format = assigned(config, "KDUMP_DUMPFORMAT").value_or("compressed");
-            if (format == "none" || format == "raw") return Collector::reads;
-            return of_options(assigned(config, "MAKEDUMPFILE_OPTIONS"));
-        }
-    }
-    return Collector::unknown;
-}
-
-void add_lend_settings(PlanRequest& request, const Host& host) {
-    const auto service = find_kdump_service(host);
-    if (!service) return;
-    const auto config = host.read(service->family == KdumpFamily::kdump_tools ? Source::kdump_tools_config : Source::sysconfig_kdump);
-    if (!config) return;
-    request.lend = request.lend || lend_configured(*config);
-    if (request.collector != Collector::unknown) return;
-    const auto kdump_conf = host.read(Source::kdump_conf);
-    request.collector = collector_of(*service, *config, kdump_conf ? string_view(*kdump_conf) : string_view());
 }
 
 }  // namespace handoff

@@ -6,7 +6,6 @@
 #include <string_view>
 #include <vector>
 
-#include "lib/kdump_service.hpp"
 #include "lib/machine.hpp"
 #include "lib/plan.hpp"
 #include "lib/rules.hpp"
@@ -38,16 +37,5 @@ Result<std::string> iomem_without(std::string_view iomem, const AddressRange& po
 
 /// PT_LOADs of a loaded elfcorehdr that have something of the pool: none is what lending with kexec_load promises.
 std::optional<std::string> pool_in_headers(const ElfCore&, const AddressRange& pool);
-
-/// In the kdump configuration: SWIOTLB_HANDOFF_LEND=yes.
-bool lend_configured(std::string_view config);
-
-/// What saves the dump, by the configuration of a kdump service: `config` is KdumpService::config, `kdump_conf` kdumpctl's
-/// /etc/kdump.conf ("" where there is none).
-Collector collector_of(const KdumpService&, std::string_view config, std::string_view kdump_conf);
-
-/// Adds to a request what the configuration of the installed kdump service says: to lend, and where the collector is unknown, which it is.
-/// Nothing where there is no such service, or its configuration cannot be read.
-void add_lend_settings(PlanRequest&, const Host&);
 
 }  // namespace handoff

@@ -26,6 +26,8 @@ Handoff handoff_of(const StatusFacts& facts) {
 }
 
 std::string next_of(const StatusFacts& facts, Handoff handoff) {
+    if (!facts.service && facts.service_problem && facts.service_problem->code == Errc::input)
+        return "remove the kdump service that is not used: " + facts.service_problem->message();
     if (!facts.service) return "install the distribution's kdump service (Debian: kdump-tools)";
     const std::string reload(facts.service->reload);
     if (!facts.config_problem.empty()) return "look at the configuration: " + facts.config_problem;

@@ -8,16 +8,18 @@
 
 #include <nlohmann/json_fwd.hpp>
 
-#include "lib/kdump_service.hpp"
 #include "lib/machine.hpp"
 #include "lib/plan.hpp"
 #include "lib/record.hpp"
+#include "lib/service/service.hpp"
 
 namespace handoff {
 
 /// How things stand with the handoff on a machine: what was read, no decision.
 struct StatusFacts {
-    std::optional<KdumpService> service;  ///< none: no kdump service is installed
+    std::optional<KdumpService> service;  ///< that is installed; none: it is not known
+    std::optional<Error>
+        service_problem;  ///< why it is not known: not_found where none is installed, input where several are
     std::optional<bool> enabled;          ///< in its configuration; nullopt: that could not be read
     std::string config_problem;           ///< why not; "" where it could
     std::optional<bool> loaded;           ///< a crash kernel is

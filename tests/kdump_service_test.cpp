@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "lib/kdump_service.hpp"
+#include "lib/service/service.hpp"
 
 #include <gtest/gtest.h>
 
 #include "lib/host.hpp"
+#include "lib/service/shell_config.hpp"
+#include "tests/kdump_services.hpp"
 #include "tests/temp_tree.hpp"
 
 namespace {
 
+using handoff::Collector;
 using handoff::ConfigState;
-using handoff::KdumpFamily;
+using handoff::Errc;
+using handoff::Host;
 
 constexpr std::string_view helpers = "/usr/lib/swiotlb-handoff";
-const handoff::KdumpService debian = handoff::service_of(KdumpFamily::kdump_tools);
+const handoff::KdumpService debian = kdump_service("kdump-tools");
 
 std::string enabled(std::string_view text) { return *handoff::with_handoff(text, debian, helpers); }
 
@@ -63,37 +67,129 @@ TEST(KdumpConfig, ADamagedBlockIsLeftToTheAdministrator) {
     }
 }
 
-TEST(KdumpService, IsFoundByTheScriptsThatAreInstalled) {
-    const auto found = [](std::initializer_list<std::pair<const char*, const char*>> files) -> std::string {
-        TempTree tree;
-        for (const auto& [path, text] : files) tree.write(path, text);
-        const auto service = handoff::find_kdump_service(handoff::Host(tree.path()));
-        return service ? handoff::name(service->family) : "none";
-    };
-    EXPECT_EQ(found({{"etc/os-release", "ID=debian\n"}}), "none") << "a Debian without kdump-tools";
-    EXPECT_EQ(found({{"usr/sbin/kdump-config", ""}}), "kdump-tools");
-    EXPECT_EQ(found({{"usr/bin/kdumpctl", ""}}), "kdumpctl");
-    EXPECT_EQ(found({{"usr/lib/kdump/load.sh", ""}}), "suse");
-    EXPECT_EQ(found({{"usr/sbin/kdump-config", ""}, {"usr/bin/kdumpctl", ""}, {"etc/os-release", "ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\n"}}),
-              "kdumpctl") << "both: os-release decides";
+// --- which one is installed
+
+using Files = std::initializer_list<std::pair<const char*, const char*>>;
+
+handoff::Result<handoff::KdumpService> found(Files files) {
+    const TempTree tree;
+    for (const auto& [path, text] : files) tree.write(path, text);
+    return handoff::find_kdump_service(Host(tree.path()));
 }
 
-TEST(KdumpService, FamilyFollowsFromOsRelease) {
+std::string name_of(Files files) {
+    const auto service = found(files);
+    return service ? std::string(service->name) : service.error().message();
+}
+
+TEST(KdumpService, IsFoundByTheScriptThatIsInstalled) {
+    EXPECT_EQ(name_of({{"usr/sbin/kdump-config", ""}}), "kdump-tools");
+    EXPECT_EQ(name_of({{"usr/bin/kdumpctl", ""}}), "kdumpctl");
+    EXPECT_EQ(name_of({{"usr/lib/kdump/load.sh", ""}}), "suse");
+    EXPECT_EQ(name_of({{"usr/bin/kdumpctl", ""}, {"etc/os-release", "ID=arch\n"}}), "kdumpctl")
+        << "whatever the distribution is";
+}
+
+TEST(KdumpService, OfSeveralIsTheOneOfTheDistribution) {
     const struct {
-        const char* text;
-        std::optional<KdumpFamily> family;
+        const char *os_release, *service;
     } cases[] = {
-        {"ID=debian\n", KdumpFamily::kdump_tools},
-        {"NAME=\"Ubuntu\"\nID=ubuntu\nID_LIKE=debian\n", KdumpFamily::kdump_tools},
-        {"ID=linuxmint\nID_LIKE=\"ubuntu debian\"\n", KdumpFamily::kdump_tools},
-        {"ID=fedora\n", KdumpFamily::kdumpctl},
-        {"ID=\"almalinux\"\nID_LIKE=\"rhel centos fedora\"\n", KdumpFamily::kdumpctl},
-        {"ID=\"sles\"\nID_LIKE=\"suse\"\n", KdumpFamily::suse},
-        {"ID=\"opensuse-tumbleweed\"\n", KdumpFamily::suse},
-        {"ID=arch\n", std::nullopt},
-        {"", std::nullopt},
+        {"ID=debian\n", "kdump-tools"},
+        {"NAME=\"Ubuntu\"\nID=ubuntu\nID_LIKE=debian\n", "kdump-tools"},
+        {"ID=linuxmint\nID_LIKE=\"ubuntu debian\"\n", "kdump-tools"},
+        {"ID=fedora\n", "kdumpctl"},
+        {"ID=\"almalinux\"\nID_LIKE=\"rhel centos fedora\"\n", "kdumpctl"},
+        {"ID=\"sles\"\nID_LIKE=\"suse\"\n", "suse"},
+        {"ID=\"opensuse-tumbleweed\"\n", "suse"},
+        {"ID=\"opensuse-slowroll\"\nID_LIKE=\"opensuse suse\"\n", "suse"},
     };
-    for (const auto& c : cases) EXPECT_EQ(handoff::family_of(c.text), c.family) << c.text;
+    for (const auto& c : cases)
+        EXPECT_EQ(name_of({{"usr/sbin/kdump-config", ""},
+                           {"usr/bin/kdumpctl", ""},
+                           {"usr/lib/kdump/load.sh", ""},
+                           {"etc/os-release", c.os_release}}),
+                  c.service)
+            << c.os_release;
+}
+
+TEST(KdumpService, OfSeveralIsNotGuessedWhereTheDistributionIsNotKnown) {
+    const auto service =
+        found({{"usr/sbin/kdump-config", ""}, {"usr/bin/kdumpctl", ""}, {"etc/os-release", "ID=arch\n"}});
+    ASSERT_FALSE(service);
+    EXPECT_EQ(service.error().code, Errc::input);
+    EXPECT_EQ(service.error().message(),
+              "several kdump services are installed, and which one is in use is not known: "
+              "found /usr/sbin/kdump-config, /usr/bin/kdumpctl; os-release says arch");
+    // Of a distribution whose own service is not there.
+    EXPECT_FALSE(found({{"usr/sbin/kdump-config", ""}, {"usr/bin/kdumpctl", ""}, {"etc/os-release", "ID=sles\n"}}));
+}
+
+TEST(KdumpService, ThatIsNotKnownIsSaidWithWhatWasLookedFor) {
+    const auto service = found({{"etc/os-release", "ID=void\n"}});
+    ASSERT_FALSE(service);
+    EXPECT_EQ(service.error().code, Errc::not_found);
+    EXPECT_EQ(service.error().message(),
+              "no kdump service is found: expected one of /usr/sbin/kdump-config, /usr/bin/kdumpctl, "
+              "/usr/lib/kdump/load.sh; os-release says void");
+    EXPECT_EQ(name_of({{"etc/os-release", "ID=debian\n"}}).find("no kdump service is found"), 0u)
+        << "a Debian without kdump-tools";
+    EXPECT_NE(name_of({}).find("os-release does not name the distribution"), std::string::npos);
+}
+
+TEST(KdumpService, EachRowIsWhole) {
+    for (const handoff::KdumpService& service : handoff::kdump_services()) {
+        SCOPED_TRACE(service.name);
+        for (const auto text :
+             {service.name, service.script, service.config, service.snippet, service.reload, service.rebuild})
+            EXPECT_FALSE(text.empty());
+        for (const auto path : {service.script, service.config, service.collector_config})
+            EXPECT_FALSE(path.starts_with('/'));
+        EXPECT_FALSE(service.distributions.empty() || service.kernels.empty() || service.initrds.empty());
+        ASSERT_FALSE(service.load.empty());
+        EXPECT_TRUE(service.load.front().starts_with('/'));
+        EXPECT_TRUE(service.command_line && service.collector);
+    }
+}
+
+// --- what follows from it
+
+TEST(KdumpService, LoadsTheCrashKernelByTheSameScriptThatStatusNames) {
+    const TempTree tree;
+    tree.write("usr/sbin/kdump-config", "");
+    tree.write("usr/bin/kdumpctl", "");
+    tree.write("etc/os-release", "ID=fedora\n");
+    EXPECT_EQ(*handoff::kdump_load_command(Host(tree.path())),
+              (std::vector<std::string>{"/usr/bin/kdumpctl", "reload"}));
+}
+
+TEST(KdumpService, ALoadByAProgramThatIsNotThereIsNotTried) {
+    const TempTree tree;
+    tree.write("usr/lib/kdump/load.sh", "");
+    EXPECT_EQ(handoff::kdump_load_command(Host(tree.path())).error().message(),
+              "/usr/bin/systemctl: the program that loads the crash kernel is not there");
+    tree.write("usr/bin/systemctl", "");
+    EXPECT_EQ(handoff::kdump_load_command(Host(tree.path()))->front(), "/usr/bin/systemctl");
+}
+
+TEST(KdumpService, KeepsItsImagesWhereItsOwnScriptsLook) {
+    const TempTree tree;
+    for (const char* file : {"boot/vmlinuz-6.1", "var/lib/kdump/vmlinuz", "var/lib/kdump/initrd.img",
+                             "var/lib/kdump/initrd", "boot/initramfs-6.1kdump.img"})
+        tree.write(file, "x");
+    const auto image = [&](const char* script) {
+        const TempTree with_script;
+        std::filesystem::copy(tree.path(), with_script.path(), std::filesystem::copy_options::recursive);
+        if (script) with_script.write(script, "");
+        const auto files = handoff::crash_image(Host(with_script.path()), "6.1");
+        const auto shown = [&](const auto& file) {
+            return file ? std::filesystem::relative(*file, with_script.path()).string() : std::string("none");
+        };
+        return shown(files.kernel) + " " + shown(files.initrd);
+    };
+    EXPECT_EQ(image("usr/sbin/kdump-config"), "var/lib/kdump/vmlinuz var/lib/kdump/initrd.img");
+    EXPECT_EQ(image("usr/bin/kdumpctl"), "boot/vmlinuz-6.1 boot/initramfs-6.1kdump.img");
+    EXPECT_EQ(image("usr/lib/kdump/load.sh"), "boot/vmlinuz-6.1 var/lib/kdump/initrd");
+    EXPECT_EQ(image(nullptr), "boot/vmlinuz-6.1 none") << "no service: the running kernel's own image";
 }
 
 TEST(KdumpService, PlainAssignmentsAreReadWithoutAShell) {
@@ -111,9 +207,50 @@ TEST(KdumpService, TheLikelyCommandLineIsWhatTheScriptsMakeOfIt) {
     EXPECT_EQ(handoff::likely_command_line(debian, "", running),
               "root=/dev/vda ro swiotlb=force reset_devices systemd.unit=kdump-tools-dump.service nr_cpus=1 irqpoll usbcore.nousb");
     EXPECT_EQ(handoff::likely_command_line(debian, "KDUMP_CMDLINE=\"root=x\"\nKDUMP_CMDLINE_APPEND=\"nr_cpus=2\"\n", running), "root=x nr_cpus=2");
-    EXPECT_EQ(handoff::likely_command_line(handoff::service_of(KdumpFamily::kdumpctl),
-                                           "KDUMP_COMMANDLINE_REMOVE=\"hugepages swiotlb\"\nKDUMP_COMMANDLINE_APPEND=\"nr_cpus=1\"\n", running),
+    EXPECT_EQ(handoff::likely_command_line(
+                  kdump_service("kdumpctl"),
+                  "KDUMP_COMMANDLINE_REMOVE=\"hugepages swiotlb\"\nKDUMP_COMMANDLINE_APPEND=\"nr_cpus=1\"\n", running),
               "root=/dev/vda ro nr_cpus=1");
+}
+
+TEST(Collector, IsWhatTheConfigurationSays) {
+    struct Row {
+        const char* service;
+        const char* config;
+        const char* kdump_conf;
+        Collector collector;
+    };
+    constexpr Row rows[] = {
+        {"kdump-tools", "USE_KDUMP=1\n", "", Collector::maps},
+        {"kdump-tools", "USE_KDUMP=1\nMAKEDUMP_ARGS=\"-c -d 31\"\n", "", Collector::maps},
+        {"kdump-tools", "USE_KDUMP=1\nMAKEDUMP_ARGS=\"-c -d 31 --non-mmap\"\n", "", Collector::reads},
+        {"kdump-tools", "USE_KDUMP=1\nMAKEDUMP_ARGS=\"$(cat /etc/args)\"\n", "", Collector::unknown},
+        {"kdump-tools", "", "", Collector::unknown},
+        {"kdumpctl", "X=1\n", "path /var/crash\ncore_collector makedumpfile -l --message-level 7 -d 31\n",
+         Collector::maps},
+        {"kdumpctl", "X=1\n", "path /var/crash\n", Collector::maps},
+        {"kdumpctl", "X=1\n", "core_collector makedumpfile -F --non-mmap\n", Collector::reads},
+        {"kdumpctl", "X=1\n", "core_collector cp --sparse=always\n", Collector::reads},
+        {"kdumpctl", "X=1\n", "#core_collector cp\n", Collector::maps},
+        {"kdumpctl", "X=1\n", "", Collector::unknown},
+        {"suse", "KDUMP_DUMPFORMAT=\"compressed\"\n", "", Collector::maps},
+        {"suse", "KDUMP_DUMPFORMAT=\"none\"\n", "", Collector::reads},
+        {"suse", "KDUMP_DUMPFORMAT=lzo\nMAKEDUMPFILE_OPTIONS=\"--non-mmap\"\n", "", Collector::reads},
+        {"suse", "X=1\nKDUMP_DUMPFORMAT=$other\n", "", Collector::unknown},
+    };
+    for (const Row& row : rows)
+        EXPECT_EQ(kdump_service(row.service).collector(row.config, row.kdump_conf), row.collector)
+            << row.config << row.kdump_conf;
+}
+
+TEST(LendSettings, AskToLendByOneLineOfTheConfiguration) {
+    const auto lend = [](std::string_view config) { return handoff::lend_settings(debian, config, "").lend; };
+    EXPECT_TRUE(lend("USE_KDUMP=1\nSWIOTLB_HANDOFF_LEND=yes\n"));
+    EXPECT_TRUE(lend("SWIOTLB_HANDOFF_LEND=\"yes\"\n"));
+    EXPECT_FALSE(lend("#SWIOTLB_HANDOFF_LEND=yes\n"));
+    EXPECT_FALSE(lend("SWIOTLB_HANDOFF_LEND=no\n"));
+    EXPECT_FALSE(lend("SWIOTLB_HANDOFF_LEND=yes\nSWIOTLB_HANDOFF_LEND=\n"));
+    EXPECT_FALSE(lend(""));
 }
 
 }  // namespace

@@ -202,45 +202,6 @@ TEST(Lend, ThePoolIsLookedForInTheHeadersThatWereLoaded) {
     EXPECT_TRUE(pool_in_headers({{range(0x100000, 0x6c000000)}, 0}, pool));
 }
 
-// --- what saves the dump, by the configuration
-
-TEST(Collector, IsWhatTheConfigurationSays) {
-    struct Row {
-        KdumpFamily family;
-        const char* config;
-        const char* kdump_conf;
-        Collector collector;
-    };
-    constexpr Row rows[] = {
-        {KdumpFamily::kdump_tools, "USE_KDUMP=1\n", "", Collector::maps},
-        {KdumpFamily::kdump_tools, "USE_KDUMP=1\nMAKEDUMP_ARGS=\"-c -d 31\"\n", "", Collector::maps},
-        {KdumpFamily::kdump_tools, "USE_KDUMP=1\nMAKEDUMP_ARGS=\"-c -d 31 --non-mmap\"\n", "", Collector::reads},
-        {KdumpFamily::kdump_tools, "USE_KDUMP=1\nMAKEDUMP_ARGS=\"$(cat /etc/args)\"\n", "", Collector::unknown},
-        {KdumpFamily::kdump_tools, "", "", Collector::unknown},
-        {KdumpFamily::kdumpctl, "X=1\n", "path /var/crash\ncore_collector makedumpfile -l --message-level 7 -d 31\n", Collector::maps},
-        {KdumpFamily::kdumpctl, "X=1\n", "path /var/crash\n", Collector::maps},
-        {KdumpFamily::kdumpctl, "X=1\n", "core_collector makedumpfile -F --non-mmap\n", Collector::reads},
-        {KdumpFamily::kdumpctl, "X=1\n", "core_collector cp --sparse=always\n", Collector::reads},
-        {KdumpFamily::kdumpctl, "X=1\n", "#core_collector cp\n", Collector::maps},
-        {KdumpFamily::kdumpctl, "X=1\n", "", Collector::unknown},
-        {KdumpFamily::suse, "KDUMP_DUMPFORMAT=\"compressed\"\n", "", Collector::maps},
-        {KdumpFamily::suse, "KDUMP_DUMPFORMAT=\"none\"\n", "", Collector::reads},
-        {KdumpFamily::suse, "KDUMP_DUMPFORMAT=lzo\nMAKEDUMPFILE_OPTIONS=\"--non-mmap\"\n", "", Collector::reads},
-        {KdumpFamily::suse, "X=1\nKDUMP_DUMPFORMAT=$other\n", "", Collector::unknown},
-    };
-    for (const Row& row : rows)
-        EXPECT_EQ(collector_of(service_of(row.family), row.config, row.kdump_conf), row.collector) << row.config << row.kdump_conf;
-}
-
-TEST(Lend, IsAskedForByOneLineOfTheConfiguration) {
-    EXPECT_TRUE(lend_configured("USE_KDUMP=1\nSWIOTLB_HANDOFF_LEND=yes\n"));
-    EXPECT_TRUE(lend_configured("SWIOTLB_HANDOFF_LEND=\"yes\"\n"));
-    EXPECT_FALSE(lend_configured("#SWIOTLB_HANDOFF_LEND=yes\n"));
-    EXPECT_FALSE(lend_configured("SWIOTLB_HANDOFF_LEND=no\n"));
-    EXPECT_FALSE(lend_configured("SWIOTLB_HANDOFF_LEND=yes\nSWIOTLB_HANDOFF_LEND=\n"));
-    EXPECT_FALSE(lend_configured(""));
-}
-
 // --- afterwards
 
 TEST(Lend, CheckFindsALoanAndWhatContradictsIt) {

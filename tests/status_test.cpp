@@ -8,6 +8,8 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "tests/kdump_services.hpp"
+
 namespace {
 
 using handoff::Handoff;
@@ -18,7 +20,7 @@ const auto other = *e820::AddressRange::from_bounds(0x71000000, 0x75000000);
 
 StatusFacts healthy() {
     StatusFacts facts;
-    facts.service = handoff::service_of(handoff::KdumpFamily::kdump_tools);
+    facts.service = kdump_service("kdump-tools");
     facts.enabled = true;
     facts.loaded = true;
     facts.record.emplace();
@@ -54,6 +56,7 @@ TEST(Status, SaysHowThingsStandAndWhatToDoNext) {
     const Case cases[] = {
         {"all is well", [](StatusFacts&) {}, Handoff::in_use, "nothing: the crash kernel takes over the pool"},
         {"no kdump at all", [](StatusFacts& f) { f.service.reset(); }, Handoff::in_use, "install the distribution's kdump service (Debian: kdump-tools)"},
+        {"two kdumps", [](StatusFacts& f) { f.service.reset(); f.service_problem = e820::input_error(0, "two"); }, Handoff::in_use, "remove the kdump service that is not used: two"},
         {"never enabled", [](StatusFacts& f) { f.enabled = false; f.record.reset(); }, Handoff::unknown, "swiotlb-handoff enable"},
         {"enabled, not yet reloaded", [](StatusFacts& f) { f.record.reset(); }, Handoff::unknown, "kdump-config reload: then the crash kernel takes over the pool"},
         {"nothing loaded", [](StatusFacts& f) { f.loaded = false; }, Handoff::not_in_use, "kdump-config reload: no crash kernel is loaded"},
@@ -92,6 +95,9 @@ TEST(Status, JsonHasWhatIsKnownAndNullForTheRest) {
     const auto nothing = handoff::to_json(handoff::judge_status({}));
     for (const char* key : {"service", "config", "enabled", "loaded", "pool", "record", "plan"}) EXPECT_TRUE(nothing[key].is_null()) << key;
     EXPECT_EQ(nothing["handoff"], "unknown");
+    StatusFacts unknown_service;
+    unknown_service.service_problem = e820::Error{e820::Errc::not_found, "", 0, "no kdump service is found"};
+    EXPECT_EQ(handoff::to_json(handoff::judge_status(unknown_service))["problems"][0], "no kdump service is found");
 }
 
 // The grammar of the text format 0.0.4: HELP, TYPE and then that metric's samples, each series once.

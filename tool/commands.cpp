@@ -5,9 +5,9 @@
 #include "e820/number.hpp"
 #include "lib/host.hpp"
 #include "lib/image.hpp"
-#include "lib/lend.hpp"
 #include "lib/recommend.hpp"
 #include "lib/record.hpp"
+#include "lib/service/service.hpp"
 #include "tool/commands.hpp"
 #include "tool/print.hpp"
 
@@ -78,7 +78,7 @@ Result<handoff::PlanRequest> request_from(const Options& options) {
 
 // Where the user names no image: what kdump would load, where it is found. The kdump configuration may ask to lend, too.
 Result<handoff::PlanRequest> request_from(Options options, const handoff::Host& host, const std::string& release) {
-    const handoff::CrashImage image = host.crash_image(release);
+    const handoff::CrashImage image = handoff::crash_image(host, release);
     if (!options.kernel && image.kernel) options.kernel = image.kernel->string();
     if (!options.initrd && image.initrd) options.initrd = image.initrd->string();
     auto request = request_from(options);

@@ -9,9 +9,8 @@
 
 #include "lib/host.hpp"
 #include "lib/image.hpp"
-#include "lib/kdump_service.hpp"
-#include "lib/lend.hpp"
 #include "lib/record.hpp"
+#include "lib/service/service.hpp"
 #include "lib/status.hpp"
 #include "tool/atomic_file.hpp"
 #include "tool/commands.hpp"
@@ -27,14 +26,6 @@ using handoff::KdumpService;
 
 constexpr std::string_view helpers = HANDOFF_HELPERS;
 
-Error no_service() {
-    return {Errc::not_found, "", 0, "no kdump service is installed: neither kdump-config, nor kdumpctl, nor /usr/lib/kdump/load.sh"};
-}
-
-Result<std::string> read_config(const handoff::Host& host, const KdumpService& service) {
-    return host.read(service.family == handoff::KdumpFamily::kdump_tools ? handoff::Source::kdump_tools_config : handoff::Source::sysconfig_kdump);
-}
-
 std::filesystem::path config_path(const Options& options, const KdumpService& service) {
     return std::filesystem::path(options.root) / service.config;
 }
@@ -44,11 +35,8 @@ std::filesystem::path backup_of(std::filesystem::path config) { return config +=
 void say_done(const Options& options, const KdumpService& service, bool enabled, bool changed) {
     const std::string config = config_path(options, service).string();
     if (options.json) {
-        print_json({{"schema", 1},
-                    {"service", handoff::name(service.family)},
-                    {"config", config},
-                    {"enabled", enabled},
-                    {"changed", changed}});
+        print_json(
+            {{"schema", 1}, {"service", service.name}, {"config", config}, {"enabled", enabled}, {"changed", changed}});
         return;
     }
     field(enabled ? "enabled" : "disabled", config + (changed ? "" : "  (it was already)"));
@@ -65,10 +53,13 @@ void say_done(const Options& options, const KdumpService& service, bool enabled,
 handoff::StatusFacts facts_of(const Options& options) {
     const handoff::Host host(options.root);
     handoff::StatusFacts facts;
-    facts.service = handoff::find_kdump_service(host);
+    if (const auto service = handoff::find_kdump_service(host))
+        facts.service = *service;
+    else
+        facts.service_problem = service.error();
     std::string config;
     if (facts.service) {
-        if (auto text = read_config(host, *facts.service)) {
+        if (auto text = host.read(facts.service->config)) {
             config = *std::move(text);
             if (const auto state = handoff::handoff_in(config, *facts.service, helpers)) facts.enabled = *state == handoff::ConfigState::present;
             else facts.config_problem = Error(state.error()).at(facts.service->config).message();
@@ -90,7 +81,7 @@ handoff::StatusFacts facts_of(const Options& options) {
 
     handoff::PlanRequest request;
     if (facts.service) request.command_line = handoff::likely_command_line(*facts.service, config, machine->command_line);
-    const auto files = host.crash_image(machine->release);
+    const auto files = handoff::crash_image(host, machine->release);
     if (files.kernel)
         if (const auto image = handoff::read_image(*files.kernel)) request.image = *image;
     if (files.initrd)
@@ -110,8 +101,8 @@ handoff::StatusFacts facts_of(const Options& options) {
 Status enable(const Options& options) {
     const handoff::Host host(options.root);
     const auto service = handoff::find_kdump_service(host);
-    if (!service) return fail(no_service());
-    const auto old = read_config(host, *service);
+    if (!service) return fail(service.error());
+    const auto old = host.read(service->config);
     if (!old) return fail(old.error());
     auto text = handoff::with_handoff(*old, *service, helpers);
     if (!text) return fail(std::move(text).error().at(service->config));
@@ -133,8 +124,8 @@ Status enable(const Options& options) {
 Status disable(const Options& options) {
     const handoff::Host host(options.root);
     const auto service = handoff::find_kdump_service(host);
-    if (!service) return fail(no_service());
-    const auto old = read_config(host, *service);
+    if (!service) return fail(service.error());
+    const auto old = host.read(service->config);
     if (!old) return fail(old.error());
     auto text = handoff::without_handoff(*old, *service, helpers);
     if (!text) return fail(std::move(text).error().at(service->config));

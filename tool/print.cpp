@@ -131,7 +131,7 @@ void print_plan(const handoff::Plan& plan) {
 void print_status(const handoff::StatusReport& report) {
     const handoff::StatusFacts& f = report.facts;
     const auto yes = [](const std::optional<bool>& b) { return !b ? "unknown" : *b ? "yes" : "no"; };
-    field("service", f.service ? fmt::format("{}  (/{})", handoff::name(f.service->family), f.service->config) : "none");
+    field("service", f.service ? fmt::format("{}  (/{})", f.service->name, f.service->config) : "none");
     field("enabled", yes(f.enabled));
     field("loaded", yes(f.loaded));
     field("handoff", handoff::name(report.handoff));
@@ -145,6 +145,7 @@ void print_status(const handoff::StatusReport& report) {
         for (const handoff::Reason& reason : f.plan->reasons)
             if (reason.severity == handoff::Severity::refusal) field("", fmt::format("{}: {}", reason.rule, reason.text));
     }
+    if (f.service_problem) field("problem", f.service_problem->message());
     for (const std::string* problem : {&f.config_problem, &f.plan_problem})
         if (!problem->empty()) field("problem", *problem);
     print("\n");

@@ -15,6 +15,7 @@
 #include <nlohmann/json.hpp>
 
 #include "lib/host.hpp"
+#include "lib/service/service.hpp"
 #include "tool/commands.hpp"
 #include "tool/print.hpp"
 
@@ -116,7 +117,9 @@ Options as_loaded(Options options, const handoff::Host& host) {
     return options;
 }
 
-void print_shrink(const handoff::ShrinkPlan& s, const std::vector<std::string>& loader) {
+using Loader = e820::Result<std::vector<std::string>>;
+
+void print_shrink(const handoff::ShrinkPlan& s, const Loader& loader) {
     if (s.from) field("now", fmt::format("{}  {} MiB", e820::to_string(*s.from), s.from->size() / MiB));
     if (!s.possible()) {
         field("refused", s.problem);
@@ -128,7 +131,8 @@ void print_shrink(const handoff::ShrinkPlan& s, const std::vector<std::string>& 
     field("append", s.plan.append);
     field("steps", "kexec -p -u");
     field("", fmt::format("write {} to kexec_crash_size", s.write));
-    field("", loader.empty() ? "load again (no kdump service found: give the command behind --)" : words_of(loader));
+    field("", loader ? words_of(*loader)
+                     : "load again, with a command that is given behind --: " + loader.error().message());
 }
 
 Status status_of(Outcome outcome) {
@@ -160,26 +164,27 @@ Status shrink(const Options& options) {
     if (!request) return fail(request.error());
     request->leaves_pool_out = true;  // 'kexec' loaded it, and will again
     const handoff::ShrinkPlan wanted = handoff::plan_shrink(*machine, *request, to, *margin);
-    const std::vector<std::string> loader = options.operands.empty() ? host.kdump_load_command() : options.operands;
+    const Loader loader = options.operands.empty() ? handoff::kdump_load_command(host) : Loader(options.operands);
 
     if (options.dry_run || !wanted.possible()) {
         if (options.json) print_json(handoff::to_json(wanted));
         else print_shrink(wanted, loader);
         return wanted.possible() ? Status::ready : Status::refused;
     }
-    if (loader.empty()) {
-        complain("no kdump service found: give the command that loads the crash kernel behind --");
+    if (!loader) {
+        complain("give the command that loads the crash kernel behind --: " + loader.error().message());
         return Status::usage;
     }
-    if (loader.front().empty() || loader.front().front() != '/') {
-        complain(fmt::format("the command that loads the crash kernel needs its full path, found '{}'", loader.front()));
+    if (!loader->front().starts_with('/')) {
+        complain(
+            fmt::format("the command that loads the crash kernel needs its full path, found '{}'", loader->front()));
         return Status::usage;
     }
     const auto kexec = options.kexec ? e820::Result<std::string>(*options.kexec) : host.kexec_program();
     if (!kexec) return fail(kexec.error());
 
     const NoInterruption quiet;
-    Effects effects(host, *kexec, loader, quiet.before());
+    Effects effects(host, *kexec, *loader, quiet.before());
     const handoff::ShrinkResult result = handoff::shrink(effects, wanted);
     if (options.json) {
         nlohmann::json j = handoff::to_json(wanted);

@@ -26,12 +26,13 @@
 #include "lib/iomem.hpp"
 #include "lib/kernel_log.hpp"
 #include "lib/kernel_memory.hpp"
-#include "lib/kdump_service.hpp"
 #include "lib/kexec_arguments.hpp"
 #include "lib/load_report.hpp"
 #include "lib/neighbours.hpp"
 #include "lib/plan.hpp"
 #include "lib/record.hpp"
+#include "lib/service/service.hpp"
+#include "lib/service/shell_config.hpp"
 #include "tests/fuzz/choices.hpp"
 #include "tests/fuzz/parsers.hpp"
 #include "tests/kernel_reference.hpp"
@@ -328,8 +329,7 @@ void record(Input in) {
 }
 
 void kdump_config(Input in) {
-    for (const auto family : {handoff::KdumpFamily::kdump_tools, handoff::KdumpFamily::kdumpctl, handoff::KdumpFamily::suse}) {
-        const handoff::KdumpService service = handoff::service_of(family);
+    for (const handoff::KdumpService& service : handoff::kdump_services()) {
         static_cast<void>(handoff::assigned(text_of(in), "KDUMP_CMDLINE"));
         static_cast<void>(handoff::likely_command_line(service, text_of(in), "root=/dev/sda quiet"));
         const auto with = handoff::with_handoff(text_of(in), service, "/usr/lib/swiotlb-handoff");

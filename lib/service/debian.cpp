@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Debian and Ubuntu: kdump-tools.
+#include "lib/service/rows.hpp"
+#include "lib/service/shell_config.hpp"
+
+namespace handoff::service {
+namespace {
+
+using std::string_view;
+
+std::string command_line(string_view config, const std::string& inherited) {
+    return assigned_or(config, "KDUMP_CMDLINE", without_words(inherited, {"hugepages", "hugepagesz", "abm"})) + ' ' +
+           assigned_or(config, "KDUMP_CMDLINE_APPEND",
+                       "reset_devices systemd.unit=kdump-tools-dump.service nr_cpus=1 irqpoll usbcore.nousb");
+}
+
+Collector collector(string_view config, string_view) {
+    if (config.empty() || takes_a_shell(config, "MAKEDUMP_ARGS")) return Collector::unknown;
+    return collector_of_makedumpfile(assigned_or(config, "MAKEDUMP_ARGS", ""));
+}
+
+}  // namespace
+
+KdumpService debian() {
+    return {
+        .name = "kdump-tools",
+        .distributions = {"debian", "ubuntu"},
+        .script = "usr/sbin/kdump-config",
+        .config = "etc/default/kdump-tools",
+        .collector_config = "",
+        .snippet = "kdump-tools.sh",
+        .load = {"/usr/sbin/kdump-config", "load"},
+        .reload = "kdump-config reload",
+        .rebuild = "/etc/kernel/postinst.d/kdump-tools $(uname -r)",
+        .kernels = {"var/lib/kdump/vmlinuz", "boot/vmlinuz-{}"},
+        .initrds = {"var/lib/kdump/initrd.img"},
+        .command_line = command_line,
+        .collector = collector,
+    };
+}
+
+}  // namespace handoff::service

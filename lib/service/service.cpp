@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/service/service.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "lib/command_line.hpp"
+#include "lib/host.hpp"
+#include "lib/service/rows.hpp"
+#include "lib/service/shell_config.hpp"
+
+namespace handoff {
+namespace {
+
+using std::string_view;
+
+/// Where the kernel itself is installed, whoever loads it again.
+constexpr std::array<string_view, 2> installed_kernels{"boot/vmlinuz-{}", "usr/lib/modules/{}/vmlinuz"};
+
+/// What ID and ID_LIKE of os-release(5) name: the distribution, then what it derives from, nearest first.
+std::vector<std::string> distributions_of(const Host& host) {
+    const auto text = host.read(Source::os_release);
+    if (!text) return {};
+    const std::string ids = assigned(*text, "ID").value_or("") + ' ' + assigned(*text, "ID_LIKE").value_or("");
+    const auto words = split(ids);
+    return {words.begin(), words.end()};
+}
+
+std::string said_of(const std::vector<std::string>& distributions) {
+    if (distributions.empty()) return "os-release does not name the distribution";
+    return fmt::format("os-release says {}", fmt::join(distributions, " "));
+}
+
+std::string scripts_of(std::span<const KdumpService> services) {
+    std::string text;
+    for (const KdumpService& service : services) text += fmt::format("{}/{}", text.empty() ? "" : ", ", service.script);
+    return text;
+}
+
+std::optional<std::filesystem::path> first_of(const Host& host, std::span<const string_view> paths,
+                                              string_view release) {
+    for (const string_view path : paths)
+        if (auto file = host.file(fmt::format(fmt::runtime(path), release))) return file;
+    return std::nullopt;
+}
+
+}  // namespace
+
+std::span<const KdumpService> kdump_services() {
+    static const std::array services{service::debian(), service::fedora(), service::suse()};
+    return services;
+}
+
+Result<KdumpService> find_kdump_service(const Host& host) {
+    const auto known = kdump_services();
+    std::vector<KdumpService> installed;
+    std::copy_if(known.begin(), known.end(), std::back_inserter(installed),
+                 [&](const KdumpService& service) { return host.exists(service.script); });
+    if (installed.size() == 1) return installed.front();
+
+    const auto distributions = distributions_of(host);
+    for (const std::string& id : distributions)
+        for (const KdumpService& service : installed)
+            if (std::find(service.distributions.begin(), service.distributions.end(), id) !=
+                service.distributions.end())
+                return service;
+    if (installed.empty())
+        return Error{Errc::not_found, "", 0,
+                     fmt::format("no kdump service is found: expected one of {}; {}", scripts_of(known),
+                                 said_of(distributions))};
+    return e820::input_error(0,
+                             fmt::format("several kdump services are installed, and which one is in use is not known: "
+                                         "found {}; {}",
+                                         scripts_of(installed), said_of(distributions)));
+}
+
+Result<std::vector<std::string>> kdump_load_command(const Host& host) {
+    const auto service = find_kdump_service(host);
+    if (!service) return service.error();
+    const string_view program = string_view(service->load.front()).substr(1);
+    if (!host.exists(program))
+        return Error{Errc::not_found, service->load.front(), 0, "the program that loads the crash kernel is not there"};
+    return service->load;
+}
+
+CrashImage crash_image(const Host& host, string_view release) {
+    const auto service = find_kdump_service(host);
+    if (!service) return {first_of(host, installed_kernels, release), std::nullopt};
+    return {first_of(host, service->kernels, release), first_of(host, service->initrds, release)};
+}
+
+std::string likely_command_line(const KdumpService& service, string_view config, const std::string& running) {
+    const auto parsed = CommandLine::parse(running);
+    return service.command_line(config, parsed ? for_crash_kernel(*parsed).text() : running);
+}
+
+LendSettings lend_settings(const KdumpService& service, string_view config, string_view collector_config) {
+    return {assigned(config, "SWIOTLB_HANDOFF_LEND") == "yes", service.collector(config, collector_config)};
+}
+
+void add_lend_settings(PlanRequest& request, const Host& host) {
+    const auto service = find_kdump_service(host);
+    if (!service) return;
+    const auto config = host.read(service->config);
+    if (!config) return;
+    const std::string other =
+        service->collector_config.empty() ? "" : host.read(service->collector_config).value_or("");
+    const LendSettings settings = lend_settings(*service, *config, other);
+    request.lend = request.lend || settings.lend;
+    if (request.collector == Collector::unknown) request.collector = settings.collector;
+}
+
+}  // namespace handoff

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/machine.hpp"
+#include "lib/plan.hpp"
+
+namespace handoff {
+
+/// The kdump service of a family of distributions: everything in which one differs from another. Each is a row of
+/// kdump_services(), in a file of its own beside this one. Paths are those of the machine without the leading slash, as
+/// Host has them; in the paths of images, "{}" stands for the kernel's release.
+struct KdumpService {
+    std::string_view name;  ///< in the tool's output: "kdump-tools"
+    /// The values of ID and ID_LIKE in os-release(5) of the distributions that have it.
+    std::vector<std::string_view> distributions;
+    std::string_view script;  ///< the service is installed where this file is
+
+    std::string_view config;            ///< the file that its scripts source: "etc/default/kdump-tools"
+    std::string_view collector_config;  ///< a second file, which says what saves the dump; "" where there is none
+    std::string_view
+        snippet;  ///< what the handoff's block in `config` sources, in the helpers' directory: "kdump-tools.sh"
+
+    std::vector<std::string>
+        load;                  ///< loads the crash kernel where none is loaded: a program with its full path, and words
+    std::string_view reload;   ///< what the user runs to load it anew: "kdump-config reload"
+    std::string_view rebuild;  ///< what the user runs to build its initrd anew
+
+    std::vector<std::string_view> kernels;  ///< where the image that it loads may lie; the first that is there counts
+    std::vector<std::string_view> initrds;
+
+    /// The crash kernel's command line. `config` is the text of that file, `inherited` what is left of the running
+    /// kernel's line without the words that no crash kernel gets.
+    std::string (*command_line)(std::string_view config, const std::string& inherited) = nullptr;
+    /// What saves the dump, by the texts of both configuration files; "" for one that is not there.
+    Collector (*collector)(std::string_view config, std::string_view collector_config) = nullptr;
+};
+
+/// The services that are known here.
+std::span<const KdumpService> kdump_services();
+
+/// The one that is installed: by the scripts that are there, and where there are several, by ID and ID_LIKE of
+/// os-release(5). Errors, which name what was looked for: not_found where no script is there, input where several are
+/// and os-release names none of them.
+Result<KdumpService> find_kdump_service(const Host&);
+
+/// The command that loads the crash kernel where none is loaded. Errors: those of find_kdump_service(), and not_found
+/// where the program is not there.
+Result<std::vector<std::string>> kdump_load_command(const Host&);
+
+/// The crash kernel's files, as paths to open.
+struct CrashImage {
+    std::optional<std::filesystem::path> kernel;
+    std::optional<std::filesystem::path> initrd;
+};
+/// What the installed service loads for a kernel of this release. Where no service is known, only the image of that
+/// kernel.
+CrashImage crash_image(const Host&, std::string_view release);
+
+/// The crash kernel's command line as the service derives it from the running kernel's and from `config`, the text of
+/// its configuration. For a look ahead, not for a load, which has the real one.
+std::string likely_command_line(const KdumpService&, std::string_view config, const std::string& running);
+
+/// What the configuration of a kdump service says about lending the pool (lib/lend.hpp).
+struct LendSettings {
+    bool lend = false;  ///< SWIOTLB_HANDOFF_LEND=yes
+    Collector collector = Collector::unknown;
+    friend bool operator==(const LendSettings&, const LendSettings&) = default;
+};
+/// By the texts of both configuration files; "" for one that is not there.
+LendSettings lend_settings(const KdumpService&, std::string_view config, std::string_view collector_config);
+/// Adds to a request what the configuration of the installed service says: to lend, and where the collector is unknown,
+/// which it is. Nothing where no service is known, or its configuration cannot be read.
+void add_lend_settings(PlanRequest&, const Host&);
+
+/// How the handoff stands in the text of a configuration file.
+enum class ConfigState { absent, present };
+
+/// Error (input, with the line) where the marked block is damaged: begun twice,
+/// not ended, or with other lines in it than `enable` writes for `helpers`.
+Result<ConfigState> handoff_in(std::string_view config, const KdumpService&, std::string_view helpers);
+/// The text with the block at its end; as it is where the block is there.
+Result<std::string> with_handoff(std::string_view config, const KdumpService&, std::string_view helpers);
+/// The text without it: for every text, without_handoff(with_handoff(text)) == text.
+Result<std::string> without_handoff(std::string_view config, const KdumpService&, std::string_view helpers);
+
+}  // namespace handoff

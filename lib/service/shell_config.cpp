@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/service/shell_config.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "lib/command_line.hpp"
+#include "lib/scan.hpp"
+
+namespace handoff {
+
+using std::string_view;
+
+std::optional<std::string> assigned(string_view config, string_view name) {
+    std::optional<std::string> value;
+    while (!config.empty()) {
+        string_view line = take_line(config);
+        line.remove_prefix(std::min(line.size(), line.find_first_not_of(" \t")));
+        if (line.starts_with("export ")) line.remove_prefix(7);
+        if (!line.starts_with(name) || line.size() <= name.size() || line[name.size()] != '=') continue;
+        line.remove_prefix(name.size() + 1);
+        value.reset();
+        const char quote = line.empty() ? '\0' : line.front();
+        string_view text;
+        if (quote == '"' || quote == '\'') {
+            const auto closing = line.find(quote, 1);
+            if (closing == line.npos) continue;
+            text = line.substr(1, closing - 1);
+            line.remove_prefix(closing + 1);
+        } else {
+            text = line.substr(0, line.find_first_of(" \t#;"));
+            line.remove_prefix(text.size());
+        }
+        const auto rest = line.find_first_not_of(" \t\r;");
+        if (rest != line.npos && line[rest] != '#') continue;  // more than one word: takes a shell
+        if (quote != '\'' && text.find_first_of("$`\\\"'") != text.npos) continue;
+        value = std::string(text);
+    }
+    return value;
+}
+
+std::string assigned_or(string_view config, string_view name, string_view otherwise) {
+    auto value = assigned(config, name);
+    return value && !value->empty() ? *std::move(value) : std::string(otherwise);
+}
+
+bool takes_a_shell(string_view config, string_view name) {
+    return ('\n' + std::string(config)).find(fmt::format("\n{}=", name)) != std::string::npos &&
+           !assigned(config, name);
+}
+
+std::vector<string_view> split(string_view words) {
+    std::vector<string_view> found;
+    while (!words.empty()) {
+        const auto blank = std::min(words.find(' '), words.size());
+        if (blank != 0) found.push_back(words.substr(0, blank));
+        words.remove_prefix(std::min(words.size(), blank + 1));
+    }
+    return found;
+}
+
+std::string without_words(const std::string& command_line, const std::vector<string_view>& keys) {
+    const auto line = CommandLine::parse(command_line);
+    if (!line) return command_line;
+    std::string kept;
+    for (const Word& word : line->words()) {
+        if (std::find(keys.begin(), keys.end(), word.key) != keys.end()) continue;
+        if (!kept.empty()) kept += ' ';
+        kept += word.text;
+    }
+    return kept;
+}
+
+Collector collector_of_makedumpfile(string_view options) {
+    return has_word(options, "--non-mmap") ? Collector::reads : Collector::maps;
+}
+
+}  // namespace handoff

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/plan.hpp"
+
+// What the rows of kdump_services() read their configuration with: files of a shell's assignments.
+namespace handoff {
+
+/// The value of the last plain assignment NAME=value in a shell file, quotes off;
+/// nullopt where there is none, or where it takes a shell to know ($, `, \).
+std::optional<std::string> assigned(std::string_view config, std::string_view name);
+/// The same, or `otherwise` where that is nothing.
+std::string assigned_or(std::string_view config, std::string_view name, std::string_view otherwise);
+/// There is an assignment, and it takes a shell to know its value.
+bool takes_a_shell(std::string_view config, std::string_view name);
+
+/// The words that blanks separate.
+std::vector<std::string_view> split(std::string_view words);
+/// A kernel command line without the words that have one of these keys; as it is where it cannot be parsed.
+std::string without_words(const std::string& command_line, const std::vector<std::string_view>& keys);
+
+/// makedumpfile maps /proc/vmcore unless its options say --non-mmap (its initialize_mmap()).
+Collector collector_of_makedumpfile(std::string_view options);
+
+}  // namespace handoff

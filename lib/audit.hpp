@@ -8,8 +8,6 @@
 #include <string>
 #include <vector>
 
-#include <nlohmann/json_fwd.hpp>
-
 #include "lib/machine.hpp"
 #include "lib/plan.hpp"
 
@@ -44,8 +42,5 @@ struct AuditSummary {
     void add(const Audited&);
     [[nodiscard]] std::size_t machines() const { return ready + not_needed + refused + unreadable; }
 };
-
-/// The documented schema: swiotlb-handoff(8), "JSON".
-nlohmann::json to_json(const Audited&);
 
 }  // namespace handoff

@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What the commands print with --json: one function for each document, all in one place, so that the same thing is
-// called the same in all of them. swiotlb-handoff(8), "JSON".
-#include "lib/audit.hpp"
+#include "lib/documents.hpp"
+
+#include <algorithm>
+
 #include "lib/json.hpp"
-#include "lib/plan.hpp"
-#include "lib/recommend.hpp"
-#include "lib/shrink.hpp"
-#include "lib/status.hpp"
 
 namespace handoff {
 namespace {
@@ -32,15 +29,31 @@ json record_summary(const Record& record) {
 
 }  // namespace
 
-json to_json(const Plan& plan) {
+json show_document(const Machine& machine) {
+    const std::vector<PoolSighting>& seen = machine.pool;
+    json j = {{"schema", 1}, {"pool", nullptr}, {"torn_down", machine.pool_torn_down}};
+    j["agree"] =
+        std::all_of(seen.begin(), seen.end(), [&](const PoolSighting& s) { return s.range == seen.front().range; });
+    if (!seen.empty()) {
+        j["pool"] = pool_json(seen.front().range);
+        j["pool"]["source"] = name(seen.front().source);
+    }
+    if (machine.slabs_used) j["slabs_used"] = *machine.slabs_used;
+    if (machine.slabs_hiwater) j["slabs_hiwater"] = *machine.slabs_hiwater;
+    j["sightings"] = list(seen);
+    j["crash_kernel"] = list(machine.crash_kernel);
+    j["unread"] = list(machine.unread);
+    return j;
+}
+
+json plan_document(const Plan& plan) {
     const Load* load = plan.loads.empty() ? nullptr : &plan.loads.front();
     json j = {{"schema", 1},
               {"verdict", name(plan.verdict)},
               {"method", name(plan.method)},
               {"loader", name(plan.loader)},
               {"loan", plan.loan}};
-    j["pool"] = or_null(plan.pool);
-    if (plan.pool) j["pool"]["slabs"] = plan.pool->size() / 2048;
+    j["pool"] = plan.pool ? pool_json(*plan.pool) : json(nullptr);
     j["expected"] = or_null(plan.expected);
     j["base"] = plan.base;
     j["append"] = plan.append;
@@ -54,7 +67,46 @@ json to_json(const Plan& plan) {
     return j;
 }
 
-json to_json(const Recommendation& r) {
+json cmdline_document(const Plan& plan) {
+    return {{"schema", 1}, {"verdict", name(plan.verdict)}, {"append", plan.append}};
+}
+
+json map_document(const Plan& plan, const Picture& picture) {
+    return {{"schema", 1},
+            {"verdict", name(plan.verdict)},
+            {"before", list(picture.before)},
+            {"after", list(picture.after)}};
+}
+
+json check_document(const CheckResult& result) {
+    json j = {{"schema", 1},
+              {"sound", result.sound()},
+              {"proven", result.proven},
+              {"pool", nullptr},
+              {"reasons", list(result.reasons)}};
+    if (result.pool)
+        j["pool"] = {{"start", address_json(result.pool->start())}, {"end", address_json(result.pool->end())}};
+    return j;
+}
+
+json verify_document(const Verification& verification) {
+    const auto range = [](const AddressRange& r) {
+        return json{{"start", address_json(r.start())}, {"end", address_json(r.end())}};
+    };
+    json j = {{"schema", 1}, {"landing", name(verification.landing)}, {"promised", nullptr}, {"found", nullptr}};
+    if (verification.promised) j["promised"] = range(*verification.promised);
+    if (verification.found) {
+        j["found"] = range(verification.found->range);
+        j["found"]["source"] = name(verification.found->source);
+    }
+    return j;
+}
+
+json capture_document(const CaptureReport& report) {
+    return {{"schema", 1}, {"written", report.written}, {"not_read", list(report.not_read)}};
+}
+
+json recommend_document(const Recommendation& r) {
     json j = {{"schema", 1}, {"verdict", name(r.verdict)}, {"now", r.now}, {"given_back", r.given_back()}};
     j["crashkernel"] = r.chosen ? json(r.chosen->reservation.text()) : json(nullptr);
     j["candidates"] = json::array();
@@ -68,16 +120,20 @@ json to_json(const Recommendation& r) {
     return j;
 }
 
-json to_json(const ShrinkPlan& s) {
+json shrink_document(const ShrinkPlan& s, const std::optional<ShrinkResult>& result) {
     json j = {{"schema", 1}, {"possible", s.possible()}, {"given_back", s.given_back()}, {"need", s.need.total()}};
     j["from"] = or_null(s.from);
     j["to"] = s.possible() ? to_json(s.to) : json(nullptr);
     j["write"] = s.possible() ? json(s.write) : json(nullptr);
     if (!s.possible()) j["problem"] = s.problem;
+    if (!result) return j;
+    j["outcome"] = name(result->outcome);
+    j["steps"] = result->steps;
+    if (!result->text.empty()) j["problem"] = result->text;
     return j;
 }
 
-json to_json(const Audited& audited) {
+json audit_document(const Audited& audited) {
     if (audited.error) return {{"schema", 1}, {"machine", audited.machine}, {"error", audited.error->message()}};
     return {{"schema", 1},
             {"machine", audited.machine},
@@ -93,7 +149,7 @@ json to_json(const Audited& audited) {
             {"lent_bytes", audited.lendable || audited.would_lend ? audited.lent_bytes : 0}};
 }
 
-json to_json(const StatusReport& report) {
+json status_document(const StatusReport& report) {
     const StatusFacts& f = report.facts;
     json j = {{"schema", 1}, {"service", nullptr}, {"config", nullptr}};
     if (f.service) {
@@ -115,6 +171,16 @@ json to_json(const StatusReport& report) {
         if (!problem->empty()) j["problems"].push_back(*problem);
     j["next"] = report.next;
     return j;
+}
+
+json enable_document(std::string_view service, std::string_view config, bool enabled, bool changed) {
+    return {{"schema", 1}, {"service", service}, {"config", config}, {"enabled", enabled}, {"changed", changed}};
+}
+
+json explain_document(const ExplainedRule& explained) {
+    const RuleInfo& rule = explained.rule;
+    return {{"rule", rule.id},          {"demands", rule.demands}, {"acceptable", rule.acceptable},
+            {"means", explained.means}, {"why", explained.why},    {"what_to_do", explained.what_to_do}};
 }
 
 }  // namespace handoff

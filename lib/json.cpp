@@ -38,6 +38,25 @@ json to_json(const Segment& segment) {
     return j;
 }
 
+json to_json(const PoolSighting& sighting) {
+    json j = to_json(sighting.range);
+    j["source"] = name(sighting.source);
+    j["evidence"] = sighting.where.text();
+    return j;
+}
+
+json to_json(const Stretch& stretch) {
+    json j = to_json(stretch.range);
+    j["use"] = name(stretch.use);
+    return j;
+}
+
+json pool_json(const AddressRange& pool) {
+    json j = to_json(pool);
+    j["slabs"] = pool.size() / 2048;
+    return j;
+}
+
 json to_json(const Need& need) {
     return {{"image", need.image},   {"initrd", need.initrd},   {"unpacked", need.unpacked},
             {"early", need.early},   {"bitmaps", need.bitmaps}, {"own_pool", need.own_pool},
@@ -52,5 +71,7 @@ json to_json(const LoanOutlook& loan) {
 json to_json(const DmaDevice& device) {
     return {{"device", device.name}, {"driver", device.driver}, {"coherent_bits", device.coherent_bits}};
 }
+
+json to_json(const e820::Error& error) { return error.message(); }
 
 }  // namespace handoff

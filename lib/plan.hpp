@@ -7,8 +7,6 @@
 #include <string_view>
 #include <vector>
 
-#include <nlohmann/json_fwd.hpp>
-
 #include "e820/table.hpp"
 #include "lib/loader.hpp"
 #include "lib/machine.hpp"
@@ -110,9 +108,5 @@ Plan review(const Machine&, const PlanRequest&, const AddressRange& promised);
 
 /// In one line: the verdict and what decided it.
 std::string headline(const Plan&);
-
-/// The documented schema: swiotlb-handoff(8), "JSON".
-nlohmann::json to_json(const Plan&);
-nlohmann::json to_json(const Reason&);
 
 }  // namespace handoff

@@ -6,8 +6,6 @@
 #include <string>
 #include <vector>
 
-#include <nlohmann/json_fwd.hpp>
-
 #include "e820/range.hpp"
 #include "lib/command_line.hpp"
 #include "lib/devices.hpp"
@@ -120,8 +118,5 @@ struct Recommendation {
 /// its Need. Where the layout of this boot is not reproduced a candidate is ready only if it is above 4 GiB, and
 /// its plan is ready wherever below the pool may be. No candidate counts on a loan, which may end with any reload. Pure; plan() takes its advice from here.
 Recommendation recommend(const Machine&, const PlanRequest&, std::uint64_t margin = Need::default_margin);
-
-/// The documented schema: swiotlb-handoff(8), "JSON".
-nlohmann::json to_json(const Recommendation&);
 
 }  // namespace handoff

@@ -56,7 +56,8 @@ const char* name(Record::Outcome);
 /// `segments` as reported; none: those of the plan's first load.
 Record record_of(const Plan&, const std::vector<AddressRange>& segments, const LoadAddresses&);
 
-nlohmann::json to_json(const Record&);
+/// The document that swiotlb-handoff-record(5) describes.
+nlohmann::json record_document(const Record&);
 
 /// Reads a document that anybody may have written. Input errors: more than 1 MiB, not JSON,
 /// deeper than 8 levels, a key twice, a key missing or of another type, an unknown schema

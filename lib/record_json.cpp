@@ -172,7 +172,7 @@ Result<json> parse_bounded(std::string_view text) {
 
 }  // namespace
 
-json to_json(const Record& record) {
+json record_document(const Record& record) {
     json j;
     j["schema"] = 1;
     j["outcome"] = name(record.outcome);

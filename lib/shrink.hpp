@@ -6,8 +6,6 @@
 #include <string>
 #include <vector>
 
-#include <nlohmann/json_fwd.hpp>
-
 #include "lib/machine.hpp"
 #include "lib/plan.hpp"
 #include "lib/recommend.hpp"
@@ -67,8 +65,5 @@ const char* name(ShrinkResult::Outcome);
 /// handoff: then the next load will have it too, without which the smaller reservation may be too
 /// small. After a failure it loads again, at whatever size there is then.
 ShrinkResult shrink(ShrinkEffects&, const ShrinkPlan&);
-
-/// The documented schema: swiotlb-handoff(8), "JSON".
-nlohmann::json to_json(const ShrinkPlan&);
 
 }  // namespace handoff

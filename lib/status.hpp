@@ -6,8 +6,6 @@
 #include <string>
 #include <string_view>
 
-#include <nlohmann/json_fwd.hpp>
-
 #include "lib/machine.hpp"
 #include "lib/plan.hpp"
 #include "lib/record.hpp"
@@ -49,8 +47,6 @@ StatusReport judge_status(StatusFacts);
 /// How old the evidence is on which the loaded crash kernel was lent the pool, in seconds; nullopt where none was lent.
 std::optional<std::int64_t> loan_age(const StatusFacts&);
 
-/// The documented schema: swiotlb-handoff(8), "JSON".
-nlohmann::json to_json(const StatusReport&);
 /// The text exposition format of Prometheus 0.0.4, for node_exporter's textfile collector.
 std::string to_prometheus(const StatusReport&, std::string_view version);
 

@@ -17,6 +17,7 @@
 #include <nlohmann/json.hpp>
 
 #include "e820/number.hpp"
+#include "lib/documents.hpp"
 #include "lib/host.hpp"
 #include "lib/plan.hpp"
 #include "lib/recommend.hpp"
@@ -109,7 +110,7 @@ Outcome outcome_of(const Golden& golden) {
         if (reason.severity == Severity::refusal) refusals.insert(reason.rule);
     std::string summary = name(decided.verdict);
     for (const std::string& rule : refusals) summary += (rule == *refusals.begin() ? ": " : " ") + rule;
-    return {"plan.json", to_json(decided).dump(2, ' ', false, json::error_handler_t::replace) + "\n", summary};
+    return {"plan.json", plan_document(decided).dump(2, ' ', false, json::error_handler_t::replace) + "\n", summary};
 }
 
 std::string diff(const fs::path& expected, const std::string& actual) {

@@ -12,6 +12,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "lib/documents.hpp"
 #include "lib/plan.hpp"
 #include "lib/rules.hpp"
 
@@ -62,7 +63,7 @@ TEST(ManPage, SaysWhichRulesCanBeAccepted) {
 
 TEST(ManPage, HasEveryKeyOfThePlansJson) {
     std::set<std::string> keys;
-    const nlohmann::json plan = to_json(Plan{});
+    const nlohmann::json plan = plan_document(Plan{});
     for (const auto& [key, value] : plan.items()) keys.insert(key);
     std::set<std::string> documented;
     for (const std::string& line : all(section("JSON"), R"(\n\.It ([^\n]+))"))

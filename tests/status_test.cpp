@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "lib/documents.hpp"
 #include "tests/kdump_services.hpp"
 
 namespace {
@@ -87,17 +88,17 @@ TEST(Status, SaysHowThingsStandAndWhatToDoNext) {
 }
 
 TEST(Status, JsonHasWhatIsKnownAndNullForTheRest) {
-    const auto j = handoff::to_json(handoff::judge_status(healthy()));
+    const auto j = handoff::status_document(handoff::judge_status(healthy()));
     EXPECT_EQ(j["schema"], 1);
     EXPECT_EQ(j["handoff"], "in-use");
     EXPECT_EQ(j["config"], "/etc/default/kdump-tools");
     EXPECT_EQ(j["pool"]["start"], "0x75000000");
-    const auto nothing = handoff::to_json(handoff::judge_status({}));
+    const auto nothing = handoff::status_document(handoff::judge_status({}));
     for (const char* key : {"service", "config", "enabled", "loaded", "pool", "record", "plan"}) EXPECT_TRUE(nothing[key].is_null()) << key;
     EXPECT_EQ(nothing["handoff"], "unknown");
     StatusFacts unknown_service;
     unknown_service.service_problem = e820::Error{e820::Errc::not_found, "", 0, "no kdump service is found"};
-    EXPECT_EQ(handoff::to_json(handoff::judge_status(unknown_service))["problems"][0], "no kdump service is found");
+    EXPECT_EQ(handoff::status_document(handoff::judge_status(unknown_service))["problems"][0], "no kdump service is found");
 }
 
 // The grammar of the text format 0.0.4: HELP, TYPE and then that metric's samples, each series once.

@@ -13,6 +13,7 @@
 
 #include "e820/number.hpp"
 #include "lib/audit.hpp"
+#include "lib/documents.hpp"
 #include "lib/host.hpp"
 #include "lib/recommend.hpp"
 #include "tool/commands.hpp"
@@ -161,7 +162,7 @@ Status audit(const Options& options) {
             while (const auto path = machines.next()) {
                 const Audited found = audited(*path, options, *margin);
                 const std::string line =
-                    options.json ? to_json(found).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) : line_of(found);
+                    options.json ? handoff::audit_document(found).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) : line_of(found);
                 const std::lock_guard lock(one_speaks);
                 sum.add(found);
                 print_line(line);

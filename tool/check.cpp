@@ -2,9 +2,9 @@
 #include <optional>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "lib/check.hpp"
+#include "lib/documents.hpp"
 #include "lib/elf_core.hpp"
 #include "lib/host.hpp"
 #include "tool/commands.hpp"
@@ -12,8 +12,6 @@
 #include "tool/table.hpp"
 
 namespace tool {
-
-using nlohmann::json;
 
 Status check(const Options& options) {
     handoff::CheckInput input;
@@ -60,16 +58,7 @@ Status check(const Options& options) {
     if (record)
         for (handoff::Reason& reason : handoff::review(*record)) result.reasons.push_back(std::move(reason));
     if (options.json) {
-        json j = {{"schema", 1},
-                  {"sound", result.sound()},
-                  {"proven", result.proven},
-                  {"pool", nullptr},
-                  {"reasons", json::array()}};
-        if (result.pool)
-            j["pool"] = {{"start", fmt::format("{:#x}", result.pool->start())},
-                         {"end", fmt::format("{:#x}", result.pool->end())}};
-        for (const handoff::Reason& reason : result.reasons) j["reasons"].push_back(handoff::to_json(reason));
-        print_json(j);
+        print_json(handoff::check_document(result));
     } else {
         field("handoff", result.sound() ? (result.proven ? "sound, and proven to land" : "sound") : "refused");
         print_reasons(result.reasons);

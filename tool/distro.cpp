@@ -5,8 +5,8 @@
 #include <string>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
+#include "lib/documents.hpp"
 #include "lib/host.hpp"
 #include "lib/image.hpp"
 #include "lib/record.hpp"
@@ -35,8 +35,7 @@ std::filesystem::path backup_of(std::filesystem::path config) { return config +=
 void say_done(const Options& options, const KdumpService& service, bool enabled, bool changed) {
     const std::string config = config_path(options, service).string();
     if (options.json) {
-        print_json(
-            {{"schema", 1}, {"service", service.name}, {"config", config}, {"enabled", enabled}, {"changed", changed}});
+        print_json(handoff::enable_document(service.name, config, enabled, changed));
         return;
     }
     field(enabled ? "enabled" : "disabled", config + (changed ? "" : "  (it was already)"));
@@ -159,7 +158,7 @@ Status status(const Options& options) {
         }
         return Status::ready;
     }
-    if (options.json) print_json(handoff::to_json(report));
+    if (options.json) print_json(handoff::status_document(report));
     else print_status(report);
     if (report.handoff == handoff::Handoff::in_use) return Status::ready;
     const auto& plan = report.facts.plan;

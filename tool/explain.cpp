@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
+#include "lib/documents.hpp"
 #include "lib/rules.hpp"
 #include "tool/commands.hpp"
 #include "tool/print.hpp"
 #include "tool/rule_page.hpp"
 
 namespace tool {
-
-using nlohmann::json;
 
 Status explain(const Options& options) {
     const handoff::RuleInfo* rule = handoff::find_rule(options.operands.front());
@@ -19,9 +17,9 @@ Status explain(const Options& options) {
     }
     const auto page = rule_page(rules_md(), rule->id);
     if (options.json) {
-        json j = {{"rule", rule->id}, {"demands", rule->demands}, {"acceptable", rule->acceptable}};
-        if (page) j.update({{"means", page->means}, {"why", page->why}, {"what_to_do", page->what_to_do}});
-        print_json(j);
+        handoff::ExplainedRule explained{*rule, {}, {}, {}};
+        if (page) explained = {*rule, page->means, page->why, page->what_to_do};
+        print_json(handoff::explain_document(explained));
         return Status::ready;
     }
     print(fmt::format("{}\n{}\n{}", rule->id, rule->demands,

@@ -296,7 +296,7 @@ public:
         handoff::Record stamped = record;
         stamped.tool = HANDOFF_VERSION;
         stamped.time = utc_now();
-        directory_.write(handoff::to_json(stamped).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n');
+        directory_.write(handoff::record_document(stamped).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n');
     }
 
 private:

@@ -7,9 +7,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#include <nlohmann/json.hpp>
-
-#include "lib/json.hpp"
+#include "lib/documents.hpp"
 #include "lib/picture.hpp"
 #include "tool/commands.hpp"
 #include "tool/print.hpp"
@@ -36,15 +34,6 @@ unsigned columns() {
     return room < 64 ? room : std::min(room / 64 * 64, 128U);
 }
 
-nlohmann::json to_json(const std::vector<handoff::Stretch>& side) {
-    nlohmann::json list = nlohmann::json::array();
-    for (const handoff::Stretch& s : side) {
-        list.push_back(handoff::to_json(s.range));
-        list.back()["use"] = handoff::name(s.use);
-    }
-    return list;
-}
-
 }  // namespace
 
 Status map(const Options& options) {
@@ -60,8 +49,7 @@ Status map(const Options& options) {
     const handoff::Plan plan = handoff::plan(*machine, *request);
     const handoff::Picture picture = handoff::picture_of(*machine, plan);
     if (options.json) {
-        const nlohmann::json j = {{"schema", 1}, {"verdict", handoff::name(plan.verdict)}, {"before", to_json(picture.before)}, {"after", to_json(picture.after)}};
-        print_json(j);
+        print_json(handoff::map_document(plan, picture));
     } else if (options.svg) {
         print(handoff::render_svg(picture));
     } else {

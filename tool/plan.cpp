@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <nlohmann/json.hpp>
-
+#include "lib/documents.hpp"
 #include "lib/host.hpp"
 #include "tool/commands.hpp"
 #include "tool/print.hpp"
@@ -8,13 +7,12 @@
 namespace tool {
 
 using handoff::Verdict;
-using nlohmann::json;
 
 Status plan(const Options& options) {
     const auto plan = plan_from(options);
     if (!plan) return fail(plan.error());
     if (options.json)
-        print_json(handoff::to_json(*plan));
+        print_json(handoff::plan_document(*plan));
     else
         print_plan(*plan);
     return status_of(plan->verdict);
@@ -29,7 +27,7 @@ Status cmdline(const Options& options) {
         return options.strict ? status_of(plan.error()) : Status::ready;
     }
     if (options.json)
-        print_json(json{{"schema", 1}, {"verdict", handoff::name(plan->verdict)}, {"append", plan->append}});
+        print_json(handoff::cmdline_document(*plan));
     else if (plan->verdict == Verdict::ready)
         print_line(plan->append);
     if (plan->verdict == Verdict::ready) return Status::ready;

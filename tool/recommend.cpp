@@ -2,8 +2,8 @@
 #include "lib/recommend.hpp"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
+#include "lib/documents.hpp"
 #include "lib/host.hpp"
 #include "tool/commands.hpp"
 #include "tool/print.hpp"
@@ -84,7 +84,7 @@ Status recommend(const Options& options) {
     const auto request = request_from(options, host, machine->release);
     if (!request) return fail(request.error());
     const handoff::Recommendation r = handoff::recommend(*machine, *request, *margin);
-    if (options.json) print_json(handoff::to_json(r));
+    if (options.json) print_json(handoff::recommend_document(r));
     else print_recommendation(r, *machine);
     return status_of(r.verdict);
 }

@@ -12,8 +12,8 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
+#include "lib/documents.hpp"
 #include "lib/host.hpp"
 #include "lib/service/service.hpp"
 #include "tool/commands.hpp"
@@ -167,7 +167,7 @@ Status shrink(const Options& options) {
     const Loader loader = options.operands.empty() ? handoff::kdump_load_command(host) : Loader(options.operands);
 
     if (options.dry_run || !wanted.possible()) {
-        if (options.json) print_json(handoff::to_json(wanted));
+        if (options.json) print_json(handoff::shrink_document(wanted, std::nullopt));
         else print_shrink(wanted, loader);
         return wanted.possible() ? Status::ready : Status::refused;
     }
@@ -187,11 +187,7 @@ Status shrink(const Options& options) {
     Effects effects(host, *kexec, *loader, quiet.before());
     const handoff::ShrinkResult result = handoff::shrink(effects, wanted);
     if (options.json) {
-        nlohmann::json j = handoff::to_json(wanted);
-        j["outcome"] = handoff::name(result.outcome);
-        j["steps"] = result.steps;
-        if (!result.text.empty()) j["problem"] = result.text;
-        print_json(j);
+        print_json(handoff::shrink_document(wanted, result));
     } else {
         field("outcome", handoff::name(result.outcome));
         for (const std::string& step : result.steps) field("did", step);

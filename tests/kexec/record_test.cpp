@@ -47,7 +47,7 @@ Record sample() {
 
 TEST(Record, IsReadBackAsItWasWritten) {
     for (const Record& record : {sample(), Record{}}) {
-        const auto read = parse_record(to_json(record).dump());
+        const auto read = parse_record(record_document(record).dump());
         ASSERT_TRUE(read) << read.error().message();
         EXPECT_EQ(*read, record);
     }
@@ -70,14 +70,14 @@ TEST(Record, IsOfTheLoadThatExplainsMostOfWhatWasReported) {
 }
 
 TEST(Record, KeysThatAreNotKnownAreIgnored) {
-    json j = to_json(sample());
+    json j = record_document(sample());
     j["later"] = {{"a", 1}};
     j["segments"][0]["later"] = true;
     EXPECT_EQ(*parse_record(j.dump()), sample());
 }
 
 TEST(Record, EveryKeyIsNeededAndHasItsType) {
-    const json whole = to_json(sample());
+    const json whole = record_document(sample());
     for (const auto& [key, value] : whole.items()) {
         json without = whole;
         without.erase(key);
@@ -106,7 +106,7 @@ TEST(Record, WhatIsWrongIsNamed) {
         {json::json_pointer("/segments"), json(5000, {{"name", ""}, {"start", "0x0"}, {"end", "0x1"}})},
     };
     for (const auto& [where, value] : cases) {
-        json j = to_json(sample());
+        json j = record_document(sample());
         j[where] = value;
         const auto read = parse_record(j.dump());
         ASSERT_FALSE(read) << where << " " << value;
@@ -115,7 +115,7 @@ TEST(Record, WhatIsWrongIsNamed) {
 }
 
 TEST(Record, HostileDocumentsAreRefused) {
-    const std::string good = to_json(sample()).dump();
+    const std::string good = record_document(sample()).dump();
     EXPECT_FALSE(parse_record(""));
     EXPECT_FALSE(parse_record("null"));
     EXPECT_FALSE(parse_record("[]"));
@@ -167,7 +167,7 @@ TEST(Record, TheManPageHasEveryKey) {
         const std::string line = (*it)[1];
         for (std::sregex_iterator w(line.begin(), line.end(), word); w != end; ++w) documented.insert((*w)[1]);
     }
-    const json record = to_json(Record{});
+    const json record = record_document(Record{});
     for (const auto& [key, value] : record.items()) written.insert(key);
     EXPECT_EQ(documented, written);
 }

@@ -559,18 +559,31 @@ TEST_F(AssumedImage, DecidesByItsReleaseWhetherThePoolIsRoundedUp) {
 using EarlyMemory = Plans;
 
 TEST_F(EarlyMemory, GrowsWithTheCpusThatTheCrashKernelPreparesFor) {
-    const std::uint64_t for_one = decided().early_bytes;
-    line() = "reset_devices possible_cpus=16";
-    EXPECT_GT(decided().early_bytes, for_one);
-    line() = "reset_devices";
-    machine.possible_cpus = 16;
-    EXPECT_GT(decided().early_bytes, for_one);
+    const auto bytes = [&](const char* words, unsigned possible) {
+        line() = std::string("reset_devices ") + words;
+        machine.possible_cpus = possible;
+        return decided().early_bytes;
+    };
+    const std::uint64_t of_sixteen = bytes("nr_cpus=16", 2);
+    EXPECT_GT(of_sixteen, bytes("nr_cpus=1", 2));
+    EXPECT_EQ(bytes("possible_cpus=16", 2), of_sixteen);
+    EXPECT_EQ(bytes("", 16), of_sixteen) << "the machine's, where the command line does not say";
+    EXPECT_EQ(bytes("nr_cpus=0", 16), of_sixteen);
 }
 
 TEST_F(EarlyMemory, IsThatOfManyCpusWhereTheirNumberIsNotKnown) {
     line() = "reset_devices";
     machine.possible_cpus.reset();
     EXPECT_TRUE(has(decided().reasons, "pool-slabs", Severity::refusal)) << text_of(decided().reasons);
+}
+
+TEST_F(EarlyMemory, OfManyCpusIsNoReasonToRoundUpAPoolWithAddr) {
+    reserve_high_only();
+    machine.pool.front().range = range(0x6ff00000, 0x70000000);  // 1 MiB, four segments
+    line() = "reset_devices nr_cpus=8";
+    EXPECT_EQ(refusals(decided().reasons), std::set<std::string>{"pool-slabs"});
+    request.image->swiotlb_addr = true;
+    EXPECT_EQ(decided().verdict, Verdict::ready) << headline(decided());
 }
 
 TEST_F(EarlyMemory, GrowsWithLogBufLenAndMayNotFit) {
@@ -675,6 +688,13 @@ TEST_F(PoolSources, TheNameThatAPatchedKernelGivesThePoolIsNoStranger) {
     EXPECT_EQ(decided().verdict, Verdict::ready) << headline(decided());
     machine.iomem.push_back({synthetic_pool, 1, "Software IO TLB", 4});
     EXPECT_EQ(refusals(decided().reasons), std::set<std::string>{"pool-disjoint"});
+}
+
+TEST_F(PoolSources, OneThatStartsOrEndsInsideAPageIsMisread) {
+    for (const AddressRange& pool : {range(0x6c000800, 0x70000000), range(0x6c000000, 0x6ffff800)}) {
+        machine.pool.front().range = pool;
+        EXPECT_TRUE(has(decided().reasons, "pool-aligned", Severity::refusal)) << to_string(pool);
+    }
 }
 
 // --- everything that is wrong, at once

@@ -96,7 +96,7 @@ struct Row {
 };
 
 std::ostream& operator<<(std::ostream& out, const Row& row) {
-    return out << row.rule << " (" << row.question.name << "): " << row.what;
+    return out << name(row.severity) << ": " << row.rule << " (" << row.question.name << "): " << row.what;
 }
 
 void replace(std::string& text, const std::string& from, const std::string& to) {

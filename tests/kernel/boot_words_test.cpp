@@ -226,11 +226,11 @@ TEST(Words, FakeNodesAreRefusedEvenBesideNumaOff) {
 }
 
 TEST(Words, ReservationsAndChangesOfTheMapAreRefused) {
-    for (const char* word : {"reserve_mem=12M:4096:trace", "crashkernel=256M", "movable_node", "kernelcore=1G",
-                             "movablecore=50%", "add_efi_memmap", "efi_fake_mem=2G@4G:0x10000", "alloc_mptable=4K",
-                             "enable_mtrr_cleanup", "bootconfig", "memory_corruption_check_size=2G",
-                             "kfence.num_objects=65535", "percpu_alloc=page", "initrd=0x1000000,0x100000", "kho=on",
-                             "earlyprintk=xdbc", "trace_instance=boot@0x10000000:1M", "setcpuid=pse"})
+    for (const char* word :
+         {"reserve_mem=12M:4096:trace", "crashkernel=256M", "movable_node", "kernelcore=1G", "movablecore=50%",
+          "add_efi_memmap", "efi_fake_mem=2G@4G:0x10000", "alloc_mptable=4K", "enable_mtrr_cleanup", "bootconfig",
+          "memory_corruption_check_size=2G", "kfence.num_objects=65535", "percpu_alloc=page",
+          "initrd=0x1000000,0x100000", "earlyprintk=xdbc", "trace_instance=boot@0x10000000:1M", "setcpuid=pse"})
         for (const Series series : every_series) EXPECT_EQ(class_of(word, series), WordClass::refused) << word;
     for (const char* word : {"memory_corruption_check_size=64K", "memory_corruption_check=1", "percpu_alloc=embed",
                              "initrd=/boot/initrd.img", "kho=off", "earlyprintk=ttyS0,115200", "trace_instance=foo",
@@ -251,6 +251,8 @@ TEST(Words, TheIommuMattersWhereItDecidesOverThePool) {
     EXPECT_EQ(class_of("intel_iommu=off", std::nullopt), WordClass::same_as_running);
     for (const char* word : {"iommu=force", "iommu=memaper=3", "iommu=pt,memaper", "iommu=forcesac"})
         EXPECT_EQ(class_of(word, v7_2), WordClass::same_as_running) << word;
+    EXPECT_EQ(class_of("kho=on", std::nullopt), WordClass::refused);
+    EXPECT_EQ(class_of("kho=on", v7_2), WordClass::harmless);  // its scratch areas come after the pool
     EXPECT_EQ(class_of("mem_encrypt=on", v7_2), WordClass::same_as_running);
 }
 

@@ -7,7 +7,7 @@
 #include <benchmark/benchmark.h>
 
 #include "lib/host.hpp"
-#include "lib/plan.hpp"
+#include "lib/decide/plan.hpp"
 
 namespace {
 

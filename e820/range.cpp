@@ -58,4 +58,19 @@ bool RangeSet::overlaps(const AddressRange& range) const {
     return std::any_of(ranges_.begin(), ranges_.end(), [&](const AddressRange& r) { return r.overlaps(range); });
 }
 
+RangeSet RangeSet::within(const AddressRange& window) const {
+    std::vector<AddressRange> parts;
+    for (const AddressRange& r : ranges_) parts.push_back(r.intersect(window));
+    return RangeSet(std::move(parts));
+}
+
+std::optional<AddressRange> RangeSet::highest_fit(std::uint64_t size, std::uint64_t align) const {
+    for (auto r = ranges_.rbegin(); r != ranges_.rend(); ++r) {
+        if (r->size() < size) continue;
+        const Address start = align_down(r->end() - size, align);
+        if (start >= r->start()) return AddressRange::from_size(start, size);
+    }
+    return std::nullopt;
+}
+
 }  // namespace e820

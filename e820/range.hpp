@@ -16,6 +16,12 @@ inline constexpr std::uint64_t MiB = 1024 * KiB;
 inline constexpr std::uint64_t GiB = 1024 * MiB;
 inline constexpr std::uint64_t page_size = 4 * KiB;
 
+/// The multiple of `to` at or below `a`, and the one at or above it; `a` + `to` must not wrap.
+constexpr std::uint64_t align_down(std::uint64_t a, std::uint64_t to) { return a / to * to; }
+constexpr std::uint64_t align_up(std::uint64_t a, std::uint64_t to) { return align_down(a + to - 1, to); }
+/// For a reader: MiB, rounded up.
+constexpr std::uint64_t whole_mib(std::uint64_t bytes) { return (bytes + MiB - 1) / MiB; }
+
 /// Physical addresses [start, end), never inverted and never wrapping. The
 /// last byte of the 64-bit space cannot be in a range; no x86-64 has RAM there.
 class AddressRange {
@@ -84,6 +90,12 @@ public:
     [[nodiscard]] std::uint64_t size() const;  ///< bytes
     [[nodiscard]] bool contains(const AddressRange&) const;
     [[nodiscard]] bool overlaps(const AddressRange&) const;
+    /// The parts that lie in `window`.
+    [[nodiscard]] RangeSet within(const AddressRange& window) const;
+    /// `size` bytes at the highest place where they fit, their start aligned down to `align`; nullopt where they fit nowhere.
+    /// This is how memblock, kexec-tools and kexec_file_load look for memory (mm/memblock.c,
+    /// __memblock_find_range_top_down(); kexec-tools' locate_hole(); kernel/kexec_file.c, locate_mem_hole_top_down()).
+    [[nodiscard]] std::optional<AddressRange> highest_fit(std::uint64_t size, std::uint64_t align) const;
 
     friend bool operator==(const RangeSet&, const RangeSet&) = default;
 

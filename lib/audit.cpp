@@ -10,7 +10,7 @@ namespace handoff {
 Audited audit(std::string name, const Machine& machine, const PlanRequest& request, std::uint64_t margin) {
     Audited audited;
     audited.machine = std::move(name);
-    const Plan planned = plan(machine, request, Advice::none);
+    const Plan planned = decide(machine, request);
     audited.verdict = planned.verdict;
     if (planned.verdict == Verdict::refused)
         for (const Reason& reason : planned.reasons)

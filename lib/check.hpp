@@ -8,8 +8,8 @@
 #include "e820/table.hpp"
 #include "lib/elf_core.hpp"
 #include "lib/machine.hpp"
-#include "lib/plan.hpp"
-#include "lib/rules.hpp"
+#include "lib/decide/plan.hpp"
+#include "lib/decide/rules.hpp"
 
 namespace handoff {
 

@@ -8,7 +8,7 @@
 
 #include "lib/elf_core.hpp"
 #include "lib/kexec_arguments.hpp"
-#include "lib/plan.hpp"
+#include "lib/decide/plan.hpp"
 #include "lib/record.hpp"
 
 namespace handoff {

@@ -11,9 +11,9 @@
 #include "lib/check.hpp"
 #include "lib/machine.hpp"
 #include "lib/picture.hpp"
-#include "lib/plan.hpp"
+#include "lib/decide/plan.hpp"
 #include "lib/recommend.hpp"
-#include "lib/rules.hpp"
+#include "lib/decide/rules.hpp"
 #include "lib/shrink.hpp"
 #include "lib/status.hpp"
 

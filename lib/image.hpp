@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "e820/result.hpp"
-#include "lib/plan.hpp"
+#include "lib/decide/plan.hpp"
 
 namespace handoff {
 

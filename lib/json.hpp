@@ -13,7 +13,7 @@
 #include "lib/machine.hpp"
 #include "lib/picture.hpp"
 #include "lib/recommend.hpp"
-#include "lib/rules.hpp"
+#include "lib/decide/rules.hpp"
 
 // The vocabulary of every JSON document of the program: the same thing has the same name, unit and shape in all of
 // them. Addresses are texts in hexadecimal with 0x, ranges are half-open, sizes are numbers of bytes.

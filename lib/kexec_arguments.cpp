@@ -7,7 +7,7 @@
 
 #include <getopt.h>
 
-#include "e820/number.hpp"
+#include "lib/kernel/behaviour.hpp"
 
 namespace handoff {
 namespace {
@@ -132,21 +132,8 @@ std::string reused(const std::string& running, bool every) {
     return line;
 }
 
-// The last of three numbers; nullopt for anything but 2.0.N.
 std::optional<std::uint64_t> release_of(const std::optional<std::string>& version) {
-    if (!version || !version->starts_with("2.0.")) return std::nullopt;
-    std::string_view rest = std::string_view(*version).substr(4);
-    return e820::parse_number(rest.substr(0, rest.find('.')), 10);
-}
-
-// Whether a kernel of this release takes KEXEC_FILE_DEBUG; unknown: it does, and otherwise kexec fails.
-bool knows_file_debug(std::string_view release) {
-    const auto dot = release.find('.');
-    const auto major = e820::parse_number(release.substr(0, dot), 10);
-    if (!major || dot == release.npos) return true;
-    const std::string_view rest = release.substr(dot + 1);
-    const auto minor = e820::parse_number(rest.substr(0, rest.find_first_not_of("0123456789")), 10);
-    return !minor || *major > 6 || (*major == 6 && *minor >= 8);
+    return version ? kexec_tools_release(*version) : std::nullopt;
 }
 
 }  // namespace
@@ -184,7 +171,7 @@ std::optional<std::string> kexec_command_line(const KexecArguments& arguments, c
 
 std::vector<std::string> with_words(const KexecArguments& arguments, std::string_view words, std::string_view release) {
     std::vector<std::string> made{"-p"};
-    if (arguments.debug || arguments.loader != Loader::kexec_file_load || knows_file_debug(release)) made.emplace_back("-d");
+    if (arguments.debug || arguments.loader != Loader::kexec_file_load || takes_file_debug(release)) made.emplace_back("-d");
     if (arguments.loader)
         made.emplace_back(*arguments.loader == Loader::kexec_load        ? "-c"
                           : *arguments.loader == Loader::kexec_file_load ? "-s"

@@ -8,7 +8,7 @@
 
 #include "e820/range.hpp"
 #include "e820/result.hpp"
-#include "lib/plan.hpp"
+#include "lib/decide/plan.hpp"
 
 namespace handoff {
 

@@ -9,13 +9,12 @@
 namespace handoff {
 namespace {
 
+using e820::align_up;
 using e820::KiB;
 using e820::MiB;
 using e820::page_size;
 using e820::Type;
 
-constexpr std::uint64_t align_up(std::uint64_t a, std::uint64_t to) { return (a + to - 1) / to * to; }
-constexpr std::uint64_t align_down(std::uint64_t a, std::uint64_t to) { return a / to * to; }
 
 // All of them, or more than there can be where they do not fit into 64 bits.
 std::uint64_t sum(std::initializer_list<std::uint64_t> sizes) {
@@ -24,23 +23,12 @@ std::uint64_t sum(std::initializer_list<std::uint64_t> sizes) {
     return total;
 }
 
-// The highest free place, aligned down: kexec-tools' locate_hole() with
-// hole_end < 0, and the kernel's locate_mem_hole_top_down().
-std::optional<AddressRange> highest_fit(const RangeSet& free, std::uint64_t size, std::uint64_t align) {
-    for (auto r = free.ranges().rbegin(); r != free.ranges().rend(); ++r) {
-        if (r->size() < size) continue;
-        const Address start = align_down(r->end() - size, align);
-        if (start >= r->start()) return AddressRange::from_size(start, size);
-    }
-    return std::nullopt;
-}
-
 class Layout {
 public:
     Layout(Load& load, const AddressRange& reservation) : load_(load), free_({reservation}) {}
 
     Result<AddressRange> top_down(const char* what, std::uint64_t bytes, std::uint64_t align = page_size) {
-        const auto place = fits(bytes) ? highest_fit(free_, align_up(bytes, page_size), align) : std::nullopt;
+        const auto place = fits(bytes) ? free_.highest_fit(align_up(bytes, page_size), align) : std::nullopt;
         if (!place) return no_room(what, bytes);
         return put(what, *place);
     }
@@ -218,30 +206,6 @@ const Segment* Load::find(std::string_view name) const {
 Result<Load> predict_load(const Machine& machine, const LoadInput& in) {
     if (machine.crash_kernel.empty()) return e820::input_error(0, "expected a crashkernel reservation, found none");
     return in.loader == Loader::kexec_file_load ? with_kernel(machine, in) : with_kexec_tools(machine, in);
-}
-
-std::vector<Address> image_addresses(const Load& load, const LoadInput& in, std::uint64_t needed, bool kaslr,
-                                     const std::vector<AddressRange>& avoid) {
-    const Segment* kernel = load.find("kernel");
-    if (!kernel) return {};
-    std::vector<Address> addresses{kernel->range.start()};
-    if (!kaslr) return addresses;
-
-    // choose_random_location(): below 512 MiB only where the loader went there.
-    const Address minimum = align_up(std::min<Address>(kernel->range.start(), 512 * MiB), in.kernel_alignment);
-    RangeSet room = load.map.of(Type::ram);
-    // Of its own memory the decompressor avoids only where it runs from, the end:
-    // [input, output + init_size) (mem_avoid_init()). The payload is the least of that.
-    const std::uint64_t payload = std::min(in.payload_bytes, in.init_size);
-    room.subtract(*AddressRange::from_bounds(kernel->range.start() + (in.init_size - payload), kernel->range.start() + in.init_size));
-    for (const char* what : {"initrd", "boot_params", "setup_data"})
-        if (const Segment* segment = load.find(what)) room.subtract(segment->range);
-    for (const AddressRange& r : avoid) room.subtract(r);
-    for (const AddressRange& r : room.ranges())
-        for (Address a = align_up(std::max(r.start(), minimum), in.kernel_alignment); a < r.end() && r.end() - a >= needed;
-             a += in.kernel_alignment)
-            if (a != addresses.front()) addresses.push_back(a);
-    return addresses;
 }
 
 }  // namespace handoff

@@ -64,16 +64,4 @@ struct Load {
 /// as the loader itself would fail, or where the machine has no reservation.
 Result<Load> predict_load(const Machine&, const LoadInput&);
 
-/// KASLR keeps clear of so many memmap= ranges (MAX_MEMMAP_REGIONS). A word that goes on
-/// beyond the last one switches it off; words after that are not looked at.
-inline constexpr std::size_t max_kaslr_regions = 4;
-
-/// Every address at which the image can be when the kernel proper starts: where
-/// the loader put it, and, unless `kaslr` is off, where
-/// arch/x86/boot/compressed/kaslr.c may move it. `avoid` are the memmap=nn$ss
-/// ranges that KASLR keeps clear of.
-/// `needed` is what KASLR asks room for, at least, in bytes.
-std::vector<Address> image_addresses(const Load&, const LoadInput&, std::uint64_t needed, bool kaslr,
-                                     const std::vector<AddressRange>& avoid);
-
 }  // namespace handoff

@@ -8,12 +8,8 @@
 
 #include "e820/range.hpp"
 #include "e820/result.hpp"
-#include "lib/rules.hpp"
 
 namespace handoff {
-
-class CommandLine;
-struct Machine;
 
 /// What else claims memory over kexec, or changes what the crash kernel is told while it is loaded.
 struct Neighbours {
@@ -36,11 +32,5 @@ e820::Result<std::vector<e820::AddressRange>> parse_cma_ranges(std::string_view 
 /// debugfs' kho/out/scratch_phys and scratch_len: a number with 0x on each line, as many in both
 /// (kernel/liveupdate/kexec_handover_debugfs.c).
 e820::Result<std::vector<e820::AddressRange>> parse_kho_scratch(std::string_view addresses, std::string_view sizes);
-
-/// What a plan has to say of them: refusals where one of them has memory that the handoff counts on,
-/// or changes the crash kernel's map in a way that is not modelled. `file_load`: the crash kernel is,
-/// or may be, loaded by kexec_file_load.
-std::vector<Reason> judge_neighbours(const Machine&, const CommandLine& crash_kernel, bool file_load,
-                                     const e820::AddressRange& pool, const std::vector<e820::AddressRange>& fences);
 
 }  // namespace handoff

@@ -6,7 +6,7 @@
 
 #include "e820/range.hpp"
 #include "lib/machine.hpp"
-#include "lib/plan.hpp"
+#include "lib/decide/plan.hpp"
 
 namespace handoff {
 

@@ -283,9 +283,9 @@ private:
         const Machine& machine = boots.front();
         c.crash_kernel = machine.crash_kernel;
         if (!machine.pool.empty()) c.pool = machine.pool.front().range;
-        Plan next = plan(machine, request_, Advice::none);
+        Plan next = decide(machine, request_);
         for (std::size_t i = 1; i < boots.size() && next.verdict == Verdict::ready; ++i) {
-            Plan other = plan(boots[i], request_, Advice::none);
+            Plan other = decide(boots[i], request_);
             if (other.verdict != Verdict::refused) continue;
             c.pool = boots[i].pool.front().range;
             next = std::move(other);
@@ -495,7 +495,7 @@ LoanOutlook loan_outlook(const Machine& machine, const PlanRequest& request, std
         outlook.why = "pool-found: no source shows a pool of the running kernel";
         return outlook;
     }
-    const Plan lent = plan(machine, request, Advice::none);
+    const Plan lent = decide(machine, request);
     outlook.possible = lent.verdict == Verdict::ready && lent.loan;
     // At most two sections of 128 MiB that only the pool is in: 2 MiB of struct pages each.
     const std::uint64_t bytes = pool_bytes(machine), cost = std::min(bytes, 4 * MiB);

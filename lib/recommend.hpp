@@ -10,7 +10,7 @@
 #include "lib/command_line.hpp"
 #include "lib/devices.hpp"
 #include "lib/machine.hpp"
-#include "lib/plan.hpp"
+#include "lib/decide/plan.hpp"
 
 namespace handoff {
 

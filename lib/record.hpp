@@ -10,7 +10,7 @@
 
 #include "e820/table.hpp"
 #include "lib/load_report.hpp"
-#include "lib/plan.hpp"
+#include "lib/decide/plan.hpp"
 
 namespace handoff {
 

@@ -66,7 +66,7 @@ ShrinkPlan plan_shrink(const Machine& machine, const PlanRequest& request, std::
             shrink.problem = fmt::format("{} MiB are less than the crash kernel needs, {} MiB", mib(size), mib(shrink.need.total()));
             return false;
         }
-        shrink.plan = plan(with_size(machine, size), request, Advice::none);
+        shrink.plan = decide(with_size(machine, size), request);
         shrink.problem = shrink.plan.verdict == Verdict::ready ? std::string()
                                                                : fmt::format("with {} MiB: {}", mib(size), first_refusal(shrink.plan));
         return shrink.possible();

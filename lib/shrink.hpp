@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "lib/machine.hpp"
-#include "lib/plan.hpp"
+#include "lib/decide/plan.hpp"
 #include "lib/recommend.hpp"
 #include "lib/record.hpp"
 

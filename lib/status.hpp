@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "lib/machine.hpp"
-#include "lib/plan.hpp"
+#include "lib/decide/plan.hpp"
 #include "lib/record.hpp"
 #include "lib/service/service.hpp"
 

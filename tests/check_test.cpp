@@ -228,14 +228,14 @@ TEST_F(CheckedPlacement, OfALoanRestsOnItsEvidence) {
 }
 
 // A line that the kernel cuts off is no handoff, whoever wrote it.
-TEST_F(CheckedPlacement, DISABLED_IsRefusedForALineThatIsLongerThanTheImageTakes) {
+TEST_F(CheckedPlacement, IsRefusedForALineThatIsLongerThanTheImageTakes) {
     input.command_line += " " + std::string(2200, 'x');
     const CheckResult result = check(input);
     EXPECT_EQ(refusals(result.reasons), std::set<std::string>{"command-line-fits"}) << text_of(result.reasons);
     EXPECT_FALSE(result.proven);
 }
 
-TEST_F(CheckedPlacement, DISABLED_IsRefusedForAPoolThatTheTableHasAndTheWordsAddAgain) {
+TEST_F(CheckedPlacement, IsRefusedForAPoolThatTheTableHasAndTheWordsAddAgain) {
     input.request.method = Method::e820;
     input.request.loader = Loader::kexec_load;
     input.command_line += " nokaslr";

@@ -19,7 +19,7 @@
 #include "e820/number.hpp"
 #include "lib/documents.hpp"
 #include "lib/host.hpp"
-#include "lib/plan.hpp"
+#include "lib/decide/plan.hpp"
 #include "lib/recommend.hpp"
 
 namespace handoff {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Lending the pool: what counts as evidence that no DMA is in flight into it, and what the dump needs.
 #include "lib/lend.hpp"
+#include "lib/decide/evidence.hpp"
 
 #include <algorithm>
 #include <functional>

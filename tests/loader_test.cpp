@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/kernel/kaslr.hpp"
 #include "lib/loader.hpp"
 
 #include <algorithm>
@@ -13,7 +14,7 @@
 
 #include "lib/command_line.hpp"
 #include "lib/host.hpp"
-#include "lib/plan.hpp"
+#include "lib/decide/plan.hpp"
 
 namespace handoff {
 namespace {
@@ -156,7 +157,7 @@ TEST_P(RealLoads, KaslrPutTheKernelInOneOfThePlacesThatAreConsidered) {
     const auto load = predict_load(real.machine, real.in);
     ASSERT_TRUE(load);
     const std::uint64_t needed = (real.uncompressed_bytes + 2 * MiB - 1) / (2 * MiB) * 2 * MiB;
-    const auto places = image_addresses(*load, real.in, needed, true, {});
+    const auto places = image_addresses(*load, real.in, needed, {});
     EXPECT_EQ(std::count(places.begin(), places.end(), real.kernel_at), 1) << std::hex << real.kernel_at;
     EXPECT_EQ(places.front(), load->find("kernel")->range.start());
 }
@@ -289,7 +290,7 @@ struct Places : testing::Test {
     const AddressRange kernel = load.find("kernel")->range;
 
     std::vector<Address> places(bool kaslr, const std::vector<AddressRange>& avoid = {}) const {
-        return image_addresses(load, in, 60 * MiB, kaslr, avoid);
+        return image_addresses(load, in, 60 * MiB, {kaslr, avoid});
     }
     bool has(Address a) const {
         const auto all = places(true);

@@ -13,8 +13,8 @@
 #include <nlohmann/json.hpp>
 
 #include "lib/documents.hpp"
-#include "lib/plan.hpp"
-#include "lib/rules.hpp"
+#include "lib/decide/plan.hpp"
+#include "lib/decide/rules.hpp"
 
 namespace handoff {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "lib/neighbours.hpp"
+#include "lib/decide/neighbours.hpp"
 
 #include <string>
 #include <vector>
@@ -37,7 +37,9 @@ TEST(KhoScratch, PairsAddressesWithSizes) {
 std::string judged(const Machine& machine, const char* crash_line, bool file_load) {
     std::string text;
     const auto line = CommandLine::parse(crash_line);
-    for (const Reason& r : judge_neighbours(machine, *line, file_load, machine.pool.front().range, {range(0x74000000, 0x74001000)}))
+    Findings found;
+    judge_neighbours(machine, *line, file_load, machine.pool.front().range, {range(0x74000000, 0x74001000)}, found);
+    for (const Reason& r : found.reasons())
         text += (text.empty() ? "" : ", ") + r.rule + " " + name(r.severity);
     return text;
 }

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "lib/rules.hpp"
+#include "lib/decide/rules.hpp"
 
 namespace handoff {
 

@@ -129,7 +129,7 @@ TEST(Recommend, IsProvenByAPlanAndNoLessThanNeeded) {
         EXPECT_GE(r.chosen->reservation.size, r.need.total());
         const auto next = next_boot(machine, r.chosen->reservation, r.reproduced.shift);
         ASSERT_TRUE(next);
-        EXPECT_EQ(plan(*next, request, Advice::none).verdict, r.verdict);
+        EXPECT_EQ(decide(*next, request).verdict, r.verdict);
         EXPECT_EQ(r.given_back(), 768 * static_cast<std::int64_t>(MiB) - static_cast<std::int64_t>(r.chosen->bytes));
     }
     EXPECT_LT(recommend(machine, request, 0).chosen->bytes, recommend(machine, request, 200 * MiB).chosen->bytes);

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "lib/rules.hpp"
+#include "lib/decide/rules.hpp"
 #include "tool/rule_page.hpp"
 
 namespace tool {

@@ -3,7 +3,7 @@
 // Every rule by itself. A row is a machine (or a command line, or a record) that is sound but for one point, and shows
 // that exactly one rule sees it. Its neighbour is the same machine with that point set right, or moved by one unit, and
 // shows that the rule leaves it alone.
-#include "lib/rules.hpp"
+#include "lib/decide/rules.hpp"
 
 #include <algorithm>
 #include <cctype>
@@ -51,7 +51,7 @@ struct Question {
 };
 
 const Question planned = {"plan", [](Case&) {},
-                          [](const Case& c) { return plan(c.machine, c.request, Advice::none).reasons; }};
+                          [](const Case& c) { return decide(c.machine, c.request).reasons; }};
 
 const Question lent = {"plan --lend",
                        [](Case& c) {
@@ -77,7 +77,7 @@ const Question recorded = {
     "record",
     [](Case& c) {
         c.request.loader = Loader::kexec_load;
-        const Plan decided = plan(c.machine, c.request, Advice::none);
+        const Plan decided = decide(c.machine, c.request);
         std::vector<AddressRange> segments;
         for (const Segment& s : decided.loads.front().segments) segments.push_back(s.range);
         c.record = record_of(decided, segments, {decided.loads.front().find("elfcorehdr")->range.start(), {}});
@@ -107,7 +107,7 @@ void replace(std::string& text, const std::string& from, const std::string& to) 
 
 /// Bytes of the command line that this case needs, with what the loader adds.
 std::uint64_t bytes_of_line(const Case& c) {
-    const Plan decided = plan(c.machine, c.request, Advice::none);
+    const Plan decided = decide(c.machine, c.request);
     std::uint64_t added = 0;
     for (const Load& load : decided.loads) added = std::max(added, load.added_words);
     return decided.base.size() + 1 + decided.append.size() + added;

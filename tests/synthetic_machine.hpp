@@ -2,7 +2,7 @@
 #pragma once
 
 #include "lib/machine.hpp"
-#include "lib/plan.hpp"
+#include "lib/decide/plan.hpp"
 
 namespace handoff {
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "lib/host.hpp"
-#include "lib/plan.hpp"
+#include "lib/decide/plan.hpp"
 #include "lib/record.hpp"
 
 namespace tool {

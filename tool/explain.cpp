@@ -2,7 +2,7 @@
 #include <fmt/format.h>
 
 #include "lib/documents.hpp"
-#include "lib/rules.hpp"
+#include "lib/decide/rules.hpp"
 #include "tool/commands.hpp"
 #include "tool/print.hpp"
 #include "tool/rule_page.hpp"

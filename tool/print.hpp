@@ -9,7 +9,7 @@
 #include "e820/result.hpp"
 #include "lib/check.hpp"
 #include "lib/machine.hpp"
-#include "lib/plan.hpp"
+#include "lib/decide/plan.hpp"
 #include "lib/status.hpp"
 
 namespace tool {

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "lib/machine.hpp"
-#include "lib/plan.hpp"
+#include "lib/decide/plan.hpp"
 
 namespace handoff {
 

@@ -4,7 +4,7 @@
 #include <cstdio>
 
 #include <lib/placement.hpp>
-#include <lib/plan.hpp>
+#include <lib/decide/plan.hpp>
 
 namespace {
 

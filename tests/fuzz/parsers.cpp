@@ -29,7 +29,7 @@
 #include "lib/kexec_arguments.hpp"
 #include "lib/load_report.hpp"
 #include "lib/neighbours.hpp"
-#include "lib/plan.hpp"
+#include "lib/decide/plan.hpp"
 #include "lib/record.hpp"
 #include "lib/service/service.hpp"
 #include "lib/service/shell_config.hpp"

@@ -10,7 +10,7 @@
 #include "e820/table.hpp"
 #include "lib/command_line.hpp"
 #include "lib/load_report.hpp"
-#include "lib/plan.hpp"
+#include "lib/decide/plan.hpp"
 #include "tests/fuzz/choices.hpp"
 #include "tests/fuzz/parsers.hpp"
 #include "tests/kernel_reference.hpp"

@@ -1,13 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "lib/rules.hpp"
+#pragma once
 
-#include <algorithm>
 #include <array>
+#include <span>
+#include <string>
+#include <string_view>
 
 namespace handoff {
-namespace {
 
-constexpr auto table = std::to_array<RuleInfo>({
+struct RuleInfo {
+    std::string_view id;       ///< stable: scripts may rely on it
+    std::string_view demands;  ///< what has to hold, and why
+    /// The user may accept the risk by name (--accept ID): only where nothing is
+    /// known to be wrong but nobody has shown it on real hardware.
+    bool acceptable = false;
+};
+
+/// Every rule there is. A new rule is a row here, and a section of docs/rules.md.
+inline constexpr auto rule_table = std::to_array<RuleInfo>({
     {"crashkernel-reserved", "Memory is reserved for a crash kernel; without it there is no kdump to help."},
     {"pool-needed",
      "The crash kernel would make a pool at all: RAM above 4 GiB in its map or in SRAT, SME, an encrypted guest, or "
@@ -84,22 +94,42 @@ constexpr auto table = std::to_array<RuleInfo>({
     {"source-unread", "A source was there and could not be used."},
 });
 
-}  // namespace
+/// A rule, written as its id: `found.refuse("pool-exact", ...)`. The compiler looks the id up in rule_table; one
+/// that is not there does not compile.
+class Rule {
+public:
+    // NOLINTNEXTLINE(google-explicit-constructor): the id is the rule.
+    consteval Rule(const char* id) : info_(&find(id)) {}
+    [[nodiscard]] constexpr const RuleInfo& info() const { return *info_; }
+    [[nodiscard]] constexpr std::string_view id() const { return info_->id; }
 
-const char* name(Severity severity) {
-    switch (severity) {
-        case Severity::info: return "info";
-        case Severity::warning: return "warning";
-        case Severity::refusal: return "refusal";
+private:
+    static consteval const RuleInfo& find(std::string_view id) {
+        for (const RuleInfo& rule : rule_table)
+            if (rule.id == id) return rule;
+        throw "rule_table has no rule with this id";
     }
-    return "unknown";
-}
+    const RuleInfo* info_;
+};
 
-std::span<const RuleInfo> rules() { return table; }
+enum class Severity { info, warning, refusal };
+/// "info", "warning", "refusal".
+const char* name(Severity);
 
-const RuleInfo* find_rule(std::string_view id) {
-    const auto it = std::find_if(table.begin(), table.end(), [&](const RuleInfo& r) { return r.id == id; });
-    return it == table.end() ? nullptr : &*it;
-}
+/// What a rule found on this machine.
+struct Reason {
+    std::string rule;  ///< the id; that of a record may be of another version's rule
+    Severity severity = Severity::info;
+    std::string text;      ///< what was found, one line
+    std::string evidence;  ///< where it was read: "proc/iomem:12"; "" where it follows from the rest
+    std::string advice;    ///< what to do about it, one line; "" where there is nothing
+    [[nodiscard]] bool is(Rule other) const { return rule == other.id(); }
+    friend bool operator==(const Reason&, const Reason&) = default;
+};
+
+/// The rules of rule_table.
+std::span<const RuleInfo> rules();
+/// By an id that a user gave; nullptr where there is none.
+const RuleInfo* find_rule(std::string_view id);
 
 }  // namespace handoff

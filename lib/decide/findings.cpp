@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/decide/findings.hpp"
+
+#include <algorithm>
+
+namespace handoff {
+
+void Findings::refuse(Rule rule, std::string text, std::string evidence, std::string advice) {
+    const bool accepted =
+        rule.info().acceptable && std::find(accepted_.begin(), accepted_.end(), rule.id()) != accepted_.end();
+    reasons_.push_back({std::string(rule.id()), accepted ? Severity::warning : Severity::refusal, std::move(text),
+                        std::move(evidence), std::move(advice)});
+}
+
+void Findings::warn(Rule rule, std::string text, std::string evidence, std::string advice) {
+    reasons_.push_back(
+        {std::string(rule.id()), Severity::warning, std::move(text), std::move(evidence), std::move(advice)});
+}
+
+void Findings::note(Rule rule, std::string text, std::string evidence, std::string advice) {
+    reasons_.push_back({std::string(rule.id()), Severity::info, std::move(text), std::move(evidence), std::move(advice)});
+}
+
+void Findings::missing(bool live, Rule rule, std::string text, std::string evidence, std::string advice) {
+    if (live)
+        refuse(rule, std::move(text), std::move(evidence), std::move(advice));
+    else
+        warn(rule, std::move(text), std::move(evidence), std::move(advice));
+}
+
+bool Findings::refused() const { return first_refusal(reasons_) != nullptr; }
+
+const Reason* first_refusal(const std::vector<Reason>& reasons) {
+    const auto it = std::find_if(reasons.begin(), reasons.end(),
+                                 [](const Reason& r) { return r.severity == Severity::refusal; });
+    return it == reasons.end() ? nullptr : &*it;
+}
+
+}  // namespace handoff

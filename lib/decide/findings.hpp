@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "lib/decide/rules.hpp"
+
+namespace handoff {
+
+/// The reasons that were found so far. Whatever judges something adds to them, and nothing else does.
+class Findings {
+public:
+    Findings() = default;
+    /// `accepted`: ids of rules whose risk the user takes. Where the rule allows that, its refusals become warnings.
+    explicit Findings(std::vector<std::string> accepted) : accepted_(std::move(accepted)) {}
+
+    /// The rule does not hold. `evidence` is where that was read, `advice` is what to do about it.
+    void refuse(Rule rule, std::string text, std::string evidence = {}, std::string advice = {});
+    /// The rule holds, but for something that the user should know.
+    void warn(Rule rule, std::string text, std::string evidence = {}, std::string advice = {});
+    /// The rule holds, and this is why.
+    void note(Rule rule, std::string text, std::string evidence = {}, std::string advice = {});
+    /// The rule cannot be judged, since a source is missing. On the running machine that is a refusal. A captured machine
+    /// may lack what the machine itself has: there it is an assumption, which is a warning.
+    void missing(bool live, Rule rule, std::string text, std::string evidence = {}, std::string advice = {});
+
+    [[nodiscard]] bool refused() const;
+    [[nodiscard]] const std::vector<Reason>& reasons() const { return reasons_; }
+    [[nodiscard]] std::vector<Reason> take() { return std::move(reasons_); }
+
+private:
+    std::vector<std::string> accepted_;
+    std::vector<Reason> reasons_;
+};
+
+/// The first refusal; nullptr where nothing is refused.
+const Reason* first_refusal(const std::vector<Reason>&);
+
+}  // namespace handoff

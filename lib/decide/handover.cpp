@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The old pool as the crash kernel's own: found by words that are proven, or proven for words that are there.
+#include <fmt/format.h>
+
+#include "lib/decide/goals.hpp"
+#include "lib/decide/layout.hpp"
+#include "lib/decide/outcome.hpp"
+#include "lib/decide/parts.hpp"
+#include "lib/decide/neighbours.hpp"
+
+namespace handoff {
+namespace {
+
+// Up to the loads. Nothing where there is no pool of which a placement can be asked, or a load does not fit.
+std::optional<Proposal> judge_proposal(const Question& question, Method method, const PoolNeed& need,
+                               const std::optional<AddressRange>& promised, Plan& plan, Findings& found) {
+    const auto pool = find_pool(question, promised, found);
+    const bool placeable = pool && judge_pool(question.machine, *pool, found);
+    judge_protection(question.machine, question.request.loader, found);
+    judge_map_words(question, promised.has_value(), found);
+    judge_words(question, found);
+    if (pool) judge_rounding(question, *pool, method, found);
+    Cargo cargo = judge_cargo(question, found);
+    auto scenarios = predict_loads(question, cargo, method, found);
+    if (pool) plan.pool = pool->range;
+    plan.loads = loads_of(scenarios);
+    if (!placeable || scenarios.empty()) return std::nullopt;
+    return Proposal{question, method, *pool, need.forced, false, std::move(cargo), std::move(scenarios)};
+}
+
+void report_proof(const Proposal& c, std::size_t images, std::size_t fences, Findings& found) {
+    std::string text = fmt::format("proven: the pool lands at {} in all {} places where loader and KASLR can put the kernel",
+                                   e820::to_string(c.pool.range), images);
+    if (c.method == Method::addr) text += ", since addr= reserves it before any other memory is taken";
+    if (fences != 0) text += fmt::format(", with {} fence page{}", fences, fences == 1 ? "" : "s");
+    found.note("pool-exact", std::move(text));
+}
+
+void refuse_layout(const Proposal& c, const Counterexample& naive, const Counterexample& last, Findings& found) {
+    const Machine& machine = c.question.machine;
+    const AddressRange& reservation = machine.crash_kernel.back();
+    const std::string evidence = machine.crash_kernel_from.text();
+    if (last.kind == Counterexample::Kind::eaten && c.pool.range.start() >= reservation.end()) {
+        found.refuse("pool-below-crashkernel",
+                     fmt::format("the pool lies above the reservation {}: early allocations go to the highest memory and "
+                                 "take its top",
+                                 e820::to_string(reservation)),
+                     evidence);
+        return;
+    }
+    found.refuse("pool-exact", to_string(last), evidence);
+    if (naive.kind != last.kind) found.note("pool-exact", "without fences: " + to_string(naive));
+}
+
+void report_layout(const Proposal& c, const Layout& layout, Findings& found) {
+    report_proof(c, layout.proof.images, layout.fences.size(), found);
+    found.note("kaslr-blind",
+               c.method == Method::addr ? "KASLR keeps clear of addr=, and does not see a region that only a memmap= word adds"
+               : layout.nokaslr         ? "nokaslr is added: the kernel stays where the loader puts it"
+                                        : "KASLR does not see a region that only a memmap= word adds");
+    if (!c.cargo.setup_data && c.question.request.loader != Loader::kexec_file_load)
+        found.note("loader-setup-data",
+                   "proven with and without setup_data of kexec-tools at the start of the reservation");
+}
+
+void place(const Proposal& c, Plan& plan, Findings& found) {
+    auto search = find_layout(c);
+    if (!search) {
+        found.refuse("command-line-sound", search.error().message());
+        return;
+    }
+    plan.early_bytes = search->early_bytes;
+    if (!search->found) {
+        plan.counterexample = search->last;
+        refuse_layout(c, *search->naive, *search->last, found);
+        return;
+    }
+    const Layout& layout = *search->found;
+    report_layout(c, layout, found);
+    plan.fences = layout.fences;
+    plan.append = layout.words;
+    plan.expected = c.pool.range;
+    const CommandLine& base = c.question.base;
+    const auto line = CommandLine::parse(base.with(layout.words));
+    if (!line) return;
+    if (auto after = judge_outcome(c, *line, found)) plan.after = *std::move(after);
+    judge_memory_kept(c, *line, base, layout.fences.size(), found);
+}
+
+void place_promised(const Proposal& c, Plan& plan, Findings& found) {
+    const CommandLine& line = c.question.base;
+    const auto proof = prove(c, line);
+    if (!proof) {
+        found.refuse("command-line-sound", proof.error().message());
+        return;
+    }
+    plan.early_bytes = proof->early_bytes;
+    plan.counterexample = proof->counterexample;
+    if (proof->counterexample)
+        refuse_layout(c, *proof->counterexample, *proof->counterexample, found);
+    else
+        report_proof(c, proof->images, 0, found);
+    if (sees_several_nodes(c.question))
+        found.refuse("numa-single", "the crash kernel may see several NUMA nodes", {}, "add numa=off");
+    if (proof->counterexample) return;
+    plan.expected = c.pool.range;
+    if (auto after = judge_outcome(c, line, found)) plan.after = *std::move(after);
+    judge_memory_kept(c, line, without_handoff(line, c.pool.range), 0, found);
+}
+
+}  // namespace
+
+Plan hand_over(const Question& question, Method method, const PoolNeed& need, Findings& found) {
+    Plan plan;
+    plan.method = method;
+    if (auto c = judge_proposal(question, method, need, std::nullopt, plan, found)) {
+        c->numa_off = sees_several_nodes(question);
+        if (c->numa_off) note_numa_off(question, found);
+        place(*c, plan, found);
+    }
+    if (plan.pool) judge_rivals(question, *plan.pool, plan.fences, found);
+    return plan;
+}
+
+Plan review_handover(const Question& question, Method method, const PoolNeed& need, const AddressRange& promised,
+                     Findings& found) {
+    Plan plan;
+    plan.method = method;
+    if (const auto c = judge_proposal(question, method, need, promised, plan, found)) place_promised(*c, plan, found);
+    if (plan.pool) judge_rivals(question, *plan.pool, plan.fences, found);
+    return plan;
+}
+
+}  // namespace handoff

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/decide/loads.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "lib/kernel/behaviour.hpp"
+
+namespace handoff {
+namespace {
+
+using e820::KiB;
+using e820::MiB;
+using e820::whole_mib;
+
+// Small segments of other sizes can push the large ones down: the command line to come, an EFI runtime map, other versions
+// of a loader. The first load is one with the least of them, so that none leaves larger free blocks; up to 16 KiB each page
+// is tried, so that the real one is among them.
+constexpr std::uint64_t slacks[] = {0 * KiB, 4 * KiB, 8 * KiB, 12 * KiB, 16 * KiB, 64 * KiB, 128 * KiB};
+
+std::optional<bool> judge_setup_data(const Question& question, Findings& found) {
+    const Machine& machine = question.machine;
+    const Loader loader = question.request.loader;
+    if (machine.efi_runtime_map) return true;
+    if (machine.kexec_tools) {
+        const bool seed = passes_random_seed(*machine.kexec_tools);
+        // setup_rng_seed() passes nothing where getrandom() with GRND_NONBLOCK has nothing.
+        if (!seed || machine.random_ready != false || loader == Loader::kexec_file_load) return seed;
+        found.warn("loader-setup-data",
+                   "the random number generator is not ready: kexec-tools may have no seed to put at the start of the reservation",
+                   {}, "load later, or with kexec -s");
+        return std::nullopt;
+    }
+    if (machine.live || loader == Loader::kexec_file_load) return std::nullopt;
+    found.warn("loader-setup-data",
+               "assumed: kexec-tools 2.0.25 or newer, which puts setup_data at the start of the reservation");
+    return true;
+}
+
+// The large segments are where they are in a scenario that is there already.
+bool is_known(const std::vector<Scenario>& scenarios, const Load& load, std::uint64_t initrd_bytes) {
+    return std::any_of(scenarios.begin(), scenarios.end(), [&](const Scenario& s) {
+        return s.load.loader == load.loader && s.load.find("kernel")->range == load.find("kernel")->range &&
+               (initrd_bytes == 0 || s.load.find("initrd")->range == load.find("initrd")->range);
+    });
+}
+
+}  // namespace
+
+Cargo judge_cargo(const Question& question, Findings& found) {
+    const Machine& machine = question.machine;
+    const PlanRequest& request = question.request;
+    if (request.loader == Loader::automatic)
+        found.note("loader-known", "the loader is not known: the plan holds for both system calls");
+    Cargo cargo{assumed_image(machine, request), assumed_initrd_bytes(request), {}};
+    if (!request.image || !request.initrd_bytes)
+        found.missing(machine.live, "image-known",
+                      fmt::format("assumed: a kernel of up to {} MiB{}", whole_mib(cargo.image.init_size),
+                                  request.initrd_bytes
+                                      ? std::string()
+                                      : fmt::format(" and an initrd of up to {} MiB", whole_mib(cargo.initrd_bytes))),
+                      {}, "give --kernel and --initrd");
+    cargo.setup_data = judge_setup_data(question, found);
+    return cargo;
+}
+
+Method judge_method(const Question& question, const std::optional<AddressRange>& promised, Findings& found) {
+    const auto& image = question.request.image;
+    const auto& addr = question.swiotlb.addr;
+    const bool announced = image && image->swiotlb_addr;
+    Method method = question.request.method;
+    if (method == Method::automatic)
+        method = announced && (!promised || addr == promised->start()) ? Method::addr : Method::ram;
+    if (promised && addr && image && !announced)
+        found.refuse("image-addr",
+                     "swiotlb=...,addr= is on the command line, and the image does not announce it: a kernel that does not "
+                     "know it takes no 'force' before it either");
+    if (method != Method::addr || announced) return method;
+    const std::string advice = "use --method ram, or a kernel with the patches in kernel/";
+    if (image)
+        found.refuse("image-addr", "the crash kernel's image does not announce that it takes swiotlb=...,addr=", {}, advice);
+    else
+        found.missing(question.machine.live, "image-addr",
+                      question.machine.live ? "it is not known whether the crash kernel's image takes swiotlb=...,addr="
+                                            : "assumed: an image that takes swiotlb=...,addr=",
+                      {}, advice);
+    return method;
+}
+
+LoadInput load_input(const Cargo& cargo, Loader loader, std::uint64_t command_line_bytes, std::uint64_t slack) {
+    LoadInput in;
+    in.loader = loader;
+    in.init_size = cargo.image.init_size;
+    in.kernel_alignment = std::max<std::uint64_t>(cargo.image.kernel_alignment, 2 * MiB);
+    in.pref_address = cargo.image.pref_address;
+    in.setup_bytes = cargo.image.setup_bytes;
+    in.payload_bytes = cargo.image.payload_bytes;
+    in.initrd_bytes = cargo.initrd_bytes;
+    in.command_line_bytes = command_line_bytes;
+    in.setup_data = cargo.setup_data;
+    in.slack = slack;
+    return in;
+}
+
+std::vector<Scenario> predict_loads(const Question& question, const Cargo& cargo, Method method, Findings& found) {
+    std::vector<Scenario> scenarios;
+    for (const Loader loader : {Loader::kexec_load, Loader::kexec_file_load}) {
+        if (question.request.loader != Loader::automatic && question.request.loader != loader) continue;
+        if (method == Method::e820 && loader == Loader::kexec_file_load) continue;
+        for (const std::uint64_t slack : slacks) {
+            const LoadInput in = load_input(cargo, loader, question.given.size(), slack);
+            auto load = predict_load(question.machine, in);
+            if (!load) {
+                found.refuse("load-fits", fmt::format("{}: {}", name(loader), load.error().what),
+                             question.machine.crash_kernel_from.text(), "a larger crashkernel=");
+                return {};
+            }
+            if (!is_known(scenarios, *load, in.initrd_bytes)) scenarios.push_back({in, std::move(*load)});
+        }
+    }
+    if (scenarios.empty())
+        found.refuse("loader-known", "method e820 works only with kexec_load, since it needs a caller that makes boot_params", {},
+                     "use --method ram with kexec_file_load");
+    return scenarios;
+}
+
+}  // namespace handoff

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/decide/neighbours.hpp"
+
+#include <fmt/format.h>
+
+namespace handoff {
+namespace {
+
+using std::string_view;
+
+std::uint64_t total(const std::vector<AddressRange>& ranges) {
+    std::uint64_t bytes = 0;
+    for (const AddressRange& r : ranges) bytes += r.size();
+    return bytes;
+}
+
+/// kstrtobool() of the early parameter kho=: lib/kstrtox.c.
+bool is_off(string_view value) {
+    return value.starts_with('0') || value.starts_with('n') || value.starts_with('N') || value.starts_with('f') ||
+           value.starts_with('F') || value == "off" || value == "Off" || value == "OFF";
+}
+
+bool asks_for_kho(const CommandLine& line) { return line.has("kho") && !is_off(line.last("kho").value_or("")); }
+
+// The one that has memory of the pool or of a fence; nullopt where none has.
+std::optional<std::string> overlap(const std::vector<AddressRange>& theirs, const AddressRange& pool,
+                                   const std::vector<AddressRange>& fences) {
+    for (const AddressRange& r : theirs) {
+        if (r.overlaps(pool)) return fmt::format("{} overlaps the pool", e820::to_string(r));
+        for (const AddressRange& fence : fences)
+            if (r.overlaps(fence))
+                return fmt::format("{} overlaps the fence at {:#x}", e820::to_string(r), fence.start());
+    }
+    return std::nullopt;
+}
+
+void judge_cma(const Neighbours& n, bool file_load, const AddressRange& pool, const std::vector<AddressRange>& fences,
+               Findings& found) {
+    const std::uint64_t bytes = n.cma ? total(*n.cma) : n.cma_bytes.value_or(0);
+    if (bytes == 0) return;
+    const std::string where = n.cma ? "sys/kernel/kexec/crash_cma_ranges" : "dmesg";
+    if (const auto what = n.cma ? overlap(*n.cma, pool, fences) : std::nullopt)
+        found.refuse("cma-apart", "crashkernel=,cma: " + *what, where, "boot without crashkernel=,cma");
+    else if (file_load)
+        // crash_setup_memmap_entries() in arch/x86/kernel/crash.c adds them as RAM.
+        found.refuse("cma-apart",
+                     fmt::format("crashkernel=,cma: kexec_file_load gives the crash kernel {} MiB of movable memory more, "
+                                 "where the pool could go",
+                                 e820::whole_mib(bytes)),
+                     where, "load with kexec_load (kexec -c), which does not, or boot without crashkernel=,cma");
+    else
+        found.note("cma-apart",
+                   fmt::format("crashkernel=,cma: {} MiB, of which a crash kernel loaded by kexec_load gets nothing",
+                               e820::whole_mib(bytes)),
+                   where);
+}
+
+void judge_kho(const Neighbours& n, const CommandLine& running, const CommandLine& crash_kernel, bool file_load,
+               const AddressRange& pool, const std::vector<AddressRange>& fences, Findings& found) {
+    const bool scratch_seen = n.kho_scratch && !n.kho_scratch->empty();
+    if (scratch_seen || asks_for_kho(running)) {
+        const std::string where = scratch_seen ? "sys/kernel/debug/kho/out/scratch_phys" : "proc/cmdline";
+        if (const auto what = scratch_seen ? overlap(*n.kho_scratch, pool, fences) : std::nullopt)
+            found.refuse("kho-apart", "Kexec HandOver: the scratch area " + *what, where,
+                         "boot this kernel by the firmware, not by a kexec with a handover, or with kho=off");
+        else if (file_load)
+            // kho_fill_kimage() in kernel/liveupdate/kexec_handover.c does not ask what kind of image it is;
+            // kho_populate() then lets early allocations, the pool among them, come from the scratch areas only.
+            found.refuse("kho-apart",
+                         "Kexec HandOver is on: kexec_file_load may pass its scratch areas on to the crash kernel, which "
+                         "would put its pool there",
+                         where, "load with kexec_load (kexec -c), or boot with kho=off");
+        else
+            found.note("kho-apart", "Kexec HandOver is on: a crash kernel loaded by kexec_load takes nothing over", where);
+    }
+    // Scratch areas of the crash kernel's own: twice what is reserved, and no memory for the kernel itself.
+    const bool by_default = scratch_seen && !crash_kernel.has("kho");
+    if (asks_for_kho(crash_kernel) || by_default)
+        found.refuse("kho-apart",
+                     by_default
+                         ? "Kexec HandOver is on by default: the crash kernel would set memory aside for one of its own"
+                         : "kho= makes the crash kernel set memory aside for a handover of its own",
+                     {}, "add kho=off to the crash kernel's command line");
+}
+
+void judge_hotplug(const Neighbours& n, bool file_load, Findings& found) {
+    const bool memory = n.memory_crash_hotplug.value_or(false);
+    if (!memory && !n.cpu_crash_hotplug.value_or(false)) return;
+    found.note("hotplug-sound",
+               file_load ? "the kernel updates the ELF headers of a loaded crash kernel when memory or CPUs come and go; the "
+                           "words and the map stay as they are"
+                         : "the kernel can update the ELF headers of a loaded crash kernel; without kexec --hotplug it leaves "
+                           "them to a reload",
+               memory ? "sys/devices/system/memory/crash_hotplug" : "sys/devices/system/cpu/crash_hotplug");
+}
+
+}  // namespace
+
+void judge_neighbours(const Machine& machine, const CommandLine& crash_kernel, bool file_load, const AddressRange& pool,
+                      const std::vector<AddressRange>& fences, Findings& found) {
+    const Neighbours& n = machine.neighbours;
+    const CommandLine running = CommandLine::parse(machine.command_line).value_or(CommandLine());
+    judge_cma(n, file_load, pool, fences, found);
+    judge_kho(n, running, crash_kernel, file_load, pool, fences, found);
+    if (running.has("reserve_mem"))
+        found.note("reserve-mem-apart",
+                   "reserve_mem= of the running kernel: taken before the pool and out of other memory; the crash kernel does "
+                   "not see it",
+                   "proc/cmdline");
+    judge_hotplug(n, file_load, found);
+}
+
+}  // namespace handoff

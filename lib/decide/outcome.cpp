@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/decide/outcome.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "lib/kernel/constants.hpp"
+
+namespace handoff {
+namespace {
+
+using e820::KiB;
+using e820::MiB;
+using e820::page_size;
+using e820::Type;
+using e820::whole_mib;
+
+std::uint64_t memory_map_bytes(const RangeSet& ram) { return early_demand({ram, 0, 1, 0}).memory_map; }
+
+}  // namespace
+
+std::optional<e820::Table> judge_outcome(const Proposal& c, const CommandLine& line, Findings& found) {
+    const Load& load = c.scenarios.front().load;
+    auto map = apply_memory_words(boot_map(c, load), line);
+    if (!map) {
+        found.refuse("command-line-sound", map.error().message());
+        return std::nullopt;
+    }
+    if (!map->of(Type::ram).contains(c.pool.range))
+        found.refuse("map-once", "the crash kernel's map does not have the pool as RAM");
+    if (c.method != Method::e820 && load.map.of(Type::ram).overlaps(c.pool.range))
+        found.refuse("map-once", "the crash kernel's map has the pool as RAM already");
+
+    std::uint64_t added = 0;
+    for (const Scenario& s : c.scenarios) added = std::max(added, s.load.added_words);
+    const std::uint64_t length = line.text().size() + added;
+    if (length > c.cargo.image.cmdline_size)
+        found.refuse("command-line-fits",
+                     fmt::format("the command line would have {} bytes with what the loader adds, the image takes {}", length,
+                                 c.cargo.image.cmdline_size),
+                     {}, "shorten the crash kernel's command line");
+    return *std::move(map);
+}
+
+void judge_memory_kept(const Proposal& c, const CommandLine& handed_line, const CommandLine& plain_line, std::size_t fences,
+                       Findings& found) {
+    const Scenario& s = c.scenarios.front();
+    const auto handed = memory_of(c, s, handed_line);
+    const auto plain = memory_of(c, s, plain_line);
+    if (!handed || !plain || plain->images.empty()) return;
+    RangeSet free = plain->ram;
+    for (const AddressRange& r : plain->reserved) free.subtract(r);
+    free.subtract(*AddressRange::from_size(plain->images.front(), plain->image_at_most));
+    const auto option = swiotlb_option(plain_line);
+    const std::uint64_t own = option && option->slabs ? *option->slabs * slab_size : default_pool_size;
+    const auto natural = natural_pool(free, own);
+    const std::uint64_t cost = memory_map_bytes(handed->ram) - memory_map_bytes(plain->ram) + fences * page_size;
+    if (!natural)
+        found.note("memory-kept",
+                   fmt::format("without the handoff the crash kernel would have no pool; this one costs up to {} KiB of the "
+                               "reservation, for struct pages and slots",
+                               (cost + c.pool.slabs * slot_size) / KiB));
+    else if (cost > natural->size())
+        found.refuse("memory-kept",
+                     fmt::format("the handoff costs {} KiB of struct pages and fences, and gives back only {} KiB", cost / KiB,
+                                 natural->size() / KiB));
+    else
+        found.note("memory-kept", fmt::format("the crash kernel keeps {} MiB more of its reservation for itself",
+                                              (natural->size() - cost) / MiB));
+}
+
+void judge_loan_gain(const Proposal& c, const e820::Table& after, Findings& found) {
+    const e820::Table& before = c.scenarios.front().load.map;
+    const std::uint64_t cost = memory_map_bytes(after.of(Type::ram)) - memory_map_bytes(before.of(Type::ram));
+    const std::uint64_t size = c.pool.range.size();
+    if (cost >= size)
+        found.refuse("lend-gain", fmt::format("the pool has {} MiB, and its struct pages take {} MiB", whole_mib(size), whole_mib(cost)));
+    else
+        found.note("lend-gain", fmt::format("the crash kernel has {} MiB more: the pool is lent to it as ordinary RAM", (size - cost) / MiB));
+}
+
+}  // namespace handoff

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/decide/parts.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "e820/memmap.hpp"
+#include "lib/decide/neighbours.hpp"
+
+namespace handoff {
+
+std::vector<Load> loads_of(const std::vector<Scenario>& scenarios) {
+    std::vector<Load> loads;
+    for (const Scenario& s : scenarios) loads.push_back(s.load);
+    return loads;
+}
+
+bool sees_several_nodes(const Question& question) {
+    return question.base.last("numa").value_or("") != "off" && question.machine.memory_nodes != 1u;
+}
+
+void note_numa_off(const Question& question, Findings& found) {
+    const auto& nodes = question.machine.memory_nodes;
+    found.note("numa-single", nodes == 1u ? std::string("numa=off is added: ACPI's SRAT names memory above 4 GiB")
+                              : nodes ? fmt::format("numa=off is added: the machine has {} nodes with memory", *nodes)
+                                      : std::string("numa=off is added: the number of NUMA nodes is not known"));
+}
+
+void judge_rivals(const Question& question, const AddressRange& pool, const std::vector<AddressRange>& fences,
+                  Findings& found) {
+    judge_neighbours(question.machine, question.base, question.request.loader != Loader::kexec_load, pool, fences, found);
+}
+
+CommandLine without_handoff(const CommandLine& line, const AddressRange& pool) {
+    // The word that adds the pool has the fences behind it.
+    const auto adds_pool = [&](const Word& word) {
+        const auto ops = e820::parse_memmap(word.value.value_or(""));
+        return ops && std::any_of(ops->begin(), ops->end(), [&](const e820::MemmapOp& op) {
+                   const auto* add = std::get_if<e820::AddRange>(&op);
+                   return add && add->type == e820::Type::ram && add->range == pool;
+               });
+    };
+    std::string kept;
+    for (const Word& word : line.words()) {
+        const bool of_handoff = word.key == marker_key || word.key == lent_key || word.key == "swiotlb" ||
+                                (word.key == "memmap" && adds_pool(word));
+        if (!of_handoff) kept += (kept.empty() ? "" : " ") + word.text;
+    }
+    return CommandLine::parse(kept).value_or(line);
+}
+
+}  // namespace handoff

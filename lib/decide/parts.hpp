@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <vector>
+
+#include "lib/decide/loads.hpp"
+
+namespace handoff {
+
+// What more than one goal does.
+
+/// The loads of the scenarios, in their order.
+std::vector<Load> loads_of(const std::vector<Scenario>&);
+
+/// The crash kernel may see several NUMA nodes: a node's memory map is allocated on the node itself, which may have nothing
+/// but the pool (mm/sparse.c, sparse_init_nid()).
+bool sees_several_nodes(const Question&);
+
+/// numa=off becomes one of the words, and this is why. Rule numa-single.
+void note_numa_off(const Question&, Findings&);
+
+/// Rules of judge_neighbours() for what this question loads.
+void judge_rivals(const Question&, const AddressRange& pool, const std::vector<AddressRange>& fences, Findings&);
+
+/// The command line without the words of a handoff of `pool`: as kdump would load without it.
+CommandLine without_handoff(const CommandLine&, const AddressRange& pool);
+
+}  // namespace handoff

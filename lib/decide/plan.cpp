@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Which goal there is, and what its findings come to.
+#include "lib/decide/plan.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "lib/decide/goals.hpp"
+#include "lib/decide/loads.hpp"
+
+namespace handoff {
+namespace {
+
+Plan not_needed() {
+    Plan plan;
+    plan.verdict = Verdict::not_needed;
+    return plan;
+}
+
+// The goal of a question, and what came of it. `promised`: the region of somebody else's words, which are judged as they are.
+Plan pursue(const Question& question, const std::optional<AddressRange>& promised, Findings& found) {
+    Plan plan;
+    plan.method = question.request.method;
+    if (!question.readable) return plan;
+    plan.method = judge_method(question, promised, found);
+    if (!judge_reservation(question.machine, found)) return plan;
+    const PoolNeed need = judge_need(question, found);
+    if (need.needed)
+        return promised ? review_handover(question, plan.method, need, *promised, found)
+                        : hand_over(question, plan.method, need, found);
+    if (question.request.lend) return promised ? review_loan(question, *promised, found) : lend(question, found);
+    const Method method = plan.method;
+    plan = not_needed();
+    plan.method = method;
+    return plan;
+}
+
+Plan answer(const Machine& machine, const PlanRequest& request, const std::optional<AddressRange>& promised) {
+    Findings found(request.accept);
+    const Question question = ask(machine, request, found);
+    Plan plan = pursue(question, promised, found);
+    plan.loader = request.loader;
+    plan.base = question.given;
+    if (plan.verdict != Verdict::not_needed) plan.verdict = found.refused() ? Verdict::refused : Verdict::ready;
+    if (!question.assumed.empty() && !plan.append.empty()) plan.append = question.assumed + ' ' + plan.append;
+    if (plan.verdict != Verdict::ready) {
+        plan.loan = false;
+        plan.append.clear();
+        plan.expected.reset();
+        plan.after = {};
+    }
+    for (const Error& error : machine.unread) found.note("source-unread", error.message(), error.source);
+    plan.reasons = found.take();
+    return plan;
+}
+
+}  // namespace
+
+const char* name(Verdict verdict) {
+    switch (verdict) {
+        case Verdict::ready: return "ready";
+        case Verdict::not_needed: return "not-needed";
+        case Verdict::refused: return "refused";
+    }
+    return "unknown";
+}
+
+Plan decide(const Machine& machine, const PlanRequest& request) { return answer(machine, request, std::nullopt); }
+
+Plan review(const Machine& machine, const PlanRequest& request, const AddressRange& promised) {
+    return answer(machine, request, promised);
+}
+
+std::string headline(const Plan& plan) {
+    // What decided: a refusal, or the rule that the verdict rests on.
+    const Rule rests_on = plan.verdict == Verdict::not_needed ? Rule("pool-needed")
+                          : plan.loan                         ? Rule("lend-gain")
+                                                              : Rule("pool-exact");
+    const Reason* reason = first_refusal(plan.reasons);
+    if (!reason) {
+        const auto it = std::find_if(plan.reasons.begin(), plan.reasons.end(), [&](const Reason& r) { return r.is(rests_on); });
+        if (it == plan.reasons.end()) return name(plan.verdict);
+        reason = &*it;
+    }
+    return fmt::format("{}: {}: {}", name(plan.verdict), reason->rule, reason->text);
+}
+
+}  // namespace handoff

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/decide/pool.hpp"
+
+#include <algorithm>
+#include <bit>
+
+#include <fmt/format.h>
+
+#include "lib/kernel/behaviour.hpp"
+#include "lib/kernel/constants.hpp"
+
+namespace handoff {
+namespace {
+
+using e820::GiB;
+using e820::page_size;
+using e820::whole_mib;
+
+std::vector<PoolSighting> sightings(const Question& question) {
+    std::vector<PoolSighting> seen = question.machine.pool;
+    if (question.request.pool) seen.push_back({*question.request.pool, PoolSource::user, {"--pool", 0}});
+    return seen;
+}
+
+// The first source where all of them, and the handoff, show the same pool.
+const PoolSighting* agreed(const std::vector<PoolSighting>& seen, const std::optional<AddressRange>& promised,
+                           Findings& found) {
+    const PoolSighting& first = seen.front();
+    for (const PoolSighting& other : seen)
+        if (other.range != first.range) {
+            found.refuse("pool-agrees",
+                         fmt::format("{} shows the pool at {}, {} at {}", first.where.text(), e820::to_string(first.range),
+                                     other.where.text(), e820::to_string(other.range)),
+                         first.where.text(), "find out which one is stale: a log of another boot, or an old --pool");
+            return nullptr;
+        }
+    if (promised && *promised != first.range) {
+        found.refuse("pool-agrees",
+                     fmt::format("the handoff promises {}, the running kernel's pool is at {}", e820::to_string(*promised),
+                                 e820::to_string(first.range)),
+                     first.where.text());
+        return nullptr;
+    }
+    return &first;
+}
+
+// Nobody else has a byte of it.
+bool judge_neighbourhood(const Machine& machine, const Pool& pool, Findings& found) {
+    bool alone = true;
+    const auto refuse = [&](std::string text, std::string evidence) {
+        found.refuse("pool-disjoint", std::move(text), std::move(evidence));
+        alone = false;
+    };
+    for (const AddressRange& c : machine.crash_kernel)
+        if (c.overlaps(pool.range))
+            refuse(fmt::format("the pool overlaps the crashkernel reservation {}", e820::to_string(c)),
+                   machine.crash_kernel_from.text());
+    if (machine.kernel_image && machine.kernel_image->overlaps(pool.range))
+        refuse("the pool overlaps the running kernel's image", "proc/iomem");
+    for (const e820::Entry& entry : machine.map.entries)
+        if (entry.type != e820::Type::ram && entry.range.overlaps(pool.range))
+            refuse(fmt::format("the pool overlaps {}, which is not RAM", e820::to_string(entry.range)),
+                   machine.map_from.text());
+    // Whatever else is named there, known or not, has its own idea of that memory.
+    const auto is_pool = [&](const IomemEntry& entry) {
+        return std::any_of(machine.pool.begin(), machine.pool.end(), [&](const PoolSighting& s) {
+            return s.source == PoolSource::iomem && s.where.line == entry.line;
+        });
+    };
+    for (const IomemEntry& entry : machine.iomem)
+        if (entry.range.overlaps(pool.range) && entry.name != "System RAM" && entry.name != "Crash kernel" &&
+            !entry.name.starts_with("Kernel ") && !is_pool(entry))
+            refuse(fmt::format("the pool overlaps {}, '{}'", e820::to_string(entry.range), entry.name),
+                   Evidence{"proc/iomem", entry.line}.text());
+    return alone;
+}
+
+}  // namespace
+
+bool judge_reservation(const Machine& machine, Findings& found) {
+    const std::string evidence = machine.crash_kernel_from.text();
+    for (const AddressRange& c : machine.crash_kernel)
+        if (c.size() > largest_reservation || c.end() > physical_memory_end) {
+            found.refuse("crashkernel-reserved",
+                         fmt::format("the reservation {} is no reservation of a real machine: more than {} GiB, or beyond 52 bits",
+                                     e820::to_string(c), largest_reservation / GiB),
+                         evidence);
+            return false;
+        }
+    if (!machine.crash_kernel.empty()) return true;
+    found.refuse("crashkernel-reserved", "no memory is reserved for a crash kernel", evidence, "boot with crashkernel=");
+    return false;
+}
+
+PoolNeed judge_need(const Question& question, Findings& found) {
+    const Machine& machine = question.machine;
+    const CommandLine& base = question.base;
+    const SwiotlbOption &running = question.running_swiotlb, &own = question.swiotlb;
+    const auto not_needed = [&](std::string text, std::string evidence = {}) {
+        found.note("pool-needed", std::move(text), std::move(evidence));
+        return PoolNeed{};
+    };
+    const auto needed = [&](bool forced, std::string text, std::string evidence = {}) {
+        found.note("pool-needed", std::move(text), std::move(evidence));
+        return PoolNeed{true, forced};
+    };
+    if (own.noforce) return not_needed("swiotlb=noforce: the crash kernel makes no pool");
+    // The admin who forces bouncing on the running kernel means the machine,
+    // not the kernel; a swiotlb= of the crash kernel's own has the last word.
+    if (!base.has("swiotlb") && running.force && !running.noforce)
+        return needed(true, "swiotlb=force on the running kernel: the crash kernel is told the same", "proc/cmdline");
+    if (own.force) return needed(true, "swiotlb=force: the crash kernel makes a pool");
+    if (machine.encryption != Encryption::none && machine.encryption != Encryption::unknown)
+        return needed(false, fmt::format("memory encryption ({}): the crash kernel makes a pool", name(machine.encryption)),
+                      machine.encryption_from.text());
+    const auto iommu = base.last("iommu").value_or("");
+    if (iommu.find("off") != iommu.npos) return not_needed("iommu=off: the crash kernel makes no pool");
+    if (iommu.find("soft") != iommu.npos) return needed(false, "iommu=soft: the crash kernel makes a pool");
+    const Address end = machine.crash_kernel.back().end();
+    if (end > low_memory_end)
+        return needed(false, fmt::format("the reservation ends above 4 GiB, at {:#x}: the crash kernel makes a pool", end),
+                      machine.crash_kernel_from.text());
+    // A kernel without any of that memory still makes a pool for it, and needs none.
+    const bool srat_counts = base.last("numa").value_or("") != "off" && base.last("acpi").value_or("") != "off";
+    if (machine.srat_memory_end.value_or(0) > low_memory_end && srat_counts) {
+        found.warn("pool-needed",
+                   fmt::format("the crash kernel's memory is all below 4 GiB; it makes a pool that it does not need, since "
+                               "ACPI's SRAT names memory up to {:#x}",
+                               *machine.srat_memory_end),
+                   {}, "add numa=off to the crash kernel's command line: it then makes no pool, which is better than a handoff");
+        return {};
+    }
+    return not_needed("the crash kernel's memory is all below 4 GiB, unencrypted and without swiotlb=force: it makes no pool",
+                      machine.crash_kernel_from.text());
+}
+
+std::optional<Pool> find_pool(const Question& question, const std::optional<AddressRange>& promised, Findings& found) {
+    const Machine& machine = question.machine;
+    if (machine.no_pool_in_memory || (machine.pool_torn_down && machine.pool.empty())) {
+        found.refuse("pool-found", "the running kernel has no pool, or gave it back: there is nothing to hand over",
+                     machine.no_pool_in_memory ? "proc/kcore" : "");
+        return std::nullopt;
+    }
+    if (machine.pool_not_understood)
+        found.refuse("pool-understood", machine.pool_not_understood->what, machine.pool_not_understood->source,
+                     "this kernel is newer than any that was looked at: a newer swiotlb-handoff may know it");
+    const std::vector<PoolSighting> seen = sightings(question);
+    if (seen.empty()) {
+        found.refuse("pool-found", "no source shows a pool of the running kernel", {},
+                     machine.live ? "run as root, so that /proc/kcore and the kernel log can be read, or give --pool START-END"
+                                  : "give --pool START-END");
+        return std::nullopt;
+    }
+    const PoolSighting* first = agreed(seen, promised, found);
+    if (!first) return std::nullopt;
+    const Pool pool{first->range, first->range.size() / slab_size, first->where};
+    found.note("pool-found",
+               fmt::format("the pool is at {}, {} MiB, {} slabs", e820::to_string(pool.range), whole_mib(pool.range.size()),
+                           pool.slabs),
+               pool.where.text());
+    if (pool.range.start() % page_size == 0 && pool.range.end() % page_size == 0) return pool;
+    found.refuse("pool-aligned", fmt::format("the pool {} is not made of whole pages", e820::to_string(pool.range)),
+                 pool.where.text());
+    return std::nullopt;
+}
+
+bool judge_pool(const Machine& machine, const Pool& pool, Findings& found) {
+    const std::string where = pool.where.text();
+    if (pool.range.size() < smallest_pool_size || pool.slabs % segment_slabs != 0)
+        found.refuse("pool-slabs",
+                     fmt::format("{} slabs are not a whole number of segments of {}", pool.slabs, segment_slabs), where);
+    if (machine.slabs && *machine.slabs != pool.slabs)
+        found.refuse("pool-slabs",
+                     fmt::format("the pool has {} slabs by its size and {} by debugfs", pool.slabs, *machine.slabs),
+                     "sys/kernel/debug/swiotlb/io_tlb_nslabs");
+    if (machine.slabs_used.value_or(0) != 0)
+        found.warn("pool-in-use", fmt::format("{} slabs are in use now", *machine.slabs_used),
+                   "sys/kernel/debug/swiotlb/io_tlb_used");
+    const bool below = pool.range.end() <= low_memory_end;
+    if (!below)
+        found.refuse("pool-below-4g",
+                     fmt::format("the pool ends at {:#x}, above 4 GiB, where no other kernel looks for one", pool.range.end()),
+                     where);
+    const bool in_ram = machine.ram.contains(pool.range);
+    if (!in_ram) found.refuse("pool-in-ram", "the pool does not lie inside one System RAM range", where);
+    const bool alone = judge_neighbourhood(machine, pool, found);
+    return below && in_ram && alone;
+}
+
+void judge_protection(const Machine& machine, Loader loader, Findings& found) {
+    const std::string evidence = machine.encryption_from.text();
+    switch (machine.encryption) {
+        case Encryption::none: break;
+        case Encryption::sme:
+        case Encryption::sev:
+        case Encryption::sev_es:
+            found.refuse("encryption-unproven",
+                         fmt::format("{}: a handoff should work here, but nobody has shown it on real hardware",
+                                     name(machine.encryption)),
+                         evidence, "try it on a machine that may lose a dump, with --accept encryption-unproven");
+            break;
+        case Encryption::sev_snp:
+        case Encryption::tdx:
+            found.refuse("encryption-none",
+                         fmt::format("{}: the pool's pages are shared with the host, and a new kernel cannot know it",
+                                     name(machine.encryption)),
+                         evidence);
+            break;
+        case Encryption::unknown:
+            found.missing(machine.live, "encryption-known",
+                          "no source says whether memory is encrypted (the kernel log may have wrapped)", {},
+                          "give the boot log, or --accept encryption-known if you know that it is not");
+            break;
+    }
+    if (machine.xen) found.refuse("xen-none", "Xen: its swiotlb is not the kernel's to hand over");
+    if (machine.lockdown.value_or(false) && loader == Loader::kexec_load)
+        found.refuse("loader-permitted", "the kernel is locked down and takes only kexec_file_load",
+                     "sys/kernel/security/lockdown", "load with kexec -s");
+}
+
+void judge_rounding(const Question& question, const Pool& pool, Method method, Findings& found) {
+    const auto& image = question.request.image;
+    const std::string release = image && !image->release.empty() ? image->release : question.machine.release;
+    const bool rounds = rounds_slabs_up(release);
+    if ((rounds || method == Method::addr) && !std::has_single_bit(pool.slabs))
+        found.refuse("pool-power-of-two",
+                     fmt::format("{} slabs are not a power of two, and {} rounds up", pool.slabs,
+                                 release.empty() ? "an unknown kernel perhaps" : release));
+    // With addr= the kernel has fewer areas instead of a larger pool.
+    const unsigned cpus = crash_cpus(question);
+    if (rounds && method != Method::addr && pool.slabs < segment_slabs * std::bit_ceil(std::uint64_t{cpus}))
+        found.refuse("pool-slabs", fmt::format("{} slabs are too few for {} CPUs: the kernel rounds up", pool.slabs, cpus),
+                     {}, "add nr_cpus=1 to the crash kernel's command line");
+}
+
+}  // namespace handoff

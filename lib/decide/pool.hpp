@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "lib/decide/question.hpp"
+
+namespace handoff {
+
+/// Whether the crash kernel needs a pool (arch/x86/kernel/pci-dma.c, pci_swiotlb_detect()).
+struct PoolNeed {
+    bool needed = false;
+    bool forced = false;  ///< by swiotlb=force, which the words then have
+};
+/// Rule pool-needed. The machine has a reservation.
+PoolNeed judge_need(const Question&, Findings&);
+
+/// There is memory for a crash kernel, of a size that a machine can have. Rule crashkernel-reserved.
+bool judge_reservation(const Machine&, Findings&);
+
+/// The running kernel's pool, on which all sources agree. Whole pages.
+struct Pool {
+    AddressRange range;
+    std::uint64_t slabs = 0;
+    Evidence where;  ///< by the most trusted source
+};
+/// Nothing where no source shows one, or not the same. `promised`: where a handoff that is reviewed says that it is. Rules
+/// pool-found, pool-understood, pool-agrees, pool-aligned.
+std::optional<Pool> find_pool(const Question&, const std::optional<AddressRange>& promised, Findings&);
+
+/// Whether the pool is one that this kernel could have made, in memory of its own. False where it is not even a piece of RAM
+/// below 4 GiB that nobody else has: then there is no use in asking where the crash kernel's would land. Rules pool-slabs,
+/// pool-in-use, pool-below-4g, pool-in-ram, pool-disjoint.
+bool judge_pool(const Machine&, const Pool&, Findings&);
+
+/// What protects memory from the crash kernel, or from the loader. Rules encryption-none, encryption-unproven,
+/// encryption-known, xen-none, loader-permitted.
+void judge_protection(const Machine&, Loader, Findings&);
+
+/// The crash kernel makes a pool of exactly this size, and not a larger one. Rules pool-power-of-two, pool-slabs.
+void judge_rounding(const Question&, const Pool&, Method, Findings&);
+
+}  // namespace handoff

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/decide/proof.hpp"
+
+#include <algorithm>
+
+#include "e820/memmap.hpp"
+#include "e820/number.hpp"
+#include "lib/kernel/kaslr.hpp"
+
+namespace handoff {
+namespace {
+
+using e820::align_up;
+using e820::GiB;
+using e820::MiB;
+using e820::page_size;
+using e820::Type;
+
+// The running kernel tells how much of its image is reserved; another
+// version's may be smaller.
+std::uint64_t image_at_least(const Proposal& c) {
+    const Machine& machine = c.question.machine;
+    const bool same = !c.cargo.image.release.empty() && c.cargo.image.release == machine.release;
+    return c.question.request.image && same && machine.kernel_image ? machine.kernel_image->size() : 0;
+}
+
+// log_buf_len_update() takes 2 GiB at most (LOG_BUF_LEN_MAX); what wraps in the kernel can be anything up to that.
+std::uint64_t log_buffer_bytes(const CommandLine& base) {
+    const std::string length = base.last("log_buf_len").value_or("");
+    if (length.empty()) return 0;
+    std::string_view text = length;
+    constexpr std::uint64_t most = 2 * GiB;
+    const bool number = length.front() >= '0' && length.front() <= '9';
+    return 4 * std::min(e820::take_memparse(text).value_or(number ? most : 0), most);
+}
+
+}  // namespace
+
+e820::Table boot_map(const Proposal& c, const Load& load) {
+    e820::Table map = load.map;
+    if (c.method == Method::e820) map.add(c.pool.range, Type::ram);
+    return map;
+}
+
+Result<CrashMemory> memory_of(const Proposal& c, const Scenario& s, const CommandLine& line) {
+    const auto map = apply_memory_words(boot_map(c, s.load), line);
+    if (!map) return map.error();
+    CrashMemory memory;
+    memory.ram = map->of(Type::ram);
+    for (const Segment& segment : s.load.segments) {
+        if (segment.name == "initrd")
+            memory.reserved.push_back(segment.range);
+        else if (segment.name == "setup_data" && c.cargo.setup_data == true)
+            memory.reserved.push_back(*AddressRange::from_size(segment.range.start(), page_size));
+        if (segment.name != "kernel") memory.maybe_reserved.push_back(segment.range);
+        // With CONFIG_CRASH_HOTPLUG there is room in it for 16384 headers of
+        // 56 bytes (kernel/crash_core.c, crash_get_elfcorehdr_size()).
+        if (segment.name == "elfcorehdr" && s.load.loader == Loader::kexec_file_load)
+            memory.maybe_reserved.push_back(*AddressRange::from_size(segment.range.start(), MiB));
+    }
+    Kaslr kaslr = kaslr_with(line);
+    if (c.method == Method::addr) kaslr.avoid.push_back(c.pool.range);
+    const Image& image = c.cargo.image;
+    const std::uint64_t least = image_at_least(c);
+    // extract_kernel(): room for the larger of the payload and the image.
+    const std::uint64_t needed = align_up(std::max({image.uncompressed_bytes, least, page_size}), 2 * MiB);
+    memory.images =
+        image_addresses(s.load, s.in, image.uncompressed_bytes || least ? needed : image.init_size / 2, kaslr);
+    memory.image_at_least = least;
+    memory.image_at_most = align_up(std::max({image.init_size, image.uncompressed_bytes, least}), 2 * MiB);
+    return memory;
+}
+
+Result<Proof> prove(const Proposal& c, const CommandLine& line) {
+    Proof proof;
+    for (const Scenario& s : c.scenarios) {
+        const auto memory = memory_of(c, s, line);
+        if (!memory) return memory.error();
+        proof.images += memory->images.size();
+        const EarlyDemand demand =
+            early_demand({memory->ram, c.pool.slabs, crash_cpus(c.question), log_buffer_bytes(c.question.base)});
+        proof.early_bytes = std::max(proof.early_bytes, demand.total());
+        proof.counterexample = c.method == Method::addr ? find_refused_addr(*memory, c.pool.range)
+                                                        : find_counterexample(*memory, c.pool.range, demand);
+        if (proof.counterexample) break;
+    }
+    return proof;
+}
+
+}  // namespace handoff

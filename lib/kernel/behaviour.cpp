@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/kernel/behaviour.hpp"
+
+#include <algorithm>
+
+#include "e820/number.hpp"
+
+namespace handoff {
+
+std::optional<KernelVersion> kernel_version(std::string_view release) {
+    const auto dot = release.find('.');
+    if (dot == release.npos) return std::nullopt;
+    const auto end = std::min(release.find_first_not_of("0123456789", dot + 1), release.size());
+    const auto major = e820::parse_number(release.substr(0, dot), 10);
+    const auto minor = e820::parse_number(release.substr(dot + 1, end - dot - 1), 10);
+    if (!major || !minor) return std::nullopt;
+    return KernelVersion{*major, *minor};
+}
+
+bool rounds_slabs_up(std::string_view release) {
+    const auto version = kernel_version(release);
+    return !version || *version >= KernelVersion{6, 0};
+}
+
+bool takes_file_debug(std::string_view release) {
+    const auto version = kernel_version(release);
+    return !version || *version >= KernelVersion{6, 8};
+}
+
+std::optional<std::uint64_t> kexec_tools_release(std::string_view version) {
+    constexpr std::string_view series = "2.0.";
+    if (!version.starts_with(series)) return std::nullopt;
+    version.remove_prefix(series.size());
+    return e820::parse_number(version.substr(0, version.find_first_not_of("0123456789")), 10);
+}
+
+bool passes_random_seed(std::string_view version) {
+    const auto release = kexec_tools_release(version);
+    return release ? *release >= 25 : !version.starts_with("2.0.");
+}
+
+}  // namespace handoff

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace handoff {
+
+// What kernels and kexec-tools of different versions do differently, where nothing but the version tells. Whatever the
+// machine shows by itself (BTF, symbols, the image's announcements) is not here.
+
+/// The first two numbers of `uname -r`: {6, 12} of "6.12.107+deb13-amd64".
+struct KernelVersion {
+    std::uint64_t major = 0, minor = 0;
+    friend auto operator<=>(const KernelVersion&, const KernelVersion&) = default;
+};
+std::optional<KernelVersion> kernel_version(std::string_view release);
+
+/// The kernel rounds the slab count of its pool up to a power of two (kernel/dma/swiotlb.c, round_up_default_nslabs(), Linux
+/// 6.0 and later). An unknown release may.
+bool rounds_slabs_up(std::string_view release);
+
+/// kexec_file_load of this kernel takes KEXEC_FILE_DEBUG, which kexec-tools 2.0.28 and later ask for with -d (Linux 6.8 and
+/// later). An unknown release does: otherwise kexec fails, and is run again without.
+bool takes_file_debug(std::string_view release);
+
+/// N of kexec-tools 2.0.N; nullopt for another version, which is newer.
+std::optional<std::uint64_t> kexec_tools_release(std::string_view version);
+
+/// kexec-tools passes a random seed in setup_data on machines without EFI, too (setup_rng_seed(), 2.0.25 and later). `version`
+/// is that of kexec-tools, "2.0.25".
+bool passes_random_seed(std::string_view version);
+
+}  // namespace handoff

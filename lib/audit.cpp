@@ -3,7 +3,7 @@
 
 #include <utility>
 
-#include "lib/recommend.hpp"
+#include "lib/decide/recommend.hpp"
 
 namespace handoff {
 

@@ -160,6 +160,19 @@ Result<e820::Table> apply_memory_words(const e820::Table& firmware, const Comman
     return e820::with_memmap(firmware, all);
 }
 
+bool adds_ram(const Word& word, const e820::AddressRange& range) {
+    if (word.key != "memmap" || word.for_init) return false;
+    const auto ops = e820::parse_memmap(word.value.value_or(""));
+    return ops && std::any_of(ops->begin(), ops->end(), [&](const e820::MemmapOp& op) {
+               const auto* add = std::get_if<e820::AddRange>(&op);
+               return add && add->type == e820::Type::ram && add->range == range;
+           });
+}
+
+bool adds_ram(const CommandLine& line, const e820::AddressRange& range) {
+    return std::any_of(line.words().begin(), line.words().end(), [&](const Word& word) { return adds_ram(word, range); });
+}
+
 CommandLine for_crash_kernel(const CommandLine& running) {
     // kexec-tools' remove_parameter() list for --reuse-cmdline, and the words
     // that all kdump scripts drop.

@@ -65,6 +65,10 @@ e820::Result<SwiotlbOption> swiotlb_option(const CommandLine&);
 /// The map the kernel makes of `firmware` and the memmap= and mem= words.
 e820::Result<e820::Table> apply_memory_words(const e820::Table& firmware, const CommandLine&);
 
+/// A memmap= word, or this word, adds exactly this range as RAM.
+bool adds_ram(const CommandLine&, const e820::AddressRange&);
+bool adds_ram(const Word&, const e820::AddressRange&);
+
 /// /proc/cmdline as kexec --reuse-cmdline and the kdump scripts pass it on:
 /// without crashkernel=, BOOT_IMAGE= and initrd=.
 CommandLine for_crash_kernel(const CommandLine& running);

@@ -8,11 +8,11 @@
 
 #include "lib/audit.hpp"
 #include "lib/capture.hpp"
-#include "lib/check.hpp"
+#include "lib/decide/check.hpp"
 #include "lib/machine.hpp"
 #include "lib/picture.hpp"
 #include "lib/decide/plan.hpp"
-#include "lib/recommend.hpp"
+#include "lib/decide/recommend.hpp"
 #include "lib/decide/rules.hpp"
 #include "lib/shrink.hpp"
 #include "lib/status.hpp"

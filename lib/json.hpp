@@ -12,7 +12,7 @@
 #include "lib/loader.hpp"
 #include "lib/machine.hpp"
 #include "lib/picture.hpp"
-#include "lib/recommend.hpp"
+#include "lib/decide/recommend.hpp"
 #include "lib/decide/rules.hpp"
 
 // The vocabulary of every JSON document of the program: the same thing has the same name, unit and shape in all of

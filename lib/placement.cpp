@@ -6,22 +6,19 @@
 
 #include <fmt/format.h>
 
+#include "lib/kernel/constants.hpp"
+
 namespace handoff {
 namespace {
 
 using e820::Address;
 using e820::AddressRange;
-using e820::GiB;
+using e820::align_down;
+using e820::align_up;
 using e820::KiB;
 using e820::MiB;
 using e820::page_size;
 using e820::RangeSet;
-
-constexpr std::uint64_t section_size = 128 * MiB;  // SECTION_SIZE_BITS 27
-constexpr std::uint64_t section_memory_map = 2 * MiB;
-
-constexpr Address align_down(Address a, std::uint64_t to) { return a / to * to; }
-constexpr Address align_up(Address a, std::uint64_t to) { return align_down(a + to - 1, to); }
 
 std::uint64_t sections_with_memory(const RangeSet& ram) {
     std::uint64_t sections = 0;
@@ -93,7 +90,7 @@ std::string to_string(const Counterexample& c) {
                                e820::to_string(c.block));
         case Counterexample::Kind::eaten:
             return fmt::format("{}early allocations of up to {} MiB have only {} MiB for sure above the region and would take its top",
-                               where, (c.wanted + MiB - 1) / MiB, c.room / MiB);
+                               where, e820::whole_mib(c.wanted), c.room / MiB);
     }
     return {};
 }
@@ -106,7 +103,7 @@ EarlyDemand early_demand(const DemandInput& input) {
     // Node data: 172 KiB. Page tables: with 2 MiB pages a handful; with 4 KiB
     // pages only (debug_pagealloc) 1/512 of RAM.
     demand.before_memory_map = 2 * MiB + 1 * MiB + ram / 512;
-    demand.memory_map = sections_with_memory(input.ram) * section_memory_map;
+    demand.memory_map = sections_with_memory(input.ram) * section_memory_map_size;
     // Per-CPU areas come in units of 2 MiB that hold several CPUs
     // (mm/percpu.c, pcpu_embed_first_chunk()); 512 KiB is more than any CPU's.
     // In one request; up to a third may be waste (pcpu_build_alloc_info()).
@@ -115,8 +112,8 @@ EarlyDemand early_demand(const DemandInput& input) {
     // power of two (fs/dcache.c, fs/inode.c). kfence: 2 MiB and its metadata.
     const std::uint64_t dentry_hash = std::bit_ceil(ram / 1024 + 1);
     const std::uint64_t hashes = dentry_hash * 3 / 2;
-    // struct io_tlb_slot: 24 bytes (5.10: 12 in two arrays).
-    const std::uint64_t slots = input.slabs * 32;
+    // A third more than today's, for what a later kernel may add.
+    const std::uint64_t slots = input.slabs * slot_size * 4 / 3;
     demand.after_memory_map = per_cpu + hashes + slots + 5 * MiB / 2 + 1 * MiB + input.extra;
     demand.largest_other = std::max({2 * MiB, per_cpu, dentry_hash, input.extra});
     return demand;
@@ -152,7 +149,7 @@ std::optional<Counterexample> find_counterexample(const CrashMemory& memory, con
         if (memory.image_at_least != 0) could_be_free.subtract(image_at(image, memory.image_at_least));
         // From the top, as memblock looks: the first block that fits is taken.
         for (auto b = could_be_free.ranges().rbegin(); b != could_be_free.ranges().rend() && b->end() > pool.end(); ++b) {
-            const Address end = std::min<Address>(b->end(), 4 * GiB);
+            const Address end = std::min<Address>(b->end(), low_memory_end);
             if (b->start() >= end) continue;
             if (b->start() < pool.end()) return Counterexample{Kind::slides_up, image, *b, end - pool.size()};
             if (end - b->start() >= pool.size()) return Counterexample{Kind::other_block, image, *b, end - pool.size()};
@@ -191,7 +188,7 @@ std::optional<std::vector<AddressRange>> fences(const CrashMemory& memory, const
     const auto page_at = [](Address a) { return image_at(a, page_size); };
     for (const AddressRange& b : free.ranges()) {
         const Address start = std::max(b.start(), pool.end());
-        Address end = std::min<Address>(b.end(), 4 * GiB);
+        Address end = std::min<Address>(b.end(), low_memory_end);
         if (start >= end) continue;
         if (b.start() < pool.end()) {
             if (forbidden.overlaps(page_at(start))) return std::nullopt;
@@ -215,11 +212,9 @@ std::optional<std::vector<AddressRange>> fences(const CrashMemory& memory, const
 }
 
 std::optional<AddressRange> natural_pool(const RangeSet& free, std::uint64_t bytes) {
-    for (; bytes >= MiB; bytes /= 2)
-        for (auto b = free.ranges().rbegin(); b != free.ranges().rend(); ++b) {
-            const Address end = std::min<Address>(b->end(), 4 * GiB);
-            if (b->start() < end && end - b->start() >= bytes) return image_at(end - bytes, bytes);
-        }
+    const RangeSet low = free.within(*AddressRange::from_bounds(0, low_memory_end));
+    for (; bytes >= smallest_pool_size; bytes /= 2)
+        if (const auto place = low.highest_fit(bytes, 1)) return place;
     return std::nullopt;
 }
 

@@ -5,15 +5,17 @@
 
 #include <fmt/format.h>
 
+#include "lib/decide/findings.hpp"
+
 namespace handoff {
 namespace {
 
+using e820::align_up;
 using e820::MiB;
+using e820::whole_mib;
 
 constexpr std::uint64_t step = 4 * MiB;
 
-std::uint64_t align_up(std::uint64_t a, std::uint64_t to) { return (a + to - 1) / to * to; }
-std::uint64_t mib(std::uint64_t bytes) { return (bytes + MiB - 1) / MiB; }
 
 Machine with_size(const Machine& machine, std::uint64_t size) {
     Machine smaller = machine;
@@ -34,11 +36,10 @@ std::optional<std::uint64_t> counted_besides(const Machine& machine) {
     return std::nullopt;
 }
 
-std::string first_refusal(const Plan& plan) {
+std::string what_decided(const Plan& plan) {
+    if (const Reason* refusal = first_refusal(plan.reasons)) return refusal->rule + ": " + refusal->text;
     for (const Reason& r : plan.reasons)
-        if (r.severity == Severity::refusal) return r.rule + ": " + r.text;
-    for (const Reason& r : plan.reasons)
-        if (r.rule == "pool-needed") return r.text;
+        if (r.is("pool-needed")) return r.text;
     return name(plan.verdict);
 }
 
@@ -63,25 +64,25 @@ ShrinkPlan plan_shrink(const Machine& machine, const PlanRequest& request, std::
         shrink.to = *AddressRange::from_size(main.start(), size);
         shrink.write = size + *besides;
         if (size < shrink.need.total()) {
-            shrink.problem = fmt::format("{} MiB are less than the crash kernel needs, {} MiB", mib(size), mib(shrink.need.total()));
+            shrink.problem = fmt::format("{} MiB are less than the crash kernel needs, {} MiB", whole_mib(size), whole_mib(shrink.need.total()));
             return false;
         }
         shrink.plan = decide(with_size(machine, size), request);
         shrink.problem = shrink.plan.verdict == Verdict::ready ? std::string()
-                                                               : fmt::format("with {} MiB: {}", mib(size), first_refusal(shrink.plan));
+                                                               : fmt::format("with {} MiB: {}", whole_mib(size), what_decided(shrink.plan));
         return shrink.possible();
     };
     if (to) {
         const std::uint64_t size = align_up(*to, e820::page_size);
-        if (size >= main.size()) return refuse(fmt::format("{} MiB are no less than there are, {} MiB", mib(size), mib(main.size())));
+        if (size >= main.size()) return refuse(fmt::format("{} MiB are no less than there are, {} MiB", whole_mib(size), whole_mib(main.size())));
         attempt(size);
         return shrink;
     }
     for (std::uint64_t size = align_up(need_for(machine, request, 0, margin).total(), step); size < main.size(); size += step)
         if (attempt(size)) return shrink;
     if (shrink.problem.empty())
-        return refuse(fmt::format("the reservation has {} MiB, and the crash kernel needs {} MiB", mib(main.size()),
-                                  mib(need_for(machine, request, main.size(), margin).total())));
+        return refuse(fmt::format("the reservation has {} MiB, and the crash kernel needs {} MiB", whole_mib(main.size()),
+                                  whole_mib(need_for(machine, request, main.size(), margin).total())));
     return shrink;
 }
 

@@ -8,7 +8,7 @@
 
 #include "lib/machine.hpp"
 #include "lib/decide/plan.hpp"
-#include "lib/recommend.hpp"
+#include "lib/decide/recommend.hpp"
 #include "lib/record.hpp"
 
 namespace handoff {

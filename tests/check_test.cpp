@@ -2,7 +2,8 @@
 //
 // What check() says of a handoff that somebody else made, and verify() in the crash kernel. Which rule refuses what is
 // in rules_test.cpp, and what review() says of a machine in plan_test.cpp.
-#include "lib/check.hpp"
+#include "lib/decide/check.hpp"
+#include "lib/decide/verify.hpp"
 
 #include <algorithm>
 #include <string>

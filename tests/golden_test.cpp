@@ -20,7 +20,7 @@
 #include "lib/documents.hpp"
 #include "lib/host.hpp"
 #include "lib/decide/plan.hpp"
-#include "lib/recommend.hpp"
+#include "lib/decide/recommend.hpp"
 
 namespace handoff {
 namespace {

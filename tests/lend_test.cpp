@@ -9,7 +9,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include "lib/check.hpp"
+#include "lib/decide/check.hpp"
+#include "lib/decide/verify.hpp"
 #include "lib/elf_core.hpp"
 #include "lib/host.hpp"
 #include "lib/shrink.hpp"

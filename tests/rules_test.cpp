@@ -14,7 +14,7 @@
 
 #include <gtest/gtest.h>
 
-#include "lib/check.hpp"
+#include "lib/decide/check.hpp"
 #include "lib/record.hpp"
 #include "tests/reasons.hpp"
 #include "tests/synthetic_machine.hpp"

@@ -15,7 +15,7 @@
 #include "lib/audit.hpp"
 #include "lib/documents.hpp"
 #include "lib/host.hpp"
-#include "lib/recommend.hpp"
+#include "lib/decide/recommend.hpp"
 #include "tool/commands.hpp"
 #include "tool/print.hpp"
 

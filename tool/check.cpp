@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include "lib/check.hpp"
+#include "lib/decide/check.hpp"
 #include "lib/documents.hpp"
 #include "lib/elf_core.hpp"
 #include "lib/host.hpp"

@@ -5,7 +5,7 @@
 #include "e820/number.hpp"
 #include "lib/host.hpp"
 #include "lib/image.hpp"
-#include "lib/recommend.hpp"
+#include "lib/decide/recommend.hpp"
 #include "lib/record.hpp"
 #include "lib/service/service.hpp"
 #include "tool/commands.hpp"

@@ -7,7 +7,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "e820/result.hpp"
-#include "lib/check.hpp"
+#include "lib/decide/verify.hpp"
 #include "lib/machine.hpp"
 #include "lib/decide/plan.hpp"
 #include "lib/status.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "lib/recommend.hpp"
+#include "lib/decide/recommend.hpp"
 
 #include <fmt/format.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "lib/check.hpp"
+#include "lib/decide/verify.hpp"
 #include "lib/documents.hpp"
 #include "lib/host.hpp"
 #include "tool/commands.hpp"

@@ -24,7 +24,7 @@
 #include <unistd.h>
 
 #include "e820/number.hpp"
-#include "lib/check.hpp"
+#include "lib/decide/verify.hpp"
 #include "lib/command_line.hpp"
 #include "lib/host.hpp"
 

@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 
 #include "lib/decide/plan.hpp"
-#include "lib/recommend.hpp"
+#include "lib/decide/recommend.hpp"
 
 namespace handoff {
 namespace {

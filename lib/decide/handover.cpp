@@ -84,7 +84,7 @@ void place(const Proposal& c, Plan& plan, Findings& found) {
     const auto line = CommandLine::parse(base.with(layout.words));
     if (!line) return;
     if (auto after = judge_outcome(c, *line, found)) plan.after = *std::move(after);
-    judge_memory_kept(c, *line, base, layout.fences.size(), found);
+    judge_memory_kept(c, *line, base, found);
 }
 
 void place_promised(const Proposal& c, Plan& plan, Findings& found) {
@@ -105,7 +105,7 @@ void place_promised(const Proposal& c, Plan& plan, Findings& found) {
     if (proof->counterexample) return;
     plan.expected = c.pool.range;
     if (auto after = judge_outcome(c, line, found)) plan.after = *std::move(after);
-    judge_memory_kept(c, line, without_handoff(line, c.pool.range), 0, found);
+    judge_memory_kept(c, line, without_handoff(line, c.pool.range), found);
 }
 
 }  // namespace

@@ -12,7 +12,6 @@ namespace {
 
 using e820::KiB;
 using e820::MiB;
-using e820::page_size;
 using e820::Type;
 using e820::whole_mib;
 
@@ -29,7 +28,7 @@ std::optional<e820::Table> judge_outcome(const Proposal& c, const CommandLine& l
     }
     if (!map->of(Type::ram).contains(c.pool.range))
         found.refuse("map-once", "the crash kernel's map does not have the pool as RAM");
-    if (c.method != Method::e820 && load.map.of(Type::ram).overlaps(c.pool.range))
+    if (boot_map(c, load).of(Type::ram).overlaps(c.pool.range) && adds_ram(line, c.pool.range))
         found.refuse("map-once", "the crash kernel's map has the pool as RAM already");
 
     std::uint64_t added = 0;
@@ -43,8 +42,7 @@ std::optional<e820::Table> judge_outcome(const Proposal& c, const CommandLine& l
     return *std::move(map);
 }
 
-void judge_memory_kept(const Proposal& c, const CommandLine& handed_line, const CommandLine& plain_line, std::size_t fences,
-                       Findings& found) {
+void judge_memory_kept(const Proposal& c, const CommandLine& handed_line, const CommandLine& plain_line, Findings& found) {
     const Scenario& s = c.scenarios.front();
     const auto handed = memory_of(c, s, handed_line);
     const auto plain = memory_of(c, s, plain_line);
@@ -55,7 +53,10 @@ void judge_memory_kept(const Proposal& c, const CommandLine& handed_line, const 
     const auto option = swiotlb_option(plain_line);
     const std::uint64_t own = option && option->slabs ? *option->slabs * slab_size : default_pool_size;
     const auto natural = natural_pool(free, own);
-    const std::uint64_t cost = memory_map_bytes(handed->ram) - memory_map_bytes(plain->ram) + fences * page_size;
+    RangeSet before = plain->ram, after = handed->ram;  // of the reservation: a table in boot_params may have the pool
+    before.subtract(c.pool.range);
+    after.subtract(c.pool.range);
+    const std::uint64_t cost = memory_map_bytes(handed->ram) - memory_map_bytes(before) + before.size() - after.size();
     if (!natural)
         found.note("memory-kept",
                    fmt::format("without the handoff the crash kernel would have no pool; this one costs up to {} KiB of the "

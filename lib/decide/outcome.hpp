@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
-#include <cstddef>
 #include <optional>
 
 #include "lib/decide/proof.hpp"
@@ -16,7 +15,7 @@ std::optional<e820::Table> judge_outcome(const Proposal&, const CommandLine&, Fi
 
 /// What the region costs the crash kernel (struct pages, fences) is no more than the pool that it would otherwise take out
 /// of its reservation. `handed` and `plain` are the command lines with the handoff and without it. Rule memory-kept.
-void judge_memory_kept(const Proposal&, const CommandLine& handed, const CommandLine& plain, std::size_t fences, Findings&);
+void judge_memory_kept(const Proposal&, const CommandLine& handed, const CommandLine& plain, Findings&);
 
 /// A lent pool is more memory than what it costs: struct pages for the sections of 128 MiB that only it is in. `after` is the
 /// map with it. Rule lend-gain.

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lib/decide/parts.hpp"
 
-#include <algorithm>
-
 #include <fmt/format.h>
 
-#include "e820/memmap.hpp"
 #include "lib/decide/neighbours.hpp"
 
 namespace handoff {
@@ -33,18 +30,10 @@ void judge_rivals(const Question& question, const AddressRange& pool, const std:
 }
 
 CommandLine without_handoff(const CommandLine& line, const AddressRange& pool) {
-    // The word that adds the pool has the fences behind it.
-    const auto adds_pool = [&](const Word& word) {
-        const auto ops = e820::parse_memmap(word.value.value_or(""));
-        return ops && std::any_of(ops->begin(), ops->end(), [&](const e820::MemmapOp& op) {
-                   const auto* add = std::get_if<e820::AddRange>(&op);
-                   return add && add->type == e820::Type::ram && add->range == pool;
-               });
-    };
-    std::string kept;
+    std::string kept;  // the word that adds the pool has the fences behind it
     for (const Word& word : line.words()) {
         const bool of_handoff = word.key == marker_key || word.key == lent_key || word.key == "swiotlb" ||
-                                (word.key == "memmap" && adds_pool(word));
+                                adds_ram(word, pool);
         if (!of_handoff) kept += (kept.empty() ? "" : " ") + word.text;
     }
     return CommandLine::parse(kept).value_or(line);

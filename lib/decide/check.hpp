@@ -34,24 +34,4 @@ struct CheckResult {
 
 CheckResult check(const CheckInput&);
 
-/// In the crash kernel: is the pool where the handoff said?
-enum class Landing {
-    exact,      ///< yes
-    elsewhere,  ///< there is one, at another address or of another size
-    no_pool,    ///< the kernel made none, or nobody can see it
-    no_handoff, ///< no marker on the command line: nothing was promised
-    lent,       ///< it was lent: it is RAM of this kernel, which has no pool
-    not_lent,   ///< it was lent, and is no RAM here, or this kernel has a pool after all
-};
-/// "exact", "elsewhere", "no-pool", "no-handoff", "lent", "not-lent".
-const char* name(Landing);
-
-struct Verification {
-    Landing landing = Landing::no_handoff;
-    std::optional<AddressRange> promised;
-    std::optional<PoolSighting> found;  ///< by the most trusted source
-};
-/// An input error where the marker cannot be read.
-Result<Verification> verify(const Machine&);
-
 }  // namespace handoff

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/decide/check.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "e820/memmap.hpp"
+#include "lib/command_line.hpp"
+#include "lib/decide/findings.hpp"
+#include "lib/kernel/constants.hpp"
+
+namespace handoff {
+namespace {
+
+using e820::Type;
+
+// The crash kernel's command line, as it reads it.
+struct Line {
+    CommandLine words;
+    SwiotlbOption swiotlb;
+    std::vector<e820::MemmapOp> memmap;  // of all memmap= words, in order
+};
+
+// What it promises: the old pool at this place, as a pool or as ordinary RAM.
+struct Promise {
+    AddressRange region;
+    bool loan = false;
+};
+
+std::optional<Line> read_line(const std::string& text, Findings& found) {
+    const auto unsound = [&](std::string why) {
+        found.refuse("command-line-sound", std::move(why));
+        return std::nullopt;
+    };
+    const auto words = CommandLine::parse(text);
+    const auto option = words ? swiotlb_option(*words) : words.error();
+    if (!option) return unsound(option.error().message());
+    Line line{*words, *option, {}};
+    for (const Word* word : line.words.all("memmap")) {
+        const auto ops = e820::parse_memmap(word->value.value_or(""));
+        if (!ops) return unsound(fmt::format("in '{}': {}", word->text, ops.error().what));
+        line.memmap.insert(line.memmap.end(), ops->begin(), ops->end());
+    }
+    return line;
+}
+
+// RAM of the pool's size that a memmap= word adds.
+std::optional<AddressRange> unmarked_region(const Line& line) {
+    if (!line.swiotlb.slabs) return std::nullopt;
+    std::optional<AddressRange> region;
+    for (const e820::MemmapOp& op : line.memmap)
+        if (const auto* add = std::get_if<e820::AddRange>(&op);
+            add && add->type == Type::ram && add->range.size() == *line.swiotlb.slabs * slab_size)
+            region = add->range;
+    return region;
+}
+
+// The marker says what is meant.
+std::optional<Promise> find_promise(const Line& line, Findings& found) {
+    const auto marker = read_marker(line.words);
+    const auto lent = read_marker(line.words, lent_key);
+    for (const auto* one : {&marker, &lent})
+        if (!*one) {
+            found.refuse("command-line-sound", one->error().message());
+            return std::nullopt;
+        }
+    if (*marker && *lent) {
+        found.refuse("command-line-agrees", "the pool is handed over and lent at once");
+        return std::nullopt;
+    }
+    if (*lent) return Promise{**lent, true};
+    if (const auto region = *marker ? *marker : unmarked_region(line)) return Promise{*region, false};
+    found.refuse("handoff-present",
+                 "there is no handoff on the command line: neither a marker nor RAM of the pool's size");
+    return std::nullopt;
+}
+
+void judge_pool_words(const Line& line, const AddressRange& pool, Findings& found) {
+    const SwiotlbOption& option = line.swiotlb;
+    found.note("handoff-present", fmt::format("the handoff promises a pool at {}", e820::to_string(pool)));
+    if (!option.slabs || *option.slabs * slab_size != pool.size())
+        found.refuse("pool-slabs", fmt::format("swiotlb= asks for {} slabs, the region has {}",
+                                               option.slabs ? std::to_string(*option.slabs) : "the default number of",
+                                               pool.size() / slab_size));
+    if (option.noforce) found.refuse("command-line-agrees", "swiotlb=noforce: there will be no pool");
+    if (option.addr && *option.addr != pool.start())
+        found.refuse("command-line-agrees", fmt::format("addr={:#x} is not the region's start", *option.addr));
+}
+
+void judge_lent_words(const Line& line, const AddressRange& pool, Findings& found) {
+    found.note("handoff-present", fmt::format("the pool at {} is lent as ordinary RAM", e820::to_string(pool)));
+    if (line.swiotlb.force && !line.swiotlb.noforce)
+        found.refuse("lend-no-bounce", "swiotlb=force: the crash kernel makes a pool of its own");
+    if (line.words.last("iommu").value_or("").find("soft") != std::string::npos)
+        found.refuse("lend-no-bounce", "iommu=soft: the crash kernel makes a pool of its own");
+}
+
+// True where the words add the region as RAM.
+bool judge_memmap(const Line& line, const AddressRange& pool, bool map_given, Findings& found) {
+    std::size_t added = 0;
+    for (const e820::MemmapOp& op : line.memmap) {
+        if (std::holds_alternative<e820::ExactMap>(op))
+            found.refuse("command-line-agrees", "memmap=exactmap replaces the crash kernel's map");
+        const auto* add = std::get_if<e820::AddRange>(&op);
+        if (!add || !add->range.overlaps(pool)) continue;
+        if (add->type == Type::ram && add->range == pool) ++added;
+        else found.refuse("command-line-agrees", fmt::format("memmap={} overlaps the region", e820::to_word(op)));
+    }
+    if (added > 1) found.refuse("map-once", "the region is added as RAM more than once");
+    if (added != 1 && !map_given)
+        found.refuse("map-once", "no memmap= word adds the region as RAM, and no map was given");
+    return added == 1;
+}
+
+void judge_map(const Line& line, const AddressRange& pool, const e820::Table& given, bool words_add_it, Findings& found) {
+    const auto map = apply_memory_words(given, line.words);
+    if (!map) {
+        found.refuse("command-line-sound", map.error().message());
+        return;
+    }
+    const bool in_table = given.of(Type::ram).overlaps(pool);
+    if (in_table && words_add_it)
+        found.refuse("map-once", "the region is RAM in the table already, and the words add it again");
+    if (in_table && !line.words.has("nokaslr"))
+        found.refuse("kaslr-blind", "the region is in the boot_params table, where KASLR can put the kernel itself", {},
+                     "add nokaslr");
+    if (!map->of(Type::ram).contains(pool))
+        found.refuse("map-once", "the region is not RAM as a whole in the crash kernel's map");
+}
+
+void judge_core(const ElfCore& core, const Promise& promise, Findings& found) {
+    std::vector<AddressRange> loads = core.loads;
+    // The kernel's own text is there twice, once by its virtual address.
+    std::sort(loads.begin(), loads.end());
+    loads.erase(std::unique(loads.begin(), loads.end()), loads.end());
+    for (const AddressRange& load : loads) {
+        if (!load.overlaps(promise.region)) continue;
+        if (!load.contains(promise.region))
+            found.refuse("elfcorehdr-agrees", fmt::format("PT_LOAD {} has only a part of the region", e820::to_string(load)));
+        else if (promise.loan)
+            found.note("elfcorehdr-agrees",
+                       fmt::format("the dump has the lent pool's pages, in PT_LOAD {}: only who maps /proc/vmcore can read them",
+                                   e820::to_string(load)));
+        else
+            found.note("elfcorehdr-agrees",
+                       fmt::format("the dump has the pool's pages, in PT_LOAD {}; they hold the crash kernel's own bounce data",
+                                   e820::to_string(load)));
+    }
+    if (core.notes == 0)
+        found.refuse("elfcorehdr-agrees", "the ELF headers have no notes: no CPU state, no vmcoreinfo");
+}
+
+Plan review_on(const Machine& machine, const CheckInput& input, const Promise& promise) {
+    PlanRequest request = input.request;
+    request.command_line = input.command_line;
+    request.lend = promise.loan;
+    return review(machine, request, promise.region);
+}
+
+}  // namespace
+
+bool CheckResult::sound() const {
+    return first_refusal(reasons) == nullptr;
+}
+
+CheckResult check(const CheckInput& input) {
+    CheckResult result;
+    Findings found(input.request.accept);
+    const auto line = read_line(input.command_line, found);
+    const auto promise = line ? find_promise(*line, found) : std::nullopt;
+    if (promise) {
+        const AddressRange& region = promise->region;
+        if (promise->loan) judge_lent_words(*line, region, found);
+        else judge_pool_words(*line, region, found);
+        const bool words_add_it = judge_memmap(*line, region, input.map.has_value(), found);
+        if (input.map) judge_map(*line, region, *input.map, words_add_it, found);
+        if (input.core) judge_core(*input.core, *promise, found);
+        result.pool = region;
+        result.loan = promise->loan;
+    }
+    result.reasons = found.take();
+    if (promise && input.machine) {
+        Plan reviewed = review_on(*input.machine, input, *promise);
+        result.proven = reviewed.verdict == Verdict::ready;
+        std::move(reviewed.reasons.begin(), reviewed.reasons.end(), std::back_inserter(result.reasons));
+    }
+    return result;
+}
+
+}  // namespace handoff

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/decide/recommend.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "lib/decide/findings.hpp"
+#include "lib/decide/loads.hpp"
+#include "lib/kernel/constants.hpp"
+
+namespace handoff {
+namespace {
+
+using e820::align_down;
+using e820::align_up;
+using e820::GiB;
+using e820::MiB;
+using e820::whole_mib;
+
+constexpr std::uint64_t size_step = 16 * MiB;
+constexpr std::uint64_t most_steps = 64;
+
+std::uint64_t total(const std::vector<AddressRange>& ranges) {
+    std::uint64_t bytes = 0;
+    for (const AddressRange& r : ranges) bytes += r.size();
+    return bytes;
+}
+
+// What is recommended for: the machine with the pool that the user gave by hand, and a load without a loan.
+struct Search {
+    Machine machine;
+    PlanRequest request;
+    std::uint64_t margin = 0;
+    Reproduced reproduced;
+};
+
+Search search_for(const Machine& machine, const PlanRequest& request, std::uint64_t margin) {
+    Search search{machine, request, margin, {}};
+    if (request.pool) {  // it is where this boot has it, and the next one may not
+        search.machine.pool = {{*request.pool, PoolSource::user, {"--pool", 0}}};
+        search.request.pool.reset();
+    }
+    search.request.lend = false;
+    search.reproduced = reproduce(search.machine);
+    return search;
+}
+
+Need need_for(const Search& search, std::uint64_t size) {
+    return need_for(search.machine, search.request, size, search.margin);
+}
+
+struct Tried {
+    Candidate candidate;
+    Need need;
+    std::vector<Reason> reasons;
+    bool final = false;  // no other size changes it
+};
+
+// Something that another size could change.
+bool about_layout(const std::vector<Reason>& reasons) {
+    return std::none_of(reasons.begin(), reasons.end(), [](const Reason& r) {
+        return r.severity == Severity::refusal && !r.is("pool-exact") && !r.is("load-fits") && !r.is("memory-kept");
+    });
+}
+
+// Whatever loads it, in a reservation that is as it is.
+bool load_fits(const Search& search, const Machine& machine) {
+    const Cargo cargo{assumed_image(search.machine, search.request), assumed_initrd_bytes(search.request), {}};
+    for (const Loader loader : {Loader::kexec_load, Loader::kexec_file_load})
+        if (!predict_load(machine, load_input(cargo, loader, 2048, 128 * e820::KiB))) return false;
+    return true;
+}
+
+// What decided, for the one line of a candidate.
+std::string why(const Plan& plan) {
+    if (const Reason* refusal = first_refusal(plan.reasons)) return refusal->rule + ": " + refusal->text;
+    const Rule rests_on = plan.verdict == Verdict::not_needed ? Rule("pool-needed") : Rule("pool-exact");
+    for (const Reason& r : plan.reasons)
+        if (r.is(rests_on)) return r.text;
+    return {};
+}
+
+// Wherever the next boot puts the pool: the plan for the first place that refuses, else for the first place.
+Plan decide_everywhere(const std::vector<Machine>& boots, const PlanRequest& request, Candidate& candidate) {
+    Plan first = decide(boots.front(), request);
+    for (std::size_t i = 1; i < boots.size() && first.verdict == Verdict::ready; ++i) {
+        Plan other = decide(boots[i], request);
+        if (other.verdict != Verdict::refused) continue;
+        candidate.pool = boots[i].pool.front().range;
+        return other;
+    }
+    return first;
+}
+
+// What a plan that needs no pool did not look at: whether the load fits, and whether the kernel makes a pool all the same.
+void judge_without_pool(const Search& search, const Machine& machine, const Plan& plan, Tried& tried) {
+    Candidate& c = tried.candidate;
+    const auto refuse = [&](std::string text) {
+        c.verdict = Verdict::refused;
+        c.why = std::move(text);
+    };
+    // SRAT names memory above 4 GiB, and numa=off is not on its line.
+    const bool own_pool = std::any_of(plan.reasons.begin(), plan.reasons.end(), [](const Reason& r) {
+        return r.is("pool-needed") && r.severity == Severity::warning;
+    });
+    if (own_pool) {
+        tried.need.own_pool = default_pool_size;
+        if (c.reservation.size < tried.need.total())
+            return refuse(fmt::format("load-fits: the crash kernel makes a pool of {} MiB that it does not need; numa=off on "
+                                      "its command line saves that",
+                                      default_pool_size / MiB));
+    }
+    if (!load_fits(search, machine)) refuse("load-fits: kernel and initrd do not fit");
+}
+
+Tried attempt(const Search& search, const Reservation& reservation) {
+    Tried tried;
+    Candidate& c = tried.candidate;
+    c.reservation = reservation;
+    c.bytes = reservation.size;
+    if (reservation.high) c.bytes += reservation.low.value_or(default_low(pool_bytes(search.machine)));
+    tried.need = need_for(search, reservation.size);
+    const std::vector<Machine> boots = next_boots(search.machine, reservation, search.reproduced);
+    if (boots.empty()) {
+        c.why = reservation.high
+                    ? fmt::format("no {} MiB above 4 GiB, or no room below it for the rest", whole_mib(reservation.size))
+                    : fmt::format("no free block of {} MiB below 4 GiB, with room left for the pool", whole_mib(reservation.size));
+        return tried;
+    }
+    c.crash_kernel = boots.front().crash_kernel;
+    if (!boots.front().pool.empty()) c.pool = boots.front().pool.front().range;
+    const Plan next = decide_everywhere(boots, search.request, c);
+    c.verdict = next.verdict;
+    c.why = why(next);
+    for (const Reason& r : next.reasons)
+        if (r.severity != Severity::info) tried.reasons.push_back(r);
+    if (c.verdict == Verdict::ready && boots.size() > 1)
+        c.why += fmt::format("; in each of {} places where its pool may be", boots.size());
+    // Where a reservation below 4 GiB will lie, and what above it, only a layout that is understood can tell.
+    if (c.verdict == Verdict::ready && !reservation.high && !search.reproduced.layout) {
+        c.verdict = Verdict::refused;
+        c.why = "the model does not explain where this boot put things, so it cannot tell where the next one will";
+        tried.final = true;
+    }
+    if (c.verdict == Verdict::not_needed) judge_without_pool(search, boots.front(), next, tried);
+    return tried;
+}
+
+// The smallest size of this form that will do; of a form that never works the smallest that was tried.
+Tried smallest(const Search& search, Reservation form) {
+    // Early demand grows with the size, by far less than the size does.
+    std::uint64_t size = align_up(need_for(search, 0).total(), size_step);
+    while (size <= largest_reservation && size < need_for(search, size).total()) size += size_step;
+    Tried tried;
+    if (size > largest_reservation) {
+        tried.candidate.reservation = form;
+        tried.need = need_for(search, 0);
+        tried.candidate.why = fmt::format("kernel and initrd ask for more than {} GiB", largest_reservation / GiB);
+        return tried;
+    }
+    for (std::uint64_t n = 0; n < most_steps; ++n, size += size_step) {
+        form.size = size;
+        Tried one = attempt(search, form);
+        const Candidate& c = one.candidate;
+        const bool last = c.crash_kernel.empty() || c.verdict != Verdict::refused || one.final || !about_layout(one.reasons);
+        if (n == 0 || c.verdict != Verdict::refused) tried = std::move(one);
+        if (last) break;
+    }
+    return tried;
+}
+
+}  // namespace
+
+LoanOutlook loan_outlook(const Machine& machine, const PlanRequest& request, std::uint64_t needed) {
+    LoanOutlook outlook;
+    if (machine.pool.empty()) {
+        outlook.why = "pool-found: no source shows a pool of the running kernel";
+        return outlook;
+    }
+    const Plan lent = decide(machine, request);
+    outlook.possible = lent.verdict == Verdict::ready && lent.loan;
+    // At most two sections of 128 MiB that only the pool is in: 2 MiB of struct pages each.
+    const std::uint64_t bytes = pool_bytes(machine), cost = std::min(bytes, 4 * MiB);
+    outlook.gain = bytes - cost;
+    outlook.smallest = needed - std::min(needed, align_down(outlook.gain, size_step));
+    if (!outlook.possible) outlook.why = headline(lent);
+    return outlook;
+}
+
+std::int64_t Recommendation::given_back() const {
+    return chosen ? static_cast<std::int64_t>(now) - static_cast<std::int64_t>(chosen->bytes) : 0;
+}
+
+Recommendation recommend(const Machine& machine, const PlanRequest& request, std::uint64_t margin) {
+    const Search search = search_for(machine, request, margin);
+    Recommendation result;
+    result.reproduced = search.reproduced;
+    result.low = low_part(search.machine, pool_bytes(search.machine));
+    result.now = total(search.machine.crash_kernel);
+    Reservation high;
+    high.high = true;
+    high.low = result.low.bytes;
+    const Tried tried[] = {smallest(search, {}), smallest(search, high)};
+    // The one that takes least; where both do, the plain one, which depends on less.
+    const Tried* best = nullptr;
+    for (const Tried& one : tried) {
+        result.candidates.push_back(one.candidate);
+        if (one.candidate.verdict != Verdict::refused && (!best || one.candidate.bytes < best->candidate.bytes)) best = &one;
+    }
+    const Tried& shown = best ? *best : tried[1];
+    result.need = shown.need;
+    result.reasons = shown.reasons;
+    if (!best) return result;
+    result.chosen = best->candidate;
+    result.verdict = best->candidate.verdict;
+    // A loan is for the kernel that this reservation has made not to need a pool.
+    if (result.verdict == Verdict::not_needed) {
+        PlanRequest lending = search.request;
+        lending.lend = true;
+        result.loan = loan_outlook(search.machine, lending, best->candidate.bytes);
+    }
+    return result;
+}
+
+}  // namespace handoff

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/decide/verify.hpp"
+
+#include "lib/command_line.hpp"
+
+namespace handoff {
+
+const char* name(Landing landing) {
+    switch (landing) {
+        case Landing::exact: return "exact";
+        case Landing::elsewhere: return "elsewhere";
+        case Landing::no_pool: return "no-pool";
+        case Landing::no_handoff: return "no-handoff";
+        case Landing::lent: return "lent";
+        case Landing::not_lent: return "not-lent";
+    }
+    return "unknown";
+}
+
+Result<Verification> verify(const Machine& machine) {
+    Verification verification;
+    const auto line = CommandLine::parse(machine.command_line);
+    if (!line) return line.error();
+    const auto promised = read_marker(*line);
+    if (!promised) return promised.error();
+    const auto lent = read_marker(*line, lent_key);
+    if (!lent) return lent.error();
+    verification.promised = *lent ? *lent : *promised;
+    if (!machine.pool.empty()) verification.found = machine.pool.front();
+    if (*lent)
+        verification.landing = machine.ram.contains(**lent) && !verification.found ? Landing::lent : Landing::not_lent;
+    else if (!verification.promised)
+        verification.landing = Landing::no_handoff;
+    else if (!verification.found)
+        verification.landing = Landing::no_pool;
+    else
+        verification.landing = verification.found->range == *verification.promised ? Landing::exact : Landing::elsewhere;
+    return verification;
+}
+
+}  // namespace handoff

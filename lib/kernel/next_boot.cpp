@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/kernel/next_boot.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "lib/kernel/constants.hpp"
+
+namespace handoff {
+namespace {
+
+using e820::align_down;
+using e820::MiB;
+using e820::page_size;
+
+// memblock_phys_alloc_range().
+std::optional<AddressRange> take(RangeSet& free, std::uint64_t size, Address start, Address end) {
+    const RangeSet room = free.within(*AddressRange::from_bounds(start, end));
+    const auto taken = room.highest_fit(size, reservation_alignment);
+    if (taken) free.subtract(*taken);
+    return taken;
+}
+
+struct Places {
+    std::vector<AddressRange> crash_kernel;  // by address
+    std::vector<AddressRange> pools;         // where the pool can be, the kernel's own choice first
+};
+
+std::optional<Places> lay_out(const Machine& machine, const Reservation& wanted, std::uint64_t pool_bytes, std::uint64_t shift) {
+    // Reserved by then: the first MiB, the kernel where it runs, the initrd where it was put. What
+    // else there is (page tables, node data) comes from the top of memory or is small.
+    RangeSet free = machine.ram.within(*AddressRange::from_bounds(MiB, high_reservation_end));
+    if (machine.kernel_image) free.subtract(*machine.kernel_image);
+    if (machine.initrd) free.subtract(*machine.initrd);
+
+    Places layout;
+    std::optional<AddressRange> main;
+    if (wanted.size == 0) {
+        main = AddressRange();
+    } else if (wanted.base) {
+        const auto exact = AddressRange::from_size(*wanted.base, wanted.size);
+        if (!exact || !free.contains(*exact)) return std::nullopt;
+        free.subtract(*exact);
+        main = *exact;
+    } else if (wanted.high) {
+        main = take(free, wanted.size, low_memory_end, high_reservation_end);
+    } else {
+        main = take(free, wanted.size, reservation_alignment, low_memory_end);
+    }
+    if (!main) return std::nullopt;
+    if (main->start() >= low_memory_end) {
+        const std::uint64_t low = wanted.low.value_or(default_low(pool_bytes));
+        if (low != 0) {
+            const auto part = take(free, low, 0, low_memory_end);
+            if (!part) return std::nullopt;
+            layout.crash_kernel.push_back(*part);
+        }
+    }
+    if (!main->empty()) layout.crash_kernel.push_back(*main);
+    if (pool_bytes == 0) return layout;
+
+    // swiotlb_memblock_alloc(): what was allocated before it lies above it, in other memory
+    // where there is any, else at the top of the same block (`shift`).
+    const RangeSet room = free.within(*AddressRange::from_bounds(0, low_memory_end));
+    for (auto r = room.ranges().rbegin(); r != room.ranges().rend(); ++r)
+        if (r->size() >= pool_bytes + shift)
+            layout.pools.push_back(*AddressRange::from_size(align_down(r->end() - shift - pool_bytes, page_size), pool_bytes));
+    if (layout.pools.empty()) return std::nullopt;
+    return layout;
+}
+
+Machine with_layout(const Machine& machine, const Reservation& reservation, const Places& layout, std::optional<AddressRange> pool) {
+    Machine next = machine;
+    next.crash_kernel = layout.crash_kernel;
+    next.crash_kernel_from = {reservation.text(), 0};
+    next.crash_size.reset();
+    // The line of a kernel that lists its pool will be elsewhere, too.
+    std::erase_if(next.iomem, [&](const IomemEntry& entry) {
+        return std::any_of(machine.pool.begin(), machine.pool.end(),
+                           [&](const PoolSighting& s) { return s.source == PoolSource::iomem && s.where.line == entry.line; });
+    });
+    next.pool.clear();
+    if (pool) next.pool.push_back({*pool, PoolSource::user, {"the next boot's layout", 0}});
+    return next;
+}
+
+}  // namespace
+
+std::uint64_t pool_bytes(const Machine& machine) { return machine.pool.empty() ? 0 : machine.pool.front().range.size(); }
+
+std::vector<Machine> next_boots(const Machine& machine, const Reservation& reservation, const Reproduced& reproduced) {
+    const auto layout = lay_out(machine, reservation, pool_bytes(machine), reproduced.shift);
+    if (!layout) return {};
+    if (layout->pools.empty()) return {with_layout(machine, reservation, *layout, std::nullopt)};
+    std::vector<Machine> boots;
+    for (const AddressRange& pool : layout->pools) {
+        boots.push_back(with_layout(machine, reservation, *layout, pool));
+        if (reproduced.layout) break;
+    }
+    return boots;
+}
+
+std::optional<Machine> next_boot(const Machine& machine, const Reservation& reservation, std::uint64_t shift) {
+    auto boots = next_boots(machine, reservation, {true, shift, {}});
+    if (boots.empty()) return std::nullopt;
+    return std::move(boots.front());
+}
+
+Reproduced reproduce(const Machine& machine) {
+    Reproduced r;
+    const auto line = CommandLine::parse(machine.command_line);
+    const auto now = line ? reservation_of(*line, machine.ram.size()) : line.error();
+    const bool known = now && now->has_value() == !machine.crash_kernel.empty() && !machine.command_line.empty();
+    if (!known) {
+        r.text = "the running kernel's crashkernel= is not known: its layout cannot be compared with the model's";
+        return r;
+    }
+    Reservation words = now->value_or(Reservation());
+    auto next = next_boot(machine, words);
+    if (!next && !words.high && !words.base) {  // what reserve_crashkernel() does next
+        words.high = true;
+        next = next_boot(machine, words);
+    }
+    if (!next) {
+        r.text = fmt::format("the model finds no place for {}, the kernel found one", words.size == 0 ? "the pool" : words.text());
+        return r;
+    }
+    const auto ranges = [](const std::vector<AddressRange>& all) {
+        std::string text;
+        for (const AddressRange& one : all) text += (text.empty() ? "" : " ") + e820::to_string(one);
+        return text;
+    };
+    // It may have been made smaller since, which takes from its end. Above 4 GiB early boot takes
+    // a little from the top before, which the model leaves out: where it lies there changes nothing below.
+    const auto same = [](const AddressRange& is, const AddressRange& was) {
+        const bool both_high = is.start() >= low_memory_end && was.start() >= low_memory_end;
+        return (both_high || is.start() == was.start()) && is.size() <= was.size();
+    };
+    if (!std::equal(machine.crash_kernel.begin(), machine.crash_kernel.end(), next->crash_kernel.begin(), next->crash_kernel.end(), same)) {
+        r.text = fmt::format("the reservation is at {}, where the model would put it at {}", ranges(machine.crash_kernel), ranges(next->crash_kernel));
+        return r;
+    }
+    if (machine.pool.empty()) {
+        r.layout = true;
+        return r;
+    }
+    const AddressRange is = machine.pool.front().range, model = next->pool.front().range;
+    // Early allocations of a machine whose RAM is all below 4 GiB lie above the pool, in its block.
+    const auto gap = AddressRange::from_bounds(is.end(), std::max(is.end(), model.end()));
+    const bool same_block = is.end() <= model.end() && (gap->empty() || machine.ram.contains(*gap));
+    if (!same_block) {
+        r.text = fmt::format("the pool is at {}, where the model would put it at {}", e820::to_string(is), e820::to_string(model));
+        return r;
+    }
+    r.layout = true;
+    r.shift = gap->size();
+    return r;
+}
+
+}  // namespace handoff

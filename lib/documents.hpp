@@ -9,6 +9,7 @@
 #include "lib/audit.hpp"
 #include "lib/capture.hpp"
 #include "lib/decide/check.hpp"
+#include "lib/decide/verify.hpp"
 #include "lib/machine.hpp"
 #include "lib/picture.hpp"
 #include "lib/decide/plan.hpp"

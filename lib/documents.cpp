@@ -177,6 +177,13 @@ json enable_document(std::string_view service, std::string_view config, bool ena
     return {{"schema", 1}, {"service", service}, {"config", config}, {"enabled", enabled}, {"changed", changed}};
 }
 
+json rules_document(std::span<const RuleInfo> rules) {
+    json list = json::array();
+    for (const RuleInfo& rule : rules)
+        list.push_back({{"rule", rule.id}, {"demands", rule.demands}, {"acceptable", rule.acceptable}});
+    return {{"schema", 1}, {"rules", list}};
+}
+
 json explain_document(const ExplainedRule& explained) {
     const RuleInfo& rule = explained.rule;
     return {{"rule", rule.id},          {"demands", rule.demands}, {"acceptable", rule.acceptable},

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -43,5 +44,7 @@ struct ExplainedRule {
     std::string_view means, why, what_to_do;  ///< "" where the page has nothing
 };
 nlohmann::json explain_document(const ExplainedRule&);
+/// Of explain without a rule: all of them.
+nlohmann::json rules_document(std::span<const RuleInfo>);
 
 }  // namespace handoff

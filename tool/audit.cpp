@@ -8,10 +8,11 @@
 #include <thread>
 #include <vector>
 
+#include <unistd.h>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "e820/number.hpp"
 #include "lib/audit.hpp"
 #include "lib/documents.hpp"
 #include "lib/host.hpp"
@@ -77,7 +78,7 @@ private:
     bool reading_ = false;
 };
 
-Audited audited(const std::string& path, const Options& options, std::uint64_t margin) {
+Audited audited(const std::string& path, const Options& options) {
     const auto unreadable = [&](handoff::Error error) {
         Audited audited;
         audited.machine = path;
@@ -92,7 +93,7 @@ Audited audited(const std::string& path, const Options& options, std::uint64_t m
             return unreadable({e820::Errc::not_found, "", 0, "no captured machine: neither its /proc/iomem nor its log has a memory map"});
         const auto request = request_from(options, host, machine->release);
         if (!request) return unreadable(request.error());
-        return handoff::audit(path, *machine, *request, margin);
+        return handoff::audit(path, *machine, *request, options.margin);
     } catch (const std::bad_alloc&) {
         return unreadable({e820::Errc::io, "", 0, "it does not fit into memory"});
     }
@@ -141,29 +142,21 @@ private:
 }  // namespace
 
 Status audit(const Options& options) {
-    const auto margin = margin_from(options);
-    if (!margin) return fail(margin.error());
-    unsigned jobs = std::max(std::thread::hardware_concurrency(), 1U);
-    if (options.jobs) {
-        const auto number = e820::parse_number(*options.jobs, 10);
-        if (!number || *number == 0 || *number > 1024) {
-            complain(fmt::format("--jobs is a number from 1 to 1024, not '{}'", *options.jobs));
-            return Status::usage;
-        }
-        jobs = static_cast<unsigned>(*number);
-    }
-    Machines machines(options.operands);
+    const unsigned jobs = options.jobs.value_or(std::max(std::thread::hardware_concurrency(), 1U));
+    std::vector<std::string> operands = options.operands;
+    if (operands.empty() && ::isatty(STDIN_FILENO) != 1) operands = {"-"};
+    Machines machines(std::move(operands));
     handoff::AuditSummary sum;
-    if (!options.json) print(heading);
     {
         Progress shown;
         std::mutex one_speaks;
         const auto work = [&] {
             while (const auto path = machines.next()) {
-                const Audited found = audited(*path, options, *margin);
+                const Audited found = audited(*path, options);
                 const std::string line =
                     options.json ? handoff::audit_document(found).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) : line_of(found);
                 const std::lock_guard lock(one_speaks);
+                if (!options.json && sum.machines() == 0) print(heading);
                 sum.add(found);
                 print_line(line);
                 shown.tick(sum);
@@ -173,11 +166,11 @@ Status audit(const Options& options) {
         for (unsigned i = 1; i < jobs; ++i) others.emplace_back(work);
         work();
     }
-    if (!options.json) print(text_of(sum));
     if (sum.machines() == 0) {
-        complain("no captured machine was named");
-        return Status::input;
+        complain("No captured machine was named, neither by an operand nor on standard input. See 'swiotlb-handoff audit --help'.");
+        return Status::usage;
     }
+    if (!options.json) print(text_of(sum));
     return sum.unreadable == 0 ? Status::ready : Status::input;
 }
 

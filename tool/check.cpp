@@ -37,8 +37,8 @@ Status check(const Options& options) {
         auto parsed = handoff::parse_record(*text);
         if (!parsed) return fail(std::move(parsed).error().at(*options.record_file));
         record = std::move(*parsed);
-        input.request.loader = record->loader;
-        input.request.method = record->method;
+        if (options.loader == handoff::Loader::automatic) input.request.loader = record->loader;
+        if (options.method == handoff::Method::automatic) input.request.method = record->method;
         if (!input.map && !record->map.entries.empty()) input.map = record->map;
     }
     const handoff::Host host(options.root);

@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What several commands need.
-#include <fmt/format.h>
-
-#include "e820/number.hpp"
 #include "lib/host.hpp"
 #include "lib/image.hpp"
-#include "lib/decide/recommend.hpp"
 #include "lib/record.hpp"
 #include "lib/service/service.hpp"
 #include "tool/commands.hpp"
@@ -13,7 +9,6 @@
 
 namespace tool {
 
-using e820::AddressRange;
 using e820::Errc;
 using e820::Error;
 using e820::Result;
@@ -40,16 +35,6 @@ Status status_of(Verdict verdict) {
     return Status::refused;
 }
 
-Result<AddressRange> parse_pool(const std::string& text) {
-    const auto dash = text.find('-');
-    const auto start = e820::parse_prefixed(std::string_view(text).substr(0, dash));
-    const auto end = dash == text.npos ? std::nullopt : e820::parse_prefixed(std::string_view(text).substr(dash + 1));
-    const auto range = start && end ? AddressRange::from_bounds(*start, *end) : std::nullopt;
-    if (!range || range->empty())
-        return e820::input_error(0, fmt::format("--pool: expected START-END, found '{}'", text));
-    return *range;
-}
-
 Result<handoff::PlanRequest> request_from(const Options& options) {
     handoff::PlanRequest request;
     request.loader = options.loader;
@@ -68,11 +53,7 @@ Result<handoff::PlanRequest> request_from(const Options& options) {
         if (!head) return head.error();
         request.initrd_bytes = head->size;
     }
-    if (options.pool) {
-        const auto pool = parse_pool(*options.pool);
-        if (!pool) return pool.error();
-        request.pool = *pool;
-    }
+    request.pool = options.pool;
     return request;
 }
 
@@ -101,19 +82,6 @@ std::optional<handoff::Record> last_record(const handoff::Host& host) {
     auto record = handoff::parse_record(*text);
     if (!record) return std::nullopt;
     return std::move(*record);
-}
-
-Result<std::uint64_t> parse_size(const std::string& option, const std::string& text) {
-    std::string_view rest = text;
-    const auto size = e820::take_memparse(rest);
-    if (!size || !rest.empty())
-        return e820::input_error(0, fmt::format("{}: expected a size such as 64M, found '{}'", option, text));
-    return *size;
-}
-
-Result<std::uint64_t> margin_from(const Options& options) {
-    return options.margin ? parse_size("--margin", *options.margin)
-                          : Result<std::uint64_t>(handoff::Need::default_margin);
 }
 
 }  // namespace tool

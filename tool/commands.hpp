@@ -7,20 +7,23 @@
 
 #include "lib/host.hpp"
 #include "lib/decide/plan.hpp"
+#include "lib/decide/recommend.hpp"
 #include "lib/record.hpp"
+#include "tool/options.hpp"
 
 namespace tool {
 
 /// Exit statuses: swiotlb-handoff(8).
 enum class Status { ready = 0, input = 1, usage = 2, refused = 3, not_needed = 4, not_permitted = 5 };
 
-/// What the command line of the tool came to.
+/// What the command line of the tool says: read_arguments().
 struct Options {
-    std::string command;
+    Command command = Command::help;
     std::vector<std::string> operands;
     bool json = false;
     std::string root = "/";
-    std::optional<std::string> kernel, initrd, command_line, pool, log;
+    std::optional<std::string> kernel, initrd, command_line;
+    std::optional<e820::AddressRange> pool;
     handoff::Loader loader = handoff::Loader::automatic;
     handoff::Method method = handoff::Method::automatic;
     std::vector<std::string> accept;
@@ -38,9 +41,10 @@ struct Options {
     std::optional<std::string> map_file, core_file, record_file;
     bool place = false;
     // recommend, shrink
-    std::optional<std::string> margin, to;
+    std::uint64_t margin = handoff::Need::default_margin;  // bytes
+    std::optional<std::uint64_t> to;                       // bytes
     // audit
-    std::optional<std::string> jobs;
+    std::optional<unsigned> jobs;
     // map
     bool svg = false;
     // status
@@ -48,6 +52,7 @@ struct Options {
     std::optional<std::string> output;
 };
 
+/// A command prints what it found, and answers with the exit status.
 Status show(const Options&);
 Status plan(const Options&);
 Status cmdline(const Options&);
@@ -77,15 +82,6 @@ e820::Result<handoff::Plan> plan_from(const Options&);
 
 /// Of the last load; none where nobody wrote one that can be read.
 std::optional<handoff::Record> last_record(const handoff::Host&);
-
-/// "64M" in bytes, as the kernel's command line has sizes.
-e820::Result<std::uint64_t> parse_size(const std::string& option, const std::string& text);
-
-/// --pool, "START-END".
-e820::Result<e820::AddressRange> parse_pool(const std::string&);
-
-/// --margin in bytes, or its default.
-e820::Result<std::uint64_t> margin_from(const Options&);
 
 /// To the user, and the status that goes with it.
 Status fail(const e820::Error&);

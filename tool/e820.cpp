@@ -13,7 +13,7 @@ namespace {
 
 using handoff::Verdict;
 
-Status print_table(const e820::Table& table, const std::string& format) {
+void print_table(const e820::Table& table, const std::string& format) {
     if (format == "log")
         print(e820::render_log(table));
     else if (format == "log7")
@@ -26,36 +26,29 @@ Status print_table(const e820::Table& table, const std::string& format) {
         const e820::BootEntries entries = e820::render_binary(table);
         for (const auto& part : {entries.boot_params, entries.setup_data})
             print_bytes(std::string_view(reinterpret_cast<const char*>(part.data()), part.size()));
-    } else {
-        complain(fmt::format("--format is log, log7, memmap, json or binary, not '{}'", format));
-        return Status::usage;
     }
-    return Status::ready;
 }
 
 }  // namespace
 
 Status e820(const Options& options) {
-    const std::string format = options.json ? "json" : options.format;
     if (!options.input) {
         const auto plan = plan_from(options);
         if (!plan) return fail(plan.error());
         if (plan->verdict != Verdict::ready) complain(headline(*plan));
         if (plan->loads.empty() || (!options.before && plan->verdict != Verdict::ready))
             return status_of(plan->verdict);
-        return print_table(options.before ? plan->loads.front().map : plan->after, format);
+        print_table(options.before ? plan->loads.front().map : plan->after, options.format);
+        return Status::ready;
     }
     auto table = read_table(*options.input, options.input_format);
     if (!table) return fail(table.error());
-    if (options.before) return print_table(e820::sanitised(*table), format);
     const auto line = handoff::CommandLine::parse(options.command_line.value_or(""));
     if (!line) return fail(line.error());
     const auto map = handoff::apply_memory_words(*table, *line);
     if (!map) return fail(map.error());
     e820::Table rewritten = *map;
-    if (options.pool) {
-        const auto pool = parse_pool(*options.pool);
-        if (!pool) return fail(pool.error());
+    if (const auto& pool = options.pool) {
         for (const e820::Entry& entry : rewritten.entries)
             if (entry.type != e820::Type::ram && entry.range.overlaps(*pool)) {
                 complain(fmt::format("the pool {} overlaps {}, which is not RAM", e820::to_string(*pool),
@@ -64,7 +57,8 @@ Status e820(const Options& options) {
             }
         rewritten.add(*pool, e820::Type::ram);
     }
-    return print_table(e820::sanitised(rewritten), format);
+    print_table(e820::sanitised(rewritten), options.format);
+    return Status::ready;
 }
 
 }  // namespace tool

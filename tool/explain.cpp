@@ -1,32 +1,52 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <fmt/format.h>
 
-#include "lib/documents.hpp"
 #include "lib/decide/rules.hpp"
+#include "lib/documents.hpp"
 #include "tool/commands.hpp"
 #include "tool/print.hpp"
 #include "tool/rule_page.hpp"
+#include "tool/text.hpp"
 
 namespace tool {
+namespace {
 
-Status explain(const Options& options) {
-    const handoff::RuleInfo* rule = handoff::find_rule(options.operands.front());
-    if (!rule) {
-        complain(fmt::format("there is no rule '{}'; swiotlb-handoff(8) lists them", options.operands.front()));
-        return Status::usage;
+void list_rules() {
+    constexpr std::size_t column = 24;
+    for (const handoff::RuleInfo& rule : handoff::rules()) {
+        const std::string text = fmt::format("{}{}", rule.demands, rule.acceptable ? " Can be accepted." : "");
+        print(fmt::format("{:<{}}{}\n", rule.id, column, wrapped(text, column)));
     }
-    const auto page = rule_page(rules_md(), rule->id);
-    if (options.json) {
-        handoff::ExplainedRule explained{*rule, {}, {}, {}};
-        if (page) explained = {*rule, page->means, page->why, page->what_to_do};
-        print_json(handoff::explain_document(explained));
-        return Status::ready;
-    }
-    print(fmt::format("{}\n{}\n{}", rule->id, rule->demands,
-                      rule->acceptable ? "Its risk can be taken with --accept " + std::string(rule->id) + ".\n" : ""));
+    print("\n'swiotlb-handoff explain RULE' says why a rule is there, and what to do.\n");
+}
+
+void print_rule(const handoff::RuleInfo& rule, const std::optional<RulePage>& page) {
+    print(fmt::format("{}\n{}\n", rule.id, rule.demands));
+    if (rule.acceptable) print(fmt::format("Its risk can be taken with --accept {}.\n", rule.id));
     if (page)
         print(fmt::format("\nWhat it means\n{}\n\nWhy\n{}\n\nWhat to do\n{}\n", page->means, page->why,
                           page->what_to_do));
+}
+
+}  // namespace
+
+Status explain(const Options& options) {
+    if (options.operands.empty()) {
+        if (options.json)
+            print_json(handoff::rules_document(handoff::rules()));
+        else
+            list_rules();
+        return Status::ready;
+    }
+    const handoff::RuleInfo& rule = *handoff::find_rule(options.operands.front());
+    const auto page = rule_page(rules_md(), rule.id);
+    if (options.json) {
+        handoff::ExplainedRule explained{rule, {}, {}, {}};
+        if (page) explained = {rule, page->means, page->why, page->what_to_do};
+        print_json(handoff::explain_document(explained));
+    } else {
+        print_rule(rule, page);
+    }
     return Status::ready;
 }
 

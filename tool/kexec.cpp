@@ -70,15 +70,15 @@ std::string describe(int wait_status) {
 }
 
 // argv for exec(), made while there is still memory.
-class Command {
+class Argv {
 public:
-    Command(std::string program, std::vector<std::string> arguments) : words_(std::move(arguments)) {
+    Argv(std::string program, std::vector<std::string> arguments) : words_(std::move(arguments)) {
         words_.insert(words_.begin(), std::move(program));
         for (std::string& w : words_) argv_.push_back(w.data());
         argv_.push_back(nullptr);
     }
-    Command(const Command&) = delete;
-    Command& operator=(const Command&) = delete;
+    Argv(const Argv&) = delete;
+    Argv& operator=(const Argv&) = delete;
     void exec() { ::execv(argv_[0], argv_.data()); }
     [[nodiscard]] const std::string& program() const { return words_.front(); }
 
@@ -201,7 +201,7 @@ bool show_own_iomem(const std::string& text) {
 // Runs kexec and keeps what it prints: with -d that is for us, not for the caller. Standard output
 // and error share one pipe where the caller's are one file, so that their order is kept. `iomem`: what it
 // sees as /proc/iomem.
-Finished run_kexec(Command& command, const std::optional<std::string>& iomem) {
+Finished run_kexec(Argv& command, const std::optional<std::string>& iomem) {
     Finished finished;
     const bool joined = same_file(STDOUT_FILENO, STDERR_FILENO);
     int out[2], err[2];
@@ -271,7 +271,7 @@ public:
             iomem = *std::move(without);
         }
         log_before_ = host_.kernel_log().value_or("");
-        Command command(program_, arguments);
+        Argv command(program_, arguments);
         const bool messages = host_.live() && handoff::set_load_messages(true);
         ::alarm(0);  // kexec may take as long as it would without us
         Finished finished = run_kexec(command, iomem);
@@ -391,7 +391,6 @@ Status print_command(const Options& options, const handoff::Host& host, const st
 
 // Why this program must not be run, or "". A plan for another machine must never reach a real kexec.
 std::string objection_to(const Options& options, const handoff::Host& host, const std::string& program) {
-    if (!program.starts_with('/')) return "--kexec is an absolute path: $PATH is not looked at";
     if (handoff::is_this_program(program)) return "--kexec is swiotlb-handoff itself";
     if (host.live() || options.dry_run) return {};
     if (!options.kexec) return "--root: name a stand-in with --kexec, or only look with --dry-run";
@@ -429,7 +428,7 @@ Status kexec(const Options& options) {
     }
     if (options.dry_run) return print_command(options, host, real);
 
-    Command plain(real, options.operands);
+    Argv plain(real, options.operands);
     flush();
     try {
         const auto arguments = handoff::read_kexec_arguments(options.operands);

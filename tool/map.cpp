@@ -37,10 +37,6 @@ unsigned columns() {
 }  // namespace
 
 Status map(const Options& options) {
-    if (options.json && options.svg) {
-        complain("--json and --svg are two outputs: one of them");
-        return Status::usage;
-    }
     const handoff::Host host(options.root);
     const auto machine = handoff::gather(host);
     if (!machine) return fail(machine.error());

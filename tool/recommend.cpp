@@ -76,14 +76,12 @@ void print_recommendation(const handoff::Recommendation& r, const handoff::Machi
 }  // namespace
 
 Status recommend(const Options& options) {
-    const auto margin = margin_from(options);
-    if (!margin) return fail(margin.error());
     const handoff::Host host(options.root);
     const auto machine = handoff::gather(host);
     if (!machine) return fail(machine.error());
     const auto request = request_from(options, host, machine->release);
     if (!request) return fail(request.error());
-    const handoff::Recommendation r = handoff::recommend(*machine, *request, *margin);
+    const handoff::Recommendation r = handoff::recommend(*machine, *request, options.margin);
     if (options.json) print_json(handoff::recommend_document(r));
     else print_recommendation(r, *machine);
     return status_of(r.verdict);

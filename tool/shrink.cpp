@@ -119,7 +119,7 @@ Options as_loaded(Options options, const handoff::Host& host) {
 
 using Loader = e820::Result<std::vector<std::string>>;
 
-void print_shrink(const handoff::ShrinkPlan& s, const Loader& loader) {
+void print_shrink(const handoff::ShrinkPlan& s, const std::string& kexec, const Loader& loader) {
     if (s.from) field("now", fmt::format("{}  {} MiB", e820::to_string(*s.from), s.from->size() / MiB));
     if (!s.possible()) {
         field("refused", s.problem);
@@ -129,7 +129,7 @@ void print_shrink(const handoff::ShrinkPlan& s, const Loader& loader) {
     field("gives back", fmt::format("{} MiB", s.given_back() / MiB));
     field("needs", fmt::format("{} MiB besides the pool, see 'swiotlb-handoff recommend'", (s.need.total() + MiB - 1) / MiB));
     field("append", s.plan.append);
-    field("steps", "kexec -p -u");
+    field("steps", kexec + " -p -u");
     field("", fmt::format("write {} to kexec_crash_size", s.write));
     field("", loader ? words_of(*loader)
                      : "load again, with a command that is given behind --: " + loader.error().message());
@@ -149,26 +149,18 @@ Status status_of(Outcome outcome) {
 }  // namespace
 
 Status shrink(const Options& options) {
-    const auto margin = margin_from(options);
-    if (!margin) return fail(margin.error());
-    std::optional<std::uint64_t> to;
-    if (options.to) {
-        const auto size = parse_size("--to", *options.to);
-        if (!size) return fail(size.error());
-        to = *size;
-    }
     const handoff::Host host(options.root);
     const auto machine = handoff::gather(host);
     if (!machine) return fail(machine.error());
     auto request = request_from(as_loaded(options, host), host, machine->release);
     if (!request) return fail(request.error());
     request->leaves_pool_out = true;  // 'kexec' loaded it, and will again
-    const handoff::ShrinkPlan wanted = handoff::plan_shrink(*machine, *request, to, *margin);
+    const handoff::ShrinkPlan wanted = handoff::plan_shrink(*machine, *request, options.to, options.margin);
     const Loader loader = options.operands.empty() ? handoff::kdump_load_command(host) : Loader(options.operands);
 
     if (options.dry_run || !wanted.possible()) {
         if (options.json) print_json(handoff::shrink_document(wanted, std::nullopt));
-        else print_shrink(wanted, loader);
+        else print_shrink(wanted, options.kexec.value_or("kexec"), loader);
         return wanted.possible() ? Status::ready : Status::refused;
     }
     if (!loader) {

@@ -4,8 +4,6 @@
 #include <filesystem>
 #include <vector>
 
-#include <fmt/format.h>
-
 #include "e820/binary.hpp"
 #include "e820/firmware_memmap.hpp"
 #include "e820/log.hpp"
@@ -78,6 +76,13 @@ Result<e820::Table> read_firmware_directory(const std::string& path) {
     return table;
 }
 
+Result<e820::Table> parse_as(std::string_view format, std::string_view text) {
+    if (format == "log") return parse_log_map(text);
+    if (format == "iomem") return parse_iomem_table(text);
+    if (format == "json") return e820::parse_json(text);
+    return e820::parse_binary(std::as_bytes(std::span(text)));
+}
+
 }  // namespace
 
 Result<e820::Table> read_table(const std::string& path, std::string format) {
@@ -86,16 +91,7 @@ Result<e820::Table> read_table(const std::string& path, std::string format) {
     const auto text = handoff::read_user_file(path == "-" ? "/dev/stdin" : path, largest_input);
     if (!text) return text.error();
     if (format == "auto") format = guess_format(*text);
-    Result<e820::Table> table =
-        e820::input_error(0, fmt::format("expected a format log, iomem, json or binary, found '{}'", format));
-    if (format == "log")
-        table = parse_log_map(*text);
-    else if (format == "iomem")
-        table = parse_iomem_table(*text);
-    else if (format == "json")
-        table = e820::parse_json(*text);
-    else if (format == "binary")
-        table = e820::parse_binary(std::as_bytes(std::span(*text)));
+    auto table = parse_as(format, *text);
     if (!table) return std::move(table).error().at(path);
     return table;
 }

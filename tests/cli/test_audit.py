@@ -4,10 +4,12 @@
 import collections
 import json
 import os
+import pty
 import re
+import subprocess
 import unittest
 
-from harness import INPUT, READY, REFUSED, USAGE, Tree, machines, run
+from harness import INPUT, READY, REFUSED, USAGE, Tree, machines, run, tool
 
 names = sorted(name for name in os.listdir(machines) if os.path.isdir(os.path.join(machines, name)))
 
@@ -82,6 +84,16 @@ class Audit(unittest.TestCase):
             self.assertIn("verdict", said["good"])
             self.assertIn("error", said["hanging"])
 
+    def test_paths_come_from_standard_input_without_an_operand_unless_it_is_a_terminal(self):
+        good = os.path.join(machines, "debian-6.1-kexec-load")
+        self.assertEqual([each["machine"] for each in audit(stdin=f"{good}\n".encode())[1]], [good])
+        main, terminal = pty.openpty()
+        done = subprocess.run([tool, "audit"], stdin=terminal, capture_output=True, timeout=60)
+        os.close(main)
+        os.close(terminal)
+        self.assertEqual((done.returncode, done.stdout), (USAGE, b""))
+        self.assertRegex(done.stderr.decode(), r"^swiotlb-handoff: No captured machine was named[^\n]+\n$")
+
     def test_paths_come_from_standard_input_for_a_dash(self):
         good = os.path.join(machines, "debian-6.1-kexec-load")
         done, found = audit("-", stdin=f"{good}\n/no/such/directory\n\n{good}".encode())
@@ -100,10 +112,13 @@ class Audit(unittest.TestCase):
 
     def test_nothing_to_look_at_is_an_error(self):
         with Tree() as tree:
-            for arguments, status in (([], INPUT), ([tree.root], INPUT), (["/no/such/directory"], INPUT), ([tree.root, "--jobs", "0"], USAGE),
+            for arguments, status in (([], USAGE), (["-"], USAGE), ([tree.root], INPUT), (["/no/such/directory"], INPUT), ([tree.root, "--jobs", "0"], USAGE),
                                       ([tree.root, "--jobs", "x"], USAGE)):
                 with self.subTest(arguments):
-                    self.assertEqual(run("audit", *arguments).status, status)
+                    done = run("audit", *arguments)
+                    self.assertEqual(done.status, status)
+                    if status == USAGE:
+                        self.assertEqual(done.out, "")
 
     def test_what_a_capture_is_called_does_not_speak_to_the_terminal(self):
         with Tree() as tree:

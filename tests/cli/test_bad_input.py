@@ -206,14 +206,12 @@ class Files(unittest.TestCase):
                 ("json", b"", r"expected"), ("json", b"[{\"start\": 5}]", r"expected"), ("json", b"[" * 100000, r"expected"), ("json", b"{\"a\":\xff}", r"expected"),
                 ("json", b'[{"start": "0x2000", "end": "0x1000", "type": 1}]', r"expected"),
                 ("json", b'[{"start": "0x0", "end": "0x10000000000000000", "type": 1}]', r"expected"),
-                ("binary", entry[:-1], r"expected"), ("binary", entry + entry[:7], r"expected"), ("binary", wrap, r"expected"),
-                ("nonsense", b"x", r"expected a format")):
+                ("binary", entry[:-1], r"expected"), ("binary", entry + entry[:7], r"expected"), ("binary", wrap, r"expected")):
             with self.subTest(f"{form} {content[:40]}"):
                 self.tree.write("table", content)
                 self.refuse(pattern, "e820", "--input", self.tree.path("table"), "--input-format", form)
-                if form != "nonsense":
-                    done = run("e820", "--input", self.tree.path("table"))  # whatever it is taken for
-                    self.assertIn(done.status, (READY, INPUT), done)
+                done = run("e820", "--input", self.tree.path("table"))  # whatever it is taken for
+                self.assertIn(done.status, (READY, INPUT), done)
 
     def test_standard_input_is_read_like_a_file(self):
         text = self.tree.read("proc/iomem")

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What a user meets: every command, its help, its JSON, and each exit status."""
+import functools
 import json
 import os
 import re
@@ -13,13 +14,19 @@ words = "console=ttyS0 reset_devices nr_cpus=1 irqpoll"
 load = ("--loader", "kexec_load", "--command-line", words)
 
 
+@functools.cache
 def commands():
-    return re.findall(r"^  ([a-z0-9]+) ", run("--help").out, re.M)
+    return re.findall(r"^  ([a-z0-9]+)(?: |$)", run("--help").out, re.M)
+
+
+@functools.cache
+def options_of(command):
+    return re.findall(r"^  (?:-\w, |    )--([a-z0-9-]+)", run(command, "--help").out, re.M)
 
 
 class Help(unittest.TestCase):
     def test_every_command_has_some(self):
-        self.assertGreaterEqual(len(commands()), 9)
+        self.assertGreaterEqual(len(commands()), 18)
         for command in commands():
             with self.subTest(command):
                 shown = run(command, "--help")
@@ -27,20 +34,147 @@ class Help(unittest.TestCase):
                 self.assertIn("Usage: swiotlb-handoff " + command, shown.out)
                 self.assertIn("--help", shown.out)
 
+    def test_every_way_of_asking_for_it_gives_the_same(self):
+        for command in commands():
+            shown = run(command, "--help").out
+            for asked in (["help", command], ["--help", command], ["-h", command], [command, "-h"], [command, "--json", "--help"]):
+                with self.subTest(asked):
+                    said = run(*asked)
+                    self.assertEqual((said.status, said.out, said.err), (READY, shown, ""))
+        for asked in ("help", "-h"):
+            self.assertEqual(run(asked).out, run("--help").out)
+
+    def test_it_is_readable_in_80_columns(self):
+        for command in ("--help", *commands()):
+            for line in run(*(["--help"] if command == "--help" else [command, "--help"])).out.splitlines():
+                self.assertLessEqual(len(line), 80, line)
+
+    def test_it_is_whole_sentences(self):
+        for command in commands():
+            for text in re.split(r"\n(?=  (?:-\w, |    )--|\n)", run(command, "--help").out.rstrip())[1:]:
+                if not text.strip().endswith("ptions:"):
+                    with self.subTest(text):
+                        self.assertRegex(text, r"\s[A-Z][^\n]*(\n[^\n]*)*\.$")
+
     def test_version(self):
-        self.assertRegex(run("--version").out, r"^swiotlb-handoff \d+\.\d+\.\d+\n$")
+        said = run("--version").out
+        self.assertRegex(said, r"^swiotlb-handoff \d+\.\d+\.\d+\n$")
+        for asked in (["-V"], ["version"], ["plan", "--version"], ["--json", "-V"]):
+            self.assertEqual((run(*asked).status, run(*asked).out), (READY, said))
+
+
+class Arguments(unittest.TestCase):
+    def test_options_stand_before_or_behind_the_command(self):
+        expected = run("plan", "--root", ready, *load, "--json")
+        for order in (["--json", "plan", "--root", ready, *load], ["--root", ready, "--json", *load, "plan"], [f"--root={ready}", "plan", *load, "--json"]):
+            with self.subTest(order):
+                self.assertEqual((run(*order).status, run(*order).out), (READY, expected.out))
+
+    def test_a_pool_is_two_hexadecimal_addresses_with_or_without_0x(self):
+        expected = run("plan", "--root", ready, *load, "--pool", "0x71000000-0x75000000")
+        self.assertEqual(expected.status, READY)
+        for pool in ("71000000-75000000", "0x71000000-75000000", "0X71000000-0x75000000", "0071000000-75000000"):
+            with self.subTest(pool):
+                self.assertEqual(run("plan", "--root", ready, *load, "--pool", pool).out, expected.out)
+
+    def test_a_size_is_what_the_kernel_takes_for_one(self):
+        expected = run("recommend", "--root", ready, *load, "--margin", "128M").out
+        for size in ("0x8000000", "134217728", "131072K", "128m", "0x80M"):
+            with self.subTest(size):
+                self.assertEqual(run("recommend", "--root", ready, *load, "--margin", size).out, expected)
+
+    def test_what_follows_two_dashes_is_for_the_other_program(self):
+        said = run("--root", ready, "--dry-run", "kexec", "--", "-v", "--json", "--", "plan")
+        self.assertEqual((said.status, said.out), (READY, f"{ready}/usr/sbin/kexec -v --json -- plan\n"))
 
 
 class Usage(unittest.TestCase):
+    def refused(self, *arguments):
+        """One line, status 2, and the help that there is."""
+        asked = run(*arguments)
+        self.assertEqual((asked.status, asked.out), (USAGE, ""), (arguments, asked))
+        self.assertRegex(asked.err, r"^swiotlb-handoff: [^\n]+[.?] See 'swiotlb-handoff [^\n]*--help'\.\n$")
+        return asked.err
+
     def test_what_is_asked_wrongly_is_said_in_one_line_with_status_2(self):
-        for arguments in ([], ["no-such-command"], ["plan", "--no-such-option"], ["plan", "operand"], ["plan", "--loader", "x"], ["plan", "--method", "x"],
-                          ["plan", "--accept", "pool-found"], ["plan", "--root"], ["capture"], ["capture", "a", "b"], ["explain"], ["explain", "no-rule"],
-                          ["e820", "--input", os.path.join(ready, "proc/iomem"), "--format", "x"], ["show", "--json=yes"]):
+        for arguments in ([], ["--"], ["--json"], ["no-such-command"], ["plan", "--no-such-option"], ["plan", "-x"], ["plan", "operand"], ["plan", "--", "operand"],
+                          ["plan", "--loader", "x"], ["plan", "--method", "x"], ["plan", "--collector", "x"], ["plan", "--accept", "pool-found"], ["plan", "--root"],
+                          ["plan", "--root", "a", "--root", "b"], ["plan", "--json=yes"], ["plan", "--root="], ["capture"], ["capture", "a", "b"],
+                          ["explain", "no-rule"], ["explain", "pool-exact", "pool-found"], ["help", "no-command"], ["help", "plan", "show"], ["version", "x"],
+                          ["no-such-command", "--help"], ["e820", "--format", "x"], ["e820", "--input", "x", "--input-format", "x"], ["show", "--json=yes"],
+                          ["plan", "--pool", "nonsense"], ["plan", "--pool", "5"], ["plan", "--pool", "5-"], ["plan", "--pool", "-5"], ["plan", "--pool", "10000-1000x"],
+                          ["plan", "--pool", "1-10000000000000000"], ["recommend", "--margin", "10X"], ["recommend", "--margin", ""], ["shrink", "--margin", "-1"],
+                          ["shrink", "--to", "10X"], ["shrink", "--to", "99999999999E"], ["audit", "x", "--jobs", "x"], ["audit", "x", "--jobs", "0"],
+                          ["audit", "x", "--jobs", "1025"], ["kexec", "--kexec", "kexec", "--", "-p"], ["kexec", "-p"], ["audit"]):
             with self.subTest(arguments):
-                asked = run(*arguments)
-                self.assertEqual(asked.status, USAGE, asked)
-                self.assertEqual(asked.out, "")
-                self.assertRegex(asked.err, r"^swiotlb-handoff: [^\n]+\n$")
+                self.refused(*arguments)
+
+    def test_the_help_of_the_command_is_named(self):
+        self.assertIn("See 'swiotlb-handoff plan --help'.", self.refused("plan", "--no-such-option"))
+        self.assertIn("See 'swiotlb-handoff plan --help'.", self.refused("--no-such-option", "plan"))
+        self.assertIn("See 'swiotlb-handoff explain --help'.", self.refused("explain", "no-rule"))
+        self.assertIn("See 'swiotlb-handoff --help'.", self.refused("no-such-command"))
+
+    def test_a_word_that_is_nearly_right_is_recognised(self):
+        for arguments, meant in ((["plna"], "'plan'"), (["recomend"], "'recommend'"), (["rec"], "'recommend'"), (["help", "pln"], "'plan'"),
+                                 (["plan", "--jsno"], "'--json'"), (["plan", "--command"], "'--command-line'"), (["plan", "-json"], "'--json'"),
+                                 (["plan", "--comand-line", "x"], "'--command-line'"), (["explain", "pool-exat"], "'pool-exact'"),
+                                 (["explain", "pool-below-crash"], "'pool-below-crashkernel'")):
+            with self.subTest(arguments):
+                self.assertIn(f" Did you mean {meant}?", self.refused(*arguments))
+        for arguments in (["zzz"], ["x"], ["plan", "--zzzzzz"], ["explain", "zzzz"], ["plan", "--sgv"]):
+            with self.subTest(arguments):
+                self.assertNotIn("Did you mean", self.refused(*arguments))
+
+    def test_what_can_be_accepted_is_listed(self):
+        acceptable = re.findall(r"^([a-z0-9-]+) [^\n]*(?:\n [^\n]*)*? Can be accepted\.$", run("explain").out, re.M)
+        self.assertGreaterEqual(len(acceptable), 3)
+        for rule in ("foo", "help", "", "pool-found"):
+            with self.subTest(rule):
+                said = self.refused("plan", "--accept", rule)
+                for each in acceptable:
+                    self.assertIn(each, said)
+                self.assertIn(f"not '{rule}'.", said)
+        for each in acceptable:
+            self.assertIn(each, self.refused("plan", "--accept"))
+            self.assertEqual(run("plan", "--root", ready, *load, "--accept", each).status, READY)
+
+    def test_a_range_that_ends_before_it_begins_is_said_as_such(self):
+        self.assertIn("--pool: the range ends before it begins: '0x75000000-0x71000000'.", self.refused("plan", "--pool", "0x75000000-0x71000000"))
+        self.assertIn("--pool: the range is empty: '5-5'.", self.refused("plan", "--pool", "5-5"))
+
+    def test_an_option_of_another_command_is_refused(self):
+        everywhere = {option: [command for command in commands() if option in options_of(command)] for command in commands() for option in options_of(command)}
+        self.assertGreater(len(everywhere), 25)
+        for option, known in everywhere.items():
+            others = [command for command in commands() if command not in known]
+            for command in {*others[:1], *others[-1:]}:
+                with self.subTest(f"{command} --{option}"):
+                    takes_value = re.search(fr"--{option}(, --\w+)? [A-Z]", run(known[0], "--help").out)
+                    self.assertIn(f"{command} does not take the option --{option}.", self.refused(command, f"--{option}", *(["1"] if takes_value else [])))
+
+    def test_an_option_that_would_do_nothing_is_refused(self):
+        for arguments in (["status", "--prometheus", "--json"], ["status", "--output", "x", "--json"], ["map", "--svg", "--json"], ["e820", "--json", "--format", "log"],
+                          ["e820", "--input-format", "log"], ["e820", "--input", "x", "--before"], ["e820", "--input", "x", "--root", "y"],
+                          ["e820", "--input", "x", "--kernel", "y"], ["check", "--kernel", "x"], ["check", "--loader", "auto"], ["check", "--pool", "1-2"],
+                          ["check", "--root", "x", "--command-line", "y"], ["check", "--root", "x", "--record", "y"]):
+            with self.subTest(arguments):
+                self.assertIn(f"{arguments[0]} has no use for --", self.refused(*arguments))
+        self.assertEqual(run("check", "--root", ready, "--command-line", words, "--place").status, REFUSED)
+
+
+class Explain(unittest.TestCase):
+    def test_without_a_rule_it_lists_all_of_them(self):
+        listed = run("explain")
+        self.assertEqual(listed.status, READY)
+        with open(os.path.join(top, "docs/rules.md"), encoding="utf-8") as page:
+            rules = re.findall(r"^## (\S+)$", page.read(), re.M)
+        self.assertEqual(sorted(re.findall(r"^([a-z0-9-]+)  +\S", listed.out, re.M)), sorted(rules))
+        entries = json.loads(run("explain", "--json").out)
+        self.assertEqual(entries["schema"], 1)
+        self.assertEqual([rule["rule"] for rule in entries["rules"]], re.findall(r"^([a-z0-9-]+)  +\S", listed.out, re.M))
+        for rule in entries["rules"]:
+            self.assertEqual(set(rule), {"rule", "demands", "acceptable"})
 
 
 class Json(unittest.TestCase):
@@ -87,7 +221,7 @@ class ExitStatus(unittest.TestCase):
     def test_1_is_an_input_or_io_error(self):
         for arguments in (["plan", "--root", "/no/such/directory"], ["show", "--root", "/no/such/directory"], ["e820", "--input", "/no/such/file"],
                           ["plan", "--root", ready, "--kernel", "/etc/passwd"], ["plan", "--root", ready, "--initrd", "/no/such/file"],
-                          ["plan", "--root", ready, "--pool", "5-4"], ["check", "--command-line", words, "--elfcorehdr", "/etc/passwd"],
+                          ["check", "--command-line", words, "--elfcorehdr", "/etc/passwd"],
                           ["check", "--command-line", words, "--e820", "/no/such/file"], ["capture", "--root", ready, ready]):
             with self.subTest(arguments):
                 done = self.expect(INPUT, *arguments)

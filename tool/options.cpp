@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "tool/options.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "lib/decide/rules.hpp"
+
+namespace tool {
+namespace {
+
+template <class... Commands>
+constexpr CommandSet of(Commands... commands) {
+    return (bit(commands) | ...);
+}
+
+using enum Command;
+
+constexpr std::size_t any_number = ~std::size_t{0};
+
+constexpr auto command_table = std::to_array<CommandInfo>({
+    {show, "show", "", 0, 0, "Print the pool of the running kernel and its sources."},
+    {plan, "plan", "", 0, 0, "Decide about the handoff, and print every reason.",
+     "The handoff is ready, not needed or refused."},
+    {cmdline, "cmdline", "", 0, 0, "Print only the words for the crash kernel's command line.",
+     "Where there are none to append nothing is printed, standard error says why, and the exit status is 0."},
+    {e820, "e820", "", 0, 0, "Print the crash kernel's memory map, in any form.",
+     "With --input the map comes from a file, and --command-line and --pool are applied to it."},
+    {map, "map", "", 0, 0, "Draw the memory before and after a crash."},
+    {check, "check", "", 0, 0, "Validate a handoff that somebody else made.",
+     "What is not given is not looked at; the command line is the running kernel's where none is given."},
+    {verify, "verify", "", 0, 0, "In the crash kernel, compare its pool with the promise."},
+    {capture, "capture", "DIR", 1, 1, "Write what is read from this machine into DIR.",
+     "The directory must be new or empty; --root replays it.", Completes::directories},
+    {audit, "audit", "[DIR]...", 0, any_number, "Plan for many captured machines, and add it up.",
+     "DIR is a captured machine or a directory of them. Without DIR, or for -, paths come from standard input, one a "
+     "line.",
+     Completes::directories},
+    {kexec, "kexec", "-- ARGS", 0, any_number, "Run kexec with ARGS, with the handoff where it is proven.",
+     "Where the handoff is not proven, or what was loaded is not as planned, kexec runs as it was asked for.",
+     Completes::nothing, true},
+    {recommend, "recommend", "", 0, 0, "Print the crashkernel= to boot with, and why."},
+    {shrink, "shrink", "[-- COMMAND]", 0, any_number, "Make the reservation smaller now, and load again.",
+     "COMMAND loads the crash kernel again. The default is what the installed kdump service does.", Completes::nothing,
+     true},
+    {enable, "enable", "", 0, 0, "Have kdump load with the handoff from now on.",
+     "The configuration of the distribution's kdump service is changed."},
+    {disable, "disable", "", 0, 0, "Undo enable."},
+    {status, "status", "", 0, 0, "Print how the handoff stands, and what to do next."},
+    {explain, "explain", "[RULE]", 0, 1, "Print what a rule requires, why, and what to do.",
+     "Without RULE, list all rules.", Completes::rules},
+    {help, "help", "[COMMAND]", 0, 1, "Print the commands, or the options of one.", {}, Completes::commands},
+    {version, "version", "", 0, 0, "Print the version."},
+});
+
+constexpr CommandSet every = (CommandSet{1} << command_table.size()) - 1;
+constexpr CommandSet planning = of(plan, cmdline, e820, map, check, audit, recommend, shrink);
+constexpr CommandSet reading = (planning - bit(audit)) | of(show, verify, capture, kexec, enable, disable, status);
+
+constexpr auto option_table = std::to_array<OptionInfo>({
+    // --- of one command, or of two
+    {"strict", "", Group::own, of(cmdline),
+     "Exit with the status of plan, also where the handoff is refused or not needed."},
+    {"format", "NAME", Group::own, of(e820),
+     "The form of the output; log is the default, log7 is the log as of Linux 7.0.", Completes::words,
+     "log log7 memmap json binary"},
+    {"before", "", Group::own, of(e820), "Print the table without the handoff."},
+    {"input", "FILE", Group::own, of(e820),
+     "Rewrite this table instead of the predicted one. The file - is standard input; a directory is read as "
+     "/sys/firmware/memmap.",
+     Completes::files},
+    {"input-format", "NAME", Group::own, of(e820), "What FILE holds, where its contents do not tell.", Completes::words,
+     "auto log iomem json binary"},
+    {"svg", "", Group::own, of(map), "Print a picture for a web page instead of text."},
+    {"e820", "FILE", Group::own, of(check), "The crash kernel's memory map, in any form that the command e820 knows.",
+     Completes::files},
+    {"elfcorehdr",
+     "FILE",
+     Group::own,
+     of(check),
+     "The crash kernel's ELF core headers, or a dump that it wrote.",
+     Completes::files,
+     {},
+     "vmcore"},
+    {"record", "FILE", Group::own, of(check), "The record of a load, as the command kexec writes it.",
+     Completes::files},
+    {"place", "", Group::own, of(check), "Prove for this machine where the pool lands."},
+    {"jobs", "N", Group::own, of(audit), "Look at so many machines at a time. The default is one for each processor."},
+    {"kexec", "FILE", Group::own, of(kexec, shrink),
+     "The kexec program to run, as an absolute path. The default is the installed one.", Completes::files},
+    {"dry-run", "", Group::own, of(kexec, shrink), "Print what would be done, and do nothing."},
+    {"to", "SIZE", Group::own, of(shrink),
+     "The size of the reservation, such as 256M. The default is the smallest that is proven."},
+    {"margin", "SIZE", Group::own, of(recommend, shrink, audit),
+     "The memory for programs and drivers, which is added to what can be counted. The default is 64M."},
+    {"prometheus", "", Group::own, of(status), "Print metrics in the text format of Prometheus."},
+    {"output", "FILE", Group::own, of(status), "Write the metrics to FILE instead, which is replaced as a whole.",
+     Completes::files},
+    // --- what is planned for
+    {"kernel", "FILE", Group::planning, planning,
+     "The crash kernel's bzImage. The default is the one that kdump would load.", Completes::files},
+    {"initrd", "FILE", Group::planning, planning,
+     "The crash kernel's initrd. The default is the one that kdump would load.", Completes::files},
+    {"loader", "NAME", Group::planning, planning,
+     "The system call that loads the crash kernel. The default is auto: the plan must hold for both.", Completes::words,
+     "kexec_load kexec_file_load auto"},
+    {"command-line", "WORDS", Group::planning, planning,
+     "The crash kernel's command line, for check with the handoff and for the other commands without it. The default "
+     "comes from the running kernel's."},
+    {"method", "NAME", Group::planning, planning,
+     "How the crash kernel is told. The default is auto: addr where its image takes that, else ram.", Completes::words,
+     "auto ram addr e820"},
+    {"pool", "START-END", Group::planning, planning - bit(audit),
+     "The pool, by hand: two hexadecimal addresses, the second of which is the first one behind the pool."},
+    {"accept",
+     "RULE",
+     Group::planning,
+     planning | bit(kexec),
+     "Take the risk of a rule whose refusal only means that nobody has shown it on real hardware. The option may be "
+     "repeated.",
+     Completes::acceptable_rules,
+     {},
+     {},
+     0,
+     true},
+    {"lend", "", Group::planning, (planning - of(check, recommend)) | bit(kexec),
+     "Lend an idle pool as ordinary memory to a crash kernel that makes no pool."},
+    {"collector", "NAME", Group::planning, planning,
+     "How the program that saves the dump reads /proc/vmcore. The default is what kdump's configuration says.",
+     Completes::words, "mmap read"},
+    // --- common
+    {"json", "", Group::common, every - of(kexec, help, version), "Print JSON for programs."},
+    {"root", "DIR", Group::common, reading, "Read a captured machine instead of the running one.",
+     Completes::directories},
+    {"help", "", Group::common, every, "Print this help.", Completes::nothing, {}, {}, 'h'},
+    {"version", "", Group::common, every, "Print the version.", Completes::nothing, {}, {}, 'V'},
+});
+
+using enum Restriction::Kind;
+
+constexpr auto restriction_table = std::to_array<Restriction>({
+    {map, "svg", excludes, "json"},
+    {status, "prometheus", excludes, "json"},
+    {status, "output", excludes, "json"},
+    {e820, "format", excludes, "json"},
+    {e820, "input-format", needs, "input"},
+    {e820, "before", excludes, "input"},
+    {e820, "root", excludes, "input"},
+    {e820, "kernel", excludes, "input"},
+    {e820, "initrd", excludes, "input"},
+    {e820, "loader", excludes, "input"},
+    {e820, "method", excludes, "input"},
+    {e820, "accept", excludes, "input"},
+    {e820, "lend", excludes, "input"},
+    {e820, "collector", excludes, "input"},
+    {check, "root", excludes, "command-line", "place"},
+    {check, "root", excludes, "record", "place"},
+    {check, "kernel", needs, "place"},
+    {check, "initrd", needs, "place"},
+    {check, "loader", needs, "place"},
+    {check, "method", needs, "place"},
+    {check, "pool", needs, "place"},
+    {check, "accept", needs, "place"},
+    {check, "collector", needs, "place"},
+});
+
+}  // namespace
+
+std::span<const CommandInfo> all_commands() { return command_table; }
+
+std::span<const OptionInfo> all_options() { return option_table; }
+
+std::span<const Restriction> all_restrictions() { return restriction_table; }
+
+const CommandInfo& info(Command command) { return command_table[static_cast<std::size_t>(command)]; }
+
+const CommandInfo* find_command(std::string_view name) {
+    const auto found = std::find_if(command_table.begin(), command_table.end(),
+                                    [&](const CommandInfo& command) { return command.name == name; });
+    return found == command_table.end() ? nullptr : &*found;
+}
+
+std::vector<std::string_view> choices(Completes completes, std::string_view words) {
+    std::vector<std::string_view> all;
+    switch (completes) {
+        case Completes::nothing:
+        case Completes::files:
+        case Completes::directories:
+            break;
+        case Completes::words:
+            while (!words.empty()) {
+                all.push_back(words.substr(0, words.find(' ')));
+                words.remove_prefix(std::min(words.size(), all.back().size() + 1));
+            }
+            break;
+        case Completes::commands:
+            for (const CommandInfo& command : command_table) all.push_back(command.name);
+            break;
+        case Completes::rules:
+        case Completes::acceptable_rules:
+            for (const handoff::RuleInfo& rule : handoff::rules())
+                if (rule.acceptable || completes == Completes::rules) all.push_back(rule.id);
+            break;
+    }
+    return all;
+}
+
+}  // namespace tool

@@ -65,6 +65,46 @@ std::vector<AddressRange> above(const RangeSet& free, Address end) {
     return blocks;
 }
 
+std::uint64_t largest_of(const std::vector<AddressRange>& blocks) {
+    std::uint64_t largest = 0;
+    for (const AddressRange& b : blocks) largest = std::max(largest, b.size());
+    return largest;
+}
+
+// What may not fit into these blocks above the pool, whatever the order of requests. `image` and `block` are the caller's.
+std::optional<Counterexample> find_shortage(const std::vector<AddressRange>& blocks, const EarlyDemand& demand) {
+    using Kind = Counterexample::Kind;
+    const auto shortage = [](Kind kind, std::uint64_t wanted, std::uint64_t room) {
+        return Counterexample{kind, {}, {}, {}, wanted, room};
+    };
+    // The memory map is one large request. It fits where a block holds it
+    // after all that came before was taken from that very block; so does any
+    // other large one where a block holds everything.
+    const std::uint64_t up_to_map = demand.before_memory_map + demand.memory_map + demand.low + 2 * MiB;
+    const bool other_large = std::max(demand.largest_other, demand.low) > EarlyDemand::largest_request;
+    const std::uint64_t in_one_piece = other_large ? demand.total() + EarlyDemand::largest_request : up_to_map;
+    const std::uint64_t largest_block = largest_of(blocks);
+    const std::uint64_t wanted = demand.total() + 2 * MiB;
+    const std::uint64_t room = sure_room(blocks, EarlyDemand::largest_request);
+    if (largest_block < in_one_piece) return shortage(Kind::eaten, in_one_piece, largest_block);
+    if (room < wanted) return shortage(Kind::eaten, wanted, room);
+    if (demand.low == 0) return std::nullopt;
+
+    // What must lie below 4 GiB fits where a low block holds it after all others took from that block. They do not where
+    // memory above 4 GiB, at which memblock looks first, surely holds them.
+    std::vector<AddressRange> low_blocks, high_blocks;
+    for (const AddressRange& b : blocks) {
+        low_blocks.push_back(b.intersect(*AddressRange::from_bounds(0, low_memory_end)));
+        high_blocks.push_back(b.intersect(*AddressRange::from_bounds(low_memory_end, ~Address{0})));
+    }
+    const bool high_holds_others =
+        sure_room(high_blocks, EarlyDemand::largest_request) >= wanted && largest_of(high_blocks) >= in_one_piece;
+    const std::uint64_t low_wanted = demand.low + 2 * MiB + (high_holds_others ? 0 : wanted);
+    const std::uint64_t low_room = largest_of(low_blocks);
+    if (low_room < low_wanted) return shortage(Kind::eaten_low, low_wanted, low_room);
+    return std::nullopt;
+}
+
 }  // namespace
 
 const char* name(Counterexample::Kind kind) {
@@ -73,6 +113,7 @@ const char* name(Counterexample::Kind kind) {
         case Counterexample::Kind::slides_up: return "slides-up";
         case Counterexample::Kind::other_block: return "other-block";
         case Counterexample::Kind::eaten: return "eaten";
+        case Counterexample::Kind::eaten_low: return "eaten-low";
     }
     return "unknown";
 }
@@ -91,6 +132,10 @@ std::string to_string(const Counterexample& c) {
         case Counterexample::Kind::eaten:
             return fmt::format("{}early allocations of up to {} MiB have only {} MiB for sure above the region and would take its top",
                                where, e820::whole_mib(c.wanted), c.room / MiB);
+        case Counterexample::Kind::eaten_low:
+            return fmt::format("{}{} KiB that must lie below 4 GiB have only {} KiB for sure between the region's end and 4 GiB, and "
+                               "would take the region's top",
+                               where, (c.wanted + KiB - 1) / KiB, c.room / KiB);
     }
     return {};
 }
@@ -115,7 +160,8 @@ EarlyDemand early_demand(const DemandInput& input) {
     // A third more than today's, for what a later kernel may add.
     const std::uint64_t slots = input.slabs * slot_size * 4 / 3;
     demand.after_memory_map = per_cpu + hashes + slots + 5 * MiB / 2 + 1 * MiB + input.extra;
-    demand.largest_other = std::max({2 * MiB, per_cpu, dentry_hash, input.extra});
+    demand.low = input.low;
+    demand.largest_other = std::max({2 * MiB, per_cpu, dentry_hash, input.extra_largest});
     return demand;
 }
 
@@ -157,20 +203,11 @@ std::optional<Counterexample> find_counterexample(const CrashMemory& memory, con
 
         RangeSet surely_free = least;
         surely_free.subtract(image_at(image, memory.image_at_most));
-        const auto blocks = above(surely_free, pool.end());
-        // The memory map is one large request. It fits where a block holds it
-        // after all that came before was taken from that very block; so does any
-        // other large one where a block holds everything.
-        const std::uint64_t up_to_map = demand.before_memory_map + demand.memory_map + 2 * MiB;
-        const bool other_large = demand.largest_other > EarlyDemand::largest_request;
-        const std::uint64_t in_one_piece = other_large ? demand.total() + EarlyDemand::largest_request : up_to_map;
-        const auto largest = std::max_element(blocks.begin(), blocks.end(),
-                                              [](const auto& a, const auto& b) { return a.size() < b.size(); });
-        const std::uint64_t largest_block = largest == blocks.end() ? 0 : largest->size();
-        const std::uint64_t wanted = demand.total() + 2 * MiB;
-        const std::uint64_t room = sure_room(blocks, EarlyDemand::largest_request);
-        if (largest_block < in_one_piece) return Counterexample{Kind::eaten, image, pool, {}, in_one_piece, largest_block};
-        if (room < wanted) return Counterexample{Kind::eaten, image, pool, {}, wanted, room};
+        if (auto eaten = find_shortage(above(surely_free, pool.end()), demand)) {
+            eaten->image = image;
+            eaten->block = pool;
+            return eaten;
+        }
     }
     return std::nullopt;
 }

@@ -38,19 +38,25 @@ struct EarlyDemand {
     /// piece each, whatever their size.
     std::uint64_t largest_other = 0;
 
+    /// One request that must lie below 4 GiB, however much is free above, and comes before the pool: ACPI tables that the
+    /// initrd brings (drivers/acpi/tables.c, acpi_table_upgrade()).
+    std::uint64_t low = 0;
+
     /// Requests up to this size, alignment included, are counted by the byte:
     /// 2 MiB aligned to 2 MiB, as the per-CPU area of one CPU is. Larger ones must
     /// fit in one block.
     static constexpr std::uint64_t largest_request = 4 * e820::MiB;
 
-    [[nodiscard]] std::uint64_t total() const { return before_memory_map + memory_map + after_memory_map; }
+    [[nodiscard]] std::uint64_t total() const { return before_memory_map + memory_map + after_memory_map + low; }
 };
 
 struct DemandInput {
     e820::RangeSet ram;        ///< all that the crash kernel's map calls RAM
     std::uint64_t slabs = 0;   ///< of the pool
     unsigned cpus = 1;         ///< that the crash kernel prepares for (nr_cpus=)
-    std::uint64_t extra = 0;   ///< bytes for what the command line asks for (log_buf_len=)
+    std::uint64_t extra = 0;   ///< bytes for what the command line asks for (log_buf_len=), all requests together
+    std::uint64_t extra_largest = 0;  ///< the largest of them
+    std::uint64_t low = 0;     ///< EarlyDemand::low
 };
 EarlyDemand early_demand(const DemandInput&);
 
@@ -72,13 +78,14 @@ struct Counterexample {
         slides_up,     ///< free memory touches R's end: the pool is placed higher
         other_block,   ///< a free block above R holds the pool
         eaten,         ///< early allocations may not fit above R and then take R's top
+        eaten_low,     ///< the same for what must lie below 4 GiB
     };
     Kind kind;
     std::optional<e820::Address> image;  ///< with the kernel here; none: wherever it is
     e820::AddressRange block;            ///< the free block that is at fault
     std::optional<e820::Address> pool;   ///< the pool would start here
-    std::uint64_t wanted = 0;            ///< eaten: bytes that have to fit above R
-    std::uint64_t room = 0;              ///< eaten: bytes that surely do
+    std::uint64_t wanted = 0;            ///< eaten, eaten_low: bytes that have to fit above R
+    std::uint64_t room = 0;              ///< eaten, eaten_low: bytes that surely do
 };
 const char* name(Counterexample::Kind);
 std::string to_string(const Counterexample&);

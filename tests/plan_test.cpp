@@ -246,7 +246,7 @@ TEST_F(BaseLine, EachWordThatTakesMemoryEarlyIsRefused) {
     reserve_high_only();
     for (const char* word : {"crashkernel=64M", "cma=64M", "hugetlb_cma=64M", "memtest", "memtest=4", "movable_node",
                              "kernelcore=64M", "movablecore=64M", "reserve_mem=4M:4K:x", "efi_fake_mem=4M@0:1",
-                             "add_efi_memmap", "page_owner=on", "hugepagesz=1G", "numa=fake=2"}) {
+                             "add_efi_memmap", "hugepagesz=1G hugepages=1", "numa=fake=2"}) {
         line() = std::string("reset_devices nr_cpus=1 ") + word;
         EXPECT_EQ(refusals(decided().reasons), std::set<std::string>{"command-line-early"}) << word;
     }
@@ -260,15 +260,32 @@ TEST_F(BaseLine, WordsBehindTwoDashesAreNotTheKernels) {
 }
 
 TEST_F(BaseLine, EveryWordThatIsWrongIsReported) {
-    line() = "nr_cpus=1 crashkernel=64M iommu=pt swiotlb=any swiotlb_handoff=0x6c000000-0x70000000 -- x";
+    line() = "nr_cpus=1 crashkernel=64M iommu=memaper=2 swiotlb=any swiotlb_handoff=0x6c000000-0x70000000 -- x";
     EXPECT_EQ(refusals(decided().reasons), (std::set<std::string>{"command-line-init", "command-line-agrees",
                                                                   "command-line-early", "command-line-iommu"}));
     EXPECT_TRUE(has(decided().reasons, "reset-devices", Severity::warning));
 }
 
-TEST_F(BaseLine, NothingIsSaidOfIommuWordsWhereTheRunningKernelsAreNotKnown) {
+TEST_F(BaseLine, AnIommuWordThatCountsIsRefusedWhereTheRunningKernelsWordsAreNotKnown) {
     machine.command_line.clear();
-    line() += " iommu=pt";
+    line() += " iommu=pt";  // counts for nothing on 6.1
+    EXPECT_EQ(decided().verdict, Verdict::ready) << headline(decided());
+    line() += " iommu=memaper=2";
+    EXPECT_EQ(refusals(decided().reasons), std::set<std::string>{"command-line-iommu"});
+}
+
+TEST_F(BaseLine, AnIommuWordOfTheRunningKernelIsNoMatterWhereTheCrashKernelDoesNotGoByIt) {
+    machine.command_line += " intel_iommu=on";
+    line() += " intel_iommu=off";
+    EXPECT_EQ(decided().verdict, Verdict::ready) << headline(decided());
+}
+
+TEST_F(BaseLine, AWordThatNobodyKnowsIsNoWordOfAKernelThatWasLookedAtAndRefusedOnAnother) {
+    line() += " some_new_word=1 rd.lvm.lv=vg/root";
+    EXPECT_EQ(decided().verdict, Verdict::ready) << headline(decided());
+    request.image->release = "5.14.0-427.el9.x86_64";
+    EXPECT_EQ(refusals(decided().reasons), std::set<std::string>{"command-line-covered"});
+    request.accept = {"command-line-covered"};
     EXPECT_EQ(decided().verdict, Verdict::ready) << headline(decided());
 }
 
@@ -590,13 +607,34 @@ TEST_F(EarlyMemory, GrowsWithLogBufLenAndMayNotFit) {
     reserve_high_only();
     const std::uint64_t without = decided().early_bytes;
     line() += " log_buf_len=16M";
-    EXPECT_EQ(decided().early_bytes, without + 4 * 16 * MiB);
+    // The log, and for each 32 bytes of it a descriptor and the record's infos.
+    EXPECT_EQ(decided().early_bytes, without + 16 * MiB + 16 * MiB / 32 * (24 + 112));
     EXPECT_EQ(decided().verdict, Verdict::ready);
     line() += " log_buf_len=1G";
     EXPECT_EQ(refusals(decided().reasons), std::set<std::string>{"pool-exact"});
     line() += " log_buf_len=99999999999999999999";
     EXPECT_EQ(refusals(decided().reasons), std::set<std::string>{"pool-exact"})
         << "a number that wraps can be anything";
+}
+
+TEST_F(EarlyMemory, OfSeveralLogBufLenTheLargestCountsRoundedUpToAPowerOfTwo) {
+    reserve_high_only();
+    line() += " log_buf_len=16M";
+    const std::uint64_t once = decided().early_bytes;
+    line() += " log_buf_len=9M log_buf_len=1K";
+    EXPECT_EQ(decided().early_bytes, once);
+}
+
+TEST_F(EarlyMemory, OfAcpiTablesFromTheInitrdMustLieBelow4GiB) {
+    reserve_high_only();  // nothing of the crash kernel is between the pool and 4 GiB
+    request.initrd_acpi_bytes = 4096;
+    EXPECT_EQ(refusals(decided().reasons), std::set<std::string>{"pool-exact"});
+    EXPECT_EQ(decided().counterexample->kind, Counterexample::Kind::eaten_low);
+    // A low part above the pool holds them.
+    machine.crash_kernel.insert(machine.crash_kernel.begin(), range(0x78000000, 0x7a000000));
+    EXPECT_EQ(decided().verdict, Verdict::ready) << headline(decided());
+    request.initrd_acpi_bytes = 31 * MiB;
+    EXPECT_EQ(refusals(decided().reasons), std::set<std::string>{"pool-exact"});
 }
 
 // --- risks that the user takes by name
@@ -630,7 +668,8 @@ TEST_F(Accepted, OnlyWhatNobodyHasShownMayBe) {
     for (const RuleInfo& rule : rules())
         if (rule.acceptable) acceptable.push_back(rule.id);
     EXPECT_EQ(acceptable,
-              (std::vector<std::string_view>{"pool-understood", "encryption-unproven", "encryption-known"}));
+              (std::vector<std::string_view>{"pool-understood", "encryption-unproven", "encryption-known",
+                                             "command-line-covered"}));
 }
 
 TEST_F(Accepted, APoolThatIsNotUnderstoodIsWhereTheLogSays) {
@@ -720,13 +759,13 @@ TEST_F(EveryReason, AboutProtectionCommandLineAndLoaderIsReported) {
                                                                   "command-line-early", "image-known"}));
 }
 
-// A refusal about the pool ends the search today, so that the user meets the others one by one.
+// The user meets all of them at once, not one by one.
 TEST_F(EveryReason, AboutThePoolAndAboutAllElseIsReportedTogether) {
     machine.slabs = 32640;
     machine.lockdown = true;
     machine.xen = true;
     request.loader = Loader::kexec_load;
-    line() += " crashkernel=64M iommu=pt -- single";
+    line() += " crashkernel=64M iommu=memaper=2 -- single";
     const auto reasons = decided().reasons;
     for (const char* rule : {"pool-slabs", "xen-none", "loader-permitted", "command-line-init", "command-line-early",
                              "command-line-iommu"})

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "lib/decide/check.hpp"
@@ -111,6 +112,10 @@ std::uint64_t bytes_of_line(const Case& c) {
     std::uint64_t added = 0;
     for (const Load& load : decided.loads) added = std::max(added, load.added_words);
     return decided.base.size() + 1 + decided.append.size() + added;
+}
+
+Address segment_start(const Case& c, std::string_view name) {
+    return decide(c.machine, c.request).loads.front().find(name)->range.start();
 }
 
 IomemEntry iomem_line(const AddressRange& r, const char* name) { return {r, 0, name, 1}; }
@@ -338,20 +343,36 @@ const Row rows[] = {
      [](Case& c) { replace(c.line(), " crashkernel=64M", ""); }},
     {"command-line-early", refusal, "cma=, which is allowed only as 0", planned,
      [](Case& c) { c.line() += " cma=64M"; }, [](Case& c) { replace(c.line(), "cma=64M", "cma=0"); }},
-    {"command-line-early", refusal, "huge pages of 1 GiB", planned, [](Case& c) { c.line() += " hugepagesz=1G"; },
+    {"command-line-early", refusal, "huge pages of 1 GiB", planned,
+     [](Case& c) { c.line() += " hugepagesz=1G hugepages=2"; },
      [](Case& c) { replace(c.line(), "hugepagesz=1G", "hugepagesz=2M"); }},
+    {"command-line-early", refusal, "huge pages of 1 GiB before smaller ones", planned,
+     [](Case& c) { c.line() += " hugepagesz=1G hugepages=16 hugepagesz=2M hugepages=2048"; },
+     [](Case& c) { replace(c.line(), "hugepagesz=1G", "hugepagesz=4M"); }},
+    {"command-line-early", refusal, "a CMA area for each node", planned, [](Case& c) { c.line() += " numa_cma=0:64M"; },
+     [](Case& c) { replace(c.line(), "numa_cma=0:64M", "numa_cma=0:0"); }},
+    {"command-line-covered", refusal, "a word of a kernel that nobody looked at", planned,
+     [](Case& c) {
+         c.request.image->release = "5.14.0-427.el9.x86_64";
+         c.line() += " some_new_word=1";
+     },
+     [](Case& c) { replace(c.line(), " some_new_word=1", ""); }},
     {"command-line-early", refusal, "fake NUMA nodes", planned, [](Case& c) { c.line() += " numa=fake=2"; },
      [](Case& c) { replace(c.line(), "numa=fake=2", "numa=off"); }},
-    {"command-line-iommu", refusal, "iommu=pt for the crash kernel alone", planned,
-     [](Case& c) { c.line() += " iommu=pt"; }, [](Case& c) { c.machine.command_line += " iommu=pt"; }},
-    {"command-line-iommu", refusal, "intel_iommu=on for the running kernel alone", planned,
-     [](Case& c) { c.machine.command_line += " intel_iommu=on"; }, [](Case& c) { c.line() += " intel_iommu=on"; }},
-    {"command-line-iommu", refusal, "amd_iommu= differs", planned,
+    {"command-line-iommu", refusal, "an aperture for the crash kernel alone", planned,
+     [](Case& c) { c.line() += " iommu=memaper=2"; }, [](Case& c) { c.machine.command_line += " iommu=memaper=2"; }},
+    {"command-line-iommu", refusal, "iommu=pt on 5.10 for the crash kernel alone", planned,
      [](Case& c) {
-         c.machine.command_line += " amd_iommu=off";
-         c.line() += " amd_iommu=fullflush";
+         c.request.image->release = "5.10.0-28-amd64";
+         c.line() += " iommu=pt";
      },
-     [](Case& c) { replace(c.line(), "fullflush", "off"); }},
+     [](Case& c) { c.request.image->release = "6.1.0-18-amd64"; }},
+    {"command-line-iommu", refusal, "amd_iommu=off on 5.10 for the running kernel alone", planned,
+     [](Case& c) {
+         c.request.image->release = "5.10.0-28-amd64";
+         c.machine.command_line += " amd_iommu=off";
+     },
+     [](Case& c) { c.line() += " amd_iommu=off"; }},
     {"command-line-fits", refusal, "it is a byte too long", planned,
      [](Case& c) { c.request.image->cmdline_size = bytes_of_line(c) - 1; },
      [](Case& c) { c.request.image->cmdline_size += 1; }},
@@ -409,6 +430,9 @@ const Row rows[] = {
     {"image-addr", refusal, "addr= is on the command line, and the image does not announce it", reviewed,
      [](Case& c) { replace(c.line(), "swiotlb=32768", "swiotlb=32768,addr=0x6c000000"); },
      [](Case& c) { c.request.image->swiotlb_addr = true; }},
+    {"segments-in-ram", refusal, "somebody's memmap= takes a page of the initrd", planned,
+     [](Case& c) { c.line() += fmt::format(" memmap=4K${:#x}", segment_start(c, "initrd") + 0x1000); },
+     [](Case& c) { c.line() = c.line().substr(0, c.line().find(" memmap")); }},
     {"load-fits", refusal, "the kernel is larger than the reservation", planned,
      [](Case& c) { c.request.image->init_size = 512 * MiB; }, [](Case& c) { c.request.image->init_size = 64 * MiB; }},
     {"load-fits", refusal, "the initrd finds no room beside the kernel, with a loan", lent,

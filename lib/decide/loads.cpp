@@ -53,7 +53,7 @@ Cargo judge_cargo(const Question& question, Findings& found) {
     const PlanRequest& request = question.request;
     if (request.loader == Loader::automatic)
         found.note("loader-known", "the loader is not known: the plan holds for both system calls");
-    Cargo cargo{assumed_image(machine, request), assumed_initrd_bytes(request), {}};
+    Cargo cargo{assumed_image(machine, request), assumed_initrd_bytes(request), request.initrd_acpi_bytes, {}};
     if (!request.image || !request.initrd_bytes)
         found.missing(machine.live, "image-known",
                       fmt::format("assumed: a kernel of up to {} MiB{}", whole_mib(cargo.image.init_size),

@@ -13,6 +13,7 @@ namespace handoff {
 struct Cargo {
     Image image;
     std::uint64_t initrd_bytes = 0;
+    std::uint64_t initrd_acpi_bytes = 0;  ///< of ACPI tables that the initrd brings, whole pages
     /// kexec-tools passes setup_data at the start of the reservation (LoadInput::setup_data). nullopt: it may or may not.
     std::optional<bool> setup_data;
 };

@@ -32,7 +32,7 @@ Need need_for(const Machine& machine, const PlanRequest& request, std::uint64_t 
     need.image = align_up(bounded(assumed_image(machine, request).init_size), 2 * MiB);
     need.initrd = initrd;
     need.unpacked = Need::unpack_factor * initrd;
-    need.early = early_demand({memory, pool_bytes(machine) / slab_size, 1, 0}).total();
+    need.early = early_demand({memory, pool_bytes(machine) / slab_size, 1, 0, 0, 0}).total();
     need.bitmaps = machine.ram.size() / page_size / 4;
     need.margin = bounded(margin);
     return need;

@@ -15,7 +15,24 @@ using e820::MiB;
 using e820::Type;
 using e820::whole_mib;
 
-std::uint64_t memory_map_bytes(const RangeSet& ram) { return early_demand({ram, 0, 1, 0}).memory_map; }
+std::uint64_t memory_map_bytes(const RangeSet& ram) { return early_demand({ram, 0, 1, 0, 0, 0}).memory_map; }
+
+// Each segment that was RAM for the loader is RAM for the kernel. A word that takes a page of the kernel's own image does no
+// harm: the kernel adds it again (arch/x86/kernel/setup.c, e820_add_kernel_range()).
+void judge_segments(const Proposal& c, const CommandLine& line, Findings& found) {
+    for (const Scenario& s : c.scenarios) {
+        const RangeSet before = boot_map(c, s.load).of(Type::ram);
+        const auto map = apply_memory_words(boot_map(c, s.load), line);
+        if (!map) return;  // said elsewhere
+        const RangeSet after = map->of(Type::ram);
+        for (const Segment& segment : s.load.segments)
+            if (segment.name != "kernel" && before.contains(segment.range) && !after.contains(segment.range))
+                return found.refuse("segments-in-ram",
+                                    fmt::format("a word on the command line takes memory of the {} at {}", segment.name,
+                                                e820::to_string(segment.range)),
+                                    {}, "remove the memmap= or mem= word that covers it");
+    }
+}
 
 }  // namespace
 
@@ -31,6 +48,7 @@ std::optional<e820::Table> judge_outcome(const Proposal& c, const CommandLine& l
     if (boot_map(c, load).of(Type::ram).overlaps(c.pool.range) && adds_ram(line, c.pool.range))
         found.refuse("map-once", "the crash kernel's map has the pool as RAM already");
 
+    judge_segments(c, line, found);
     std::uint64_t added = 0;
     for (const Scenario& s : c.scenarios) added = std::max(added, s.load.added_words);
     const std::uint64_t length = line.text().size() + added;

@@ -219,8 +219,7 @@ void judge_protection(const Machine& machine, Loader loader, Findings& found) {
 }
 
 void judge_rounding(const Question& question, const Pool& pool, Method method, Findings& found) {
-    const auto& image = question.request.image;
-    const std::string release = image && !image->release.empty() ? image->release : question.machine.release;
+    const std::string release = crash_release(question);
     const bool rounds = rounds_slabs_up(release);
     if ((rounds || method == Method::addr) && !std::has_single_bit(pool.slabs))
         found.refuse("pool-power-of-two",

@@ -3,15 +3,12 @@
 
 #include <algorithm>
 
-#include "e820/memmap.hpp"
-#include "e820/number.hpp"
 #include "lib/kernel/kaslr.hpp"
 
 namespace handoff {
 namespace {
 
 using e820::align_up;
-using e820::GiB;
 using e820::MiB;
 using e820::page_size;
 using e820::Type;
@@ -24,14 +21,11 @@ std::uint64_t image_at_least(const Proposal& c) {
     return c.question.request.image && same && machine.kernel_image ? machine.kernel_image->size() : 0;
 }
 
-// log_buf_len_update() takes 2 GiB at most (LOG_BUF_LEN_MAX); what wraps in the kernel can be anything up to that.
-std::uint64_t log_buffer_bytes(const CommandLine& base) {
-    const std::string length = base.last("log_buf_len").value_or("");
-    if (length.empty()) return 0;
-    std::string_view text = length;
-    constexpr std::uint64_t most = 2 * GiB;
-    const bool number = length.front() >= '0' && length.front() <= '9';
-    return 4 * std::min(e820::take_memparse(text).value_or(number ? most : 0), most);
+// What the crash kernel takes before its pool, at most.
+EarlyDemand demand_of(const Proposal& c, const RangeSet& ram) {
+    const Question& question = c.question;
+    const EarlyTake words = early_take(question.words, ram.size());
+    return early_demand({ram, c.pool.slabs, crash_cpus(question), words.bytes, words.largest, c.cargo.initrd_acpi_bytes});
 }
 
 }  // namespace
@@ -77,8 +71,7 @@ Result<Proof> prove(const Proposal& c, const CommandLine& line) {
         const auto memory = memory_of(c, s, line);
         if (!memory) return memory.error();
         proof.images += memory->images.size();
-        const EarlyDemand demand =
-            early_demand({memory->ram, c.pool.slabs, crash_cpus(c.question), log_buffer_bytes(c.question.base)});
+        const EarlyDemand demand = demand_of(c, memory->ram);
         proof.early_bytes = std::max(proof.early_bytes, demand.total());
         proof.counterexample = c.method == Method::addr ? find_refused_addr(*memory, c.pool.range)
                                                         : find_counterexample(*memory, c.pool.range, demand);

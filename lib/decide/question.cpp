@@ -20,16 +20,17 @@ std::string missing_kdump_words(const CommandLine& line) {
 
 void assume_kdump_words(Question& question, Findings& found) {
     question.assumed = missing_kdump_words(question.base);
-    found.note("command-line-known",
-               "assumed: the running kernel's command line" + (question.assumed.empty() ? "" : ", with " + question.assumed),
-               question.machine.command_line.empty() ? "" : "proc/cmdline", "give --command-line");
+    found.note(
+        "command-line-known",
+        "assumed: the running kernel's command line" + (question.assumed.empty() ? "" : ", with " + question.assumed),
+        question.machine.command_line.empty() ? "" : "proc/cmdline", "give --command-line");
     if (const auto line = CommandLine::parse(question.base.with(question.assumed))) question.base = *line;
 }
 
 }  // namespace
 
 Question ask(const Machine& machine, const PlanRequest& request, Findings& found) {
-    Question question{machine, request, {}, {}, {}, {}, {}, {}};
+    Question question{machine, request, {}, {}, {}, {}, {}, {}, {}};
     if (const auto running = CommandLine::parse(machine.command_line)) {
         question.running = *running;
         if (const auto option = swiotlb_option(*running)) question.running_swiotlb = *option;
@@ -52,6 +53,8 @@ Question ask(const Machine& machine, const PlanRequest& request, Findings& found
         return question;
     }
     question.swiotlb = *option;
+    question.words = judge_boot_words(question.base, series_of(crash_release(question)),
+                                      machine.command_line.empty() ? nullptr : &question.running);
     question.readable = true;
     return question;
 }
@@ -67,8 +70,8 @@ unsigned crash_cpus(const Question& question) {
 void judge_map_words(const Question& question, bool handoff_expected, Findings& found) {
     const CommandLine& base = question.base;
     if (base.ends_in_init_words())
-        found.refuse("command-line-init", "the command line has a '--': words behind it go to init, not to the kernel", {},
-                     "remove the '--'");
+        found.refuse("command-line-init", "the command line has a '--': words behind it go to init, not to the kernel",
+                     {}, "remove the '--'");
     if (!handoff_expected && (base.has(marker_key) || base.has(lent_key)))
         found.refuse("command-line-agrees", "there is a handoff on the command line already", {}, "plan without it");
     for (const Word* word : base.all("memmap"))
@@ -79,42 +82,64 @@ void judge_map_words(const Question& question, bool handoff_expected, Findings& 
 
 namespace {
 
-void judge_early_words(const CommandLine& base, Findings& found) {
-    const auto refuse = [&](std::string text, std::string advice) {
-        found.refuse("command-line-early", std::move(text), {}, std::move(advice));
-    };
-    for (const char* key : {"cma", "hugetlb_cma"})  // Fedora's defaults have both, with 0
-        if (base.has(key) && base.last(key) != "0")
-            refuse(fmt::format("{}= takes memory before the pool is made", key),
-                   fmt::format("remove {}= from the crash kernel's command line, or make it 0", key));
-    for (const char* key : {"crashkernel", "memtest", "movable_node", "kernelcore", "movablecore", "reserve_mem",
-                            "efi_fake_mem", "add_efi_memmap", "page_owner"})
-        if (base.has(key))
-            refuse(fmt::format("{}= takes or tests memory before the pool is made", key),
-                   fmt::format("remove {} from the crash kernel's command line", key));
-    if (base.last("hugepagesz").value_or("").find('G') != std::string::npos)
-        refuse("hugepagesz=1G takes memory before the pool is made", "remove it from the crash kernel's command line");
-    if (base.last("numa").value_or("").find("fake") != std::string::npos)
-        refuse("numa=fake= splits the crash kernel's memory", "remove it from the crash kernel's command line");
+void judge_boot_word(const Question& question, const Word& word, const WordEffect& effect, Findings& found) {
+    const std::string text = fmt::format("'{}' on the crash kernel's command line: {}", word.text, effect.why);
+    const std::string remove = fmt::format("remove {} from the crash kernel's command line", word.key);
+    switch (effect.effect) {
+        case WordClass::refused:
+            found.refuse("command-line-early", text, {}, remove);
+            break;
+        case WordClass::same_as_running:
+            found.refuse("command-line-iommu", text + " The running kernel is not told the same.", {},
+                         fmt::format("give both kernels the same {}", word.key));
+            break;
+        case WordClass::not_covered: {
+            const std::string release = crash_release(question);
+            // A capture may lack the release, which the machine itself has.
+            const bool known = question.machine.live || !release.empty();
+            found.missing(
+                known, "command-line-covered",
+                fmt::format("it is not known what '{}' does in {}: only the words of Linux 5.10, 6.1, 6.12, 7.2 and "
+                            "7.3 were looked at",
+                            word.text, release.empty() ? "a kernel of an unknown release" : "Linux " + release),
+                {}, remove);
+            break;
+        }
+        default:
+            break;
+    }
+}
+
+// Words that both kernels must have, and only the running one has.
+void judge_missing_words(const Question& question, Findings& found) {
+    const auto series = series_of(crash_release(question));
+    for (const Word& word : question.running.words()) {
+        const WordEffect effect = classify(word, series);
+        if (effect.effect != WordClass::same_as_running || question.base.has(word.key)) continue;
+        found.refuse(
+            "command-line-iommu",
+            fmt::format("'{}' is on the running kernel's command line, and the crash kernel is not told the same: {}",
+                        word.text, effect.why),
+            {}, fmt::format("give both kernels the same {}", word.key));
+    }
 }
 
 }  // namespace
 
+std::string crash_release(const Question& question) {
+    const auto& image = question.request.image;
+    return image && !image->release.empty() ? image->release : question.machine.release;
+}
+
 void judge_words(const Question& question, Findings& found) {
-    const CommandLine &base = question.base, &running = question.running;
+    const CommandLine& base = question.base;
     if (!question.swiotlb.unknown.empty())
         found.refuse("command-line-agrees",
-                     fmt::format("swiotlb={} asks for something that is not understood", fmt::join(question.swiotlb.unknown, ",")),
+                     fmt::format("swiotlb={} asks for something that is not understood",
+                                 fmt::join(question.swiotlb.unknown, ",")),
                      {}, "remove it from the crash kernel's command line");
-    judge_early_words(base, found);
-    // Where the running kernel keeps its pool, the same IOMMU words keep the
-    // crash kernel's; others may make it tear the pool down (swiotlb_exit()).
-    for (const char* key : {"iommu", "intel_iommu", "amd_iommu"})
-        if (!question.machine.command_line.empty() && base.last(key) != running.last(key))
-            found.refuse("command-line-iommu",
-                         fmt::format("{}= differs: '{}' for the running kernel, '{}' for the crash kernel", key,
-                                     running.last(key).value_or(""), base.last(key).value_or("")),
-                         {}, fmt::format("give the crash kernel the same {}=", key));
+    for (const auto& [word, effect] : question.words.findings) judge_boot_word(question, word, effect, found);
+    judge_missing_words(question, found);
     if (!base.has("reset_devices"))
         found.warn("reset-devices", "reset_devices is missing: drivers may leave old DMA running", {},
                    "add reset_devices to the crash kernel's command line");

@@ -6,6 +6,7 @@
 #include "lib/command_line.hpp"
 #include "lib/decide/findings.hpp"
 #include "lib/decide/request.hpp"
+#include "lib/kernel/boot_words.hpp"
 #include "lib/machine.hpp"
 
 namespace handoff {
@@ -18,6 +19,7 @@ struct Question {
     SwiotlbOption running_swiotlb;
     CommandLine base;     ///< of the crash kernel, without a handoff's words
     SwiotlbOption swiotlb;
+    WordsJudged words;    ///< what those of `base` do to memory before the pool
     std::string given;    ///< `base` without the words that nobody gave
     std::string assumed;  ///< those words: what kdump adds to every crash kernel's command line
     bool readable = false;  ///< the crash kernel's command line can be read as the kernel reads it; otherwise nothing above holds
@@ -33,8 +35,12 @@ unsigned crash_cpus(const Question&);
 /// handoff. Rules command-line-init, command-line-agrees.
 void judge_map_words(const Question&, bool handoff_expected, Findings&);
 
-/// Words that take memory before the pool is made, or move it; and words that keep the crash kernel from treating its pool
-/// as the running kernel does. Rules command-line-agrees, command-line-early, command-line-iommu, reset-devices.
+/// Words that take memory before the pool, or move it; and words that keep the crash kernel from treating its pool as the
+/// running kernel does. Rules command-line-agrees, command-line-early, command-line-covered, command-line-iommu,
+/// reset-devices.
 void judge_words(const Question&, Findings&);
+
+/// The release of the kernel that is loaded: the image's, else the running kernel's; "" where neither is known.
+std::string crash_release(const Question&);
 
 }  // namespace handoff

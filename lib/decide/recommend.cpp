@@ -66,7 +66,7 @@ bool about_layout(const std::vector<Reason>& reasons) {
 
 // Whatever loads it, in a reservation that is as it is.
 bool load_fits(const Search& search, const Machine& machine) {
-    const Cargo cargo{assumed_image(search.machine, search.request), assumed_initrd_bytes(search.request), {}};
+    const Cargo cargo{assumed_image(search.machine, search.request), assumed_initrd_bytes(search.request), 0, {}};
     for (const Loader loader : {Loader::kexec_load, Loader::kexec_file_load})
         if (!predict_load(machine, load_input(cargo, loader, 2048, 128 * e820::KiB))) return false;
     return true;

@@ -54,6 +54,8 @@ struct PlanRequest {
     Method method = Method::automatic;
     std::optional<Image> image;                 ///< none: the running kernel's size is assumed, and said
     std::optional<std::uint64_t> initrd_bytes;  ///< none: assumed, and said
+    /// What ACPI tables that the initrd brings take below 4 GiB before the pool is made (early_cpio.hpp), whole pages.
+    std::uint64_t initrd_acpi_bytes = 0;
     /// Without the handoff's words; none: the running kernel's, as the kdump scripts derive it,
     /// with reset_devices and nr_cpus=1, which then are among the words to append.
     std::optional<std::string> command_line;

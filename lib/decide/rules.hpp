@@ -48,10 +48,16 @@ inline constexpr auto rule_table = std::to_array<RuleInfo>({
     {"command-line-sound", "The crash kernel's command line can be read as the kernel reads it."},
     {"command-line-agrees", "Nothing on the crash kernel's command line contradicts the handoff: noforce, iommu=off, "
                             "exactmap, mem=, a memmap= over the pool, another handoff."},
-    {"command-line-early", "Nothing on the crash kernel's command line takes or tests memory early: crashkernel=, "
-                           "cma=, hugepages of 1 GiB, memtest, movable_node, kernelcore=, fake NUMA nodes."},
-    {"command-line-iommu", "The crash kernel is told the same about IOMMUs as the running one; otherwise it may give "
-                           "its pool back to the page allocator."},
+    {"command-line-early",
+     "No word on the crash kernel's command line takes memory before the pool without a bound, moves what is taken, or changes "
+     "the memory map: crashkernel=, cma=, pages of 1 GiB, memtest, kernelcore=, fake NUMA nodes, and others."},
+    {"command-line-covered",
+     "It is known what each word on the crash kernel's command line does: the kernel is one whose words were looked at, or the "
+     "word is one of theirs.",
+     true},
+    {"command-line-iommu",
+     "The crash kernel is told the same about IOMMUs and memory encryption as the running one, as far as its kernel goes by "
+     "it; otherwise it may give its pool back to the page allocator."},
     {"command-line-fits", "The command line, with what the loader adds, fits the image's cmdline_size."},
     {"command-line-init", "There is no '--' on the command line: words pasted behind it never reach the kernel."},
     {"reset-devices", "reset_devices is on the crash kernel's command line, so that drivers stop old DMA early."},
@@ -61,6 +67,9 @@ inline constexpr auto rule_table = std::to_array<RuleInfo>({
                           "random seed to pass yet."},
     {"image-known", "The crash kernel's image and initrd were read; otherwise their sizes are assumed, and said."},
     {"image-addr", "With the addr method the crash kernel's image announces that it takes swiotlb=...,addr=."},
+    {"segments-in-ram",
+     "The initrd and what the loader puts beside it stay in RAM of the crash kernel's map: no memmap= or mem= word takes a "
+     "page of them."},
     {"load-fits", "Kernel, initrd and the rest fit into the reservation."},
     {"numa-single", "The crash kernel sees one NUMA node (numa=off is added where there are more): a node's memory map "
                     "is allocated on the node itself, which may have nothing but the pool."},

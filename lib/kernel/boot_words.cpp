@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <iterator>
+#include <unordered_map>
 
 #include <fmt/format.h>
 
@@ -41,7 +43,7 @@ std::string_view take_until(std::string_view& text, char stop) {
 
 std::optional<std::uint64_t> size_in(std::string_view text) { return e820::take_memparse(text); }
 
-// --- values that make a word harmless. `value` is what follows '='; a word without one is never harmless by its value.
+// --- values that make a word harmless. `value` is what follows '='.
 
 bool zero(std::string_view value, std::optional<Series>) {
     while (!value.empty()) {  // "0", "0M", "0:0,1:0"
@@ -89,15 +91,16 @@ bool iommu_plain(std::string_view value, std::optional<Series> series) {
 struct Rule {
     std::string_view name;
     bool (*harmless)(std::string_view value, std::optional<Series>);
+    bool without_value = false;  // a word without a value is harmless, too
 };
 constexpr std::array<Rule, 11> rules_of_values = {{{"zero", zero},
                                                    {"off", off},
                                                    {"dash", dash},
                                                    {"embed", embed},
-                                                   {"no_fake", no_fake},
-                                                   {"no_pair", no_pair},
-                                                   {"no_at", no_at},
-                                                   {"no_xdbc", no_xdbc},
+                                                   {"no_fake", no_fake, true},
+                                                   {"no_pair", no_pair, true},
+                                                   {"no_at", no_at, true},
+                                                   {"no_xdbc", no_xdbc, true},
                                                    {"small_page", small_page},
                                                    {"low", low},
                                                    {"iommu_plain", iommu_plain}}};
@@ -192,11 +195,15 @@ bool has_kind(const WordEntry& entry, WordKind kind) {
     return std::find(entry.kinds.begin(), entry.kinds.end(), kind) != entry.kinds.end();
 }
 
+// A longer word that a harmless one answers to may be another kernel's, of which nothing is known.
+bool meets_longer(const WordEntry& entry) {
+    return entry.name.ends_with(".*") || (has_kind(entry, WordKind::setup) && entry.effect > WordClass::harmless);
+}
+
+// Of an entry that longer words meet.
 bool meets(const WordEntry& entry, const Word& word) {
+    if (same(word.key, key_of(entry))) return false;  // found by its key
     if (entry.name.ends_with(".*")) return begins_with(word.key, entry.name.substr(0, entry.name.size() - 1));
-    if (same(word.key, key_of(entry))) return true;
-    // A longer word that a harmless one answers to may be another kernel's, of which nothing is known.
-    if (!has_kind(entry, WordKind::setup) || entry.effect <= WordClass::harmless) return false;
     return begins_with(word.value ? word.key + '=' + *word.value : word.key, entry.name);
 }
 
@@ -207,7 +214,8 @@ bool holds_in(const WordEntry& entry, std::optional<Series> series) {
 
 bool harmless_value(const WordEntry& entry, const Word& word, std::optional<Series> series) {
     const auto rule = find_named(rules_of_values, entry.unless);
-    return rule != rules_of_values.end() && word.value && rule->harmless(*word.value, series);
+    if (rule == rules_of_values.end()) return false;
+    return word.value ? rule->harmless(*word.value, series) : rule->without_value;
 }
 
 // --- bounds
@@ -308,11 +316,45 @@ const std::vector<WordEntry>& word_table() {
     return table;
 }
 
+namespace {
+
+// The table, by the words that meet an entry.
+struct Index {
+    std::unordered_map<std::string, std::vector<const WordEntry*>> exact;  // by the folded key
+    std::vector<const WordEntry*> prefixes;                               // those that longer words meet as well
+};
+
+std::string folded(std::string_view key) {
+    std::string text(key);
+    std::transform(text.begin(), text.end(), text.begin(), fold);
+    return text;
+}
+
+Index index_of(const std::vector<WordEntry>& table) {
+    Index index;
+    for (const WordEntry& entry : table) {
+        index.exact[folded(key_of(entry))].push_back(&entry);
+        if (meets_longer(entry)) index.prefixes.push_back(&entry);
+    }
+    return index;
+}
+
+std::vector<const WordEntry*> entries_met(const Word& word) {
+    static const Index index = index_of(word_table());
+    std::vector<const WordEntry*> met;
+    if (const auto found = index.exact.find(folded(word.key)); found != index.exact.end()) met = found->second;
+    std::copy_if(index.prefixes.begin(), index.prefixes.end(), std::back_inserter(met),
+                 [&](const WordEntry* entry) { return meets(*entry, word); });
+    return met;
+}
+
+}  // namespace
+
 WordEffect classify(const Word& word, std::optional<Series> series) {
     if (word.for_init) return {WordClass::no_kernel_word, Taker::nothing, "It stands behind '--'."};
     std::optional<WordEffect> worst;
-    for (const WordEntry& entry : word_table()) {
-        if (!meets(entry, word)) continue;
+    for (const WordEntry* met : entries_met(word)) {
+        const WordEntry& entry = *met;
         WordEffect effect{entry.effect, entry.taker, entry.why};
         if (!holds_in(entry, series)) effect = {WordClass::harmless, Taker::nothing, "Not in this kernel."};
         if (harmless_value(entry, word, series)) effect = {WordClass::harmless, Taker::nothing, "Not with this value."};
@@ -323,30 +365,35 @@ WordEffect classify(const Word& word, std::optional<Series> series) {
     return {WordClass::not_covered, Taker::nothing, "It is not known what it does in this kernel."};
 }
 
-WordsJudged judge_words(const CommandLine& line, std::optional<Series> series, std::uint64_t ram,
-                        const CommandLine* running) {
+WordsJudged judge_boot_words(const CommandLine& line, std::optional<Series> series, const CommandLine* running) {
     WordsJudged judged;
-    std::array<std::vector<const Word*>, 5> takers;
     for (const Word& word : line.words()) {
         const WordEffect effect = classify(word, series);
         if (effect.effect <= WordClass::elsewhere) continue;
-        const auto entry = std::find_if(word_table().begin(), word_table().end(),
-                                        [&](const WordEntry& e) { return e.last_counts && same(word.key, key_of(e)); });
-        if (entry != word_table().end() && line.all(word.key).back() != &word) continue;
+        const auto met = entries_met(word);
+        const bool last_counts = std::any_of(met.begin(), met.end(), [](const WordEntry* e) { return e->last_counts; });
+        if (last_counts && line.all(word.key).back() != &word) continue;
         if (sizes_pages(word) && !line.has("hugepages")) continue;  // a size alone takes nothing
         if (effect.effect == WordClass::takes_memory)
-            takers[static_cast<std::size_t>(effect.taker)].push_back(&word);
+            judged.takers.push_back({word, effect});
         else if (effect.effect != WordClass::same_as_running || !running || !same_words(line, *running, word.key))
-            judged.findings.push_back({&word, effect});
-    }
-    for (const auto& [name, taker] : taker_names) {
-        const auto& words = takers[static_cast<std::size_t>(taker)];
-        if (words.empty()) continue;
-        const EarlyTake take = taken(taker, words, ram);
-        judged.take.bytes += take.bytes;
-        judged.take.largest = std::max(judged.take.largest, take.largest);
+            judged.findings.push_back({word, effect});
     }
     return judged;
+}
+
+EarlyTake early_take(const WordsJudged& judged, std::uint64_t ram) {
+    EarlyTake sum;
+    for (const auto& [name, taker] : taker_names) {
+        std::vector<const Word*> words;
+        for (const auto& [word, effect] : judged.takers)
+            if (effect.taker == taker) words.push_back(&word);
+        if (words.empty()) continue;
+        const EarlyTake take = taken(taker, words, ram);
+        sum.bytes += take.bytes;
+        sum.largest = std::max(sum.largest, take.largest);
+    }
+    return sum;
 }
 
 }  // namespace handoff

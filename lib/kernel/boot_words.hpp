@@ -86,16 +86,16 @@ EarlyTake log_buffer_take(std::uint64_t size);
 /// What a whole command line does.
 struct WordsJudged {
     struct Finding {
-        const Word* word;  ///< of the line that was judged
+        Word word;
         WordEffect effect;
     };
     /// Words that need an answer: same_as_running, refused, not_covered; in the order of the line.
     std::vector<Finding> findings;
-    EarlyTake take;  ///< of all words that take memory
+    std::vector<Finding> takers;  ///< words that take memory, in the order of the line
 };
-/// `ram` is the memory of the crash kernel, bytes. Where the running kernel's line is known, a word that must be the
-/// same and is (every occurrence, in order) is no finding.
-WordsJudged judge_words(const CommandLine&, std::optional<Series>, std::uint64_t ram,
-                        const CommandLine* running = nullptr);
+/// Where the running kernel's line is known, a word that must be the same and is (every occurrence, in order) is no finding.
+WordsJudged judge_boot_words(const CommandLine&, std::optional<Series>, const CommandLine* running = nullptr);
+/// What the words take before the pool in a crash kernel with so many bytes of memory, all together.
+EarlyTake early_take(const WordsJudged&, std::uint64_t ram);
 
 }  // namespace handoff

@@ -32,18 +32,17 @@ WordClass class_of(std::string_view text, std::optional<Series> series = v6_12) 
     return classify(words.words().at(0), series).effect;
 }
 
-WordsJudged judged(std::string_view text, std::optional<Series> series = v6_12, std::uint64_t ram = 256 * MiB) {
-    static std::vector<CommandLine> kept;  // findings point into the line
-    kept.reserve(1000);
-    kept.push_back(line(text));
-    return judge_words(kept.back(), series, ram);
+WordsJudged judged(std::string_view text, std::optional<Series> series = v6_12) {
+    return judge_boot_words(line(text), series);
 }
+
+EarlyTake take(std::string_view text, std::uint64_t ram = 256 * MiB) { return early_take(judged(text), ram); }
 
 // What is wrong with a line, as "class word".
 std::vector<std::string> findings(std::string_view text, std::optional<Series> series = v6_12) {
     std::vector<std::string> found;
     for (const auto& finding : judged(text, series).findings)
-        found.push_back(std::string(name(finding.effect.effect)) + " " + finding.word->text);
+        found.push_back(std::string(name(finding.effect.effect)) + " " + finding.word.text);
     return found;
 }
 using Findings = std::vector<std::string>;
@@ -145,26 +144,26 @@ TEST(Series, IsThatOfTheRelease) {
 
 TEST(Words, ALogBufferIsRoundedUpAndKeptWithItsRecords) {
     // 16 MiB of text, 12 of descriptors, 56 of infos.
-    EXPECT_EQ(judged("log_buf_len=9M").take.bytes, 84 * MiB);
-    EXPECT_EQ(judged("log_buf_len=9M").take.largest, 56 * MiB);
-    EXPECT_EQ(judged("log-buf-len=0x100000").take.bytes, 5 * MiB + 256 * KiB);
-    EXPECT_EQ(judged("log_buf_len=1m").take.bytes, judged("log_buf_len=1M").take.bytes);
-    EXPECT_EQ(judged("log_buf_len=0").take.bytes, 0u);
-    EXPECT_EQ(judged("log_buf_len=junk").take.bytes, log_buffer_take(2 * GiB).bytes);
-    EXPECT_EQ(judged("log_buf_len=64E").take.bytes, log_buffer_take(2 * GiB).bytes);
-    EXPECT_EQ(judged("quiet").take.bytes, 0u);
+    EXPECT_EQ(take("log_buf_len=9M").bytes, 84 * MiB);
+    EXPECT_EQ(take("log_buf_len=9M").largest, 56 * MiB);
+    EXPECT_EQ(take("log-buf-len=0x100000").bytes, 5 * MiB + 256 * KiB);
+    EXPECT_EQ(take("log_buf_len=1m").bytes, take("log_buf_len=1M").bytes);
+    EXPECT_EQ(take("log_buf_len=0").bytes, 0u);
+    EXPECT_EQ(take("log_buf_len=junk").bytes, log_buffer_take(2 * GiB).bytes);
+    EXPECT_EQ(take("log_buf_len=64E").bytes, log_buffer_take(2 * GiB).bytes);
+    EXPECT_EQ(take("quiet").bytes, 0u);
 }
 
 TEST(Words, ASmallerLogBufferDoesNotUndoALargerOne) {
     for (const char* words : {"log_buf_len=64M log_buf_len=1K", "log_buf_len=1K log_buf_len=64M"})
-        EXPECT_EQ(judged(words).take.bytes, 336 * MiB) << words;
+        EXPECT_EQ(take(words).bytes, 336 * MiB) << words;
 }
 
 TEST(Words, EachHashTableTakesASixteenthOfMemoryAtMost) {
-    EXPECT_EQ(judged("dhash_entries=1000000", v6_12, 256 * MiB).take.bytes, 16 * MiB);
-    EXPECT_EQ(judged("dhash_entries=1 dhash_entries=2", v6_12, 256 * MiB).take.bytes, 16 * MiB);
-    EXPECT_EQ(judged("dhash_entries=1 ihash_entries=2", v6_12, 256 * MiB).take.bytes, 32 * MiB);
-    EXPECT_EQ(judged("dhash_entries=1 ihash_entries=2", v6_12, 256 * MiB).take.largest, 16 * MiB);
+    EXPECT_EQ(take("dhash_entries=1000000", 256 * MiB).bytes, 16 * MiB);
+    EXPECT_EQ(take("dhash_entries=1 dhash_entries=2", 256 * MiB).bytes, 16 * MiB);
+    EXPECT_EQ(take("dhash_entries=1 ihash_entries=2", 256 * MiB).bytes, 32 * MiB);
+    EXPECT_EQ(take("dhash_entries=1 ihash_entries=2", 256 * MiB).largest, 16 * MiB);
     EXPECT_EQ(class_of("mhash_entries=1000000"), WordClass::harmless);
     EXPECT_EQ(class_of("thash_entries=1000000"), WordClass::harmless);
 }
@@ -172,17 +171,17 @@ TEST(Words, EachHashTableTakesASixteenthOfMemoryAtMost) {
 TEST(Words, UsersInSlabDebuggingTakeTheStackDepot) {
     for (const char* word : {"slub_debug=U", "slub_debug", "slab_debug=FZU,dentry", "kmemleak=on", "page_owner=on"}) {
         EXPECT_EQ(class_of(word), WordClass::takes_memory) << word;
-        EXPECT_EQ(judged(word, v6_12, 256 * MiB).take.bytes, 32768 * 16 + MiB) << word;
+        EXPECT_EQ(take(word, 256 * MiB).bytes, 32768 * 16 + MiB) << word;
     }
     for (const char* word : {"slub_debug=-", "kmemleak=off", "page_owner=off", "page_owner=0"})
         EXPECT_EQ(class_of(word), WordClass::harmless) << word;
-    EXPECT_EQ(judged("page_owner=on", v6_12, 64 * GiB).take.largest, 16 * MiB);
+    EXPECT_EQ(take("page_owner=on", 64 * GiB).largest, 16 * MiB);
 }
 
 TEST(Words, EachListOfCpusOrInitcallsTakesALittle) {
-    EXPECT_EQ(judged("isolcpus=1-3").take.bytes, 16 * KiB + 128 * 13);
-    EXPECT_EQ(judged("isolcpus=1-3 nohz_full=1 rcu_nocbs").take.bytes, 3 * 16 * KiB + 128 * (13 + 12 + 10));
-    EXPECT_EQ(judged("initcall_blacklist=,,,,").take.bytes, 16 * KiB + 128 * 24);
+    EXPECT_EQ(take("isolcpus=1-3").bytes, 16 * KiB + 128 * 13);
+    EXPECT_EQ(take("isolcpus=1-3 nohz_full=1 rcu_nocbs").bytes, 3 * 16 * KiB + 128 * (13 + 12 + 10));
+    EXPECT_EQ(take("initcall_blacklist=,,,,").bytes, 16 * KiB + 128 * 24);
 }
 
 // --- words that nothing bounds
@@ -259,7 +258,7 @@ TEST(Words, TheIommuMattersWhereItDecidesOverThePool) {
 TEST(Words, SameAsTheRunningKernelsMeansEachOneInOrder) {
     const auto differ = [](std::string_view crash, std::string_view running) {
         const CommandLine a = line(crash), b = line(running);
-        return judge_words(a, v5_10, 256 * MiB, &b).findings.size();
+        return judge_boot_words(a, v5_10, &b).findings.size();
     };
     EXPECT_EQ(differ("iommu=pt", "iommu=pt quiet"), 0u);
     EXPECT_EQ(differ("iommu=force iommu=pt", "iommu=force iommu=pt"), 0u);

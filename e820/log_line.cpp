@@ -97,7 +97,15 @@ bool take_wall_clock(string_view& text) {
     return false;
 }
 
-/// "[    0.000000]", "[  +0.000000]", "[    0.000000<    0.000000>]",
+/// "Nov13 14:11", as dmesg -H writes before the first line of each minute.
+bool is_minute(string_view text) {
+    const string_view day = take_word(text), clock = trim_front(text);
+    const auto digits = day.find_first_of("0123456789");
+    return digits != string_view::npos && digits > 0 && all_digits(day.substr(digits)) && day.size() - digits <= 2 &&
+           clock.size() == 5 && clock[2] == ':' && all_digits(clock.substr(0, 2)) && all_digits(clock.substr(3));
+}
+
+/// "[    0.000000]", "[  +0.000000]", "[Nov13 14:11]", "[    0.000000<    0.000000>]",
 /// "[    T0]", "[C1]", "[Thu May 14 10:21:07 2024]", and no other bracket.
 bool take_bracket(string_view& text, std::optional<std::uint64_t>& time_us) {
     if (!text.starts_with('[')) return false;
@@ -113,7 +121,7 @@ bool take_bracket(string_view& text, std::optional<std::uint64_t>& time_us) {
         // dmesg -d/-e: the time since the line before, not since boot
     } else if (inside.size() > 1 && (inside[0] == 'T' || inside[0] == 'C') && all_digits(inside.substr(1))) {
         // CONFIG_PRINTK_CALLER: the thread or the CPU
-    } else if (string_view clock = inside; !take_wall_clock(clock)) {
+    } else if (string_view clock = inside; !is_minute(inside) && !take_wall_clock(clock)) {
         return false;
     }
     text.remove_prefix(close + 1);

@@ -148,7 +148,9 @@ void take_log_facts(Gathering& g) {
     Machine& machine = g.machine;
     const KernelLog& log = g.log;
     const std::string file = g.path(Source::kernel_log);
-    if (log.pool) machine.pool.push_back({log.pool->value, PoolSource::log, {file, log.pool->line}});
+    for (const auto* pool : {&log.pool, &log.other_pool})
+        if (*pool) machine.pool.push_back({(*pool)->value, PoolSource::log, {file, (*pool)->line}});
+    machine.other_architecture = log.other_architecture;
     machine.pool_torn_down = log.pool_torn_down;
     if (machine.iomem.empty()) {
         for (const auto* reserved : {&log.crash_kernel, &log.crash_kernel_low}) {
@@ -460,7 +462,8 @@ Encryption encryption_by_flags(string_view cpuinfo) {
     const string_view flags = cpuinfo_value(cpuinfo, "flags");
     if (vendor.empty() || flags.empty()) return Encryption::unknown;
     if (has_word(flags, "tdx_guest")) return Encryption::tdx;
-    if (vendor == "GenuineIntel") return Encryption::none;
+    // Under a paravisor a TDX guest has no flag of its own: of a guest the flags alone prove nothing.
+    if (vendor == "GenuineIntel") return has_word(flags, "hypervisor") ? Encryption::unknown : Encryption::none;
     const bool amd = vendor == "AuthenticAMD" || vendor == "HygonGenuine";
     if (!amd || has_word(flags, "hypervisor") || has_word(flags, "sme")) return Encryption::unknown;
     return Encryption::none;
@@ -472,6 +475,9 @@ void read_encryption(Gathering& g) {
         g.machine.encryption_from = {g.path(source), line};
     };
     const auto cpuinfo = g.text(Source::cpuinfo);
+    // The first processor of an x86 machine has both.
+    if (cpuinfo && cpuinfo_value(*cpuinfo, "vendor_id").empty() && !cpuinfo_value(*cpuinfo, "CPU implementer").empty())
+        g.machine.other_architecture = true;
     const Encryption flags = cpuinfo ? encryption_by_flags(*cpuinfo) : Encryption::unknown;
     auto memory = Encryption::unknown;
     if (g.core) {
@@ -521,6 +527,8 @@ const char* name(Encryption encryption) {
             return "SEV";
         case Encryption::sev_es:
             return "SEV-ES";
+        case Encryption::vbs:
+            return "VBS";
         case Encryption::sev_snp:
             return "SEV-SNP";
         case Encryption::tdx:

@@ -84,6 +84,12 @@ Outcome read_xen(KernelLog& log, string_view, std::size_t) {
 
 // --- the pool -------------------------------------------------------------------------------------------------
 
+void take_pool(KernelLog& log, const AddressRange& range, std::size_t line) {
+    if (log.pool && log.pool->value != range) log.other_pool = log.pool;
+    log.pool = Logged<AddressRange>{range, line};
+    log.pool_torn_down = false;
+}
+
 /// "mapped [mem 0xdbff0000-0xdfff0000] (64MB)" and "[mem 0xca20c000-0xce20c000] (64MB) mapped at […]".
 /// swiotlb_print_info() in kernel/dma/swiotlb.c prints the first byte behind the pool as
 /// its end; some kernels of the second form print the last byte. The size tells.
@@ -97,8 +103,7 @@ Outcome read_pool(KernelLog& log, string_view rest, std::size_t line) {
     for (const auto& range : {AddressRange::from_bounds(bounds->first, bounds->second),
                               AddressRange::from_inclusive(bounds->first, bounds->second)}) {
         if (!range || range->empty() || range->size() / e820::MiB != mib || range->size() % 2048 != 0) continue;
-        log.pool = Logged<AddressRange>{*range, line};
-        log.pool_torn_down = false;
+        take_pool(log, *range, line);
         return fine;
     }
     return expected;
@@ -111,13 +116,13 @@ Outcome read_pool_at_phys(KernelLog& log, string_view rest, std::size_t line) {
     const auto bounds = take_bounds(scan);
     const auto range = bounds ? AddressRange::from_bounds(bounds->first, bounds->second) : std::nullopt;
     if (!range || range->empty()) return Malformed{"'software IO TLB at phys 0xSTART - 0xEND'"};
-    log.pool = Logged<AddressRange>{*range, line};
-    log.pool_torn_down = false;
+    take_pool(log, *range, line);
     return fine;
 }
 
 Outcome read_teardown(KernelLog& log, string_view, std::size_t) {
     log.pool.reset();
+    log.other_pool.reset();
     log.pool_torn_down = true;
     log.reaches_initcalls = true;  // pci_iommu_init() in arch/x86/kernel/pci-dma.c
     return fine;
@@ -163,15 +168,22 @@ Outcome read_low_reserved(KernelLog& log, string_view rest, std::size_t line) {
     return take_reserved(log.crash_kernel_low, rest, line);
 }
 
-/// "64 MB in 1 ranges": reserve_crashkernel_cma() in kernel/crash_reserve.c, 6.17 and later.
-Outcome read_cma(KernelLog& log, string_view rest, std::size_t line) {
+/// "64 MB in 1 ranges", and "512 MB requested, 256 MB reserved in 2 ranges" where it got a part only:
+/// reserve_crashkernel_cma() in kernel/crash_reserve.c, 6.17 and later.
+Outcome take_cma(KernelLog& log, string_view rest, std::size_t line, string_view end) {
     Scan scan(rest);
     const auto mib = scan.decimal();
-    if (!mib || !scan.take(" MB in ") || *mib > ~std::uint64_t{0} / e820::MiB) {
-        return Malformed{"'crashkernel CMA reserved: SIZE MB in COUNT ranges'"};
+    if (!mib || !scan.take(end) || *mib > ~std::uint64_t{0} / e820::MiB) {
+        return Malformed{"'SIZE MB' of crashkernel CMA and 'in COUNT ranges'"};
     }
     log.crash_cma = Logged<std::uint64_t>{*mib * e820::MiB, line};
     return fine;
+}
+Outcome read_cma(KernelLog& log, string_view rest, std::size_t line) { return take_cma(log, rest, line, " MB in "); }
+Outcome read_cma_in_part(KernelLog& log, string_view rest, std::size_t line) {
+    Scan scan(rest);
+    if (!scan.decimal() || !scan.take(" MB requested, ")) return Malformed{"'SIZE MB requested, SIZE MB reserved'"};
+    return take_cma(log, scan.rest(), line, " MB reserved in ");
 }
 
 // --- the machine ----------------------------------------------------------------------------------------------
@@ -187,8 +199,29 @@ Outcome read_ramdisk(KernelLog& log, string_view rest, std::size_t line) {
     return fine;
 }
 
+/// From the weakest to the strongest.
+int strength(Encryption encryption) {
+    switch (encryption) {
+        case Encryption::none: return 0;
+        case Encryption::unknown: return 1;
+        case Encryption::sme: return 2;
+        case Encryption::sev: return 3;
+        case Encryption::sev_es: return 4;
+        case Encryption::vbs: return 5;
+        case Encryption::sev_snp: return 6;
+        case Encryption::tdx: return 7;
+    }
+    return 1;
+}
+
+// A guest of Hyper-V says "AMD SEV" although it is an SEV-SNP or TDX guest: whatever is said, the strongest counts.
+void take_encryption(KernelLog& log, Encryption encryption, std::size_t line) {
+    if (log.encryption && strength(log.encryption->value) > strength(encryption)) return;
+    log.encryption = Logged<Encryption>{encryption, line};
+}
+
 /// " AMD SEV SEV-ES SEV-SNP", "Intel TDX", " SME": arch/x86/mm/mem_encrypt.c,
-/// print_mem_encrypt_feature_info(). The strongest one counts.
+/// print_mem_encrypt_feature_info().
 Outcome read_features(KernelLog& log, string_view rest, std::size_t line) {
     constexpr std::array known{
         std::pair{string_view("TDX"), Encryption::tdx},       std::pair{string_view("SEV-SNP"), Encryption::sev_snp},
@@ -196,7 +229,7 @@ Outcome read_features(KernelLog& log, string_view rest, std::size_t line) {
         std::pair{string_view("SME"), Encryption::sme},       std::pair{string_view("Unknown"), Encryption::unknown}};
     for (const auto& [word, encryption] : known) {
         if (rest.find(word) == rest.npos) continue;
-        log.encryption = Logged<Encryption>{encryption, line};
+        take_encryption(log, encryption, line);
         return fine;
     }
     return Malformed{"memory encryption features (SME, SEV, SEV-ES, SEV-SNP or TDX)"};
@@ -204,7 +237,26 @@ Outcome read_features(KernelLog& log, string_view rest, std::size_t line) {
 
 template <Encryption value>
 Outcome read_encryption(KernelLog& log, string_view, std::size_t line) {
-    log.encryption = Logged<Encryption>{value, line};
+    take_encryption(log, value, line);
+    return fine;
+}
+
+/// "Group A 0x1, Group B 0xba2": arch/x86/kernel/cpu/mshyperv.c, ms_hyperv_init_platform(). The low four bits of group B
+/// are the isolation type (include/asm-generic/mshyperv.h, hv_isolation_type): 0 none, 1 VBS, 2 SNP, 3 TDX.
+Outcome read_isolation(KernelLog& log, string_view rest, std::size_t line) {
+    Scan scan(rest);
+    const bool first = scan.take("Group A ") && scan.hex().has_value();
+    const auto group_b = first && scan.take(", Group B ") ? scan.hex() : std::nullopt;
+    if (!group_b) return Malformed{"'Hyper-V: Isolation Config: Group A 0xVALUE, Group B 0xVALUE'"};
+    constexpr std::array types{Encryption::none, Encryption::vbs, Encryption::sev_snp, Encryption::tdx};
+    const std::uint64_t type = *group_b & 0xf;
+    const Encryption encryption = type < types.size() ? types[type] : Encryption::unknown;
+    if (encryption != Encryption::none) take_encryption(log, encryption, line);
+    return fine;
+}
+
+Outcome read_other_architecture(KernelLog& log, string_view, std::size_t) {
+    log.other_architecture = true;
     return fine;
 }
 
@@ -248,9 +300,9 @@ Outcome read_cpus(KernelLog& log, string_view rest, std::size_t line) {
 
 // --- the table ------------------------------------------------------------------------------------------------
 
-/// Where in a boot a line stands. Of the first three each boot has one, in this order and
+/// Where in a boot a line stands. Of all but the last each boot has one at most, in this order and
 /// before every other line here; so whichever comes again, or late, begins another boot.
-enum class Stage { version, command_line, map, later };
+enum class Stage { before_version, version, command_line, map, later };
 
 struct Reader {
     string_view prefix;
@@ -271,11 +323,20 @@ constexpr std::array readers{
     Reader{"crashkernel reserved: ", read_reserved},
     Reader{"crashkernel low memory reserved: ", read_low_reserved},
     Reader{"crashkernel CMA reserved: ", read_cma},
+    Reader{"crashkernel CMA reservation failed: ", read_cma_in_part},
     Reader{"RAMDISK: ", read_ramdisk},
     Reader{"Memory Encryption Features active:", read_features},
     Reader{"AMD Memory Encryption Features active:", read_features},
     Reader{"AMD Secure Memory Encryption (SME) active", read_encryption<Encryption::sme>},
     Reader{"AMD Secure Encrypted Virtualization (SEV) active", read_encryption<Encryption::sev>},
+    Reader{"Hyper-V: Isolation Config: ", read_isolation},
+    // arm and arm64, RISC-V, and what PowerPC and s390 begin with.
+    Reader{"Booting Linux on physical CPU ", read_other_architecture, Stage::before_version},
+    Reader{"Machine model: ", read_other_architecture},
+    Reader{"SBI specification ", read_other_architecture},
+    Reader{"Using pSeries machine description", read_other_architecture},
+    Reader{"Linux is running natively in 64-bit mode", read_other_architecture},
+    Reader{"Linux is running under z/VM", read_other_architecture},
     Reader{"efi: EFI v", read_efi},
     Reader{"EFI v", read_efi},
     Reader{"Hypervisor detected: Xen", read_xen},

@@ -33,23 +33,26 @@ struct KernelLog {
 
     /// The default pool, where it has not been torn down since.
     std::optional<Logged<AddressRange>> pool;
+    /// An earlier line of the same boot shows another one, which was not torn down before.
+    std::optional<Logged<AddressRange>> other_pool;
     bool pool_torn_down = false;  ///< and not made again
 
     /// Up to 6.7 the kernel prints whole MiB of start and size, rounded down.
     std::optional<Logged<AddressRange>> crash_kernel;
     std::optional<Logged<AddressRange>> crash_kernel_low;
-    std::optional<Logged<std::uint64_t>> crash_cma;  ///< bytes
+    std::optional<Logged<std::uint64_t>> crash_cma;  ///< bytes that were reserved, which may be fewer than were asked for
 
     std::optional<Logged<std::string>> release;       ///< of "Linux version"
     std::optional<Logged<std::string>> command_line;  ///< printk may cut it: command_line_cut
     bool command_line_cut = false;
     std::optional<Logged<AddressRange>> initrd;
-    std::optional<Logged<Encryption>> encryption;  ///< never `none`: see encryption_of()
+    std::optional<Logged<Encryption>> encryption;  ///< the strongest that is named; never `none`: see encryption_of()
     std::optional<Logged<unsigned>> memory_nodes;
     std::optional<Logged<unsigned>> possible_cpus;
     std::optional<Logged<Address>> srat_memory_end;  ///< exclusive end of the highest memory in ACPI's SRAT
     bool efi = false;
     bool xen = false;
+    bool other_architecture = false;  ///< the log is not of an x86 kernel
 };
 
 /// The log in any dress that e820::LogLines reads. Errors: a line that is known

@@ -127,8 +127,8 @@ Error elf_error(std::string_view expected) {
 
 constexpr std::string_view default_mem = "io_tlb_default_mem";  // 5.13 and later
 constexpr std::string_view old_start = "io_tlb_start", old_end = "io_tlb_end", old_nslabs = "io_tlb_nslabs";
-constexpr std::string_view sme_mask = "sme_me_mask", sev_status = "sev_status";
-constexpr std::array names{default_mem, old_start, old_end, old_nslabs, sme_mask, sev_status};
+constexpr std::string_view sme_mask = "sme_me_mask", sev_status = "sev_status", cc_vendor = "cc_vendor";
+constexpr std::array names{default_mem, old_start, old_end, old_nslabs, sme_mask, sev_status, cc_vendor};
 
 std::optional<Address> find_symbol(const Symbols& symbols, std::string_view name) {
     const auto found = symbols.find(std::string(name));
@@ -269,11 +269,19 @@ Result<Encryption> read_amd_encryption(const Symbols& symbols, const MemoryReade
     if (!mask) return mask.error();
     const auto status = read_word(read, *status_at);
     if (!status) return status.error();
-    // MSR_AMD64_SEV, arch/x86/include/asm/msr-index.h: bit 0 SEV, bit 1 SEV-ES, bit 2 SEV-SNP.
-    if ((*status & 4) != 0) return Encryption::sev_snp;
+    // MSR_AMD64_SEV, arch/x86/include/asm/msr-index.h: bit 0 SEV, bit 1 SEV-ES, bit 2 SEV-SNP, bit 3 an SEV-SNP guest
+    // under a paravisor, which has that bit alone (arch/x86/hyperv/ivm.c, hv_vtom_init()).
+    if ((*status & (4 | 8)) != 0) return Encryption::sev_snp;
     if ((*status & 2) != 0) return Encryption::sev_es;
     if ((*status & 1) != 0) return Encryption::sev;
-    return *mask != 0 ? Encryption::sme : Encryption::none;
+    if (*mask != 0) return Encryption::sme;
+    // A TDX guest under a paravisor has no flag of its own; its kernel knows that it is a confidential guest
+    // (arch/x86/coco/core.c, cc_vendor, 5.19 and later).
+    const auto vendor_at = find_symbol(symbols, cc_vendor);
+    const auto vendor = vendor_at ? read(*vendor_at, 4) : std::vector<std::byte>(4);
+    if (!vendor) return vendor.error();
+    const bool confidential = std::any_of(vendor->begin(), vendor->end(), [](std::byte b) { return b != std::byte{0}; });
+    return confidential ? Encryption::tdx : Encryption::none;
 }
 
 Result<Core> Core::open(Fd file) {

@@ -45,7 +45,7 @@ struct PoolSighting {
 };
 
 /// What guards the machine's memory. `unknown` only where no source could say.
-enum class Encryption { none, sme, sev, sev_es, sev_snp, tdx, unknown };
+enum class Encryption { none, sme, sev, sev_es, vbs, sev_snp, tdx, unknown };
 const char* name(Encryption);
 
 /// What the deciding parts need to know of a machine: values only, so that a
@@ -88,6 +88,7 @@ struct Machine {
     /// setup_efi_data()). A captured EFI machine that does not say is taken to have it.
     bool efi_runtime_map = false;
     bool xen = false;
+    bool other_architecture = false;  ///< it is no x86-64 machine: nothing here holds for it
     std::optional<bool> lockdown;               ///< anything but "none"
     std::optional<unsigned> memory_nodes;       ///< NUMA nodes with memory
     std::optional<unsigned> possible_cpus;

@@ -61,6 +61,7 @@ TEST(LogLine, StripsWhatWasPutInFront) {
         "kern  :info  : [    0.000000] user: x",
         "kern  :debug : [    0.000000] [T0] user: x",
         "[Thu May 14 10:21:07 2024] user: x",
+        "[Nov13 14:11] user: x",
         "[Do Mai 14 10:21:07 2024] user: x",
         "[Do M\xc3\xa4r 14 10:21:07 2024] user: x",
         "2024-05-14T10:21:07,123456+02:00 user: x",

@@ -266,6 +266,7 @@ TEST(GatherEncryption, ByEvidenceAlone) {
         {"vendor_id\t: AuthenticAMD\nflags\t\t: fpu svm\n", "", Encryption::none, "proc/cpuinfo"},
         {"vendor_id\t: AuthenticAMD\nflags\t\t: fpu svm sme sev sev_es\n", "", Encryption::unknown, ""},
         {"vendor_id\t: AuthenticAMD\nflags\t\t: fpu svm sme sev sev_es\n", whole_log, Encryption::none, "dmesg"},
+        {"vendor_id\t: GenuineIntel\nflags\t\t: fpu hypervisor\n", "", Encryption::unknown, ""},
         {"vendor_id\t: AuthenticAMD\nflags\t\t: fpu hypervisor\n", "", Encryption::unknown, ""},
         {"vendor_id\t: AuthenticAMD\nflags\t\t: fpu hypervisor\n",
          "Memory Encryption Features active: AMD SEV SEV-ES SEV-SNP\n", Encryption::sev_snp, "dmesg:1"},

@@ -193,9 +193,46 @@ TEST(KernelLogEncryption, EveryFormOfTheLine) {
         {"AMD Memory Encryption Features active: SEV SEV-ES", Encryption::sev_es},
         {"AMD Secure Memory Encryption (SME) active", Encryption::sme},
         {"AMD Secure Encrypted Virtualization (SEV) active", Encryption::sev},
+        {"Hyper-V: Isolation Config: Group A 0x1, Group B 0xba2", Encryption::sev_snp},
+        {"Hyper-V: Isolation Config: Group A 0x1, Group B 0xba3", Encryption::tdx},
+        {"Hyper-V: Isolation Config: Group A 0x0, Group B 0x1", Encryption::vbs},
+        {"Hyper-V: Isolation Config: Group A 0x0, Group B 0x7", Encryption::unknown},
     };
     for (const auto& form : forms) EXPECT_EQ(encryption_of(parsed(form.line)), form.encryption) << form.line;
     EXPECT_NE(error_of("Memory Encryption Features active: Pixie Dust"), "no error");
+}
+
+TEST(KernelLogEncryption, IsTheStrongestThatIsNamed) {
+    constexpr const char* isolation = "Hyper-V: Isolation Config: Group A 0x1, Group B 0xba2\n";
+    constexpr const char* features = "Memory Encryption Features active: AMD SEV\n";
+    EXPECT_EQ(encryption_of(parsed(std::string(isolation) + features)), Encryption::sev_snp);
+    EXPECT_EQ(encryption_of(parsed(std::string(features) + isolation)), Encryption::sev_snp);
+    EXPECT_FALSE(parsed("Hyper-V: Isolation Config: Group A 0x0, Group B 0x0").encryption) << "no isolation";
+    EXPECT_NE(error_of("Hyper-V: Isolation Config: Group C"), "no error");
+}
+
+TEST(KernelLogMachine, OfAnotherArchitectureIsToldByItsFirstLine) {
+    EXPECT_TRUE(parsed("Booting Linux on physical CPU 0x0000000000 [0x410fd083]\nLinux version 5.1.0\n").other_architecture);
+    EXPECT_FALSE(parsed("Booting Linux on physical CPU 0x0\nLinux version 5.1.0\nLinux version 6.1.0\n").other_architecture)
+        << "a boot of another machine before it";
+    EXPECT_FALSE(parsed("Linux version 6.1.0\n").other_architecture);
+}
+
+TEST(KernelLogPool, TwoThatDifferInOneBootAreBothKept) {
+    constexpr const char* first = "software IO TLB: mapped [mem 0x75000000-0x79000000] (64MB)\n";
+    constexpr const char* second = "software IO TLB: mapped [mem 0x65000000-0x69000000] (64MB)\n";
+    const KernelLog log = parsed(std::string(first) + second);
+    ASSERT_TRUE(log.pool && log.other_pool);
+    EXPECT_EQ(log.pool->value, range(0x65000000, 0x69000000));
+    EXPECT_EQ(log.other_pool->value, range(0x75000000, 0x79000000));
+    EXPECT_FALSE(parsed(std::string(first) + first).other_pool) << "said twice";
+    EXPECT_FALSE(parsed(std::string(first) + "software IO TLB: tearing down default memory pool\n" + second).other_pool);
+}
+
+TEST(KernelLogCrashKernel, CmaThatWasReservedInPartCounts) {
+    const KernelLog log = parsed("crashkernel CMA reservation failed: 512 MB requested, 256 MB reserved in 2 ranges\n");
+    ASSERT_TRUE(log.crash_cma);
+    EXPECT_EQ(log.crash_cma->value, 256 * MiB);
 }
 
 TEST(KernelLogEncryption, IsNoneOnlyWhereTheWholeLogIsThere) {

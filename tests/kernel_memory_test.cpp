@@ -243,7 +243,18 @@ TEST(EncryptionInMemory, IsWhatTheKernelSaysOfItself) {
     EXPECT_EQ(of(1ull << 51, 1), Encryption::sev);
     EXPECT_EQ(of(1ull << 51, 3), Encryption::sev_es);
     EXPECT_EQ(of(1ull << 51, 7), Encryption::sev_snp);
+    EXPECT_EQ(of(0, 8), Encryption::sev_snp) << "under a paravisor";
     EXPECT_EQ(read_amd_encryption({}, memory({})).error().code, Errc::not_found);
+}
+
+TEST(EncryptionInMemory, IsOfAConfidentialGuestWhoseProcessorSaysNothing) {
+    const Symbols symbols{{"sme_me_mask", at}, {"sev_status", at + 8}, {"cc_vendor", at + 16}};
+    const auto of = [&](std::uint64_t vendor) {
+        return *read_amd_encryption(symbols, memory({{at, words({0, 0, vendor})}}));
+    };
+    EXPECT_EQ(of(0), Encryption::none);
+    EXPECT_EQ(of(2), Encryption::tdx);
+    EXPECT_EQ(of(0x500000000), Encryption::none) << "an enum has four bytes";
 }
 
 // --- core files -----------------------------------------------------------------------------------------------

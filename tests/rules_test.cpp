@@ -124,6 +124,8 @@ constexpr Severity info = Severity::info, warning = Severity::warning, refusal =
 
 const Row rows[] = {
     // --- is there anything to hand over?
+    {"machine-x86-64", refusal, "an arm64 machine", planned, [](Case& c) { c.machine.other_architecture = true; },
+     [](Case& c) { c.machine.other_architecture = false; }},
     {"crashkernel-reserved", refusal, "nothing is reserved", planned, [](Case& c) { c.machine.crash_kernel.clear(); },
      [](Case& c) { c.machine = synthetic_machine(); }},
     {"crashkernel-reserved", refusal, "a page more than 64 GiB is reserved", planned,
@@ -215,6 +217,8 @@ const Row rows[] = {
     {"pool-below-4g", refusal, "it ends a page above 4 GiB", planned,
      [](Case& c) {
          c.machine.ram.add(range(2 * GiB, 4 * GiB));
+         c.machine.map.add(range(2 * GiB, 4 * GiB), Type::ram);
+         c.machine.map = e820::sanitised(c.machine.map);
          c.pool() = range(4 * GiB + page_size - 64 * MiB, 4 * GiB + page_size);
      },
      [](Case& c) { c.pool() = range(4 * GiB - 64 * MiB, 4 * GiB); }},
@@ -224,6 +228,18 @@ const Row rows[] = {
     {"pool-in-ram", refusal, "a page in its middle is no RAM", planned,
      [](Case& c) { c.machine.ram.subtract(range(0x6e000000, 0x6e001000)); },
      [](Case& c) { c.machine.ram.add(range(0x6e000000, 0x6e001000)); }},
+    {"pool-in-ram", refusal, "the firmware's map ends inside the pool", planned,
+     [](Case& c) {
+         c.machine.map = {};
+         c.machine.map.add(range(0, 0x6d000000), Type::ram);
+     },
+     [](Case& c) { c.machine.map.entries.front().range = range(0, 0x80000000); }},
+    {"cma-apart", refusal, "crashkernel=,cma of an unknown size with kexec_file_load", planned,
+     [](Case& c) {
+         c.request.loader = Loader::kexec_file_load;
+         c.machine.command_line += " crashkernel=512M,cma";
+     },
+     [](Case& c) { c.request.loader = Loader::kexec_load; }},
     {"pool-disjoint", refusal, "its last page is reserved for the crash kernel", planned,
      [](Case& c) { c.machine.crash_kernel.front() = range(0x6ffff000, 0x80000000); },
      [](Case& c) { c.machine.crash_kernel.front() = range(0x70000000, 0x80000000); }},

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lib/decide/neighbours.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 namespace handoff {
@@ -34,8 +36,19 @@ std::optional<std::string> overlap(const std::vector<AddressRange>& theirs, cons
     return std::nullopt;
 }
 
-void judge_cma(const Neighbours& n, bool file_load, const AddressRange& pool, const std::vector<AddressRange>& fences,
-               Findings& found) {
+// crashkernel=SIZE,cma: the kernel may have reserved less, or nothing.
+bool asks_for_cma(const CommandLine& line) {
+    const auto words = line.all("crashkernel");
+    return std::any_of(words.begin(), words.end(), [](const Word* word) { return word->value.value_or("").ends_with(",cma"); });
+}
+
+void judge_cma(const Neighbours& n, const CommandLine& running, bool file_load, const AddressRange& pool,
+               const std::vector<AddressRange>& fences, Findings& found) {
+    if (!n.cma && !n.cma_bytes && asks_for_cma(running) && file_load)
+        found.refuse("cma-apart",
+                     "crashkernel=,cma is on the running kernel's command line, and no source says how much memory that "
+                     "reserved: kexec_file_load gives it to the crash kernel, where the pool could go",
+                     "proc/cmdline", "load with kexec_load (kexec -c), which does not, or boot without crashkernel=,cma");
     const std::uint64_t bytes = n.cma ? total(*n.cma) : n.cma_bytes.value_or(0);
     if (bytes == 0) return;
     const std::string where = n.cma ? "sys/kernel/kexec/crash_cma_ranges" : "dmesg";
@@ -100,7 +113,7 @@ void judge_neighbours(const Machine& machine, const CommandLine& crash_kernel, b
                       const std::vector<AddressRange>& fences, Findings& found) {
     const Neighbours& n = machine.neighbours;
     const CommandLine running = CommandLine::parse(machine.command_line).value_or(CommandLine());
-    judge_cma(n, file_load, pool, fences, found);
+    judge_cma(n, running, file_load, pool, fences, found);
     judge_kho(n, running, crash_kernel, file_load, pool, fences, found);
     if (running.has("reserve_mem"))
         found.note("reserve-mem-apart",

@@ -22,7 +22,7 @@ Plan not_needed() {
 Plan pursue(const Question& question, const std::optional<AddressRange>& promised, Findings& found) {
     Plan plan;
     plan.method = question.request.method;
-    if (!question.readable) return plan;
+    if (!question.readable || !judge_architecture(question.machine, found)) return plan;
     plan.method = judge_method(question, promised, found);
     if (!judge_reservation(question.machine, found)) return plan;
     const PoolNeed need = judge_need(question, found);

@@ -77,6 +77,13 @@ bool judge_neighbourhood(const Machine& machine, const Pool& pool, Findings& fou
 
 }  // namespace
 
+bool judge_architecture(const Machine& machine, Findings& found) {
+    if (!machine.other_architecture) return true;
+    found.refuse("machine-x86-64", "this is no x86-64 machine: its kernel has no e820 map, and no memmap= word to add to it", {},
+                 "swiotlb-handoff is for x86-64 only");
+    return false;
+}
+
 bool judge_reservation(const Machine& machine, Findings& found) {
     const std::string evidence = machine.crash_kernel_from.text();
     for (const AddressRange& c : machine.crash_kernel)
@@ -181,8 +188,13 @@ bool judge_pool(const Machine& machine, const Pool& pool, Findings& found) {
         found.refuse("pool-below-4g",
                      fmt::format("the pool ends at {:#x}, above 4 GiB, where no other kernel looks for one", pool.range.end()),
                      where);
-    const bool in_ram = machine.ram.contains(pool.range);
-    if (!in_ram) found.refuse("pool-in-ram", "the pool does not lie inside one System RAM range", where);
+    const bool in_ram = machine.ram.contains(pool.range) &&
+                        (machine.map.entries.empty() || machine.map.of(e820::Type::ram).contains(pool.range));
+    if (!in_ram)
+        found.refuse("pool-in-ram",
+                     machine.ram.contains(pool.range) ? "the pool does not lie inside one RAM range of the firmware's memory map"
+                                                      : "the pool does not lie inside one System RAM range",
+                     where);
     const bool alone = judge_neighbourhood(machine, pool, found);
     return below && in_ram && alone;
 }
@@ -199,6 +211,7 @@ void judge_protection(const Machine& machine, Loader loader, Findings& found) {
                                      name(machine.encryption)),
                          evidence, "try it on a machine that may lose a dump, with --accept encryption-unproven");
             break;
+        case Encryption::vbs:
         case Encryption::sev_snp:
         case Encryption::tdx:
             found.refuse("encryption-none",

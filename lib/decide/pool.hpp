@@ -16,6 +16,9 @@ struct PoolNeed {
 /// Rule pool-needed. The machine has a reservation.
 PoolNeed judge_need(const Question&, Findings&);
 
+/// The machine is one that the model is of. Rule machine-x86-64.
+bool judge_architecture(const Machine&, Findings&);
+
 /// There is memory for a crash kernel, of a size that a machine can have. Rule crashkernel-reserved.
 bool judge_reservation(const Machine&, Findings&);
 

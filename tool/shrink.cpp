@@ -16,6 +16,7 @@
 #include "lib/documents.hpp"
 #include "lib/host.hpp"
 #include "lib/service/service.hpp"
+#include "lib/process.hpp"
 #include "tool/commands.hpp"
 #include "tool/print.hpp"
 
@@ -68,24 +69,20 @@ public:
 private:
     Failure run(std::vector<std::string> words) const {
         const std::string program = words.front();
-        std::vector<char*> argv;
-        argv.reserve(words.size() + 1);
-        for (std::string& word : words) argv.push_back(word.data());
-        argv.push_back(nullptr);
+        words.erase(words.begin());
+        handoff::Argv command(program, std::move(words));
         flush();
         const pid_t child = ::fork();
         if (child < 0) return Error{Errc::io, program, 0, std::strerror(errno)};
         if (child == 0) {
             ::dup2(STDERR_FILENO, STDOUT_FILENO);  // standard output is ours
             ::sigprocmask(SIG_SETMASK, &signals_, nullptr);
-            ::execv(program.c_str(), argv.data());
+            command.exec();
             ::_exit(127);
         }
-        int status = 0;
-        while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {}
+        const int status = handoff::wait_for(child);
         if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return std::nullopt;
-        return Error{Errc::io, program, 0,
-                     WIFEXITED(status) ? fmt::format("exit status {}", WEXITSTATUS(status)) : fmt::format("signal {}", WTERMSIG(status))};
+        return Error{Errc::io, program, 0, handoff::describe_status(status)};
     }
 
     const handoff::Host& host_;

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "tool/run_directory.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "lib/record.hpp"
+
+namespace tool {
+
+using handoff::Fd;
+
+namespace {
+
+constexpr int lock_seconds = 10;
+
+}  // namespace
+
+void sleep_ms(long ms) {
+    const timespec time{ms / 1000, ms % 1000 * 1000000};
+    ::nanosleep(&time, nullptr);
+}
+
+RunDirectory::RunDirectory(const std::string& root) {
+    const Fd top(::open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!top) {
+        fail(root);
+        return;
+    }
+    const std::string path(handoff::record_directory);
+    const bool made = ::mkdirat(top.get(), path.c_str(), 0755) == 0;
+    Fd fd(::openat(top.get(), path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    struct stat status {};
+    if (!fd || ::fstat(fd.get(), &status) != 0) {
+        fail(path);
+        return;
+    }
+    if (status.st_uid != ::geteuid() || (!made && (status.st_mode & 022) != 0)) {
+        problem_ = path + ": belongs to somebody else, or others can write to it";
+        return;
+    }
+    if (made) [[maybe_unused]] const int ignored = ::fchmod(fd.get(), 0755);  // whatever the umask says
+    directory_ = std::move(fd);
+}
+
+std::string RunDirectory::lock() {
+    if (!directory_) return problem_;
+    lock_ = Fd(::openat(directory_.get(), "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+    if (!lock_) return fmt::format("the lock: {}", std::strerror(errno));
+    for (int tries = 0; ::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0; ++tries) {
+        if (errno != EWOULDBLOCK && errno != EINTR) return fmt::format("the lock: {}", std::strerror(errno));
+        if (tries >= lock_seconds * 10) return fmt::format("another load is not done after {} s", lock_seconds);
+        sleep_ms(100);
+    }
+    return {};
+}
+void RunDirectory::keep_lock() const {
+    if (lock_) ::fcntl(lock_.get(), F_SETFD, 0);
+}
+
+void RunDirectory::write(const std::string& text) const {
+    if (!directory_) return;
+    const std::string name(handoff::record_file), fresh = name + ".new";
+    ::unlinkat(directory_.get(), fresh.c_str(), 0);
+    const Fd file(::openat(directory_.get(), fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
+    bool whole = file && ::fchmod(file.get(), 0644) == 0;
+    for (std::size_t done = 0; whole && done < text.size();) {
+        const ssize_t n = ::write(file.get(), text.data() + done, text.size() - done);
+        if (n < 0 && errno == EINTR) continue;
+        whole = n > 0;
+        if (whole) done += static_cast<std::size_t>(n);
+    }
+    whole = whole && ::renameat(directory_.get(), fresh.c_str(), directory_.get(), name.c_str()) == 0;
+    if (whole) return;
+    ::unlinkat(directory_.get(), fresh.c_str(), 0);
+    forget();
+}
+void RunDirectory::forget() const {
+    if (directory_) ::unlinkat(directory_.get(), std::string(handoff::record_file).c_str(), 0);
+}
+
+void RunDirectory::fail(const std::string& what) { problem_ = fmt::format("{}: {}", what, std::strerror(errno)); }
+
+}  // namespace tool

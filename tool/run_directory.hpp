@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <string>
+
+#include "lib/fd.hpp"
+
+namespace tool {
+
+/// /run/swiotlb-handoff below a root: the record of the last load and the lock, of root alone.
+class RunDirectory {
+public:
+    /// Makes it where it is not there. Where that fails, or others could write to it, lock() says why.
+    explicit RunDirectory(const std::string& root);
+
+    /// One load at a time: waits for another one, for ten seconds. "" or why it is not had.
+    std::string lock();
+    /// The program that this process becomes holds the lock until it ends.
+    void keep_lock() const;
+
+    /// Replaces the record. Never half a record, and rather none than an old one.
+    void write(const std::string& text) const;
+    void forget() const;
+
+private:
+    void fail(const std::string& what);
+
+    handoff::Fd directory_, lock_;
+    std::string problem_;
+};
+
+/// Sleeps for so many milliseconds, or until a signal comes.
+void sleep_ms(long ms);
+
+}  // namespace tool

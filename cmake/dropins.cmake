@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# What the kdump of a distribution, systemd and the shell are given: scripts with the paths of
+# What the kdump of a distribution and systemd are given: scripts with the paths of
 # this installation in them.
 set(HANDOFF_UNIT_DIR lib/systemd/system CACHE STRING "Where systemd's units are installed; relative to the prefix, or absolute")
 
@@ -28,4 +28,3 @@ install(PROGRAMS ${made}/dracut/module-setup.sh ${made}/dracut/report.sh
 install(FILES ${made}/swiotlb-handoff-status.service ${PROJECT_SOURCE_DIR}/systemd/swiotlb-handoff-status.timer
               ${PROJECT_SOURCE_DIR}/systemd/swiotlb-handoff-status.path
         DESTINATION ${HANDOFF_UNIT_DIR})
-install(FILES ${PROJECT_SOURCE_DIR}/completions/swiotlb-handoff DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)

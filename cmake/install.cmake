@@ -10,13 +10,11 @@ set(e820_output swiotlb-handoff-e820)
 set(e820_folder e820)
 set(handoff_output swiotlb-handoff)
 set(handoff_folder lib)
-set(handoff_headers ${PROJECT_SOURCE_DIR}/lib/service/service.hpp)
 foreach(library e820 handoff)
   file(GLOB_RECURSE headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${${library}_folder}/*.hpp)
   foreach(internal ${internal_headers})
     list(FILTER headers EXCLUDE REGEX "/${internal}$")
   endforeach()
-  list(APPEND headers ${${library}_headers})
   target_sources(${library} PUBLIC FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR} FILES ${headers})
   set_target_properties(${library} PROPERTIES
     OUTPUT_NAME ${${library}_output}

@@ -6,11 +6,9 @@
 #include <fmt/format.h>
 
 #include "lib/host.hpp"
-#include "lib/image.hpp"
 #include "lib/lend.hpp"
 #include "lib/load_report.hpp"
 #include "lib/machine.hpp"
-#include "lib/service/service.hpp"
 
 namespace handoff {
 namespace {
@@ -97,28 +95,19 @@ LoadResult load_with_handoff(LoadEffects& effects, const KexecArguments& argumen
     return result;
 }
 
-Result<Planned> plan_load(const Host& host, const KexecArguments& arguments, const LoadWishes& wishes) {
+Result<Planned> plan_load(const Host& host, const KexecArguments& arguments, Wishes wishes) {
     const auto machine = gather(host);
     if (!machine) return machine.error();
-    PlanRequest request;
-    request.loader = loader_of(arguments, machine->kexec_tools);
-    request.accept = wishes.accept;
-    request.lend = wishes.lend;
-    add_lend_settings(request, host);
-    request.leaves_pool_out = true;
     auto line = kexec_command_line(arguments, machine->command_line, machine->kexec_tools);
     if (!line) return e820::input_error(0, "--reuse-cmdline: which crashkernel= words this kexec leaves out is not known");
-    request.command_line = std::move(*line);
-    const auto image = read_image(arguments.kernel);
-    if (!image) return image.error();
-    request.image = *image;
-    request.initrd_bytes = 0;
-    if (arguments.initrd) {
-        const auto head = read_user_file_head(*arguments.initrd, 1);
-        if (!head) return head.error();
-        request.initrd_bytes = head->size;
-    }
-    return Planned{handoff::plan(*machine, request), machine->release, machine->kexec_tools.value_or("")};
+    wishes.kernel = arguments.kernel;
+    wishes.initrd = arguments.initrd.value_or("");
+    wishes.command_line = std::move(*line);
+    wishes.loader = loader_of(arguments, machine->kexec_tools);
+    wishes.leaves_pool_out = true;
+    const auto request = request_for(host, *machine, wishes);
+    if (!request) return request.error();
+    return Planned{handoff::plan(*machine, *request), machine->release, machine->kexec_tools.value_or("")};
 }
 
 std::string_view news(std::string_view before, std::string_view now) {

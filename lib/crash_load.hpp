@@ -10,6 +10,7 @@
 #include "lib/kexec_arguments.hpp"
 #include "lib/decide/plan.hpp"
 #include "lib/record.hpp"
+#include "lib/service/wishes.hpp"
 
 namespace handoff {
 
@@ -59,14 +60,9 @@ struct LoadResult {
 /// reports are the planned ones. A record is written before kexec runs, and at the end.
 LoadResult load_with_handoff(LoadEffects&, const KexecArguments& arguments);
 
-/// What the user says about a load.
-struct LoadWishes {
-    std::vector<std::string> accept;  ///< as PlanRequest has it
-    bool lend = false;                ///< or the kdump configuration says so
-};
-
-/// The plan for what these arguments load, from the machine and the named files.
-Result<Planned> plan_load(const Host&, const KexecArguments&, const LoadWishes&);
+/// The plan for what these arguments load, from the machine and the named files. `wishes`: what the arguments do not say,
+/// which is what to accept, and to lend.
+Result<Planned> plan_load(const Host&, const KexecArguments&, Wishes);
 
 /// The end of `now` behind all of `before`, two readings of one log. "" where `before`
 /// is empty or its last line is not in `now` any more: then nobody knows what is new.

@@ -91,7 +91,7 @@ Audited audited(const std::string& path, const Options& options) {
         if (!machine) return unreadable(machine.error());
         if (machine->iomem.empty() && machine->map.entries.empty())
             return unreadable({e820::Errc::not_found, "", 0, "no captured machine: neither its /proc/iomem nor its log has a memory map"});
-        const auto request = request_from(options, host, machine->release);
+        const auto request = request_from(options, host, *machine);
         if (!request) return unreadable(request.error());
         return handoff::audit(path, *machine, *request, options.margin);
     } catch (const std::bad_alloc&) {

@@ -15,9 +15,7 @@ namespace tool {
 
 Status check(const Options& options) {
     handoff::CheckInput input;
-    auto request = request_from(options);
-    if (!request) return fail(request.error());
-    input.request = *request;
+    handoff::Wishes wishes = wishes_from(options);
     if (options.map_file) {
         const auto table = read_table(*options.map_file, "auto");
         if (!table) return fail(table.error());
@@ -37,8 +35,8 @@ Status check(const Options& options) {
         auto parsed = handoff::parse_record(*text);
         if (!parsed) return fail(std::move(parsed).error().at(*options.record_file));
         record = std::move(*parsed);
-        if (options.loader == handoff::Loader::automatic) input.request.loader = record->loader;
-        if (options.method == handoff::Method::automatic) input.request.method = record->method;
+        if (options.loader == handoff::Loader::automatic) wishes.loader = record->loader;
+        if (options.method == handoff::Method::automatic) wishes.method = record->method;
         if (!input.map && !record->map.entries.empty()) input.map = record->map;
     }
     const handoff::Host host(options.root);
@@ -47,7 +45,12 @@ Status check(const Options& options) {
         auto gathered = handoff::gather(host);
         if (!gathered) return fail(gathered.error());
         machine = std::move(*gathered);
-        if (options.place) input.machine = &*machine;
+    }
+    if (options.place) {
+        const auto request = handoff::request_for(host, *machine, wishes);
+        if (!request) return fail(request.error());
+        input.machine = &*machine;
+        input.request = *request;
     }
     input.command_line = options.command_line ? *options.command_line
                          : record             ? record->command_line

@@ -9,6 +9,7 @@
 #include "lib/decide/plan.hpp"
 #include "lib/decide/recommend.hpp"
 #include "lib/record.hpp"
+#include "lib/service/wishes.hpp"
 #include "tool/options.hpp"
 
 namespace tool {
@@ -70,12 +71,10 @@ Status enable(const Options&);
 Status disable(const Options&);
 Status status(const Options&);
 
-/// The request that the planning options make, and nothing else.
-e820::Result<handoff::PlanRequest> request_from(const Options&);
-
-/// The request that the planning options make, with the image that kdump would load on this
-/// machine, of kernel `release`, where they name none.
-e820::Result<handoff::PlanRequest> request_from(Options, const handoff::Host&, const std::string& release);
+/// What the planning options say.
+handoff::Wishes wishes_from(const Options&);
+/// The request that they make on this machine.
+e820::Result<handoff::PlanRequest> request_from(const Options&, const handoff::Host&, const handoff::Machine&);
 
 /// The plan for the machine at --root.
 e820::Result<handoff::Plan> plan_from(const Options&);

@@ -8,7 +8,6 @@
 
 #include "lib/documents.hpp"
 #include "lib/host.hpp"
-#include "lib/image.hpp"
 #include "lib/record.hpp"
 #include "lib/service/service.hpp"
 #include "lib/status.hpp"
@@ -78,20 +77,17 @@ handoff::StatusFacts facts_of(const Options& options) {
     if (!machine->pool.empty()) facts.pool = machine->pool.front().range;
     for (const auto& range : machine->crash_kernel) facts.crashkernel_bytes += range.size();
 
-    handoff::PlanRequest request;
-    if (facts.service) request.command_line = handoff::likely_command_line(*facts.service, config, machine->command_line);
-    const auto files = handoff::crash_image(host, machine->release);
-    if (files.kernel)
-        if (const auto image = handoff::read_image(*files.kernel)) request.image = *image;
-    if (files.initrd)
-        if (const auto head = handoff::read_user_file_head(*files.initrd, 1)) request.initrd_bytes = head->size;
-    handoff::add_lend_settings(request, host);
-    request.leaves_pool_out = true;
+    handoff::Wishes wishes;
+    if (facts.service) wishes.command_line = handoff::likely_command_line(*facts.service, config, machine->command_line);
+    wishes.leaves_pool_out = true;
     if (facts.record && facts.record->loan) {
-        request.lend = true;  // perhaps by --lend
-        request.loader = facts.record->loader;
+        wishes.lend = true;  // perhaps by --lend
+        wishes.loader = facts.record->loader;
     }
-    facts.plan = handoff::plan(*machine, request);
+    if (const auto request = handoff::request_for(host, *machine, wishes))
+        facts.plan = handoff::plan(*machine, *request);
+    else
+        facts.plan_problem = request.error().message();
     return facts;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Loads a crash kernel with the handoff, or exactly as the caller asked.
 //
-// The only code that changes the machine, and it does so by running kexec. All that can go
+// It changes the machine by running kexec, and for that time what the kernel logs of a load. All that can go
 // wrong, planning above all, is done in a process of its own: whether it fails, crashes, hangs
 // or is killed, what remains is this process, and it becomes the kexec that the caller asked for.
 #include <sys/prctl.h>
@@ -67,7 +67,7 @@ public:
         : options_(options), host_(host), program_(std::move(program)), directory_(directory) {}
 
     handoff::Result<handoff::Planned> plan(const KexecArguments& arguments) override {
-        return handoff::plan_load(host_, arguments, {options_.accept, options_.lend});
+        return handoff::plan_load(host_, arguments, wishes_from(options_));
     }
     Finished run(const std::vector<std::string>& arguments, const std::optional<e820::AddressRange>& left_out) override {
         std::optional<std::string> iomem;
@@ -182,7 +182,7 @@ Status print_command(const Options& options, const handoff::Host& host, const st
     const auto arguments = handoff::read_kexec_arguments(options.operands);
     if (arguments && arguments->panic_load) {
         const auto planned = arguments->not_modelled.empty()
-                                 ? handoff::plan_load(host, *arguments, {options.accept, options.lend})
+                                 ? handoff::plan_load(host, *arguments, wishes_from(options))
                                  : e820::input_error(0, arguments->not_modelled.front() + " changes the load in a way that is not modelled");
         if (planned && planned->plan.verdict == handoff::Verdict::ready) {
             words = handoff::with_words(*arguments, planned->plan.append, planned->release);

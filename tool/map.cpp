@@ -40,7 +40,7 @@ Status map(const Options& options) {
     const handoff::Host host(options.root);
     const auto machine = handoff::gather(host);
     if (!machine) return fail(machine.error());
-    const auto request = request_from(options, host, machine->release);
+    const auto request = request_from(options, host, *machine);
     if (!request) return fail(request.error());
     const handoff::Plan plan = handoff::plan(*machine, *request);
     const handoff::Picture picture = handoff::picture_of(*machine, plan);

@@ -79,7 +79,7 @@ Status recommend(const Options& options) {
     const handoff::Host host(options.root);
     const auto machine = handoff::gather(host);
     if (!machine) return fail(machine.error());
-    const auto request = request_from(options, host, machine->release);
+    const auto request = request_from(options, host, *machine);
     if (!request) return fail(request.error());
     const handoff::Recommendation r = handoff::recommend(*machine, *request, options.margin);
     if (options.json) print_json(handoff::recommend_document(r));

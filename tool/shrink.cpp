@@ -97,23 +97,6 @@ std::string words_of(const std::vector<std::string>& words) {
     return text;
 }
 
-// What was loaded is what will be: image, initrd, system call and command line of the record, where no
-// option says otherwise.
-Options as_loaded(Options options, const handoff::Host& host) {
-    const auto record = last_record(host);
-    if (!record) return options;
-    if (!options.kernel && record->kernel.starts_with('/')) options.kernel = record->kernel;
-    if (!options.initrd && record->initrd.starts_with('/')) options.initrd = record->initrd;
-    if (options.loader == handoff::Loader::automatic) options.loader = record->loader;
-    if (!options.command_line) {
-        std::string line = record->command_line;
-        if (!record->append.empty() && line.ends_with(record->append)) line.resize(line.size() - record->append.size());
-        options.command_line = line;
-    }
-    options.lend = options.lend || record->loan;  // perhaps by --lend
-    return options;
-}
-
 using Loader = e820::Result<std::vector<std::string>>;
 
 void print_shrink(const handoff::ShrinkPlan& s, const std::string& kexec, const Loader& loader) {
@@ -149,9 +132,12 @@ Status shrink(const Options& options) {
     const handoff::Host host(options.root);
     const auto machine = handoff::gather(host);
     if (!machine) return fail(machine.error());
-    auto request = request_from(as_loaded(options, host), host, machine->release);
+    handoff::Wishes wishes = wishes_from(options);
+    // What was loaded is what will be, where no option says otherwise. 'kexec' loaded it, and will again.
+    if (const auto record = last_record(host)) wishes = as_recorded(std::move(wishes), *record);
+    wishes.leaves_pool_out = true;
+    const auto request = handoff::request_for(host, *machine, wishes);
     if (!request) return fail(request.error());
-    request->leaves_pool_out = true;  // 'kexec' loaded it, and will again
     const handoff::ShrinkPlan wanted = handoff::plan_shrink(*machine, *request, options.to, options.margin);
     const Loader loader = options.operands.empty() ? handoff::kdump_load_command(host) : Loader(options.operands);
 

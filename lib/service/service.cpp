@@ -101,16 +101,4 @@ LendSettings lend_settings(const KdumpService& service, string_view config, stri
     return {assigned(config, "SWIOTLB_HANDOFF_LEND") == "yes", service.collector(config, collector_config)};
 }
 
-void add_lend_settings(PlanRequest& request, const Host& host) {
-    const auto service = find_kdump_service(host);
-    if (!service) return;
-    const auto config = host.read(service->config);
-    if (!config) return;
-    const std::string other =
-        service->collector_config.empty() ? "" : host.read(service->collector_config).value_or("");
-    const LendSettings settings = lend_settings(*service, *config, other);
-    request.lend = request.lend || settings.lend;
-    if (request.collector == Collector::unknown) request.collector = settings.collector;
-}
-
 }  // namespace handoff

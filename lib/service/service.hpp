@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "lib/decide/request.hpp"
 #include "lib/machine.hpp"
-#include "lib/decide/plan.hpp"
 
 namespace handoff {
 
@@ -75,9 +75,6 @@ struct LendSettings {
 };
 /// By the texts of both configuration files; "" for one that is not there.
 LendSettings lend_settings(const KdumpService&, std::string_view config, std::string_view collector_config);
-/// Adds to a request what the configuration of the installed service says: to lend, and where the collector is unknown,
-/// which it is. Nothing where no service is known, or its configuration cannot be read.
-void add_lend_settings(PlanRequest&, const Host&);
 
 /// How the handoff stands in the text of a configuration file.
 enum class ConfigState { absent, present };

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/service/wishes.hpp"
+
+#include <gtest/gtest.h>
+
+#include "lib/host.hpp"
+#include "tests/temp_tree.hpp"
+
+namespace handoff {
+namespace {
+
+/// A machine with Debian's kdump and its initrd of 5 bytes.
+class Request : public testing::Test {
+protected:
+    Request() {
+        tree_.write("usr/sbin/kdump-config", "");
+        tree_.write("etc/default/kdump-tools", "USE_KDUMP=1\n");
+        tree_.write("var/lib/kdump/initrd.img", "12345");
+        machine_.release = "6.1.0";
+    }
+    [[nodiscard]] PlanRequest made(const Wishes& wishes = {}) const {
+        auto request = request_for(Host(tree_.path()), machine_, wishes);
+        EXPECT_TRUE(request) << request.error().message();
+        return *std::move(request);
+    }
+    [[nodiscard]] std::string error(const Wishes& wishes = {}) const {
+        const auto request = request_for(Host(tree_.path()), machine_, wishes);
+        return request ? "no error" : request.error().message();
+    }
+    const TempTree tree_;
+    Machine machine_;
+};
+
+TEST_F(Request, HasWhatIsWished) {
+    Wishes wishes;
+    wishes.command_line = "root=/dev/vda";
+    wishes.loader = Loader::kexec_load;
+    wishes.method = Method::ram;
+    wishes.pool = AddressRange::from_bounds(0x75000000, 0x79000000);
+    wishes.accept = {"lockdown"};
+    wishes.leaves_pool_out = true;
+    const PlanRequest request = made(wishes);
+    EXPECT_EQ(request.command_line, "root=/dev/vda");
+    EXPECT_EQ(request.loader, Loader::kexec_load);
+    EXPECT_EQ(request.method, Method::ram);
+    EXPECT_EQ(request.pool, wishes.pool);
+    EXPECT_EQ(request.accept, wishes.accept);
+    EXPECT_TRUE(request.leaves_pool_out);
+}
+
+TEST_F(Request, HasTheInitrdThatIsNamedElseTheOneThatKdumpLoads) {
+    EXPECT_EQ(made().initrd_bytes, 5u);
+    tree_.write("mine", "123");
+    Wishes wishes;
+    wishes.initrd = (tree_ / "mine").string();
+    EXPECT_EQ(made(wishes).initrd_bytes, 3u);
+    wishes.initrd = "";
+    EXPECT_EQ(made(wishes).initrd_bytes, 0u) << "a load without an initrd";
+    std::filesystem::remove(tree_ / "usr/sbin/kdump-config");
+    EXPECT_EQ(made().initrd_bytes, std::nullopt) << "nobody knows what will be loaded";
+}
+
+TEST_F(Request, HasTheImageThatIsNamedElseTheOneThatKdumpLoads) {
+    EXPECT_EQ(made().image, std::nullopt) << "none is there: the plan assumes";
+    tree_.write("var/lib/kdump/vmlinuz", "no image");
+    const std::string of_kdump = (tree_ / "var/lib/kdump/vmlinuz").string();
+    EXPECT_EQ(error().find(of_kdump), 0u) << error();
+    Wishes wishes;
+    wishes.kernel = (tree_ / "gone").string();
+    EXPECT_EQ(error(wishes).find(*wishes.kernel), 0u) << error(wishes);
+}
+
+TEST_F(Request, LendsWhereTheUserOrTheConfigurationSaysSo) {
+    EXPECT_FALSE(made().lend);
+    Wishes wishes;
+    wishes.lend = true;
+    EXPECT_TRUE(made(wishes).lend);
+    tree_.write("etc/default/kdump-tools", "SWIOTLB_HANDOFF_LEND=yes\n");
+    EXPECT_TRUE(made().lend);
+}
+
+TEST_F(Request, TakesTheUsersWordForTheCollectorBeforeTheConfigurations) {
+    EXPECT_EQ(made().collector, Collector::maps);
+    Wishes wishes;
+    wishes.collector = Collector::reads;
+    EXPECT_EQ(made(wishes).collector, Collector::reads);
+    std::filesystem::remove(tree_ / "etc/default/kdump-tools");
+    EXPECT_EQ(made().collector, Collector::unknown);
+}
+
+TEST_F(Request, ReadsASecondConfigurationFileWhereTheServiceHasOne) {
+    std::filesystem::remove(tree_ / "usr/sbin/kdump-config");
+    tree_.write("usr/bin/kdumpctl", "");
+    tree_.write("etc/sysconfig/kdump", "X=1\n");
+    EXPECT_EQ(made().collector, Collector::unknown);
+    tree_.write("etc/kdump.conf", "core_collector cp\n");
+    EXPECT_EQ(made().collector, Collector::reads);
+}
+
+TEST(Wishes, AreCompletedByTheRecordOfTheLastLoad) {
+    Record record;
+    record.kernel = "/boot/vmlinuz";
+    record.initrd = "initrd";  // relative to a directory that nobody knows
+    record.loader = Loader::kexec_load;
+    record.command_line = "root=/dev/vda nr_cpus=1 memmap=64M@0x75000000";
+    record.append = " memmap=64M@0x75000000";
+    record.loan = true;
+    const Wishes same = as_recorded({}, record);
+    EXPECT_EQ(same.kernel, "/boot/vmlinuz");
+    EXPECT_EQ(same.initrd, std::nullopt);
+    EXPECT_EQ(same.loader, Loader::kexec_load);
+    EXPECT_EQ(same.command_line, "root=/dev/vda nr_cpus=1");
+    EXPECT_TRUE(same.lend);
+
+    Wishes said;
+    said.kernel = "/other";
+    said.loader = Loader::kexec_file_load;
+    said.command_line = "root=/dev/vdb";
+    const Wishes kept = as_recorded(said, record);
+    EXPECT_EQ(kept.kernel, "/other");
+    EXPECT_EQ(kept.loader, Loader::kexec_file_load);
+    EXPECT_EQ(kept.command_line, "root=/dev/vdb");
+}
+
+}  // namespace
+}  // namespace handoff

@@ -7,6 +7,7 @@
 #include "lib/host.hpp"
 #include "lib/image.hpp"
 #include "lib/service/service.hpp"
+#include "lib/sources/initrd.hpp"
 
 namespace handoff {
 namespace {
@@ -61,9 +62,10 @@ Result<PlanRequest> request_for(const Host& host, const Machine& machine, const 
     if (initrd && initrd->empty()) {
         request.initrd_bytes = 0;
     } else if (initrd) {
-        const auto head = read_user_file_head(*initrd, 1);
-        if (!head) return head.error();
-        request.initrd_bytes = head->size;
+        const auto file = read_initrd(*initrd);
+        if (!file) return file.error();
+        request.initrd_bytes = file->bytes;
+        request.initrd_acpi_bytes = file->acpi_bytes;
     }
 
     const LendSettings configured = configured_lending(host);

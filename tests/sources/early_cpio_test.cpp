@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lib/sources/early_cpio.hpp"
+#include "lib/sources/initrd.hpp"
 
 #include <string>
 #include <vector>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+
+#include "tests/temp_tree.hpp"
 
 namespace handoff {
 namespace {
@@ -214,6 +217,22 @@ TEST(EarlyCpio, WithAnyByteChangedItIsReadToAnEnd) {
                 EXPECT_LE(found->acpi_bytes(), 4096u) << at;
             }
         }
+}
+
+TEST(InitrdFile, HasItsSizeAndWhatItsAcpiTablesTake) {
+    const TempTree tree;
+    const std::string initrd = padded(file(acpi + "a", table("SSDT", 5000)) + end(), 512) + compressed;
+    tree.write("initrd", initrd);
+    const auto read = read_initrd(tree / "initrd");
+    ASSERT_TRUE(read) << read.error().message();
+    EXPECT_EQ(read->bytes, initrd.size());
+    EXPECT_EQ(read->acpi_bytes, 8192u);
+    tree.write("plain", compressed);
+    EXPECT_EQ(read_initrd(tree / "plain")->acpi_bytes, 0u);
+    tree.write("cut", "070701");
+    EXPECT_EQ(read_initrd(tree / "cut").error().message(),
+              (tree / "cut").string() + ": expected a cpio header at offset 0, found the end");
+    EXPECT_EQ(read_initrd(tree / "none").error().code, e820::Errc::not_found);
 }
 
 }  // namespace

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/sources/initrd.hpp"
+
+#include <cerrno>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "lib/fd.hpp"
+#include "lib/host.hpp"
+#include "lib/sources/early_cpio.hpp"
+
+namespace handoff {
+namespace {
+
+bool read_at(const Fd& fd, std::uint64_t offset, std::span<std::byte> into) {
+    while (!into.empty()) {
+        const ssize_t n = ::pread(fd.get(), into.data(), into.size(), static_cast<off_t>(offset));
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) return false;
+        offset += static_cast<std::uint64_t>(n);
+        into = into.subspan(static_cast<std::size_t>(n));
+    }
+    return true;
+}
+
+}  // namespace
+
+e820::Result<InitrdFile> read_initrd(const std::filesystem::path& path) {
+    // Says what is wrong with a file that is none, or cannot be read.
+    const auto head = read_user_file_head(path, 1);
+    if (!head) return head.error();
+    const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    const auto front = read_early_cpio(head->size, [&fd](std::uint64_t offset, std::span<std::byte> into) {
+        return fd && read_at(fd, offset, into);
+    });
+    if (!front) return e820::Error(front.error()).at(path.string());
+    return InitrdFile{head->size, front->acpi_bytes()};
+}
+
+}  // namespace handoff

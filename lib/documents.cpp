@@ -160,7 +160,7 @@ json status_document(const StatusReport& report) {
     j["loaded"] = or_null(f.loaded);
     j["handoff"] = name(report.handoff);
     j["pool"] = or_null(f.pool);
-    j["crashkernel_bytes"] = f.crashkernel_bytes;
+    j["crashkernel_bytes"] = or_null(f.crashkernel_bytes);
     j["record"] = f.record ? record_summary(*f.record) : json(nullptr);
     j["evidence_age_seconds"] = or_null(loan_age(f));
     j["plan"] = nullptr;

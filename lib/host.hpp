@@ -81,6 +81,8 @@ public:
 
     /// Reads "/": the running machine.
     [[nodiscard]] bool live() const { return live_; }
+    /// Below which everything is read.
+    [[nodiscard]] const std::filesystem::path& root() const { return root_; }
     /// The machine's own path without the leading slash: "proc/iomem".
     [[nodiscard]] std::string_view path(Source) const;
     /// An error where the root itself cannot be opened.

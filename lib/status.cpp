@@ -26,6 +26,7 @@ Handoff handoff_of(const StatusFacts& facts) {
 }
 
 std::string next_of(const StatusFacts& facts, Handoff handoff) {
+    if (facts.needs_root) return "run this command as root: without, the machine's memory map cannot be read";
     if (!facts.service && facts.service_problem && facts.service_problem->code == Errc::input)
         return "remove the kdump service that is not used: " + facts.service_problem->message();
     if (!facts.service) return "install the distribution's kdump service (Debian: kdump-tools)";
@@ -107,9 +108,9 @@ std::string to_prometheus(const StatusReport& report, std::string_view version) 
         for (const Verdict verdict : {Verdict::ready, Verdict::not_needed, Verdict::refused})
             text += fmt::format("swiotlb_handoff_plan_verdict{{verdict=\"{}\"}} {}\n", name(verdict), f.plan->verdict == verdict ? 1 : 0);
     metric("pool_bytes", "Size of the running kernel's swiotlb pool; 0 where none is seen.");
-    value("pool_bytes", f.pool ? f.pool->size() : 0);
+    if (f.crashkernel_bytes) value("pool_bytes", f.pool ? f.pool->size() : 0);
     metric("crashkernel_bytes", "Memory reserved for the crash kernel.");
-    value("crashkernel_bytes", f.crashkernel_bytes);
+    if (f.crashkernel_bytes) value("crashkernel_bytes", *f.crashkernel_bytes);
     metric("load_timestamp_seconds", "When a crash kernel was last loaded through swiotlb-handoff.");
     const auto time = f.record ? seconds_of(f.record->time) : std::nullopt;
     if (time) text += fmt::format("swiotlb_handoff_load_timestamp_seconds {}\n", *time);

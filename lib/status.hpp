@@ -23,9 +23,10 @@ struct StatusFacts {
     std::optional<bool> loaded;           ///< a crash kernel is
     std::optional<Record> record;         ///< of the last load; none: nobody wrote one since the boot
     std::optional<AddressRange> pool;     ///< of the running kernel, now
-    std::uint64_t crashkernel_bytes = 0;  ///< reserved
+    std::optional<std::uint64_t> crashkernel_bytes;  ///< reserved; nullopt: the machine could not be read
     std::optional<Plan> plan;             ///< for what the service would load now
     std::string plan_problem;             ///< why there is none
+    bool needs_root = false;              ///< the machine could not be read, and root could
     std::int64_t now = 0;                 ///< seconds since 1970, UTC
 };
 

@@ -64,6 +64,14 @@ TEST(Status, SaysHowThingsStandAndWhatToDoNext) {
         {"loaded plainly", [](StatusFacts& f) { f.record->outcome = handoff::Record::Outcome::plain; }, Handoff::not_in_use, "kdump-config reload: then the crash kernel takes over the pool"},
         {"another pool", [](StatusFacts& f) { f.record->pool = other; }, Handoff::stale, "kdump-config reload: the crash kernel was loaded for another pool"},
         {"no crashkernel=", [](StatusFacts& f) { f.crashkernel_bytes = 0; f.loaded = false; }, Handoff::not_in_use, "boot with crashkernel=: no memory is reserved for a crash kernel"},
+        {"not read without root", [](StatusFacts& f) { f.crashkernel_bytes.reset(); f.plan.reset(); f.needs_root = true; }, Handoff::in_use,
+         "run this command as root: without, the machine's memory map cannot be read"},
+        {"a memory map that is damaged", [](StatusFacts& f) {
+             f.crashkernel_bytes.reset();
+             f.plan.reset();
+             f.plan_problem = "/proc/iomem:3: odd";
+             f.record.reset();
+         }, Handoff::unknown, "swiotlb-handoff plan: /proc/iomem:3: odd"},
         {"not needed", [](StatusFacts& f) { f.plan->verdict = handoff::Verdict::not_needed; f.record.reset(); }, Handoff::unknown, "nothing: the crash kernel makes no pool of its own"},
         {"refused", [](StatusFacts& f) {
              f.record->outcome = handoff::Record::Outcome::plain;
@@ -94,7 +102,7 @@ TEST(Status, JsonHasWhatIsKnownAndNullForTheRest) {
     EXPECT_EQ(j["config"], "/etc/default/kdump-tools");
     EXPECT_EQ(j["pool"]["start"], "0x75000000");
     const auto nothing = handoff::status_document(handoff::judge_status({}));
-    for (const char* key : {"service", "config", "enabled", "loaded", "pool", "record", "plan"}) EXPECT_TRUE(nothing[key].is_null()) << key;
+    for (const char* key : {"service", "config", "enabled", "loaded", "pool", "record", "plan", "crashkernel_bytes"}) EXPECT_TRUE(nothing[key].is_null()) << key;
     EXPECT_EQ(nothing["handoff"], "unknown");
     StatusFacts unknown_service;
     unknown_service.service_problem = e820::Error{e820::Errc::not_found, "", 0, "no kdump service is found"};
@@ -145,7 +153,7 @@ TEST(Prometheus, HasNoSampleForWhatIsNotKnown) {
                              "\nswiotlb_handoff_plan_verdict{verdict=\"ready\"} 1\n"})
         EXPECT_NE(known.find(line), std::string::npos) << line;
     const std::string unknown = handoff::to_prometheus(handoff::judge_status({}), "0.1.0");
-    for (const char* line : {"\nswiotlb_handoff_enabled ", "\nswiotlb_handoff_loaded ", "\nswiotlb_handoff_ready "})
+    for (const char* line : {"\nswiotlb_handoff_enabled ", "\nswiotlb_handoff_loaded ", "\nswiotlb_handoff_ready ", "\nswiotlb_handoff_pool_bytes ", "\nswiotlb_handoff_crashkernel_bytes "})
         EXPECT_EQ(unknown.find(line), std::string::npos) << line;
 }
 

@@ -87,7 +87,7 @@ Audited audited(const std::string& path, const Options& options) {
     };
     try {
         const handoff::Host host(path);
-        const auto machine = handoff::gather(host);
+        const auto machine = machine_of(host);
         if (!machine) return unreadable(machine.error());
         if (machine->iomem.empty() && machine->map.entries.empty())
             return unreadable({e820::Errc::not_found, "", 0, "no captured machine: neither its /proc/iomem nor its log has a memory map"});

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <fmt/format.h>
+#include <algorithm>
 
 #include "lib/capture.hpp"
 #include "lib/documents.hpp"
@@ -11,7 +11,8 @@ namespace tool {
 using e820::Error;
 
 Status capture(const Options& options) {
-    const auto report = handoff::capture(handoff::Host(options.root), options.operands.front());
+    const handoff::Host host(options.root);
+    const auto report = handoff::capture(host, options.operands.front());
     if (!report) return fail(report.error());
     if (options.json) {
         print_json(handoff::capture_document(*report));
@@ -19,7 +20,11 @@ Status capture(const Options& options) {
         for (const std::string& path : report->written) field("written", path);
         for (const Error& e : report->not_read) field("not read", e.message());
     }
-    return Status::ready;
+    const bool denied = std::any_of(report->not_read.begin(), report->not_read.end(),
+                                    [](const Error& e) { return e.code == e820::Errc::not_permitted; });
+    if (!denied || !root_could_do_more(host)) return Status::ready;
+    complain("The capture is not complete. Run this command as root.");
+    return Status::not_permitted;
 }
 
 }  // namespace tool

@@ -42,7 +42,7 @@ Status check(const Options& options) {
     const handoff::Host host(options.root);
     std::optional<handoff::Machine> machine;
     if (options.place || (!options.command_line && !record)) {
-        auto gathered = handoff::gather(host);
+        auto gathered = machine_of(host);
         if (!gathered) return fail(gathered.error());
         machine = std::move(*gathered);
     }

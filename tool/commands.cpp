@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What several commands need.
+#include <unistd.h>
+
 #include "lib/host.hpp"
 #include "lib/record.hpp"
 #include "tool/commands.hpp"
@@ -51,9 +53,28 @@ Result<handoff::PlanRequest> request_from(const Options& options, const handoff:
     return handoff::request_for(host, machine, wishes_from(options));
 }
 
+bool root_could_do_more(const handoff::Host& host) { return host.live() && ::geteuid() != 0; }
+
+Error with_cure(const handoff::Host& host, Error error) {
+    if (error.code == Errc::not_permitted && root_could_do_more(host)) error.what += ". Run this command as root.";
+    return error;
+}
+
+Error machine_error(const handoff::Host& host, Error error) {
+    if (!error.source.empty()) error.source = (host.root() / error.source).string();
+    return with_cure(host, std::move(error));
+}
+
+Result<handoff::Machine> machine_of(const handoff::Host& host) {
+    if (const auto root = host.open_root(); !root) return root.error();
+    auto machine = handoff::gather(host);
+    if (!machine) return machine_error(host, std::move(machine).error());
+    return machine;
+}
+
 Result<handoff::Plan> plan_from(const Options& options) {
     const handoff::Host host(options.root);
-    const auto machine = handoff::gather(host);
+    const auto machine = machine_of(host);
     if (!machine) return machine.error();
     const auto request = request_from(options, host, *machine);
     if (!request) return request.error();

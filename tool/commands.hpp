@@ -76,6 +76,16 @@ handoff::Wishes wishes_from(const Options&);
 /// The request that they make on this machine.
 e820::Result<handoff::PlanRequest> request_from(const Options&, const handoff::Host&, const handoff::Machine&);
 
+/// What is read of a machine; errors are those of machine_error().
+e820::Result<handoff::Machine> machine_of(const handoff::Host&);
+
+/// Somebody else than root runs the command, on the running machine.
+bool root_could_do_more(const handoff::Host&);
+/// The error, with the advice to run the command as root where that helps.
+e820::Error with_cure(const handoff::Host&, e820::Error);
+/// The same of an error in one of the machine's own files, which then has its full path.
+e820::Error machine_error(const handoff::Host&, e820::Error);
+
 /// The plan for the machine at --root.
 e820::Result<handoff::Plan> plan_from(const Options&);
 

@@ -60,22 +60,24 @@ handoff::StatusFacts facts_of(const Options& options) {
         if (auto text = host.read(facts.service->config)) {
             config = *std::move(text);
             if (const auto state = handoff::handoff_in(config, *facts.service, helpers)) facts.enabled = *state == handoff::ConfigState::present;
-            else facts.config_problem = Error(state.error()).at(facts.service->config).message();
+            else facts.config_problem = machine_error(host, Error(state.error()).at(facts.service->config)).message();
         } else {
-            facts.config_problem = text.error().message();
+            facts.config_problem = machine_error(host, text.error()).message();
         }
     }
     if (const auto loaded = host.read(handoff::Source::crash_loaded)) facts.loaded = loaded->starts_with('1');
     facts.record = last_record(host);
     facts.now = static_cast<std::int64_t>(std::time(nullptr));
 
-    const auto machine = handoff::gather(host);
+    const auto machine = machine_of(host);
     if (!machine) {
         facts.plan_problem = machine.error().message();
+        facts.needs_root = machine.error().code == Errc::not_permitted && root_could_do_more(host);
         return facts;
     }
     if (!machine->pool.empty()) facts.pool = machine->pool.front().range;
-    for (const auto& range : machine->crash_kernel) facts.crashkernel_bytes += range.size();
+    facts.crashkernel_bytes = 0;
+    for (const auto& range : machine->crash_kernel) *facts.crashkernel_bytes += range.size();
 
     handoff::Wishes wishes;
     if (facts.service) wishes.command_line = handoff::likely_command_line(*facts.service, config, machine->command_line);
@@ -98,18 +100,18 @@ Status enable(const Options& options) {
     const auto service = handoff::find_kdump_service(host);
     if (!service) return fail(service.error());
     const auto old = host.read(service->config);
-    if (!old) return fail(old.error());
+    if (!old) return fail(machine_error(host, old.error()));
     auto text = handoff::with_handoff(*old, *service, helpers);
-    if (!text) return fail(std::move(text).error().at(service->config));
+    if (!text) return fail(machine_error(host, std::move(text).error().at(service->config)));
     const auto path = config_path(options, *service);
     const bool changed = *text != *old;
     if (changed) {
         // First the backup: with no room for it, there is none for the rest.
-        if (const auto done = replace_file(backup_of(path), *old, 0600); !done) return fail(done.error());
+        if (const auto done = replace_file(backup_of(path), *old, 0600); !done) return fail(with_cure(host, done.error()));
         if (const auto done = replace_file(path, *text); !done) {
             std::error_code ignored;
             std::filesystem::remove(backup_of(path), ignored);
-            return fail(done.error());
+            return fail(with_cure(host, done.error()));
         }
     }
     say_done(options, *service, true, changed);
@@ -121,13 +123,13 @@ Status disable(const Options& options) {
     const auto service = handoff::find_kdump_service(host);
     if (!service) return fail(service.error());
     const auto old = host.read(service->config);
-    if (!old) return fail(old.error());
+    if (!old) return fail(machine_error(host, old.error()));
     auto text = handoff::without_handoff(*old, *service, helpers);
-    if (!text) return fail(std::move(text).error().at(service->config));
+    if (!text) return fail(machine_error(host, std::move(text).error().at(service->config)));
     const auto path = config_path(options, *service);
     const bool changed = *text != *old;
     if (changed)
-        if (const auto done = replace_file(path, *text); !done) return fail(done.error());
+        if (const auto done = replace_file(path, *text); !done) return fail(with_cure(host, done.error()));
     // The next load goes past us and would not change a record of this one, which says that the handoff is in use.
     if (changed) {
         const std::filesystem::path root(options.root);
@@ -156,6 +158,7 @@ Status status(const Options& options) {
     }
     if (options.json) print_json(handoff::status_document(report));
     else print_status(report);
+    if (report.facts.needs_root) return Status::not_permitted;
     if (report.handoff == handoff::Handoff::in_use) return Status::ready;
     const auto& plan = report.facts.plan;
     return plan && plan->verdict == handoff::Verdict::not_needed ? Status::not_needed : Status::refused;

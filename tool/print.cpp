@@ -138,8 +138,8 @@ void print_status(const handoff::StatusReport& report) {
     if (f.record && f.record->pool) field("loaded for", row(*f.record->pool));
     if (const auto age = handoff::loan_age(f))
         field("lent", fmt::format("as ordinary RAM, on evidence that is {} min old ({})", (*age + 59) / 60, f.record->time));
-    field("pool", f.pool ? row(*f.pool) : "none seen");
-    field("crashkernel", bytes(f.crashkernel_bytes));
+    field("pool", f.pool ? row(*f.pool) : f.crashkernel_bytes ? "none seen" : "unknown");
+    field("crashkernel", f.crashkernel_bytes ? bytes(*f.crashkernel_bytes) : "unknown");
     if (f.plan) {
         field("plan", handoff::name(f.plan->verdict));
         for (const handoff::Reason& reason : f.plan->reasons)

@@ -77,7 +77,7 @@ void print_recommendation(const handoff::Recommendation& r, const handoff::Machi
 
 Status recommend(const Options& options) {
     const handoff::Host host(options.root);
-    const auto machine = handoff::gather(host);
+    const auto machine = machine_of(host);
     if (!machine) return fail(machine.error());
     const auto request = request_from(options, host, *machine);
     if (!request) return fail(request.error());

@@ -14,7 +14,7 @@ using e820::Errc;
 using e820::Error;
 
 Status show(const Options& options) {
-    const auto machine = handoff::gather(handoff::Host(options.root));
+    const auto machine = machine_of(handoff::Host(options.root));
     if (!machine) return fail(machine.error());
     const auto& pool = machine->pool;
     const bool agree =

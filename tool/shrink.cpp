@@ -130,7 +130,7 @@ Status status_of(Outcome outcome) {
 
 Status shrink(const Options& options) {
     const handoff::Host host(options.root);
-    const auto machine = handoff::gather(host);
+    const auto machine = machine_of(host);
     if (!machine) return fail(machine.error());
     handoff::Wishes wishes = wishes_from(options);
     // What was loaded is what will be, where no option says otherwise. 'kexec' loaded it, and will again.

@@ -8,7 +8,7 @@
 namespace tool {
 
 Status verify(const Options& options) {
-    const auto machine = handoff::gather(handoff::Host(options.root));
+    const auto machine = machine_of(handoff::Host(options.root));
     if (!machine) return fail(machine.error());
     const auto verification = handoff::verify(*machine);
     if (!verification) return fail(verification.error());

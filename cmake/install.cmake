@@ -4,7 +4,7 @@
 include(CMakePackageConfigHelpers)
 
 # Headers that no public header includes stay here.
-set(internal_headers byte_cursor.hpp excerpt.hpp json.hpp log_line.hpp number.hpp scan.hpp)
+set(internal_headers e820/byte_cursor.hpp e820/excerpt.hpp e820/log_line.hpp e820/number.hpp lib/json.hpp lib/scan.hpp)
 
 set(e820_output swiotlb-handoff-e820)
 set(e820_folder e820)

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
-#include <span>
 #include <string_view>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
+#include "e820/json.hpp"
 #include "lib/audit.hpp"
 #include "lib/capture.hpp"
 #include "lib/decide/check.hpp"
@@ -20,31 +18,33 @@
 #include "lib/status.hpp"
 
 // What the commands print with --json: one function for each document, all in one place, so that the same thing is
-// called the same in all of them. swiotlb-handoff(8), "JSON"; the record of a load is in record.hpp.
+// called the same in all of them. swiotlb-handoff-json(5) describes them, and so does schema/ for programs. The record
+// of a load is in record.hpp.
 namespace handoff {
 
-nlohmann::json show_document(const Machine&);
-nlohmann::json plan_document(const Plan&);
-nlohmann::json cmdline_document(const Plan&);
-nlohmann::json map_document(const Plan&, const Picture&);
-nlohmann::json check_document(const CheckResult&);
-nlohmann::json verify_document(const Verification&);
-nlohmann::json capture_document(const CaptureReport&);
-nlohmann::json recommend_document(const Recommendation&);
+using e820::Json;
+
+Json show_document(const Machine&);
+Json plan_document(const Plan&);
+Json cmdline_document(const Plan&);
+Json e820_document(const e820::Table&);
+Json map_document(const Plan&, const Picture&);
+Json check_document(const CheckResult&);
+Json verify_document(const Verification&);
+Json capture_document(const CaptureReport&);
+Json recommend_document(const Recommendation&);
 /// `result`: what came of it; none where nothing was to be done.
-nlohmann::json shrink_document(const ShrinkPlan&, const std::optional<ShrinkResult>& result);
-nlohmann::json audit_document(const Audited&);
-nlohmann::json status_document(const StatusReport&);
-/// Of enable and disable.
-nlohmann::json enable_document(std::string_view service, std::string_view config, bool enabled, bool changed);
+Json shrink_document(const ShrinkPlan&, const std::optional<ShrinkResult>& result);
+Json audit_document(const Audited&);
+Json status_document(const StatusReport&);
+/// `command`: enable or disable. `config`: the file, `changed`: whether it is another one now.
+Json enable_document(std::string_view command, std::string_view service, std::string_view config, bool changed);
 
 /// A rule and what docs/rules.md says of it.
 struct ExplainedRule {
     RuleInfo rule;
-    std::string_view means, why, what_to_do;  ///< "" where the page has nothing
+    std::string_view means, why, what_to_do;
 };
-nlohmann::json explain_document(const ExplainedRule&);
-/// Of explain without a rule: all of them.
-nlohmann::json rules_document(std::span<const RuleInfo>);
+Json explain_document(const std::vector<ExplainedRule>&);
 
 }  // namespace handoff

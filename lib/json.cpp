@@ -1,77 +1,71 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lib/json.hpp"
 
-#include <fmt/format.h>
-
-#include "e820/type.hpp"
-
 namespace handoff {
 
-using nlohmann::json;
+Json begin_document(std::string_view command) { return {{"schema", e820::json_schema}, {"command", command}}; }
 
-json address_json(Address address) { return fmt::format("{:#x}", address); }
+Json text_or_null(std::string_view text) { return text.empty() ? Json(nullptr) : Json(text); }
 
-json to_json(const AddressRange& range) {
-    return {{"start", address_json(range.start())}, {"end", address_json(range.end())}, {"size", range.size()}};
+Json to_json(const Reason& reason) {
+    return {{"rule", reason.rule},
+            {"severity", name(reason.severity)},
+            {"text", reason.text},
+            {"evidence", text_or_null(reason.evidence)},
+            {"advice", text_or_null(reason.advice)}};
 }
 
-json to_json(const e820::Table& table) {
-    json entries = json::array();
-    for (const e820::Entry& entry : table.entries)
-        entries.push_back({{"start", address_json(entry.range.start())},
-                           {"end", address_json(entry.range.end())},
-                           {"type", static_cast<std::uint32_t>(entry.type)},
-                           {"name", e820::log_label(entry.type)}});
-    return entries;
-}
-
-json to_json(const Reason& reason) {
-    json j = {{"rule", reason.rule}, {"severity", name(reason.severity)}, {"text", reason.text}};
-    if (!reason.evidence.empty()) j["evidence"] = reason.evidence;
-    if (!reason.advice.empty()) j["advice"] = reason.advice;
-    return j;
-}
-
-json to_json(const Segment& segment) {
-    json j = to_json(segment.range);
+Json to_json(const Segment& segment) {
+    Json j = to_json(segment.range);
     j["name"] = segment.name;
     return j;
 }
 
-json to_json(const PoolSighting& sighting) {
-    json j = to_json(sighting.range);
+Json to_json(const PoolSighting& sighting) {
+    Json j = to_json(sighting.range);
     j["source"] = name(sighting.source);
     j["evidence"] = sighting.where.text();
     return j;
 }
 
-json to_json(const Stretch& stretch) {
-    json j = to_json(stretch.range);
+Json to_json(const Stretch& stretch) {
+    Json j = to_json(stretch.range);
     j["use"] = name(stretch.use);
     return j;
 }
 
-json pool_json(const AddressRange& pool) {
-    json j = to_json(pool);
-    j["slabs"] = pool.size() / 2048;
-    return j;
+Json to_json(const Need& need) {
+    return {{"image_bytes", need.image},   {"initrd_bytes", need.initrd},   {"unpacked_bytes", need.unpacked},
+            {"early_bytes", need.early},   {"bitmaps_bytes", need.bitmaps}, {"own_pool_bytes", need.own_pool},
+            {"margin_bytes", need.margin}, {"total_bytes", need.total()}};
 }
 
-json to_json(const Need& need) {
-    return {{"image", need.image},   {"initrd", need.initrd},   {"unpacked", need.unpacked},
-            {"early", need.early},   {"bitmaps", need.bitmaps}, {"own_pool", need.own_pool},
-            {"margin", need.margin}, {"total", need.total()}};
-}
-
-json to_json(const LoanOutlook& loan) {
-    return {
-        {"possible", loan.possible}, {"gain_bytes", loan.gain}, {"smallest_bytes", loan.smallest}, {"why", loan.why}};
-}
-
-json to_json(const DmaDevice& device) {
+Json to_json(const DmaDevice& device) {
     return {{"device", device.name}, {"driver", device.driver}, {"coherent_bits", device.coherent_bits}};
 }
 
-json to_json(const e820::Error& error) { return error.message(); }
+Json to_json(const e820::Error& error) { return error.message(); }
+
+Json pool_json(const std::optional<AddressRange>& pool) {
+    if (!pool) return nullptr;
+    Json j = to_json(*pool);
+    j["slabs"] = pool->size() / 2048;
+    return j;
+}
+
+Json loan_json(std::string_view verdict, std::uint64_t gain_bytes,
+               std::optional<std::uint64_t> smallest_reservation_bytes, std::string_view why) {
+    return {{"verdict", verdict},
+            {"gain_bytes", gain_bytes},
+            {"smallest_reservation_bytes", or_null(smallest_reservation_bytes)},
+            {"why", text_or_null(why)}};
+}
+
+void put_reservation(Json& document, const std::vector<AddressRange>& reservation) {
+    std::uint64_t bytes = 0;
+    for (const AddressRange& range : reservation) bytes += range.size();
+    document["reservation"] = list(reservation);
+    document["reservation_bytes"] = bytes;
+}
 
 }  // namespace handoff

@@ -2,50 +2,60 @@
 #pragma once
 
 #include <optional>
+#include <string_view>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
+#include "e820/json.hpp"
 #include "e820/result.hpp"
-#include "e820/table.hpp"
+#include "lib/decide/recommend.hpp"
+#include "lib/decide/rules.hpp"
 #include "lib/devices.hpp"
 #include "lib/loader.hpp"
 #include "lib/machine.hpp"
 #include "lib/picture.hpp"
-#include "lib/decide/recommend.hpp"
-#include "lib/decide/rules.hpp"
 
-// The vocabulary of every JSON document of the program: the same thing has the same name, unit and shape in all of
-// them. Addresses are texts in hexadecimal with 0x, ranges are half-open, sizes are numbers of bytes.
+// The words that every JSON document of the program is made of: the same thing has the same name, unit and shape in all
+// of them. swiotlb-handoff-json(5) is the reference, schema/common.json says the same to programs.
 namespace handoff {
 
-/// What the address is as a text: "0x75000000".
-nlohmann::json address_json(Address);
-/// {"start": "0x…", "end": "0x…", "size": bytes}: half-open.
-nlohmann::json to_json(const e820::AddressRange&);
-/// A list of start, end, type and name, half-open.
-nlohmann::json to_json(const e820::Table&);
-/// rule, severity, text and, where there are any, evidence and advice.
-nlohmann::json to_json(const Reason&);
-/// A range with the name of what lies there.
-nlohmann::json to_json(const Segment&);
-/// A range, who shows it and where.
-nlohmann::json to_json(const PoolSighting&);
-/// A range and what it is used for.
-nlohmann::json to_json(const Stretch&);
-/// The pool: a range and its number of slabs.
-nlohmann::json pool_json(const e820::AddressRange&);
-/// What the crash kernel's memory has to hold. Bytes.
-nlohmann::json to_json(const Need&);
-nlohmann::json to_json(const LoanOutlook&);
-nlohmann::json to_json(const DmaDevice&);
+using e820::Json;
+
+/// How every document begins: {"schema": 2, "command": who wrote it}.
+Json begin_document(std::string_view command);
+
+/// {"rule", "severity", "text", "evidence", "advice"}; the last two are null where there are none.
+Json to_json(const Reason&);
+/// A range with the "name" of what lies there.
+Json to_json(const Segment&);
+/// A range with its "source" and the "evidence" for it.
+Json to_json(const PoolSighting&);
+/// A range with its "use".
+Json to_json(const Stretch&);
+/// What the crash kernel's memory has to hold: each part and "total_bytes".
+Json to_json(const Need&);
+/// {"device", "driver", "coherent_bits"}.
+Json to_json(const DmaDevice&);
 /// The message.
-nlohmann::json to_json(const e820::Error&);
+Json to_json(const e820::Error&);
+
+/// A pool: a range with its number of "slabs". null where there is none.
+Json pool_json(const std::optional<AddressRange>&);
+
+/// {"verdict", "gain_bytes", "smallest_reservation_bytes", "why"}: what lending the pool would come to. The last two
+/// are null where they are not asked or have nothing to say.
+Json loan_json(std::string_view verdict, std::uint64_t gain_bytes,
+               std::optional<std::uint64_t> smallest_reservation_bytes, std::string_view why);
+
+/// Adds "reservation", the ranges, and "reservation_bytes", their sum.
+void put_reservation(Json& document, const std::vector<AddressRange>&);
+
+/// The text, or null where it is empty.
+Json text_or_null(std::string_view);
 
 /// Anything that has a to_json() here or in its own namespace, else what JSON has by itself: a number, a text, true or
 /// false.
 template <class T>
-nlohmann::json as_json(const T& value) {
+Json as_json(const T& value) {
     if constexpr (requires { to_json(value); })
         return to_json(value);
     else
@@ -54,14 +64,14 @@ nlohmann::json as_json(const T& value) {
 
 /// null where there is nothing.
 template <class T>
-nlohmann::json or_null(const std::optional<T>& value) {
-    return value ? as_json(*value) : nlohmann::json(nullptr);
+Json or_null(const std::optional<T>& value) {
+    return value ? as_json(*value) : Json(nullptr);
 }
 
 /// An array, empty where the list is.
 template <class T>
-nlohmann::json list(const std::vector<T>& values) {
-    nlohmann::json array = nlohmann::json::array();
+Json list(const std::vector<T>& values) {
+    Json array = Json::array();
     for (const T& value : values) array.push_back(as_json(value));
     return array;
 }

@@ -6,8 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include <nlohmann/json_fwd.hpp>
-
+#include "e820/json.hpp"
 #include "e820/table.hpp"
 #include "lib/load_report.hpp"
 #include "lib/decide/plan.hpp"
@@ -57,7 +56,7 @@ const char* name(Record::Outcome);
 Record record_of(const Plan&, const std::vector<AddressRange>& segments, const LoadAddresses&);
 
 /// The document that swiotlb-handoff-record(5) describes.
-nlohmann::json record_document(const Record&);
+e820::Json record_document(const Record&);
 
 /// Reads a document that anybody may have written. Input errors: more than 1 MiB, not JSON,
 /// deeper than 8 levels, a key twice, a key missing or of another type, an unknown schema

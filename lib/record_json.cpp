@@ -13,8 +13,9 @@
 namespace handoff {
 namespace {
 
+using e820::address_json;
 using e820::input_error;
-using e820::Type;
+using e820::to_json;
 using nlohmann::json;
 
 constexpr std::size_t largest_document = e820::MiB;
@@ -47,9 +48,8 @@ public:
             return fail(key, "a text without control characters"), std::string();
         return value;
     }
-    std::string optional_text(const char* key) {
-        return !problem_ && object_.contains(key) ? text(key) : std::string();
-    }
+    /// "" where it is null.
+    std::string text_or_nothing(const char* key) { return null(key) ? std::string() : text(key); }
     bool boolean(const char* key) {
         const json* j = member(key);
         if (j && !j->is_boolean()) fail(key, "true or false");
@@ -92,6 +92,19 @@ public:
             take(one);
         }
     }
+    e820::Table table(const char* key) {
+        const json* j = member(key);
+        if (!j) return {};
+        auto read = e820::table_from_json(*j);
+        if (!read) {
+            problem_ = input_error(0, fmt::format("{}.{}", path(key), read.error().message()));
+            return {};
+        }
+        if (read->entries.size() > longest_list) fail(key, fmt::format("at most {} entries", longest_list));
+        for (const e820::Entry& entry : read->entries)
+            if (entry.range.empty() || entry.type == e820::Type{0}) fail(key, "entries that have a size and a type");
+        return std::move(*read);
+    }
     /// A name out of those that `parse` knows.
     template <class Parse>
     auto named(const char* key, Parse parse) {
@@ -119,19 +132,6 @@ std::optional<Enum> one_of(std::string_view text, std::initializer_list<Enum> al
     for (const Enum e : all)
         if (text == name(e)) return e;
     return std::nullopt;
-}
-
-e820::Table read_table(Reader& in, const char* key) {
-    e820::Table table;
-    in.list(key, [&](Reader& one) {
-        const AddressRange r = one.own_range();
-        const std::uint64_t type = one.number("type");
-        if (type == 0 || type > ~std::uint32_t{0})
-            one.fail("type", "the number of an e820 type");
-        else
-            table.add(r, static_cast<Type>(type));
-    });
-    return table;
 }
 
 Result<json> parse_bounded(std::string_view text) {
@@ -172,16 +172,15 @@ Result<json> parse_bounded(std::string_view text) {
 
 }  // namespace
 
-json record_document(const Record& record) {
-    json j;
-    j["schema"] = 1;
+Json record_document(const Record& record) {
+    Json j = begin_document("kexec");
     j["outcome"] = name(record.outcome);
     j["why"] = record.why;
     j["tool"] = record.tool;
     j["time"] = record.time;
     j["release"] = record.release;
     j["kexec_tools"] = record.kexec_tools;
-    j["verdict"] = record.verdict ? json(name(*record.verdict)) : json(nullptr);
+    j["verdict"] = record.verdict ? Json(name(*record.verdict)) : Json(nullptr);
     j["reasons"] = list(record.reasons);
     j["loader"] = name(record.loader);
     j["method"] = name(record.method);
@@ -189,15 +188,15 @@ json record_document(const Record& record) {
     j["initrd"] = record.initrd;
     j["command_line"] = record.command_line;
     j["append"] = record.append;
-    j["pool"] = or_null(record.pool);
-    j["marker"] = or_null(record.marker);
-    j["loan"] = record.loan;
+    j["pool"] = pool_json(record.pool);
+    j["promised"] = or_null(record.marker);
+    j["lent"] = record.loan;
     j["fences"] = list(record.fences);
     j["segments"] = list(record.segments);
     j["segments_reported"] = record.segments_reported;
     j["elfcorehdr"] = or_null(record.elfcorehdr);
-    j["rsdp"] = record.rsdp ? address_json(*record.rsdp) : json(nullptr);
-    j["map"] = to_json(record.map);
+    j["rsdp_address"] = record.rsdp ? address_json(*record.rsdp) : Json(nullptr);
+    j["before"] = to_json(record.map);
     j["after"] = to_json(record.after);
     return j;
 }
@@ -207,7 +206,11 @@ Result<Record> parse_record(std::string_view text) {
     if (!document) return document.error();
     std::optional<Error> problem;
     Reader in(*document, "", problem);
-    if (in.number("schema") != 1) in.fail("schema", "1");
+    if (const auto schema = in.number("schema"); schema != e820::json_schema)
+        in.fail("schema",
+                fmt::format("{}, found {}: another version of swiotlb-handoff wrote this; load the crash kernel again",
+                            e820::json_schema, schema));
+    if (in.text("command") != "kexec") in.fail("command", "kexec: a record is what that command writes");
     Record record;
     record.outcome = in.named("outcome", [](std::string_view t) {
         return one_of(t, {Record::Outcome::handoff, Record::Outcome::plain});
@@ -226,7 +229,7 @@ Result<Record> parse_record(std::string_view text) {
             return one_of(t, {Severity::info, Severity::warning, Severity::refusal});
         };
         record.reasons.push_back({one.text("rule"), one.named("severity", severity), one.text("text"),
-                                  one.optional_text("evidence"), one.optional_text("advice")});
+                                  one.text_or_nothing("evidence"), one.text_or_nothing("advice")});
     });
     record.loader = in.named("loader", loader_from);
     record.method = in.named("method", method_from);
@@ -235,15 +238,15 @@ Result<Record> parse_record(std::string_view text) {
     record.command_line = in.text("command_line");
     record.append = in.text("append");
     record.pool = in.optional_range("pool");
-    record.marker = in.optional_range("marker");
-    record.loan = in.boolean("loan");
+    record.marker = in.optional_range("promised");
+    record.loan = in.boolean("lent");
     in.list("fences", [&](Reader& one) { record.fences.push_back(one.own_range()); });
     in.list("segments", [&](Reader& one) { record.segments.push_back({one.text("name"), one.own_range()}); });
     record.segments_reported = in.boolean("segments_reported");
     record.elfcorehdr = in.optional_range("elfcorehdr");
-    if (!in.null("rsdp")) record.rsdp = in.address("rsdp");
-    record.map = read_table(in, "map");
-    record.after = read_table(in, "after");
+    if (!in.null("rsdp_address")) record.rsdp = in.address("rsdp_address");
+    record.map = in.table("before");
+    record.after = in.table("after");
     if (problem) return *problem;
     return record;
 }

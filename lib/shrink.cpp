@@ -54,6 +54,7 @@ ShrinkPlan plan_shrink(const Machine& machine, const PlanRequest& request, std::
     if (machine.crash_kernel.empty()) return refuse("no memory is reserved for a crash kernel");
     const AddressRange main = machine.crash_kernel.back();
     shrink.from = shrink.to = main;
+    shrink.need = need_for(machine, request, main.size(), margin);
     const auto besides = counted_besides(machine);
     if (!besides)
         return refuse(machine.crash_size ? fmt::format("kexec_crash_size says {} bytes, which is not what /proc/iomem shows", *machine.crash_size)

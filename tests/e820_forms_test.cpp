@@ -6,6 +6,7 @@
 #include "e820/binary.hpp"
 #include "e820/byte_cursor.hpp"
 #include "e820/firmware_memmap.hpp"
+#include "e820/json.hpp"
 #include "e820/log.hpp"
 #include "e820/memmap.hpp"
 #include "e820/render.hpp"
@@ -155,44 +156,53 @@ TEST(RenderMemmap, StartsFromNothing) {
                                                               "memmap=64K$0xf0000", "memmap=64M%0x75000000+4"}));
 }
 
-TEST(RenderJson, IsAnEntryALine) {
+TEST(Json, ATableIsAnObjectOfEntriesThatAreRangesWithAType) {
     const Table table{{{range(0, 0xa0000), Type::ram}, {range(0xa0000, 0xb0000), Type{20}}}};
-    EXPECT_EQ(render_json(table),
-              "[\n"
-              "  {\"start\": \"0x0\", \"end\": \"0xa0000\", \"type\": 1, \"name\": \"usable\"},\n"
-              "  {\"start\": \"0xa0000\", \"end\": \"0xb0000\", \"type\": 20, \"name\": \"type 20\"}\n"
-              "]\n");
-    EXPECT_EQ(render_json({}), "[]\n");
+    EXPECT_EQ(to_text(to_json(table), -1),
+              R"({"entries":[{"start":"0x0","end":"0xa0000","size_bytes":655360,"type":1,"name":"usable"},)"
+              R"({"start":"0xa0000","end":"0xb0000","size_bytes":65536,"type":20,"name":"type 20"}]})");
+    EXPECT_EQ(to_text(to_json(Table{}), -1), R"({"entries":[]})");
 }
 
-TEST(ParseJson, NameIsOptionalButMustFit) {
-    EXPECT_EQ(*parse_json(R"([{"type":1,"end":"0x2","start":"0x1"}])"), (Table{{{range(1, 2), Type::ram}}}));
-    EXPECT_EQ(json_error(R"([{"type":1,"end":"0x2","start":"0x1","name":"reserved"}])"),
-              "[0].name: expected 'usable', found '\"reserved\"'");
+std::string entries(const std::string& list) { return R"({"entries":[)" + list + "]}"; }
+
+TEST(ParseJson, NameAndSizeAreOptionalButMustFit) {
+    EXPECT_EQ(*parse_json(entries(R"({"type":1,"end":"0x2","start":"0x1"})")), (Table{{{range(1, 2), Type::ram}}}));
+    EXPECT_EQ(json_error(entries(R"({"type":1,"end":"0x2","start":"0x1","name":"reserved"})")),
+              "entries[0].name: expected 'usable', found '\"reserved\"'");
+    EXPECT_EQ(json_error(entries(R"({"type":1,"end":"0x2","start":"0x1","size_bytes":2})")),
+              "entries[0].size_bytes: expected 1, found '2'");
+}
+
+TEST(ParseJson, ADocumentOfAnotherSchemaIsRefused) {
+    EXPECT_EQ(json_error(R"({"schema":2,"command":"e820","entries":[]})"), "no error");
+    EXPECT_EQ(json_error(R"({"schema":3,"command":"e820","entries":[]})"), "schema: expected 2, found '3'");
+    EXPECT_EQ(json_error("[]"), "expected an object with entries, found array");
 }
 
 TEST(ParseJson, ErrorsNameTheLineOrTheMember) {
     EXPECT_EQ(json_error(""), "line 1: expected JSON, found nothing");
     EXPECT_EQ(json_error("[\n{\"start\" 1}]"), "line 2: expected JSON, found '1}]'");
-    EXPECT_EQ(json_error("{}"), "expected an array, found object");
-    EXPECT_EQ(json_error("[1]"), "[0]: expected an object, found number");
-    EXPECT_EQ(json_error(R"([{"start":1,"end":"0x2","type":1}])"),
-              "[0].start: expected a hexadecimal string, found '1'");
-    EXPECT_EQ(json_error(R"([{"start":"0x1","end":"2","type":1}])"),
-              "[0].end: expected a hexadecimal string, found '\"2\"'");
-    EXPECT_EQ(json_error(R"([{"start":"0x1","end":"0x10000000000000000","type":1}])"),
-              "[0].end: expected a hexadecimal string, found '\"0x10000000000000000\"'");
-    EXPECT_EQ(json_error(R"([{"start":"0x2","end":"0x1","type":1}])"),
-              "[0].end: expected 0x2 or above, found '\"0x1\"'");
-    EXPECT_EQ(json_error(R"([{"start":"0x1","end":"0x2","type":1},{"start":"0x1","end":"0x2"}])"),
-              "[1].type: expected a 32-bit number, found nothing");
+    EXPECT_EQ(json_error("{}"), "entries: expected an array, found nothing");
+    EXPECT_EQ(json_error(R"({"entries":1})"), "entries: expected an array, found number");
+    EXPECT_EQ(json_error(entries("1")), "entries[0]: expected an object, found number");
+    EXPECT_EQ(json_error(entries(R"({"start":1,"end":"0x2","type":1})")),
+              "entries[0].start: expected a hexadecimal string, found '1'");
+    EXPECT_EQ(json_error(entries(R"({"start":"0x1","end":"2","type":1})")),
+              "entries[0].end: expected a hexadecimal string, found '\"2\"'");
+    EXPECT_EQ(json_error(entries(R"({"start":"0x1","end":"0x10000000000000000","type":1})")),
+              "entries[0].end: expected a hexadecimal string, found '\"0x10000000000000000\"'");
+    EXPECT_EQ(json_error(entries(R"({"start":"0x2","end":"0x1","type":1})")),
+              "entries[0].end: expected 0x2 or above, found '\"0x1\"'");
+    EXPECT_EQ(json_error(entries(R"({"start":"0x1","end":"0x2","type":1},{"start":"0x1","end":"0x2"})")),
+              "entries[1].type: expected a 32-bit number, found nothing");
     for (const char* type : {"-1", "4294967296", "1.5", "1e999", "\"usable\"", "null"}) {
-        EXPECT_NE(json_error(std::string(R"([{"start":"0x1","end":"0x2","type":)") + type + "}]"), "no error") << type;
+        EXPECT_NE(json_error(entries(std::string(R"({"start":"0x1","end":"0x2","type":)") + type + "}")), "no error") << type;
     }
     EXPECT_NE(json_error(std::string(100000, '[')), "no error");
     const std::string deep = std::string(1'000'000, '[') + std::string(1'000'000, ']');
-    EXPECT_EQ(json_error(deep), "[0]: expected an object, found array");
-    EXPECT_EQ(json_error("[{\"start\": " + deep + "}]"), "[0].start: expected a hexadecimal string, found 'array'");
+    EXPECT_EQ(json_error(entries(deep)), "entries[0]: expected an object, found array");
+    EXPECT_EQ(json_error(entries("{\"start\": " + deep + "}")), "entries[0].start: expected a hexadecimal string, found 'array'");
     EXPECT_NE(json_error("[\"\xff\"]"), "no error");
     EXPECT_NE(json_error(std::string_view("[\0]", 3)), "no error");
 }
@@ -215,7 +225,7 @@ TEST(RoundTrip, EveryFormGivesTheTableBack) {
             ASSERT_TRUE(boots) << boots.error().message();
             ASSERT_EQ(boots->back().find(MapKind::firmware)->table, table);
         }
-        ASSERT_EQ(*parse_json(render_json(table)), table);
+        ASSERT_EQ(*parse_json(to_text(to_json(table))), table);
         const BootEntries binary = render_binary(table);
         Table joined = *parse_binary(binary.boot_params);
         const Table rest = *parse_binary(binary.setup_data);

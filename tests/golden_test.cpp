@@ -110,7 +110,7 @@ Outcome outcome_of(const Golden& golden) {
         if (reason.severity == Severity::refusal) refusals.insert(reason.rule);
     std::string summary = name(decided.verdict);
     for (const std::string& rule : refusals) summary += (rule == *refusals.begin() ? ": " : " ") + rule;
-    return {"plan.json", plan_document(decided).dump(2, ' ', false, json::error_handler_t::replace) + "\n", summary};
+    return {"plan.json", e820::to_text(plan_document(decided)) + "\n", summary};
 }
 
 std::string diff(const fs::path& expected, const std::string& actual) {

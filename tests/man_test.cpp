@@ -90,10 +90,12 @@ TEST(ManPage, SaysWhichRulesCanBeAccepted) {
 
 TEST(ManPage, HasEveryKeyOfThePlansJson) {
     std::set<std::string> keys;
-    const nlohmann::json plan = plan_document(Plan{});
-    for (const auto& [key, value] : plan.items()) keys.insert(key);
+    const e820::Json plan = plan_document(Plan{});
+    for (const auto& [key, value] : plan.items()) if (key != "schema" && key != "command") keys.insert(key);
     std::set<std::string> documented;
-    for (const std::string& line : all(section("JSON"), R"(\n\.It ([^\n]+))"))
+    const std::string page = read(MAN_DIR "/swiotlb-handoff-json.5");
+    const auto start = page.find("\n.Ss plan\n");
+    for (const std::string& line : all(page.substr(start, page.find("\n.Ss ", start + 1) - start), R"(\n\.It ([^\n]+))"))
         for (const std::string& key : all(line, R"(([a-z_]{2,}))")) documented.insert(key);
     EXPECT_EQ(documented, keys);
 }

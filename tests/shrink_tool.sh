@@ -22,9 +22,10 @@ cat >"$work/record" <<END
 #!/bin/sh
 # record OUTCOME TIME COMMAND-LINE APPEND: what 'swiotlb-handoff kexec' leaves, swiotlb-handoff-record(5).
 cat >"$root/run/swiotlb-handoff/record.json" <<JSON
-{"schema": 1, "outcome": "\$1", "why": "", "tool": "0.1.0", "time": "\$2", "release": "", "kexec_tools": "", "verdict": null, "reasons": [],
- "loader": "auto", "method": "ram", "kernel": "", "initrd": "", "command_line": "\$3", "append": "\$4", "pool": null, "marker": null, "loan": false,
- "fences": [], "segments": [], "segments_reported": false, "elfcorehdr": null, "rsdp": null, "map": [], "after": []}
+{"schema": 2, "command": "kexec", "outcome": "\$1", "why": "", "tool": "0.1.0", "time": "\$2", "release": "", "kexec_tools": "", "verdict": null, "reasons": [],
+ "loader": "auto", "method": "ram", "kernel": "", "initrd": "", "command_line": "\$3", "append": "\$4", "pool": null, "promised": null, "lent": false,
+ "fences": [], "segments": [], "segments_reported": false, "elfcorehdr": null, "rsdp_address": null, "before": {"entries": []},
+ "after": {"entries": []}}
 JSON
 END
 cat >"$work/kexec" <<END

@@ -97,7 +97,7 @@ TEST(Status, SaysHowThingsStandAndWhatToDoNext) {
 
 TEST(Status, JsonHasWhatIsKnownAndNullForTheRest) {
     const auto j = handoff::status_document(handoff::judge_status(healthy()));
-    EXPECT_EQ(j["schema"], 1);
+    EXPECT_EQ(j["schema"], 2);
     EXPECT_EQ(j["handoff"], "in-use");
     EXPECT_EQ(j["config"], "/etc/default/kdump-tools");
     EXPECT_EQ(j["pool"]["start"], "0x75000000");

@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "lib/audit.hpp"
 #include "lib/documents.hpp"
@@ -154,7 +153,7 @@ Status audit(const Options& options) {
             while (const auto path = machines.next()) {
                 const Audited found = audited(*path, options);
                 const std::string line =
-                    options.json ? handoff::audit_document(found).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) : line_of(found);
+                    options.json ? e820::to_text(handoff::audit_document(found), -1) : line_of(found);
                 const std::lock_guard lock(one_speaks);
                 if (!options.json && sum.machines() == 0) print(heading);
                 sum.add(found);

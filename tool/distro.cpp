@@ -34,7 +34,7 @@ std::filesystem::path backup_of(std::filesystem::path config) { return config +=
 void say_done(const Options& options, const KdumpService& service, bool enabled, bool changed) {
     const std::string config = config_path(options, service).string();
     if (options.json) {
-        print_json(handoff::enable_document(service.name, config, enabled, changed));
+        print_json(handoff::enable_document(enabled ? "enable" : "disable", service.name, config, changed));
         return;
     }
     field(enabled ? "enabled" : "disabled", config + (changed ? "" : "  (it was already)"));

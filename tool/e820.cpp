@@ -4,6 +4,7 @@
 #include "e820/binary.hpp"
 #include "e820/render.hpp"
 #include "lib/command_line.hpp"
+#include "lib/documents.hpp"
 #include "tool/commands.hpp"
 #include "tool/print.hpp"
 #include "tool/table.hpp"
@@ -21,7 +22,7 @@ void print_table(const e820::Table& table, const std::string& format) {
     else if (format == "memmap") {
         for (const std::string& word : e820::render_memmap(table)) print_line(word);
     } else if (format == "json")
-        print(e820::render_json(table) + '\n');
+        print_json(handoff::e820_document(table));
     else if (format == "binary") {
         const e820::BootEntries entries = e820::render_binary(table);
         for (const auto& part : {entries.boot_params, entries.setup_data})

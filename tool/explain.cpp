@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <span>
+#include <vector>
+
 #include <fmt/format.h>
 
 #include "lib/decide/rules.hpp"
@@ -20,6 +23,17 @@ void list_rules() {
     print("\n'swiotlb-handoff explain RULE' says why a rule is there, and what to do.\n");
 }
 
+handoff::ExplainedRule explained(const handoff::RuleInfo& rule) {
+    const RulePage page = rule_page(rules_md(), rule.id).value_or(RulePage{});
+    return {rule, page.means, page.why, page.what_to_do};
+}
+
+void print_json_of(std::span<const handoff::RuleInfo> rules) {
+    std::vector<handoff::ExplainedRule> all;
+    for (const handoff::RuleInfo& rule : rules) all.push_back(explained(rule));
+    print_json(handoff::explain_document(all));
+}
+
 void print_rule(const handoff::RuleInfo& rule, const std::optional<RulePage>& page) {
     print(fmt::format("{}\n{}\n", rule.id, rule.demands));
     if (rule.acceptable) print(fmt::format("Its risk can be taken with --accept {}.\n", rule.id));
@@ -33,20 +47,16 @@ void print_rule(const handoff::RuleInfo& rule, const std::optional<RulePage>& pa
 Status explain(const Options& options) {
     if (options.operands.empty()) {
         if (options.json)
-            print_json(handoff::rules_document(handoff::rules()));
+            print_json_of(handoff::rules());
         else
             list_rules();
         return Status::ready;
     }
     const handoff::RuleInfo& rule = *handoff::find_rule(options.operands.front());
-    const auto page = rule_page(rules_md(), rule.id);
-    if (options.json) {
-        handoff::ExplainedRule explained{rule, {}, {}, {}};
-        if (page) explained = {rule, page->means, page->why, page->what_to_do};
-        print_json(handoff::explain_document(explained));
-    } else {
-        print_rule(rule, page);
-    }
+    if (options.json)
+        print_json_of({&rule, 1});
+    else
+        print_rule(rule, rule_page(rules_md(), rule.id));
     return Status::ready;
 }
 

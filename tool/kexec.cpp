@@ -19,7 +19,6 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "lib/crash_load.hpp"
 #include "lib/host.hpp"
@@ -103,7 +102,7 @@ public:
         handoff::Record stamped = record;
         stamped.tool = HANDOFF_VERSION;
         stamped.time = utc_now();
-        directory_.write(handoff::record_document(stamped).dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n');
+        directory_.write(e820::to_text(handoff::record_document(stamped)) + '\n');
     }
 
 private:

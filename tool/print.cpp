@@ -7,7 +7,6 @@
 #include <string>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -44,8 +43,8 @@ void print_line(std::string_view text) { put(printable(text, false) + '\n'); }
 
 void field(std::string_view label, std::string_view value) { print_line(fmt::format("{:<12}{}", label, value)); }
 
-void print_json(const nlohmann::json& document) {
-    print(document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n');
+void print_json(const e820::Json& document) {
+    print(e820::to_text(document) + '\n');
 }
 
 void print_bytes(std::string_view bytes) { put(bytes); }

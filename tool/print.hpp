@@ -4,8 +4,7 @@
 #include <optional>
 #include <string_view>
 
-#include <nlohmann/json_fwd.hpp>
-
+#include "e820/json.hpp"
 #include "e820/result.hpp"
 #include "lib/decide/verify.hpp"
 #include "lib/machine.hpp"
@@ -24,7 +23,7 @@ void print_line(std::string_view text);
 /// "label       value", as one line.
 void field(std::string_view label, std::string_view value);
 /// Indented, and UTF-8 whatever is in it.
-void print_json(const nlohmann::json&);
+void print_json(const e820::Json&);
 /// To standard output as it is: a binary table, or colours that are ours.
 void print_bytes(std::string_view bytes);
 /// Writes out what was printed; an error where standard output did not take all of it (disk full, closed).

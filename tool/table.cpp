@@ -6,6 +6,7 @@
 
 #include "e820/binary.hpp"
 #include "e820/firmware_memmap.hpp"
+#include "e820/json.hpp"
 #include "e820/log.hpp"
 #include "e820/render.hpp"
 #include "lib/host.hpp"
@@ -42,13 +43,14 @@ Result<e820::Table> parse_log_map(std::string_view text) {
 // By its first bytes; a binary table is what is no text at all.
 std::string guess_format(std::string_view text) {
     const auto first = text.find_first_not_of(" \t\r\n");
-    if (first != text.npos && (text[first] == '[' || text[first] == '{') && text.find("e820") == text.npos &&
-        text.find("[mem") == text.npos)
-        return "json";
+    const bool structured = first != text.npos && (text[first] == '[' || text[first] == '{');
+    const bool log = text.find("e820") != text.npos || text.find("[mem ") != text.npos;
+    // A log may be JSON as well (journalctl -o json); a table of ours says that an e820 command wrote it.
+    if (structured && (!log || text.find("\"entries\"") != text.npos)) return "json";
     const std::string_view head = text.substr(0, 4096);
     const bool binary = std::any_of(head.begin(), head.end(), [](char c) { return c == '\0'; });
     if (binary && text.size() % e820::boot_entry_size == 0) return "binary";
-    if (text.find("e820") != text.npos || text.find("[mem ") != text.npos) return "log";
+    if (log) return "log";
     return "iomem";
 }
 

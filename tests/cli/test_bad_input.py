@@ -203,9 +203,9 @@ class Files(unittest.TestCase):
                 ("log", b"x\nBIOS-e820: [mem 0x1000-0x2fff] usable\nBIOS-e820: [mem 0x0000-0x0fff] usable\ny\nBIOS-e820: [mem 0x0-0x1] nonsense\n", r":\d+: expected"),
                 ("iomem", b"", "expected lines"),
                 ("iomem", b"0-1 : System RAM\n00-zz : System RAM\n", r":2: expected"),
-                ("json", b"", r"expected"), ("json", b"[{\"start\": 5}]", r"expected"), ("json", b"[" * 100000, r"expected"), ("json", b"{\"a\":\xff}", r"expected"),
-                ("json", b'[{"start": "0x2000", "end": "0x1000", "type": 1}]', r"expected"),
-                ("json", b'[{"start": "0x0", "end": "0x10000000000000000", "type": 1}]', r"expected"),
+                ("json", b"", r"expected"), ("json", b"{\"entries\": [{\"start\": 5}]}", r"expected"), ("json", b"[" * 100000, r"expected"), ("json", b"{\"a\":\xff}", r"expected"),
+                ("json", b'{"entries": [{"start": "0x2000", "end": "0x1000", "type": 1}]}', r"expected"),
+                ("json", b'{"entries": [{"start": "0x0", "end": "0x10000000000000000", "type": 1}]}', r"expected"),
                 ("binary", entry[:-1], r"expected"), ("binary", entry + entry[:7], r"expected"), ("binary", wrap, r"expected")):
             with self.subTest(f"{form} {content[:40]}"):
                 self.tree.write("table", content)

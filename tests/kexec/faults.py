@@ -68,7 +68,7 @@ def report_of(plan):
              "kexec_load: entry = 0x7efff730 flags = 0x3e0001", f"nr_segments = {len(plan['segments'])}"]
     for i, one in enumerate(plan["segments"]):
         lines += [f"segment[{i}].buf   = 0x55d0c7a8b2a0", f"segment[{i}].bufsz = 0x10", f"segment[{i}].mem   = {one['start']}",
-                  f"segment[{i}].memsz = {one['size']:#x}"]
+                  f"segment[{i}].memsz = {one['size_bytes']:#x}"]
     return "\n".join(lines) + "\n"
 
 
@@ -144,7 +144,7 @@ def a_proven_load_that_agrees_has_the_handoff(lab):
     assert (done.stdout, done.stderr) == ("handoff output\n", "handoff warning\n"), "what -d prints is not the caller's"
     record = lab.record()
     assert record["pool"]["start"] == lab.plan["pool"]["start"] and record["segments_reported"] is True
-    assert record["rsdp"] == "0xf59d0" and record["elfcorehdr"]["start"] == f"{elfcorehdr(lab.plan):#x}"
+    assert record["rsdp_address"] == "0xf59d0" and record["elfcorehdr"]["start"] == f"{elfcorehdr(lab.plan):#x}"
     assert oct((lab.root / "run/swiotlb-handoff/record.json").stat().st_mode)[-3:] == "644"
     assert oct((lab.root / "run/swiotlb-handoff").stat().st_mode)[-3:] == "755"
 
@@ -166,8 +166,8 @@ def the_record_is_sound_and_check_reads_it_back(lab):
     done = subprocess.run([lab.tool, "check", "--record", path], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     record = json.loads(path.read_text())
-    record["fences"] = [{"start": "0x7efff000", "end": "0x7f000000", "size": 4096}] + record["fences"]
-    record["segments"].append({"name": "x", "start": "0x71000000", "end": "0x71001000", "size": 4096})
+    record["fences"] = [{"start": "0x7efff000", "end": "0x7f000000", "size_bytes": 4096}] + record["fences"]
+    record["segments"].append({"name": "x", "start": "0x71000000", "end": "0x71001000", "size_bytes": 4096})
     path.write_text(json.dumps(record))
     done = subprocess.run([lab.tool, "check", "--record", path], capture_output=True, text=True)
     assert done.returncode == 3 and "lies in the pool" in done.stdout, done.stdout + done.stderr

@@ -8,7 +8,6 @@
 #include <set>
 
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
 #include "lib/host.hpp"
 #include "lib/machine.hpp"
@@ -16,7 +15,7 @@
 namespace handoff {
 namespace {
 
-using nlohmann::json;
+using json = e820::Json;
 
 AddressRange range(Address start, Address end) { return AddressRange::from_bounds(start, end).value(); }
 
@@ -90,7 +89,7 @@ TEST(Record, EveryKeyIsNeededAndHasItsType) {
 
 TEST(Record, WhatIsWrongIsNamed) {
     const std::vector<std::pair<json::json_pointer, json>> cases = {
-        {json::json_pointer("/schema"), 2},
+        {json::json_pointer("/schema"), 1},
         {json::json_pointer("/outcome"), "perhaps"},
         {json::json_pointer("/verdict"), "maybe"},
         {json::json_pointer("/loader"), "grub"},
@@ -99,9 +98,9 @@ TEST(Record, WhatIsWrongIsNamed) {
         {json::json_pointer("/pool/start"), "12"},
         {json::json_pointer("/pool/end"), "0x10000000000000000"},
         {json::json_pointer("/why"), "two\nlines"},
-        {json::json_pointer("/map/0/type"), 0},
-        {json::json_pointer("/map/0/type"), -1},
-        {json::json_pointer("/map/0/type"), 4294967296},
+        {json::json_pointer("/before/entries/0/type"), 0},
+        {json::json_pointer("/before/entries/0/type"), -1},
+        {json::json_pointer("/before/entries/0/type"), 4294967296},
         {json::json_pointer("/reasons/0/severity"), "fatal"},
         {json::json_pointer("/segments"), json(5000, {{"name", ""}, {"start", "0x0"}, {"end", "0x1"}})},
     };
@@ -123,7 +122,7 @@ TEST(Record, HostileDocumentsAreRefused) {
     EXPECT_FALSE(parse_record(good.substr(0, good.size() / 2)));
     EXPECT_FALSE(parse_record(std::string(1 << 21, ' ') + good)) << "more than 1 MiB";
     EXPECT_FALSE(parse_record(std::string(500000, '[')));
-    EXPECT_FALSE(parse_record("{\"schema\": 1, " + good.substr(1))) << "a key twice";
+    EXPECT_FALSE(parse_record("{\"schema\": 2, " + good.substr(1))) << "a key twice";
     EXPECT_FALSE(parse_record("{\"x\": \"\xff\"}"));
     for (std::size_t i = 0; i < good.size(); i += 7) {
         std::string spoilt = good;

@@ -13,6 +13,8 @@ import struct
 
 import load
 
+SCHEMA = 2  # of the tool's JSON, as it is read here
+
 
 def parse_json(text):
     try:
@@ -123,7 +125,7 @@ def facts(said):
         "pool": pool,
         "crashkernel": ranges_named(first.get("iomem"), "Crash kernel"),
         "verdict": plan.get("verdict"),
-        "loan": bool(plan.get("loan")),
+        "loan": bool(plan.get("lent")),
         "lent_in_headers": lent_in_headers(crash.get("vmcore.head"), pool),
         "rules": [f"{reason.get('severity')} {reason.get('rule')}" for reason in plan.get("reasons", [])
                   if isinstance(reason, dict)],
@@ -280,7 +282,7 @@ def judge_shrink(first, fact):
         said = (first.get("shrink.stderr", "") or first.get("shrink", "")).strip()
         return [f"shrink exits with {first.get('shrink.status')}: {said[:200]}"]
     shrunk = parse_json(first.get("shrink"))
-    given = (shrunk.get("given_back") or 0) >> 10
+    given = (shrunk.get("saved_bytes") or 0) >> 10
     before, after = (meminfo(first.get(f"meminfo.{when}-shrink"), "MemTotal") for when in ("before", "after"))
     fact["given_back_kib"] = after - before if before and after else None
     reasons = []
@@ -345,7 +347,7 @@ def judge_plug(said, fact):
     first = said["first"]
     before = parse_json(first.get("record.before-plug"))
     reasons = []
-    if before.get("outcome") != "handoff" or not before.get("loan"):
+    if before.get("outcome") != "handoff" or not before.get("lent"):
         reasons.append(f"before the device came the pool was not lent: {before.get('why')}")
     if "refusal lend-devices" not in fact["rules"]:
         reasons.append("the plan does not see the new device")

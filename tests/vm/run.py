@@ -181,7 +181,7 @@ def finished(arguments, lab, chosen):
             planned = None
             if cell.by == "kexec" and cell.shrink != "tool":
                 planned = replay.plan_again(arguments.tool, cell, said["first"], lab.store)
-            if planned is None or planned[0] != planned[1]:
+            if planned is None or planned[0] != planned[1] or judge.parse_json(said["first"]["plan"]).get("schema") != judge.SCHEMA:
                 continue
         lost = None if result["facts"]["dump"] == "ok" else "no dump that can be read back"
         status, reasons, facts = judge.judge(cell, said, lost, None)

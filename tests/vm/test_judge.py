@@ -213,7 +213,7 @@ class Shrink(unittest.TestCase):
 
     def shrunk(self, status="0", outcome="done", given=64 << 20, after=1065536):
         said = boot()
-        said["first"] |= {"shrink": json.dumps({"outcome": outcome, "given_back": given}), "shrink.status": status,
+        said["first"] |= {"shrink": json.dumps({"outcome": outcome, "saved_bytes": given}), "shrink.status": status,
                           "meminfo.before-shrink": "MemTotal: 1000000 kB\n",
                           "meminfo.after-shrink": f"MemTotal: {after} kB\n"}
         return said

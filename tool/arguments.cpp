@@ -10,6 +10,7 @@
 #include <boost/program_options.hpp>
 
 #include "e820/number.hpp"
+#include "tool/help.hpp"
 #include "tool/text.hpp"
 
 namespace tool {
@@ -259,8 +260,7 @@ Options read_arguments(const std::vector<std::string>& arguments) {
     try {
         return read(arguments, named);
     } catch (UsageError& error) {
-        const bool helps = named && named->command != Command::help;
-        error.text += fmt::format(" See 'swiotlb-handoff {}{}--help'.", helps ? named->name : "", helps ? " " : "");
+        error.text += " " + see_help(named);
         throw;
     }
 }

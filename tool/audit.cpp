@@ -165,10 +165,8 @@ Status audit(const Options& options) {
         for (unsigned i = 1; i < jobs; ++i) others.emplace_back(work);
         work();
     }
-    if (sum.machines() == 0) {
-        complain("No captured machine was named, neither by an operand nor on standard input. See 'swiotlb-handoff audit --help'.");
-        return Status::usage;
-    }
+    if (sum.machines() == 0)
+        return misused(options, "No captured machine was named, neither by an operand nor on standard input.");
     if (!options.json) print(text_of(sum));
     return sum.unreadable == 0 ? Status::ready : Status::input;
 }

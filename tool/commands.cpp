@@ -5,6 +5,7 @@
 #include "lib/host.hpp"
 #include "lib/record.hpp"
 #include "tool/commands.hpp"
+#include "tool/help.hpp"
 #include "tool/print.hpp"
 
 namespace tool {
@@ -17,6 +18,11 @@ using handoff::Verdict;
 Status fail(const Error& error) {
     complain(error.message());
     return status_of(error);
+}
+
+Status misused(const Options& options, const std::string& sentence) {
+    complain(sentence + " " + see_help(&info(options.command)));
+    return Status::usage;
 }
 
 Status status_of(const Error& error) {

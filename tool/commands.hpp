@@ -94,6 +94,8 @@ std::optional<handoff::Record> last_record(const handoff::Host&);
 
 /// To the user, and the status that goes with it.
 Status fail(const e820::Error&);
+/// The command was asked for something that it cannot do on this machine: says so, and names its help.
+Status misused(const Options&, const std::string& sentence);
 Status status_of(const e820::Error&);
 Status status_of(handoff::Verdict);
 

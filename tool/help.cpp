@@ -60,4 +60,9 @@ std::string help_text(const CommandInfo& command) {
     return text;
 }
 
+std::string see_help(const CommandInfo* command) {
+    if (!command || command->command == Command::help) return "See 'swiotlb-handoff --help'.";
+    return fmt::format("See 'swiotlb-handoff {} --help'.", command->name);
+}
+
 }  // namespace tool

@@ -11,5 +11,7 @@ namespace tool {
 std::string help_text();
 /// A command with all its options.
 std::string help_text(const CommandInfo&);
+/// Where an error sends the user: "See 'swiotlb-handoff plan --help'.", of nullptr the commands.
+std::string see_help(const CommandInfo*);
 
 }  // namespace tool

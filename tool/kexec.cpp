@@ -197,11 +197,11 @@ Status print_command(const Options& options, const handoff::Host& host, const st
 
 // Why this program must not be run, or "". A plan for another machine must never reach a real kexec.
 std::string objection_to(const Options& options, const handoff::Host& host, const std::string& program) {
-    if (handoff::is_this_program(program)) return "--kexec is swiotlb-handoff itself";
+    if (handoff::is_this_program(program)) return "--kexec names swiotlb-handoff itself.";
     if (host.live() || options.dry_run) return {};
-    if (!options.kexec) return "--root: name a stand-in with --kexec, or only look with --dry-run";
+    if (!options.kexec) return "With --root, name a stand-in for kexec with --kexec, or only look with --dry-run.";
     const auto content = handoff::read_user_file(program, 64 * e820::MiB);
-    if (content && handoff::kexec_tools_version(*content)) return "--root: --kexec is a real kexec, and the plan is for another machine";
+    if (content && handoff::kexec_tools_version(*content)) return "With --root the plan is for another machine, and --kexec names a real kexec.";
     return {};
 }
 
@@ -228,10 +228,8 @@ Status kexec(const Options& options) {
         return static_cast<Status>(127);
     }
     const std::string real = program ? *program : "/sbin/kexec";
-    if (const std::string objection = objection_to(options, host, real); !objection.empty()) {
-        complain(objection);
-        return Status::usage;
-    }
+    if (const std::string objection = objection_to(options, host, real); !objection.empty())
+        return misused(options, objection);
     if (options.dry_run) return print_command(options, host, real);
 
     Argv plain(real, options.operands);

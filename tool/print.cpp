@@ -90,7 +90,7 @@ void print_pool(const handoff::Machine& machine) {
             agree = agree && s.range == pool;
             field("seen by", fmt::format("{}  {} ({})", row(s.range), handoff::name(s.source), s.where.text()));
         }
-        if (machine.pool.size() == 1) field("sources", "one only");
+        if (machine.pool.size() == 1) field("sources", "only this one, which nothing confirms");
         else field("sources", agree ? "agree" : "DISAGREE");
     }
     for (const AddressRange& c : machine.crash_kernel) field("crashkernel", fmt::format("{}  ({})", row(c), machine.crash_kernel_from.text()));

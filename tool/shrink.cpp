@@ -129,6 +129,8 @@ Status status_of(Outcome outcome) {
 }  // namespace
 
 Status shrink(const Options& options) {
+    if (!options.operands.empty() && !options.operands.front().starts_with('/'))
+        return misused(options, fmt::format("The command that loads the crash kernel needs its full path, not '{}'.", options.operands.front()));
     const handoff::Host host(options.root);
     const auto machine = machine_of(host);
     if (!machine) return fail(machine.error());
@@ -146,15 +148,8 @@ Status shrink(const Options& options) {
         else print_shrink(wanted, options.kexec.value_or("kexec"), loader);
         return wanted.possible() ? Status::ready : Status::refused;
     }
-    if (!loader) {
-        complain("give the command that loads the crash kernel behind --: " + loader.error().message());
-        return Status::usage;
-    }
-    if (!loader->front().starts_with('/')) {
-        complain(
-            fmt::format("the command that loads the crash kernel needs its full path, found '{}'", loader->front()));
-        return Status::usage;
-    }
+    if (!loader)
+        return misused(options, fmt::format("Give the command that loads the crash kernel behind --: {}.", loader.error().message()));
     const auto kexec = options.kexec ? e820::Result<std::string>(*options.kexec) : host.kexec_program();
     if (!kexec) return fail(kexec.error());
 

@@ -27,11 +27,12 @@
 #include "lib/decide/verify.hpp"
 #include "lib/command_line.hpp"
 #include "lib/host.hpp"
+#include "tool/text.hpp"
 
 namespace {
 
 int fail(const e820::Error& error) {
-    std::fprintf(stderr, "swiotlb-handoff: %s\n", error.message().c_str());
+    std::fprintf(stderr, "swiotlb-handoff: %s\n", tool::printable(error.message(), false).c_str());
     return error.code == e820::Errc::not_permitted ? 5 : 1;
 }
 
@@ -59,6 +60,15 @@ int verify(const char* root) {
         case handoff::Landing::no_pool: return 3;
     }
     return 3;
+}
+
+int verify_or_fail(const char* root) {
+    try {
+        return verify(root);
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "swiotlb-handoff: %s\n", error.what());
+        return 1;
+    }
 }
 
 // Where a report goes; tests put files in the places of the devices.
@@ -100,7 +110,7 @@ Outcome run(const Places& places) {
         ::close(ends[0]);
         ::close(ends[1]);
         if (places.program.empty()) {
-            const int status = verify(places.root.c_str());
+            const int status = verify_or_fail(places.root.c_str());
             std::fflush(stdout);
             ::_exit(status);
         }
@@ -167,14 +177,7 @@ void report(const Places& places) {
     write_to(places.file, O_CREAT | O_TRUNC, line + outcome.output);
 }
 
-}  // namespace
-
-int main(int argc, char** argv) try {
-    if (argc < 3 || std::strcmp(argv[1], "--report") != 0) {
-        if (argc <= 2 && (argc == 1 || argv[1][0] != '-')) return verify(argc == 2 ? argv[1] : "/");
-        std::fprintf(stderr, "usage: %s [ROOT]\n       %s --report FILE\n", argv[0], argv[0]);
-        return 2;
-    }
+Places places_from(int argc, char** argv) {
     Places places;
     places.file = argv[2];
     for (int i = 3; i + 1 < argc; i += 2) {
@@ -183,11 +186,24 @@ int main(int argc, char** argv) try {
         if (option == "--kmsg") places.kmsg = argv[i + 1];
         if (option == "--console") places.console = argv[i + 1];
         if (option == "--run") places.program = argv[i + 1];
-        if (option == "--seconds") places.seconds = static_cast<unsigned>(std::min<std::uint64_t>(e820::parse_number(argv[i + 1], 10).value_or(places.seconds), 3600));
+        if (option == "--seconds")
+            places.seconds = static_cast<unsigned>(
+                std::min<std::uint64_t>(e820::parse_number(argv[i + 1], 10).value_or(places.seconds), 3600));
     }
-    report(places);
-    return 0;
-} catch (const std::exception& error) {
-    std::fprintf(stderr, "%s: %s\n", argv[0], error.what());
+    return places;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    if (argc >= 3 && std::strcmp(argv[1], "--report") == 0) {
+        try {
+            report(places_from(argc, argv));
+        } catch (...) {  // no memory: the dump goes on without a report
+        }
+        return 0;
+    }
+    if (argc <= 2 && (argc == 1 || argv[1][0] != '-')) return verify_or_fail(argc == 2 ? argv[1] : "/");
+    std::fprintf(stderr, "usage: %s [ROOT]\n       %s --report FILE\n", argv[0], argv[0]);
     return 2;
 }

@@ -105,7 +105,8 @@ class Usage(unittest.TestCase):
                           ["plan", "--pool", "nonsense"], ["plan", "--pool", "5"], ["plan", "--pool", "5-"], ["plan", "--pool", "-5"], ["plan", "--pool", "10000-1000x"],
                           ["plan", "--pool", "1-10000000000000000"], ["recommend", "--margin", "10X"], ["recommend", "--margin", ""], ["shrink", "--margin", "-1"],
                           ["shrink", "--to", "10X"], ["shrink", "--to", "99999999999E"], ["audit", "x", "--jobs", "x"], ["audit", "x", "--jobs", "0"],
-                          ["audit", "x", "--jobs", "1025"], ["kexec", "--kexec", "kexec", "--", "-p"], ["kexec", "-p"], ["audit"]):
+                          ["audit", "x", "--jobs", "1025"], ["kexec", "--kexec", "kexec", "--", "-p"], ["kexec", "-p"], ["audit"],
+                          ["kexec", "--root", ready, "--", "-p", "x"], ["kexec", "--kexec", tool, "--", "-p", "x"], ["shrink", "--root", ready, "--", "load"]):
             with self.subTest(arguments):
                 self.refused(*arguments)
 

@@ -6,6 +6,7 @@
 """
 
 import gzip
+import resource
 import subprocess
 import sys
 import tempfile
@@ -74,6 +75,21 @@ class Report(unittest.TestCase):
         command = [VERIFY, "--report", "/proc/nowhere/verify.txt", "--root", self.root / "machine", "--kmsg", "/proc/nowhere", "--console", "/proc/nowhere"]
         self.assertEqual(subprocess.run(command).returncode, 0)
         self.assertEqual(subprocess.run([VERIFY, "--report", "/nowhere/x", "--root", self.root / "missing"]).returncode, 0)
+
+    def test_too_little_memory_is_no_reason_to_fail(self):
+        if b"__asan_init" in Path(VERIFY).read_bytes():
+            self.skipTest("a sanitizer takes all memory there is")
+        limit = 40 << 20
+        little = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)), "capture_output": True, "text": True, "timeout": 60}
+        report = [VERIFY, "--report", self.root / "run/verify.txt", "--root", self.root / "machine", "--kmsg", self.root / "kmsg", "--console", self.root / "console"]
+        self.write("machine/dmesg", "a line\n" * (6 << 20))
+        self.assertEqual(subprocess.run(report, **little).returncode, 0)
+        self.assertIn("WARNING: cannot tell where the pool is: verify ended with status 1", (self.root / "console").read_text())
+        alone = subprocess.run([VERIFY, self.root / "machine"], **little)
+        self.assertEqual(alone.returncode, 1)
+        self.assertRegex(alone.stderr, r"^swiotlb-handoff: [^\n]+\n$")
+        self.write("machine/proc/cmdline", "a " * (24 << 20))
+        self.assertEqual(subprocess.run(report, **little).returncode, 0)
 
     def test_it_adds_at_most_one_and_a_half_mebibytes_compressed(self):
         if "not a dynamic" not in subprocess.run(["ldd", VERIFY], capture_output=True, text=True).stderr:

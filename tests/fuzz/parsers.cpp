@@ -25,6 +25,7 @@
 #include "lib/host.hpp"
 #include "lib/image.hpp"
 #include "lib/iomem.hpp"
+#include "lib/kernel/boot_words.hpp"
 #include "lib/kernel_log.hpp"
 #include "lib/kernel_memory.hpp"
 #include "lib/kexec_arguments.hpp"
@@ -34,6 +35,7 @@
 #include "lib/record.hpp"
 #include "lib/service/service.hpp"
 #include "lib/service/shell_config.hpp"
+#include "lib/sources/early_cpio.hpp"
 #include "tests/fuzz/choices.hpp"
 #include "tests/fuzz/parsers.hpp"
 #include "tests/kernel_reference.hpp"
@@ -169,6 +171,14 @@ void command_line(Input in) {
     const auto again = handoff::CommandLine::parse(line->text());
     HOLDS(again && again->text() == line->text() && again->words().size() == line->words().size());
     static_cast<void>(handoff::swiotlb_option(*line));
+
+    // What a kernel that the table covers reads, one that it does not cover may read as well, and more.
+    const auto covered = handoff::judge_boot_words(*line, handoff::Series::linux_6_12);
+    const auto unknown = handoff::judge_boot_words(*line, std::nullopt);
+    HOLDS(covered.findings.size() <= unknown.findings.size());
+    for (const auto& finding : covered.findings) HOLDS(!finding.word.for_init && !finding.effect.why.empty());
+    const auto take = handoff::early_take(covered, e820::GiB);
+    HOLDS(take.largest <= take.bytes);
     const handoff::CommandLine crash = handoff::for_crash_kernel(*line);
     HOLDS(!crash.has("crashkernel") && !crash.has("BOOT_IMAGE"));
     const reference::E820Table firmware{{0, 0x9fc00, 1}, {0x9fc00, 0x400, 2}, {0x100000, 0x7ff00000, 1}, {0x80000000, 0x100000, 3}, {0x100000000, 0x100000000, 1}};
@@ -288,6 +298,26 @@ void kallsyms(Input in) {
     const auto symbols = handoff::Host(tree.path()).symbols(handoff::wanted_symbols());
     if (!symbols) return sound(symbols.error(), text_of(in));
     for (const auto& [name, address] : *symbols) HOLDS(address != 0 && text_of(in).find(name) != std::string_view::npos);
+}
+
+// Tables lie one after the other in what was read, and a shorter initrd has no others.
+void early_cpio(Input in) {
+    const auto found = handoff::read_early_cpio(std::as_bytes(in));
+    if (!found) return sound(found.error(), text_of(in));
+    HOLDS(found->end <= in.size());
+    HOLDS(found->acpi_tables.size() <= 64);
+    std::uint64_t sum = 0;
+    for (const handoff::EarlyAcpiTable& table : found->acpi_tables) {
+        HOLDS(table.name.starts_with("kernel/firmware/acpi/") && table.bytes >= 36);
+        HOLDS(text_of(in).find(table.name) != std::string_view::npos);
+        sum += table.bytes;
+    }
+    HOLDS(sum <= in.size());
+    HOLDS(found->acpi_bytes() >= sum && found->acpi_bytes() % 4096 == 0);
+    const auto half = handoff::read_early_cpio(std::as_bytes(in.first(in.size() / 2)));
+    if (!half) return;
+    HOLDS(half->acpi_tables.size() <= found->acpi_tables.size());
+    HOLDS(std::equal(half->acpi_tables.begin(), half->acpi_tables.end(), found->acpi_tables.begin()));
 }
 
 void bzimage(Input in) {

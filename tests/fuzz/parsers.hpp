@@ -20,6 +20,7 @@ void kcore(Input);
 void btf(Input);
 void kallsyms(Input);
 void bzimage(Input);
+void early_cpio(Input);
 void load_report(Input);
 void kexec_arguments(Input);
 void record(Input);

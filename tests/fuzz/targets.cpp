@@ -23,6 +23,7 @@ std::span<const Target> targets() {
         {"btf", btf},
         {"kallsyms", kallsyms},
         {"bzimage", bzimage},
+        {"early_cpio", early_cpio},
         {"load_report", load_report},
         {"kexec_arguments", kexec_arguments},
         {"record", record},

@@ -20,20 +20,11 @@ struct CaptureReport {
 /// it gives the same answers. The directory must not exist, or be empty and the
 /// caller's own; it becomes 0700. No file outside of it is touched.
 ///
-/// Only what is needed is taken: of the kernel log the lines that are read
-/// (redacted_log()), of the command line the words about memory
-/// (redacted_command_line()), of the symbols those of the pool, of the kernel's
-/// memory and BTF the few words that tell where the pool is.
+/// Only what is needed is taken, as SourceInfo::kept says of each source: of the kernel log
+/// the lines that are read, of the command line the words about memory, of the symbols
+/// those of the pool, of the kernel's memory and BTF the few words that tell where it is.
 ///
 /// Errors: the directory cannot be made or is not empty, a file cannot be written.
 e820::Result<CaptureReport> capture(const Host&, const std::filesystem::path& directory);
-
-/// A command line of the same length without what could name the machine: words about
-/// memory, consoles and the like stay, of other words only the keys.
-e820::Result<std::string> redacted_command_line(std::string_view);
-
-/// The lines of a kernel log that are read, without host names and dates in front;
-/// command lines in it are redacted.
-std::string redacted_log(std::string_view);
 
 }  // namespace handoff

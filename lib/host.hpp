@@ -5,7 +5,6 @@
 #include <filesystem>
 #include <map>
 #include <optional>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,48 +15,9 @@
 #include "e820/result.hpp"
 #include "lib/devices.hpp"
 #include "lib/fd.hpp"
+#include "lib/sources/source.hpp"
 
 namespace handoff {
-
-/// Everything of a machine that is ever read.
-enum class Source {
-    iomem,
-    command_line,
-    version,
-    release,
-    cpuinfo,
-    kernel_log,
-    kallsyms,
-    kcore,
-    btf,
-    firmware_map,  ///< a directory
-    slabs,
-    slabs_used,
-    slabs_hiwater,
-    crash_size,
-    crash_loaded,
-    possible_cpus,
-    memory_nodes,
-    lockdown,
-    hypervisor,
-    efi,               ///< a file that is there on EFI machines only
-    efi_runtime_map,   ///< its first entry; not there with efi=noruntime
-    snp_platform,      ///< a directory that is there in SEV-SNP guests only
-    srat,              ///< ACPI's table, as the firmware made it
-    pci_devices,       ///< a directory
-    platform_devices,  ///< a directory
-    cma_ranges,
-    cma_ranges_flat,  ///< the same, as the patches before 7.0 had it
-    kho_scratch_addresses,
-    kho_scratch_sizes,
-    memory_crash_hotplug,
-    cpu_crash_hotplug,
-    load_record,  ///< what the last load of a crash kernel was: swiotlb-handoff-record(5)
-    os_release,   ///< which distribution it is: os-release(5); never captured
-};
-
-/// What is ever written of a machine's kernel.
-enum class Switch { crash_size };
 
 /// One directory of /sys/firmware/memmap, its three files as they are.
 struct FirmwareMapFiles {
@@ -109,17 +69,13 @@ public:
     [[nodiscard]] e820::Result<std::map<std::string, e820::Address>> symbols(
         std::span<const std::string_view> names) const;
 
-    /// The kexec program, which is no script: its path.
-    [[nodiscard]] e820::Result<std::string> kexec_program() const;
-    /// The version of kexec-tools that is installed, from the program's own text: "2.0.25".
-    [[nodiscard]] e820::Result<std::string> kexec_tools() const;
-
     /// Whether the kernel's random number generator has what it needs, which it then has for good: getrandom() with
     /// GRND_NONBLOCK. nullopt where this is not the running machine.
     [[nodiscard]] std::optional<bool> random_ready() const;
 
-    /// Writes to a file of the kernel that is there. nullopt: written as a whole.
-    [[nodiscard]] std::optional<e820::Error> write(Switch, std::string_view text) const;
+    /// Writes a size to /sys/kernel/kexec_crash_size: the only thing here that changes a machine. nullopt: it was
+    /// taken.
+    [[nodiscard]] std::optional<e820::Error> resize_reservation(std::uint64_t bytes) const;
 
     /// The entries of /sys/firmware/memmap in numeric order.
     [[nodiscard]] e820::Result<std::vector<FirmwareMapFiles>> firmware_map() const;
@@ -130,8 +86,6 @@ public:
     [[nodiscard]] e820::Result<std::vector<std::pair<std::string, std::string>>> platform_devices() const;
 
 private:
-    /// Path and version.
-    [[nodiscard]] e820::Result<std::pair<std::string, std::string>> find_kexec() const;
     [[nodiscard]] e820::Result<std::vector<std::string>> entries_of(Source directory) const;
     [[nodiscard]] e820::Result<Fd> open_regular(std::string_view path) const;
     [[nodiscard]] e820::Result<Fd> open_path(std::string_view path, int flags) const;
@@ -139,34 +93,5 @@ private:
     std::filesystem::path root_;
     bool live_;
 };
-
-/// The records that read() gives on /dev/kmsg, one after another, as lines of
-/// dmesg: "[    0.000000] text". Records of programs (a facility other than 0) are
-/// left out; a record without ';' ends the text.
-std::string lines_of_kmsg(std::string_view records);
-
-/// Switches on or off what the kernel says about the segments of kexec_file_load: up to
-/// Linux 6.7 pr_debug() in kernel/kexec_file.c and arch/x86/kernel/crash.c, by dynamic
-/// debug; later kernels go by kexec -d. The only write to a running machine in here. False
-/// where it cannot be done, or somebody had it on already: then it is left alone.
-bool set_load_messages(bool on);
-
-/// `path` is the program that is running now, by whatever name.
-bool is_this_program(const std::filesystem::path& path);
-
-/// "2.0.25" out of the kexec program: `kexec --version` prints "kexec-tools 2.0.25",
-/// which is one of its strings. nullopt where it is not there.
-std::optional<std::string> kexec_tools_version(std::string_view program);
-
-/// A file that the user named, outside of any root: a regular file or a pipe of
-/// at most `limit` bytes. Error::source is `path` as given.
-e820::Result<std::string> read_user_file(const std::filesystem::path& path, std::size_t limit);
-
-struct FileHead {
-    std::string bytes;       ///< the first ones, at most as many as wanted
-    std::uint64_t size = 0;  ///< of the whole file, bytes
-};
-/// The beginning of a regular file that the user named.
-e820::Result<FileHead> read_user_file_head(const std::filesystem::path& path, std::size_t wanted);
 
 }  // namespace handoff

@@ -8,6 +8,7 @@
 
 #include "lib/bzimage.hpp"
 #include "lib/host.hpp"
+#include "lib/user_file.hpp"
 
 namespace handoff {
 namespace {

@@ -2,6 +2,7 @@
 #include "lib/iomem.hpp"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 
 #include <fmt/format.h>
@@ -16,6 +17,17 @@ using e820::Result;
 
 namespace {
 
+/// Spellings of the pool: the first is that of the patches in kernel/, others may come.
+/// No released kernel up to 7.2 shows any.
+constexpr std::array<std::string_view, 5> pool_names{"Software IO TLB", "software IO TLB", "swiotlb", "SWIOTLB",
+                                                     "Swiotlb"};
+
+bool names_pool(std::string_view name) {
+    return std::any_of(pool_names.begin(), pool_names.end(), [&](std::string_view known) {
+        return name == known || (name.starts_with(known) && name.substr(known.size()).starts_with(" ("));
+    });
+}
+
 /// Takes the blanks and counts them. Mail turns some into no-break spaces (U+00A0).
 std::size_t take_blanks(Scan& scan) {
     for (std::size_t count = 0;; ++count) {
@@ -23,7 +35,8 @@ std::size_t take_blanks(Scan& scan) {
     }
 }
 
-/// One line without its newline, "  6e000000-7dffffff : Crash kernel", into an entry; what was expected instead, "" where it is one.
+/// One line without its newline, "  6e000000-7dffffff : Crash kernel", into an entry; what was expected instead, ""
+/// where it is one.
 std::string_view parse_line(std::string_view line, IomemEntry& entry) {
     // r_show() in kernel/resource.c prints two blanks for each level; a third is the one
     // that mail puts before a line that begins with a blank (RFC 3676, space-stuffing).
@@ -32,7 +45,8 @@ std::string_view parse_line(std::string_view line, IomemEntry& entry) {
     const auto start = scan.hex_digits();
     const auto last = start && scan.take('-') ? scan.hex_digits() : std::nullopt;
     // "%s" of a resource without a name is "<BAD>", so a name is never empty.
-    if (!last || !scan.take(' ') || !scan.take(':') || !scan.take(' ') || scan.rest().empty()) return "'start-end : name' in hexadecimal";
+    if (!last || !scan.take(' ') || !scan.take(':') || !scan.take(' ') || scan.rest().empty())
+        return "'start-end : name' in hexadecimal";
     if (*last < *start) return "an end that is not below the start";
 
     // Unset resources, and the end of an empty one: "00000000-00000000 : PCI Bus 0000:00".
@@ -44,6 +58,15 @@ std::string_view parse_line(std::string_view line, IomemEntry& entry) {
 }
 
 }  // namespace
+
+IomemKind IomemEntry::kind() const {
+    if (name == "System RAM") return IomemKind::system_ram;
+    // arm64 says "Crash kernel (low)".
+    if (name == "Crash kernel" || name.starts_with("Crash kernel (")) return IomemKind::crash_kernel;
+    // "Kernel code", "Kernel rodata", "Kernel data", "Kernel bss"
+    if (name.starts_with("Kernel ")) return IomemKind::kernel_image;
+    return names_pool(name) ? IomemKind::pool : IomemKind::other;
+}
 
 Result<std::vector<IomemEntry>> parse_iomem(std::string_view text) {
     if (text.empty()) return e820::input_error(0, "expected lines of 'start-end : name', found nothing");

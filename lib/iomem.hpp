@@ -10,12 +10,25 @@
 
 namespace handoff {
 
+/// What a line of /proc/iomem is about, as far as a pool is concerned.
+enum class IomemKind {
+    system_ram,
+    crash_kernel,  ///< the reservation, or one of two
+    kernel_image,  ///< code, data or bss of the running kernel
+    pool,          ///< the swiotlb pool, which kernels with the patches in kernel/ list
+    other,
+};
+
 /// One line of /proc/iomem.
 struct IomemEntry {
     e820::AddressRange range;  ///< half-open; empty for the "0-0" lines that some drivers leave
     unsigned depth = 0;        ///< nesting, 0 at top level
     std::string name;          ///< "System RAM"
     std::size_t line = 0;      ///< 1-based
+
+    /// By the name alone, at any depth.
+    [[nodiscard]] IomemKind kind() const;
+    friend bool operator==(const IomemEntry&, const IomemEntry&) = default;
 };
 
 /// The text of /proc/iomem. Errors: a line that is not "start-end : name",

@@ -21,7 +21,7 @@ Result<std::string> iomem_without(string_view iomem, const AddressRange& pool) {
     if (!entries) return entries.error();
     const IomemEntry* around = nullptr;
     for (const IomemEntry& entry : *entries) {
-        if (entry.name != "System RAM" || !entry.range.overlaps(pool)) continue;
+        if (entry.kind() != IomemKind::system_ram || !entry.range.overlaps(pool)) continue;
         if (around || !entry.range.contains(pool))
             return e820::input_error(entry.line, fmt::format("expected one System RAM range around {}, found {}", e820::to_string(pool), e820::to_string(entry.range)));
         around = &entry;

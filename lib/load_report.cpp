@@ -164,4 +164,14 @@ std::optional<std::string> disagreement(const Plan& plan, const std::vector<Addr
     return std::nullopt;
 }
 
+bool load_messages_on(std::string_view control) {
+    // "kernel/kexec_file.c:1234 [kexec_file]kexec_calculate_store_digests =_ "format"": "=_" is off
+    while (!control.empty()) {
+        const std::string_view line = take_line(control);
+        const bool ours = std::any_of(load_message_files.begin(), load_message_files.end(), [&](std::string_view file) { return line.starts_with(file); });
+        if (ours && line.find(" =_ ") == line.npos) return true;
+    }
+    return false;
+}
+
 }  // namespace handoff

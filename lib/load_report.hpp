@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -33,6 +34,11 @@ LoadAddresses parse_addresses(std::string_view text);
 /// 2.0.32 on x86-64: dbgprintf() and print_segments()). A line that is not known to be one of
 /// them stays.
 std::string without_debug(std::string_view text);
+
+/// The kernel's files whose pr_debug() tells of the segments of a load, up to Linux 6.7.
+inline constexpr std::array<std::string_view, 2> load_message_files{"kernel/kexec_file.c", "arch/x86/kernel/crash.c"};
+/// Whether somebody has such a message switched on already, by the text of /proc/dynamic_debug/control.
+bool load_messages_on(std::string_view control);
 
 /// What in a load is not as the plan assumed, in words for the user; nullopt
 /// where it is: kernel and initrd lie as in one of the plan's loads, no fence lies

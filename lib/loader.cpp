@@ -90,7 +90,7 @@ void add_firmware_ranges(e820::Table& map, const Machine& machine, Loader loader
 std::size_t kexec_ram_pieces(const Machine& machine) {
     std::vector<AddressRange> lines;
     for (const IomemEntry& entry : machine.iomem)
-        if (entry.name == "System RAM" && !entry.range.empty()) lines.push_back(entry.range);
+        if (entry.kind() == IomemKind::system_ram && !entry.range.empty()) lines.push_back(entry.range);
     if (machine.iomem.empty()) lines = machine.ram.ranges();
     std::size_t pieces = 0;
     for (const AddressRange& line : lines) {

@@ -42,6 +42,7 @@ struct PoolSighting {
     AddressRange range;
     PoolSource source = PoolSource::user;
     Evidence where;
+    friend bool operator==(const PoolSighting&, const PoolSighting&) = default;
 };
 
 /// What guards the machine's memory. `unknown` only where no source could say.
@@ -114,6 +115,8 @@ struct Machine {
     /// Sources that were there and could not be used, and what it means;
     /// plan repeats them so that nothing is silently missing.
     std::vector<Error> unread;
+
+    friend bool operator==(const Machine&, const Machine&) = default;
 };
 
 /// Reads everything there is. An error only where a source is malformed: a

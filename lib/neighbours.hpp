@@ -23,6 +23,7 @@ struct Neighbours {
     /// The kernel itself rebuilds the elfcorehdr of a loaded crash kernel when memory, or CPUs, come
     /// and go (6.6 and later). nullopt: older.
     std::optional<bool> memory_crash_hotplug, cpu_crash_hotplug;
+    friend bool operator==(const Neighbours&, const Neighbours&) = default;
 };
 
 /// /sys/kernel/kexec/crash_cma_ranges: "START-END" lines, end inclusive (kernel/kexec_core.c,

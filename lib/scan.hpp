@@ -18,6 +18,12 @@ inline std::string_view take_line(std::string_view& text) {
     return line;
 }
 
+/// Without the blanks and newlines at its end.
+inline std::string_view trimmed(std::string_view text) {
+    while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) text.remove_suffix(1);
+    return text;
+}
+
 /// Whether one of the words, which blanks and tabs separate, is this one.
 inline bool has_word(std::string_view words, std::string_view wanted) {
     while (!words.empty()) {

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lib/host.hpp"
+#include "lib/kexec_program.hpp"
+#include "lib/sources/kmsg.hpp"
+#include "lib/user_file.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -38,9 +41,9 @@ TEST(Host, AMissingFileIsNotFoundWithItsPath) {
 TEST(Host, AKexecThatDpkgDivertedIsFoundBehindTheScriptInItsPlace) {
     const TempTree tree;
     tree.write("usr/sbin/kexec", "#!/bin/sh\nexec swiotlb-handoff kexec -- \"$@\"\n");
-    EXPECT_FALSE(Host(tree.path()).kexec_program());
+    EXPECT_FALSE(find_kexec(Host(tree.path())));
     tree.write("usr/sbin/kexec.distrib", "kexec-tools 2.0.25");
-    EXPECT_EQ(*Host(tree.path()).kexec_program(), (tree / "usr/sbin/kexec.distrib").string());
+    EXPECT_EQ(find_kexec(Host(tree.path()))->path, (tree / "usr/sbin/kexec.distrib").string());
 }
 
 TEST(Host, AMissingRootIsNotTheSameAsAMachineWithoutFiles) {

@@ -7,6 +7,7 @@
 #include "lib/documents.hpp"
 #include "lib/elf_core.hpp"
 #include "lib/host.hpp"
+#include "lib/user_file.hpp"
 #include "tool/commands.hpp"
 #include "tool/print.hpp"
 #include "tool/table.hpp"

@@ -22,11 +22,14 @@
 
 #include "lib/crash_load.hpp"
 #include "lib/host.hpp"
+#include "lib/user_file.hpp"
 #include "lib/kernel_memory.hpp"
 #include "lib/kexec_arguments.hpp"
+#include "lib/kexec_program.hpp"
 #include "lib/lend.hpp"
 #include "lib/record.hpp"
 #include "tool/commands.hpp"
+#include "tool/load_messages.hpp"
 #include "tool/print.hpp"
 #include "tool/run_directory.hpp"
 #include "tool/run_kexec.hpp"
@@ -78,11 +81,11 @@ public:
         }
         log_before_ = host_.kernel_log().value_or("");
         Argv command(program_, arguments);
-        const bool messages = host_.live() && handoff::set_load_messages(true);
+        const bool messages = host_.live() && set_load_messages(true);
         ::alarm(0);  // kexec may take as long as it would without us
         Finished finished = run_kexec(command, iomem);
         ::alarm(thinking_seconds);
-        if (messages) handoff::set_load_messages(false);
+        if (messages) set_load_messages(false);
         return finished;
     }
     std::string kernel_log() override {
@@ -208,14 +211,16 @@ std::string objection_to(const Options& options, const handoff::Host& host, cons
 // The installed kexec. Where it can be run but not looked into, still: anything there but a script, which
 // may be what called us.
 e820::Result<std::string> find_program(const handoff::Host& host) {
-    auto found = host.kexec_program();
-    if (found || !host.live()) return found;
-    for (const char* path : {"/usr/sbin/kexec", "/sbin/kexec", "/usr/bin/kexec", "/bin/kexec", "/usr/sbin/kexec.distrib", "/sbin/kexec.distrib"}) {
-        if (::access(path, X_OK) != 0 || handoff::is_this_program(path)) continue;
-        const auto head = handoff::read_user_file_head(path, 2);
-        if (!head || head->bytes != "#!") return std::string(path);
+    const auto found = handoff::find_kexec(host);
+    if (found) return found->path;
+    if (!host.live()) return found.error();
+    for (const std::string_view path : handoff::kexec_paths()) {
+        std::string program = "/" + std::string(path);
+        if (::access(program.c_str(), X_OK) != 0 || handoff::is_this_program(program)) continue;
+        const auto head = handoff::read_user_file_head(program, 2);
+        if (!head || head->bytes != "#!") return program;
     }
-    return found;
+    return found.error();
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 
 #include "lib/documents.hpp"
 #include "lib/host.hpp"
+#include "lib/kexec_program.hpp"
 #include "lib/service/service.hpp"
 #include "lib/process.hpp"
 #include "tool/commands.hpp"
@@ -63,7 +64,7 @@ public:
         return record && record->outcome == handoff::Record::Outcome::handoff ? std::move(record) : std::nullopt;
     }
     Failure unload() override { return run({kexec_, "-p", "-u"}); }
-    Failure resize(std::uint64_t bytes) override { return host_.write(handoff::Switch::crash_size, std::to_string(bytes)); }
+    Failure resize(std::uint64_t bytes) override { return host_.resize_reservation(bytes); }
     Failure reload() override { return run(loader_); }
 
 private:
@@ -150,11 +151,15 @@ Status shrink(const Options& options) {
     }
     if (!loader)
         return misused(options, fmt::format("Give the command that loads the crash kernel behind --: {}.", loader.error().message()));
-    const auto kexec = options.kexec ? e820::Result<std::string>(*options.kexec) : host.kexec_program();
-    if (!kexec) return fail(kexec.error());
+    std::string kexec = options.kexec.value_or("");
+    if (kexec.empty()) {
+        const auto found = handoff::find_kexec(host);
+        if (!found) return fail(found.error());
+        kexec = found->path;
+    }
 
     const NoInterruption quiet;
-    Effects effects(host, *kexec, *loader, quiet.before());
+    Effects effects(host, kexec, *loader, quiet.before());
     const handoff::ShrinkResult result = handoff::shrink(effects, wanted);
     if (options.json) {
         print_json(handoff::shrink_document(wanted, result));

@@ -10,6 +10,7 @@
 #include "e820/log.hpp"
 #include "e820/render.hpp"
 #include "lib/host.hpp"
+#include "lib/user_file.hpp"
 #include "lib/iomem.hpp"
 #include "tool/table.hpp"
 

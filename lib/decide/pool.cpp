@@ -67,9 +67,9 @@ bool judge_neighbourhood(const Machine& machine, const Pool& pool, Findings& fou
             return s.source == PoolSource::iomem && s.where.line == entry.line;
         });
     };
+    const auto holds_pools = [](IomemKind kind) { return kind != IomemKind::other && kind != IomemKind::pool; };
     for (const IomemEntry& entry : machine.iomem)
-        if (entry.range.overlaps(pool.range) && entry.name != "System RAM" && entry.name != "Crash kernel" &&
-            !entry.name.starts_with("Kernel ") && !is_pool(entry))
+        if (entry.range.overlaps(pool.range) && !holds_pools(entry.kind()) && !is_pool(entry))
             refuse(fmt::format("the pool overlaps {}, '{}'", e820::to_string(entry.range), entry.name),
                    Evidence{"proc/iomem", entry.line}.text());
     return alone;

@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "lib/fd.hpp"
-#include "lib/host.hpp"
 #include "lib/sources/early_cpio.hpp"
+#include "lib/user_file.hpp"
 
 namespace handoff {
 namespace {

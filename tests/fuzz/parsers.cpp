@@ -36,6 +36,7 @@
 #include "lib/service/service.hpp"
 #include "lib/service/shell_config.hpp"
 #include "lib/sources/early_cpio.hpp"
+#include "lib/sources/kmsg.hpp"
 #include "tests/fuzz/choices.hpp"
 #include "tests/fuzz/parsers.hpp"
 #include "tests/kernel_reference.hpp"

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "lib/machine.hpp"
+
+namespace handoff {
+
+/// The first processor in /proc/cpuinfo is an ARM's: it has an implementer where one of x86 has a vendor.
+bool names_another_architecture(std::string_view cpuinfo);
+
+/// What the flags of the first processor in /proc/cpuinfo prove: tdx or none, else unknown. A TDX guest has "tdx_guest"
+/// (arch/x86/coco/tdx/tdx.c, tdx_early_init(), 5.19 and later; no kernel before runs in one). The flags of AMD, "sme"
+/// and "sev", say what the processor could do, not what is in use; without "sme" on bare metal there is nothing to use.
+Encryption encryption_by_flags(std::string_view cpuinfo);
+
+}  // namespace handoff

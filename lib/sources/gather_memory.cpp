@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <span>
+#include <utility>
+
+#include "lib/sources/gathering.hpp"
+
+namespace handoff {
+
+void open_memory(Gathering& g) {
+    auto file = g.optional(g.host.open(Source::kcore), Source::kcore);
+    if (!file) return;
+    auto core = g.optional(Core::open(*std::move(file)), Source::kcore);
+    if (!core) return;
+    auto symbols = g.optional(g.host.symbols(wanted_symbols()), Source::kallsyms);
+    if (!symbols) return;
+    g.symbols = *std::move(symbols);
+    g.core = *std::move(core);
+}
+
+MemoryReader reader_of(const Gathering& g) {
+    return [&g](Address address, std::size_t size) -> Result<std::vector<std::byte>> {
+        auto bytes = g.core->read(address, size);
+        if (!bytes) return std::move(bytes).error().at(g.path(Source::kcore));
+        return bytes;
+    };
+}
+
+void read_pool_in_memory(Gathering& g) {
+    if (!g.core) return;
+    const auto layout = [&g]() -> Result<PoolLayout> {
+        const std::string file = g.path(Source::btf);
+        auto btf = g.host.read(Source::btf);
+        if (!btf) return std::move(btf).error();
+        auto offsets = pool_layout(std::as_bytes(std::span(*btf)));
+        if (!offsets) return std::move(offsets).error().at(file);
+        return offsets;
+    };
+    auto pool = read_pool(g.symbols, layout, reader_of(g));
+    if (!pool) {
+        // Here a thing not found is worth a word: the rest was there. And a kernel with another
+        // structure may have another mind about where its pool goes.
+        Error error = std::move(pool).error().at(g.path(Source::kcore));
+        if (error.code == Errc::input) g.machine.pool_not_understood = error;
+        g.note(std::move(error), Source::kcore);
+    } else if (*pool) {
+        g.machine.pool.push_back({**pool, PoolSource::memory, {g.path(Source::kcore), 0}});
+    } else {
+        g.machine.no_pool_in_memory = true;
+    }
+}
+
+}  // namespace handoff

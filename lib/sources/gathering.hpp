@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "lib/host.hpp"
+#include "lib/kernel_log.hpp"
+#include "lib/kernel_memory.hpp"
+#include "lib/machine.hpp"
+
+// The steps of gather(): each reads a few sources and adds to the machine what they say.
+namespace handoff {
+
+/// What is gathered, and what the steps need of each other.
+struct Gathering {
+    const Host& host;
+    Machine machine{};
+    std::string log_text{};
+    KernelLog log{};
+    Symbols symbols{};
+    std::optional<Core> core{};
+
+    [[nodiscard]] std::string path(Source source) const { return std::string(host.path(source)); }
+
+    void note(Error error, Source source) { machine.unread.push_back(std::move(error).at(host.path(source))); }
+
+    /// A value that may be missing: where it cannot be had that is noted, unless
+    /// there is no such file.
+    template <class T>
+    std::optional<T> optional(Result<T> result, Source source) {
+        if (result) return *std::move(result);
+        if (result.error().code != Errc::not_found) note(std::move(result).error(), source);
+        return std::nullopt;
+    }
+    std::optional<std::string> text(Source source) { return optional(host.read(source), source); }
+};
+
+/// A step fails only where its source is malformed.
+using Failure = std::optional<Error>;
+
+/// System RAM, the reservation, the kernel's image and a pool, of /proc/iomem.
+Failure read_iomem(Gathering&);
+/// The memory map, of the best source that has one.
+Failure read_map(Gathering&);
+
+/// The kernel's memory and the addresses of its symbols, for those that follow.
+void open_memory(Gathering&);
+/// Reads the kernel's memory, which is open.
+MemoryReader reader_of(const Gathering&);
+/// Where the kernel's own variables say that the pool is.
+void read_pool_in_memory(Gathering&);
+
+/// What guards the memory: of the log, the processor's flags and the kernel's variables.
+void read_encryption(Gathering&);
+
+/// How far PCI devices can address memory, and what drives those of the platform bus.
+void read_devices(Gathering&);
+
+}  // namespace handoff

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "e820/range.hpp"
+#include "e820/result.hpp"
+
+namespace handoff {
+
+/// Looks for symbols in the text of /proc/kallsyms, which is given in pieces of any size: it has some 10 MB.
+class SymbolSearch {
+public:
+    /// The names must outlive the search.
+    explicit SymbolSearch(std::span<const std::string_view> names) : names_(names) {}
+
+    void take(std::string_view piece);
+
+    /// The addresses of those of the names that the kernel itself has, and no module. An input error where one name has
+    /// two addresses; not_permitted where the kernel hides addresses: they are all 0.
+    e820::Result<std::map<std::string, e820::Address>> finish() &&;
+
+private:
+    void take_line(std::string_view line);
+
+    std::span<const std::string_view> names_;
+    std::string rest_;  ///< the beginning of a line
+    std::map<std::string, e820::Address> found_;
+    std::optional<std::string> twice_;
+};
+
+}  // namespace handoff

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/sources/kmsg.hpp"
+
+#include <sys/klog.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include <fmt/format.h>
+
+#include "e820/number.hpp"
+#include "e820/range.hpp"
+#include "lib/scan.hpp"
+#include "lib/sources/files.hpp"
+
+namespace handoff {
+
+using e820::Result;
+
+std::string lines_of_kmsg(std::string_view records) {
+    // Documentation/ABI/testing/dev-kmsg: "prefix,sequence,microseconds,flags[,…];text\n", then lines of the
+    // dictionary, each with a leading blank. The prefix is (facility << 3) | level; /dev/kmsg does not let
+    // programs write with facility 0.
+    std::string text;
+    while (!records.empty()) {
+        const std::string_view line = take_line(records);
+        if (line.starts_with(' ')) continue;
+        const auto semicolon = line.find(';');
+        if (semicolon == std::string_view::npos) break;
+        std::array<std::string_view, 3> fields;
+        std::string_view header = line.substr(0, semicolon);
+        for (auto& field : fields) {
+            field = header.substr(0, header.find(','));
+            header.remove_prefix(std::min(header.size(), field.size() + 1));
+        }
+        const auto prefix = e820::parse_number(fields[0], 10);
+        const auto microseconds = e820::parse_number(fields[2], 10);
+        if (!prefix || !microseconds || *prefix >> 3 != 0) continue;
+        text += fmt::format("[{:5}.{:06}] {}\n", *microseconds / 1000000, *microseconds % 1000000,
+                            line.substr(semicolon + 1));
+    }
+    return text;
+}
+
+Result<std::string> read_kmsg(int fd) {
+    // Each read() gives one whole record, of at most CONSOLE_EXT_LOG_MAX (8 KiB) bytes
+    // (kernel/printk/printk.c, devkmsg_read()).
+    std::array<char, 16 * e820::KiB> record{};
+    std::string records;
+    while (records.size() < file_limit) {
+        const ssize_t got = ::read(fd, record.data(), record.size());
+        if (got > 0) {
+            records.append(record.data(), static_cast<std::size_t>(got));
+        } else if (got == 0 || errno == EAGAIN) {
+            break;
+        } else if (errno != EPIPE && errno != EINTR) {  // EPIPE: overwritten while we read; go on with the next
+            return system_error("dev/kmsg", errno);
+        }
+    }
+    return lines_of_kmsg(records);
+}
+
+Result<std::string> read_klog() {
+    constexpr int read_all_action = 3, size_action = 10;  // SYSLOG_ACTION_*, include/linux/syslog.h
+    const int size = ::klogctl(size_action, nullptr, 0);
+    if (size < 0) return system_error("dmesg", errno);
+    std::string text(static_cast<std::size_t>(size), '\0');
+    const int got = ::klogctl(read_all_action, text.data(), size);
+    if (got < 0) return system_error("dmesg", errno);
+    text.resize(static_cast<std::size_t>(got));
+    return text;
+}
+
+}  // namespace handoff

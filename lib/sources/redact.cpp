@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/sources/redact.hpp"
+
+#include <algorithm>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "e820/log.hpp"
+#include "e820/log_line.hpp"
+#include "lib/command_line.hpp"
+#include "lib/kernel_log.hpp"
+#include "lib/scan.hpp"
+
+namespace handoff {
+
+using e820::Result;
+using std::string_view;
+
+namespace {
+
+/// Keys of the kernel command line that say nothing of whose machine it is, and whose values
+/// decide about memory, or are the same on many machines.
+constexpr string_view plain_keys[] = {"swiotlb",
+                                      "swiotlb_handoff",
+                                      "swiotlb_lent",
+                                      "memmap",
+                                      "mem",
+                                      "crashkernel",
+                                      "elfcorehdr",
+                                      "iommu",
+                                      "intel_iommu",
+                                      "amd_iommu",
+                                      "iommu.passthrough",
+                                      "iommu.strict",
+                                      "mem_encrypt",
+                                      "sev",
+                                      "kaslr",
+                                      "nokaslr",
+                                      "numa",
+                                      "numa_balancing",
+                                      "nr_cpus",
+                                      "maxcpus",
+                                      "possible_cpus",
+                                      "nosmp",
+                                      "noapic",
+                                      "hugepages",
+                                      "hugepagesz",
+                                      "default_hugepagesz",
+                                      "hugetlb_cma",
+                                      "cma",
+                                      "kernelcore",
+                                      "movablecore",
+                                      "movable_node",
+                                      "memhp_default_state",
+                                      "memory_hotplug.memmap_on_memory",
+                                      "reserve_mem",
+                                      "reservelow",
+                                      "kho",
+                                      "kho_scratch",
+                                      "vmalloc",
+                                      "memtest",
+                                      "memblock",
+                                      "mtrr_gran_size",
+                                      "mtrr_chunk_size",
+                                      "disable_mtrr_cleanup",
+                                      "enable_mtrr_cleanup",
+                                      "no5lvl",
+                                      "la57",
+                                      "nopat",
+                                      "pti",
+                                      "mitigations",
+                                      "efi",
+                                      "add_efi_memmap",
+                                      "efi_fake_mem",
+                                      "acpi",
+                                      "acpi_rsdp",
+                                      "pci",
+                                      "lockdown",
+                                      "xen",
+                                      "dom0_mem",
+                                      "reset_devices",
+                                      "irqpoll",
+                                      "panic",
+                                      "oops",
+                                      "debug",
+                                      "quiet",
+                                      "splash",
+                                      "ro",
+                                      "rw",
+                                      "console",
+                                      "earlyprintk",
+                                      "earlycon",
+                                      "loglevel",
+                                      "ignore_loglevel",
+                                      "printk.devkmsg",
+                                      "systemd.unit",
+                                      "single",
+                                      "nomodeset",
+                                      "rhgb"};
+
+bool is_plain(string_view key) {
+    return std::find(std::begin(plain_keys), std::end(plain_keys), key) != std::end(plain_keys);
+}
+
+/// As many bytes that say only that something was here.
+std::string removed(std::size_t size) {
+    constexpr string_view word = "removed";
+    std::string text;
+    while (text.size() < size) text += word.substr(0, size - text.size());
+    return text;
+}
+
+std::string redacted_word(const Word& word) {
+    if (is_plain(word.key) || word.text == "--") return word.text;
+    // A word without a value can be anything, a key cannot.
+    if (!word.value) return removed(word.text.size());
+    return word.key + "=" + removed(word.text.size() - word.key.size() - 1);
+}
+
+/// A line of the log as it may be shown; nullopt for those that nobody reads.
+std::optional<std::string> redacted_line(string_view line) {
+    constexpr string_view label = "Command line: ";
+    if (line.starts_with(label)) {
+        const auto words = redacted_command_line(line.substr(label.size()));
+        return words ? std::optional(std::string(label) + *words) : std::nullopt;
+    }
+    // Behind the release stand the builder's name and the compiler's.
+    constexpr string_view banner = "Linux version ";
+    if (line.starts_with(banner)) return std::string(line.substr(0, line.find(' ', banner.size())));
+    if (const auto maker = line.find(" by "); line.starts_with("efi: EFI v") || line.starts_with("EFI v")) {
+        return std::string(line.substr(0, maker));
+    }
+    if (is_known_log_line(line) || line.ends_with("physical RAM map:")) return std::string(line);
+    const auto map = e820::parse_log_table(line);
+    if (!map || !map->empty()) return std::string(line);
+    return std::nullopt;
+}
+
+}  // namespace
+
+Result<std::string> redacted_command_line(string_view text) {
+    const auto line = CommandLine::parse(text);
+    if (!line) return line.error();
+    std::string shown;
+    for (const Word& word : line->words()) shown += (shown.empty() ? "" : " ") + redacted_word(word);
+    return shown;
+}
+
+std::string redacted_log(string_view text) {
+    std::string shown;
+    e820::LogLines lines(text);
+    while (const auto line = lines.next()) {
+        const auto kept = redacted_line(line->text);
+        if (!kept) continue;
+        if (const auto us = line->time_us) shown += fmt::format("[{:5}.{:06}] ", *us / 1000000, *us % 1000000);
+        shown += *kept + "\n";
+    }
+    return shown;
+}
+
+std::string redacted_version(string_view text) { return redacted_line(take_line(text)).value_or("") + "\n"; }
+
+std::string first_processor(string_view cpuinfo) {
+    std::string text;
+    while (!cpuinfo.empty()) {
+        const string_view line = take_line(cpuinfo);
+        if (line.empty()) break;
+        for (const string_view wanted : {"processor", "vendor_id", "flags", "CPU implementer"})
+            if (line.starts_with(wanted)) text += fmt::format("{}\n", line);
+    }
+    return text;
+}
+
+std::string anonymous_table(std::string table) {
+    constexpr std::size_t checksum = 9, header_end = 36;
+    for (std::size_t i = checksum; i < std::min(header_end, table.size()); ++i) table[i] = '\0';
+    return table;
+}
+
+}  // namespace handoff

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <span>
+#include <string_view>
+
+namespace handoff {
+
+/// Everything of a machine that is ever read, in the order of sources(). What a distribution installs is not among it:
+/// those paths stand in the rows of kdump_services().
+enum class Source {
+    iomem,
+    command_line,
+    version,
+    release,
+    cpuinfo,
+    kernel_log,  ///< of the running machine dev/kmsg
+    kallsyms,
+    kcore,
+    btf,
+    firmware_map,  ///< a directory
+    slabs,
+    slabs_used,
+    slabs_hiwater,
+    crash_size,
+    crash_loaded,
+    possible_cpus,
+    memory_nodes,
+    lockdown,
+    hypervisor,
+    efi,               ///< a file that is there on EFI machines only
+    efi_runtime_map,   ///< its first entry; not there with efi=noruntime
+    snp_platform,      ///< a directory that is there in SEV-SNP guests only
+    srat,              ///< ACPI's table, as the firmware made it
+    pci_devices,       ///< a directory
+    platform_devices,  ///< a directory
+    cma_ranges,
+    cma_ranges_flat,  ///< the same, as the patches before 7.0 had it
+    kho_scratch_addresses,
+    kho_scratch_sizes,
+    memory_crash_hotplug,
+    cpu_crash_hotplug,
+    load_record,  ///< what the last load of a crash kernel was: swiotlb-handoff-record(5)
+    os_release,   ///< which distribution it is: os-release(5)
+};
+
+/// What a capture keeps of a source.
+enum class Kept {
+    whole,             ///< the file as it is
+    whole_if_shown,    ///< the same, unless the kernel hid what is in it
+    plain_words,       ///< a command line; of words that may name the machine only the keys: redacted_command_line()
+    release_in_it,     ///< the kernel's banner up to the release
+    first_processor,   ///< vendor and flags of the first processor
+    lines_that_count,  ///< of the kernel log what somebody reads: redacted_log()
+    without_makers,    ///< an ACPI table without the names in its header
+    presence,          ///< that it is there
+    entries,           ///< the entries of /sys/firmware/memmap
+    pci_drivers,  ///< of each PCI device with a driver: driver, class and masks; and which are outside of the machine
+    platform_drivers,  ///< of each platform device with a driver: which
+    pool_in_memory,    ///< what tells where the pool is; of kallsyms and btf, the part that this takes
+    nothing,           ///< it is the distribution's or ours, not the kernel's
+};
+
+struct SourceInfo {
+    Source id;
+    std::string_view
+        path;  ///< without the leading slash; in a captured directory and, but for the log, on the machine itself
+    Kept kept;
+};
+
+std::span<const SourceInfo> sources();
+const SourceInfo& info(Source);
+
+}  // namespace handoff

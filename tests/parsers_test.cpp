@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The parsers of single sources, on text alone.
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <string>
+
+#include "lib/iomem.hpp"
+#include "lib/load_report.hpp"
+#include "lib/sources/cpuinfo.hpp"
+#include "lib/sources/kallsyms.hpp"
+#include "lib/sources/redact.hpp"
+#include "lib/sources/srat.hpp"
+
+namespace handoff {
+namespace {
+
+constexpr std::array<std::string_view, 2> names{"io_tlb_default_mem", "sme_me_mask"};
+
+Result<std::map<std::string, Address>> search(std::string_view text, std::size_t piece) {
+    SymbolSearch search(names);
+    for (; !text.empty(); text.remove_prefix(std::min(piece, text.size()))) search.take(text.substr(0, piece));
+    return std::move(search).finish();
+}
+
+TEST(SymbolSearch, FindsTheSameWhateverThePiecesAre) {
+    const std::string_view text =
+        "ffffffff81000000 T _text\n"
+        "ffffffff82000008 b io_tlb_default_mem\n"
+        "ffffffffc0000000 b io_tlb_default_mem\t[module]\n"
+        "ffffffff82000030 D sme_me_mask";
+    for (std::size_t piece = 1; piece <= text.size(); ++piece) {
+        const auto found = search(text, piece);
+        ASSERT_TRUE(found) << piece;
+        EXPECT_EQ(*found, (std::map<std::string, Address>{{"io_tlb_default_mem", 0xffffffff82000008},
+                                                          {"sme_me_mask", 0xffffffff82000030}}))
+            << piece;
+    }
+}
+
+TEST(SymbolSearch, RefusesTwoAddressesOfOneNameAndHiddenOnes) {
+    EXPECT_EQ(search("1 b sme_me_mask\n2 b sme_me_mask\n", 64).error().message(),
+              "expected one symbol sme_me_mask, found two");
+    EXPECT_TRUE(search("1 b sme_me_mask\n1 b sme_me_mask\n", 64));
+    EXPECT_EQ(search("0000000000000000 b sme_me_mask\n", 64).error().code, Errc::not_permitted);
+    EXPECT_TRUE(search("", 1)->empty());
+}
+
+TEST(CpuInfo, ProvesWhatItsFlagsCanProve) {
+    const auto cpu = [](const char* vendor, const char* flags) {
+        return encryption_by_flags(std::string("processor\t: 0\nvendor_id\t: ") + vendor + "\nflags\t\t: " + flags +
+                                   "\n\nprocessor\t: 1\nflags\t\t: tdx_guest\n");
+    };
+    EXPECT_EQ(cpu("GenuineIntel", "fpu vme"), Encryption::none) << "of the first processor";
+    EXPECT_EQ(cpu("GenuineIntel", "fpu tdx_guest"), Encryption::tdx);
+    EXPECT_EQ(cpu("GenuineIntel", "fpu hypervisor"), Encryption::unknown) << "of a guest they prove nothing";
+    EXPECT_EQ(cpu("AuthenticAMD", "fpu vme"), Encryption::none);
+    EXPECT_EQ(cpu("AuthenticAMD", "fpu sme"), Encryption::unknown);
+    EXPECT_EQ(cpu("AuthenticAMD", "fpu hypervisor"), Encryption::unknown);
+    EXPECT_EQ(cpu("SomebodyElse", "fpu"), Encryption::unknown);
+    EXPECT_EQ(encryption_by_flags(""), Encryption::unknown);
+}
+
+TEST(CpuInfo, TellsAnotherArchitecture) {
+    const std::string arm = "processor\t: 0\nFeatures\t: fp asimd\nCPU implementer\t: 0x41\nCPU part\t: 0xd0c\n";
+    EXPECT_TRUE(names_another_architecture(arm));
+    EXPECT_TRUE(names_another_architecture(first_processor(arm))) << "a capture says so, too";
+    EXPECT_FALSE(names_another_architecture("processor\t: 0\nvendor_id\t: GenuineIntel\n"));
+}
+
+TEST(Srat, EndsWithTheHighestMemoryThatIsEnabled) {
+    const auto table = [](std::uint64_t start, std::uint64_t size, std::uint32_t flags) {
+        std::string text(48 + 40, '\0');
+        text.replace(0, 4, "SRAT");
+        text[48] = 1;  // memory affinity
+        text[49] = 40;
+        std::memcpy(&text[48 + 8], &start, 8);
+        std::memcpy(&text[48 + 16], &size, 8);
+        std::memcpy(&text[48 + 28], &flags, 4);
+        return text;
+    };
+    EXPECT_EQ(srat_memory_end(table(0x100000000, 0x80000000, 1)), 0x180000000u);
+    EXPECT_EQ(srat_memory_end(table(0x100000000, 0x80000000, 0)), std::nullopt);
+    EXPECT_EQ(srat_memory_end(table(~0ULL, 2, 1)), std::nullopt) << "beyond 64 bits";
+    EXPECT_EQ(srat_memory_end(table(0, 1, 1).substr(0, 60)), std::nullopt) << "cut short";
+    EXPECT_EQ(srat_memory_end("no table"), std::nullopt);
+}
+
+TEST(Iomem, EachLineIsOfOneKind) {
+    const struct {
+        const char* name;
+        IomemKind kind;
+    } cases[] = {
+        {"System RAM", IomemKind::system_ram},     {"System RAM (kmem)", IomemKind::other},
+        {"Crash kernel", IomemKind::crash_kernel}, {"Crash kernel (low)", IomemKind::crash_kernel},
+        {"Kernel code", IomemKind::kernel_image},  {"Kernel bss", IomemKind::kernel_image},
+        {"Software IO TLB", IomemKind::pool},      {"Software IO TLB (64MB)", IomemKind::pool},
+        {"swiotlb-driver", IomemKind::other},      {"ACPI Tables", IomemKind::other},
+    };
+    for (const auto& c : cases) EXPECT_EQ((IomemEntry{{}, 0, c.name, 1}.kind()), c.kind) << c.name;
+}
+
+TEST(LoadMessages, AreOnWhereSomebodySwitchedOnWhatTheLoadPrints) {
+    const std::string others = "kernel/kexec_core.c:1 [kexec_core]kexec =p \"x\"\n";
+    EXPECT_FALSE(load_messages_on(others + "kernel/kexec_file.c:12 [kexec_file]load =_ \"Loading segment\"\n"));
+    EXPECT_TRUE(load_messages_on("kernel/kexec_file.c:12 [kexec_file]load =p \"Loading segment\"\n" + others));
+    EXPECT_TRUE(load_messages_on("arch/x86/kernel/crash.c:7 [crash]prepare =pmf \"Loaded\"\n"));
+    EXPECT_FALSE(load_messages_on(""));
+}
+
+}  // namespace
+}  // namespace handoff

@@ -505,6 +505,20 @@ TEST_F(Loads, OfACapturedMachineAreTakenToBeByANewKexecTools) {
     EXPECT_FALSE(has(decided().reasons, "loader-setup-data", Severity::warning));
 }
 
+TEST_F(Loads, ByTheKernelItselfNeedNoRandomSeed) {
+    machine.random_ready = false;
+    request.loader = Loader::kexec_file_load;
+    EXPECT_FALSE(has(decided().reasons, "loader-setup-data", Severity::warning));
+}
+
+TEST_F(Loads, HaveRoomForTheCommandLine) {
+    request.loader = Loader::kexec_load;
+    const auto bytes = [&] { return decided().loads.front().find("boot_params")->range.size(); };
+    const std::uint64_t with_short_line = bytes();
+    line() += " " + std::string(4096, 'x');
+    EXPECT_EQ(bytes(), with_short_line + page_size);
+}
+
 TEST_F(Loads, MayBeByKexecLoadUnderLockdownOnlyIfNobodyAsksForIt) {
     machine.lockdown = true;
     EXPECT_EQ(decided().verdict, Verdict::ready) << "kexec -a tries the other call";

@@ -679,6 +679,7 @@ std::string test_name(const testing::TestParamInfo<Row>& row) {
     bool starts_word = true;
     text += '_';
     for (const char* c = row.param.what; *c != 0; ++c) {
+        if (*c == '\'') continue;
         const bool in_word = std::isalnum(static_cast<unsigned char>(*c)) != 0;
         if (in_word) text += static_cast<char>(starts_word ? std::toupper(static_cast<unsigned char>(*c)) : *c);
         starts_word = !in_word;

@@ -381,6 +381,15 @@ TEST_F(Fencing, KeepsOutOfEverySegmentButTheKernels) {
                 EXPECT_TRUE(segment.name == "kernel" || !segment.range.overlaps(fence)) << segment.name;
 }
 
+TEST_F(Fencing, CountsOnTheInitrdBeingInTheWay) {
+    reserve_low_only();
+    line() += " swiotlb=force";
+    request.initrd_bytes = 0;
+    const std::size_t without = decided().fences.size();
+    request.initrd_bytes = 64 * MiB;
+    EXPECT_LT(decided().fences.size(), without);
+}
+
 TEST_F(Fencing, IsNotDoneWhereNothingFreeIsAboveThePool) {
     machine.crash_kernel.front() = range(0x60000000, 0x6c000000);
     EXPECT_EQ(decided().verdict, Verdict::ready);

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "lib/command_line.hpp"
+#include "lib/decide/findings.hpp"
 
 namespace handoff {
 namespace {
@@ -72,11 +73,11 @@ Record record_of(const Plan& plan, const std::vector<AddressRange>& segments, co
 }
 
 std::vector<Reason> review(const Record& record) {
-    std::vector<Reason> reasons;
-    const auto refuse = [&](std::string text) { reasons.push_back({"record-agrees", Severity::refusal, std::move(text), {}, {}}); };
+    Findings found;
+    const auto refuse = [&](std::string text) { found.refuse("record-agrees", std::move(text)); };
     if (record.outcome == Record::Outcome::plain) {
         refuse("the record is of a load without the handoff: " + record.why);
-        return reasons;
+        return found.take();
     }
     if (record.verdict != Verdict::ready) refuse("a handoff was loaded, but the verdict is not 'ready'");
     const auto line = CommandLine::parse(record.command_line);
@@ -85,7 +86,7 @@ std::vector<Reason> review(const Record& record) {
     else if (*marker != record.marker) refuse("the marker is not the one on the command line");
     if (!record.pool) {
         refuse("a handoff was loaded, but there is no pool");
-        return reasons;
+        return found.take();
     }
     const AddressRange& pool = *record.pool;
     if (record.marker != pool) refuse("the marker is not the pool");
@@ -103,7 +104,7 @@ std::vector<Reason> review(const Record& record) {
     if (record.method != Method::e820 && record.map.of(Type::ram).overlaps(pool))
         refuse("the map has the pool as RAM without the words already");
     if (!record.after.of(Type::ram).contains(pool)) refuse("the map with the words does not have the pool as RAM");
-    return reasons;
+    return found.take();
 }
 
 }  // namespace handoff

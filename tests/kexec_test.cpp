@@ -32,6 +32,7 @@
 #include <gtest/gtest.h>
 
 #include "lib/command_line.hpp"
+#include "lib/host.hpp"
 #include "lib/kexec_program.hpp"
 #include "lib/image.hpp"
 #include "lib/iomem.hpp"

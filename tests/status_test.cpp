@@ -102,7 +102,7 @@ TEST(Status, JsonHasWhatIsKnownAndNullForTheRest) {
     EXPECT_EQ(j["config"], "/etc/default/kdump-tools");
     EXPECT_EQ(j["pool"]["start"], "0x75000000");
     const auto nothing = handoff::status_document(handoff::judge_status({}));
-    for (const char* key : {"service", "config", "enabled", "loaded", "pool", "record", "plan", "crashkernel_bytes"}) EXPECT_TRUE(nothing[key].is_null()) << key;
+    for (const char* key : {"service", "config", "enabled", "loaded", "pool", "record", "plan", "reservation_bytes"}) EXPECT_TRUE(nothing[key].is_null()) << key;
     EXPECT_EQ(nothing["handoff"], "unknown");
     StatusFacts unknown_service;
     unknown_service.service_problem = e820::Error{e820::Errc::not_found, "", 0, "no kdump service is found"};

@@ -12,18 +12,20 @@
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
-#include "lib/iomem.hpp"
+#include "lib/sources/iomem.hpp"
 
 namespace {
 
 // A server's file, longer: RAM with what lies in it, and PCI windows with their devices.
 std::string text_of(std::int64_t lines) {
-    constexpr const char* names[] = {"System RAM", "Reserved", "PCI Bus 0000:80", "0000:80:01.0", "nvme", "ACPI Non-volatile Storage"};
+    constexpr const char* names[] = {"System RAM",   "Reserved", "PCI Bus 0000:80",
+                                     "0000:80:01.0", "nvme",     "ACPI Non-volatile Storage"};
     constexpr unsigned depths[] = {0, 0, 0, 1, 2, 0};
     std::string text;
     for (std::int64_t i = 0; i < lines; ++i) {
         const auto start = static_cast<std::uint64_t>(i) << 20;
-        fmt::format_to(std::back_inserter(text), "{:{}}{:08x}-{:08x} : {}\n", "", depths[i % 6] * 2, start, start + 0xfffff, names[i % 6]);
+        fmt::format_to(std::back_inserter(text), "{:{}}{:08x}-{:08x} : {}\n", "", depths[i % 6] * 2, start,
+                       start + 0xfffff, names[i % 6]);
     }
     return text;
 }
@@ -32,7 +34,9 @@ std::string text_of(std::int64_t lines) {
 const std::string& file_of(std::int64_t lines) {
     struct File {
         std::string path;
-        explicit File(std::int64_t count) : path(fmt::format("/tmp/iomem-bench-{}", count)) { std::ofstream(path) << text_of(count); }
+        explicit File(std::int64_t count) : path(fmt::format("/tmp/iomem-bench-{}", count)) {
+            std::ofstream(path) << text_of(count);
+        }
         File(const File&) = delete;
         File& operator=(const File&) = delete;
         ~File() { std::remove(path.c_str()); }
@@ -43,8 +47,8 @@ const std::string& file_of(std::int64_t lines) {
     return file->path;
 }
 
-/// Stated anew from what kexec-tools does in get_crash_memory_ranges(): a line at a time, sscanf() for the numbers, and the name
-/// compared with those that matter.
+/// Stated anew from what kexec-tools does in get_crash_memory_ranges(): a line at a time, sscanf() for the numbers, and
+/// the name compared with those that matter.
 std::uint64_t sscanf_loop(const char* path) {
     std::FILE* file = std::fopen(path, "r");
     if (!file) std::abort();
@@ -55,7 +59,8 @@ std::uint64_t sscanf_loop(const char* path) {
         int consumed = 0;
         if (std::sscanf(line, "%llx-%llx : %n", &start, &end, &consumed) != 2) continue;
         const char* name = line + consumed;
-        for (const char* wanted : {"System RAM\n", "ACPI Tables\n", "ACPI Non-volatile Storage\n", "Persistent Memory\n", "Crash kernel\n", "GART\n"})
+        for (const char* wanted : {"System RAM\n", "ACPI Tables\n", "ACPI Non-volatile Storage\n",
+                                   "Persistent Memory\n", "Crash kernel\n", "GART\n"})
             if (std::strcmp(name, wanted) == 0) bytes += end - start + 1;
     }
     std::fclose(file);

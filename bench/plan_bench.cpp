@@ -6,14 +6,15 @@
 
 #include <benchmark/benchmark.h>
 
-#include "lib/host.hpp"
-#include "lib/decide/plan.hpp"
+#include "lib/sources/gather.hpp"
+#include "lib/sources/host.hpp"
+#include "swiotlb-handoff/plan.hpp"
 
 namespace {
 
-using e820::AddressRange;
-using e820::GiB;
-using e820::MiB;
+using base::AddressRange;
+using base::GiB;
+using base::MiB;
 using namespace handoff;
 
 const std::string captured = FIXTURES_DIR "/machines/debian-6.1-kexec-load";
@@ -68,7 +69,8 @@ void plan_machine(benchmark::State& state) {
     const PlanRequest request = request_for(Loader::automatic);
     for (auto _ : state) {
         const Plan decided = plan(machine, request);
-        if (decided.verdict != Verdict::ready) state.SkipWithError(decided.reasons.empty() ? "refused" : decided.reasons.back().text.c_str());
+        if (decided.verdict != Verdict::ready)
+            state.SkipWithError(decided.reasons.empty() ? "refused" : decided.reasons.back().text.c_str());
         benchmark::DoNotOptimize(decided);
     }
 }

@@ -3,25 +3,20 @@
 # CMake and pkg-config need to find them.
 include(CMakePackageConfigHelpers)
 
-# Headers that no public header includes stay here.
-set(internal_headers e820/byte_cursor.hpp e820/excerpt.hpp e820/log_line.hpp e820/number.hpp lib/json.hpp lib/scan.hpp)
-
+# The installed headers live apart from all others.
 set(e820_output swiotlb-handoff-e820)
-set(e820_folder e820)
+set(e820_headers range result table)
 set(handoff_output swiotlb-handoff)
-set(handoff_folder lib)
+set(handoff_headers machine request rules plan check)
 foreach(library e820 handoff)
-  file(GLOB_RECURSE headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${${library}_folder}/*.hpp)
-  foreach(internal ${internal_headers})
-    list(FILTER headers EXCLUDE REGEX "/${internal}$")
-  endforeach()
-  target_sources(${library} PUBLIC FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR} FILES ${headers})
+  list(TRANSFORM ${library}_headers REPLACE "(.+)" "${PROJECT_SOURCE_DIR}/include/swiotlb-handoff/\\1.hpp" OUTPUT_VARIABLE headers)
+  target_sources(${library} PUBLIC FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR}/include FILES ${headers})
   set_target_properties(${library} PROPERTIES
     OUTPUT_NAME ${${library}_output}
     POSITION_INDEPENDENT_CODE ON
     VERSION ${PROJECT_VERSION}
     SOVERSION ${PROJECT_VERSION_MAJOR}
-    # Each public header compiles alone: target all_verify_interface_header_sets.
+    # Each installed header compiles alone: target all_verify_interface_header_sets.
     VERIFY_INTERFACE_HEADER_SETS ON)
   add_library(swiotlb-handoff::${library} ALIAS ${library})
 endforeach()
@@ -29,7 +24,7 @@ endforeach()
 install(TARGETS e820 handoff EXPORT swiotlb-handoff-targets
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
         LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
-        FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/swiotlb-handoff)
+        FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(TARGETS swiotlb-handoff RUNTIME DESTINATION ${CMAKE_INSTALL_SBINDIR})
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/swiotlb-handoff)

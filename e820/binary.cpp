@@ -3,9 +3,14 @@
 
 #include <fmt/format.h>
 
-#include "e820/byte_cursor.hpp"
+#include "base/byte_cursor.hpp"
 
 namespace e820 {
+
+using base::AddressRange;
+using base::ByteCursor;
+using base::input_error;
+using base::Result;
 namespace {
 
 template <std::unsigned_integral Integer>

@@ -5,10 +5,12 @@
 #include <span>
 #include <vector>
 
-#include "e820/result.hpp"
-#include "e820/table.hpp"
+#include "swiotlb-handoff/result.hpp"
+#include "swiotlb-handoff/table.hpp"
 
 namespace e820 {
+
+using base::Result;
 
 /// struct boot_e820_entry (arch/x86/include/uapi/asm/setup_data.h): u64 address,
 /// u64 size, u32 type, little-endian, packed.

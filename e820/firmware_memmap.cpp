@@ -3,10 +3,18 @@
 
 #include <fmt/format.h>
 
-#include "e820/excerpt.hpp"
-#include "e820/number.hpp"
+#include "base/excerpt.hpp"
+#include "base/number.hpp"
 
 namespace e820 {
+
+using base::Address;
+using base::AddressRange;
+using base::Error;
+using base::excerpt;
+using base::input_error;
+using base::parse_number;
+using base::Result;
 namespace {
 
 std::string_view without_newline(std::string_view text) {

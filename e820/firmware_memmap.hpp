@@ -4,10 +4,12 @@
 #include <span>
 #include <string_view>
 
-#include "e820/result.hpp"
-#include "e820/table.hpp"
+#include "swiotlb-handoff/result.hpp"
+#include "swiotlb-handoff/table.hpp"
 
 namespace e820 {
+
+using base::Result;
 
 /// The three files of one directory /sys/firmware/memmap/N (drivers/firmware/memmap.c).
 struct FirmwareMapEntry {

@@ -6,11 +6,15 @@
 
 #include <nlohmann/json.hpp>
 
-#include "e820/range.hpp"
-#include "e820/result.hpp"
-#include "e820/table.hpp"
+#include "swiotlb-handoff/range.hpp"
+#include "swiotlb-handoff/result.hpp"
+#include "swiotlb-handoff/table.hpp"
 
 namespace e820 {
+
+using base::Address;
+using base::AddressRange;
+using base::Result;
 
 /// The schema that every JSON document of the program has: a name, a unit or a shape that changes makes it another one.
 inline constexpr unsigned json_schema = 2;

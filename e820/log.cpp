@@ -8,11 +8,19 @@
 
 #include <fmt/format.h>
 
-#include "e820/excerpt.hpp"
+#include "base/excerpt.hpp"
+#include "base/number.hpp"
 #include "e820/log_line.hpp"
-#include "e820/number.hpp"
 
 namespace e820 {
+
+using base::Address;
+using base::AddressRange;
+using base::Error;
+using base::excerpt;
+using base::input_error;
+using base::parse_number;
+using base::Result;
 namespace {
 
 using std::string_view;

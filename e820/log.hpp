@@ -4,10 +4,12 @@
 #include <string_view>
 #include <vector>
 
-#include "e820/result.hpp"
-#include "e820/table.hpp"
+#include "swiotlb-handoff/result.hpp"
+#include "swiotlb-handoff/table.hpp"
 
 namespace e820 {
+
+using base::Result;
 
 /// Which of the maps that a kernel prints while it boots.
 enum class MapKind {

@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <array>
 
-#include "e820/number.hpp"
+#include "base/number.hpp"
 
 namespace e820 {
+
+using base::parse_number;
 namespace {
 
 using std::string_view;

@@ -6,10 +6,22 @@
 
 #include <fmt/format.h>
 
-#include "e820/excerpt.hpp"
-#include "e820/number.hpp"
+#include "base/excerpt.hpp"
+#include "base/number.hpp"
 
 namespace e820 {
+
+using base::Address;
+using base::AddressRange;
+using base::Error;
+using base::excerpt;
+using base::input_error;
+using base::KiB;
+using base::MiB;
+using base::parse_number;
+using base::parse_prefixed;
+using base::Result;
+using base::take_memparse;
 namespace {
 
 using std::string_view;

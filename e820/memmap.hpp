@@ -7,10 +7,13 @@
 #include <variant>
 #include <vector>
 
-#include "e820/result.hpp"
-#include "e820/table.hpp"
+#include "swiotlb-handoff/result.hpp"
+#include "swiotlb-handoff/table.hpp"
 
 namespace e820 {
+
+using base::AddressRange;
+using base::Result;
 
 /// What one part of a `memmap=` or `mem=` option does to the firmware's map
 /// (arch/x86/kernel/e820.c, parse_memmap_one(), the same from 5.10 to 7.2).

@@ -7,6 +7,8 @@
 
 namespace e820 {
 
+using base::Address;
+
 std::string render_log(const Table& table, LabelStyle style) {
     const std::string_view blank = style == LabelStyle::v7 ? "  " : " ";
     std::string text = "BIOS-provided physical RAM map:\n";

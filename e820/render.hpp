@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "e820/table.hpp"
+#include "swiotlb-handoff/table.hpp"
 
 namespace e820 {
 

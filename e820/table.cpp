@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "e820/table.hpp"
+#include "swiotlb-handoff/table.hpp"
 
 #include <algorithm>
 #include <map>
 
 namespace e820 {
+
+using base::Address;
+using base::AddressRange;
+using base::RangeSet;
 namespace {
 
 /// A place where an entry begins or ends.

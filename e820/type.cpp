@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "e820/type.hpp"
+#include "swiotlb-handoff/table.hpp"
 
 #include <array>
 #include <limits>
 
 #include <fmt/format.h>
 
-#include "e820/number.hpp"
+#include "base/number.hpp"
 
 namespace e820 {
+
+using base::parse_number;
 namespace {
 
 struct Names {

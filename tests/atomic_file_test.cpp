@@ -52,7 +52,8 @@ TEST(ReplaceFile, KeepsTheOwner) {
 TEST(ReplaceFile, KeepsTheAttributes) {
     const TempTree tree;
     tree.write("config", "old\n");
-    if (::setxattr((tree / "config").c_str(), "user.colour", "blue", 4, 0) != 0) GTEST_SKIP() << "no attributes on this file system";
+    if (::setxattr((tree / "config").c_str(), "user.colour", "blue", 4, 0) != 0)
+        GTEST_SKIP() << "no attributes on this file system";
     ASSERT_TRUE(tool::replace_file(tree / "config", "new\n"));
     char value[8] = {};
     EXPECT_EQ(::getxattr((tree / "config").c_str(), "user.colour", value, sizeof value), 4);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "lib/bzimage.hpp"
+#include "lib/sources/bzimage.hpp"
 
 #include <gtest/gtest.h>
 
@@ -35,7 +35,7 @@ public:
         std::memcpy(&bytes_[offset], &value, sizeof value);
         return *this;
     }
-    [[nodiscard]] e820::Result<SetupHeader> parse(std::uint64_t file_size = 8 << 20) const {
+    [[nodiscard]] base::Result<SetupHeader> parse(std::uint64_t file_size = 8 << 20) const {
         return parse_bzimage(bytes_, file_size);
     }
     [[nodiscard]] const std::vector<std::byte>& bytes() const { return bytes_; }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "lib/capture.hpp"
+#include "lib/sources/capture.hpp"
 
 #include <bpf/btf.h>
 #include <gtest/gtest.h>
@@ -9,9 +9,10 @@
 #include <memory>
 #include <set>
 
-#include "lib/kernel_memory.hpp"
-#include "lib/machine.hpp"
+#include "lib/sources/gather.hpp"
+#include "lib/sources/kernel_memory.hpp"
 #include "lib/sources/redact.hpp"
+#include "swiotlb-handoff/machine.hpp"
 #include "tests/temp_tree.hpp"
 
 namespace handoff {

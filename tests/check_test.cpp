@@ -2,7 +2,7 @@
 //
 // What check() says of a handoff that somebody else made, and verify() in the crash kernel. Which rule refuses what is
 // in rules_test.cpp, and what review() says of a machine in plan_test.cpp.
-#include "lib/decide/check.hpp"
+#include "swiotlb-handoff/check.hpp"
 #include "lib/decide/verify.hpp"
 
 #include <algorithm>
@@ -17,8 +17,8 @@
 namespace handoff {
 namespace {
 
-using e820::GiB;
-using e820::MiB;
+using base::GiB;
+using base::MiB;
 using e820::Type;
 
 AddressRange range(Address start, Address end) { return *AddressRange::from_bounds(start, end); }

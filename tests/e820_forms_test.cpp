@@ -3,14 +3,15 @@
 
 #include <gtest/gtest.h>
 
+#include "base/byte_cursor.hpp"
 #include "e820/binary.hpp"
-#include "e820/byte_cursor.hpp"
 #include "e820/firmware_memmap.hpp"
 #include "e820/json.hpp"
 #include "e820/log.hpp"
 #include "e820/memmap.hpp"
 #include "e820/render.hpp"
 
+using namespace base;
 using namespace e820;
 
 namespace {
@@ -197,12 +198,14 @@ TEST(ParseJson, ErrorsNameTheLineOrTheMember) {
     EXPECT_EQ(json_error(entries(R"({"start":"0x1","end":"0x2","type":1},{"start":"0x1","end":"0x2"})")),
               "entries[1].type: expected a 32-bit number, found nothing");
     for (const char* type : {"-1", "4294967296", "1.5", "1e999", "\"usable\"", "null"}) {
-        EXPECT_NE(json_error(entries(std::string(R"({"start":"0x1","end":"0x2","type":)") + type + "}")), "no error") << type;
+        EXPECT_NE(json_error(entries(std::string(R"({"start":"0x1","end":"0x2","type":)") + type + "}")), "no error")
+            << type;
     }
     EXPECT_NE(json_error(std::string(100000, '[')), "no error");
     const std::string deep = std::string(1'000'000, '[') + std::string(1'000'000, ']');
     EXPECT_EQ(json_error(entries(deep)), "entries[0]: expected an object, found array");
-    EXPECT_EQ(json_error(entries("{\"start\": " + deep + "}")), "entries[0].start: expected a hexadecimal string, found 'array'");
+    EXPECT_EQ(json_error(entries("{\"start\": " + deep + "}")),
+              "entries[0].start: expected a hexadecimal string, found 'array'");
     EXPECT_NE(json_error("[\"\xff\"]"), "no error");
     EXPECT_NE(json_error(std::string_view("[\0]", 3)), "no error");
 }

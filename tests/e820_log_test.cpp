@@ -8,6 +8,7 @@
 
 #include "e820/log_line.hpp"
 
+using namespace base;
 using namespace e820;
 
 namespace {

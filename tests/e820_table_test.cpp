@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "e820/table.hpp"
+#include "swiotlb-handoff/table.hpp"
 
 #include <algorithm>
 #include <array>
@@ -10,9 +10,14 @@
 
 #include <gtest/gtest.h>
 
+using namespace base;
 using namespace e820;
 
 namespace e820 {
+
+using base::Address;
+using base::AddressRange;
+using base::RangeSet;
 void PrintTo(const Table& table, std::ostream* out) {
     for (const Entry& entry : table.entries) *out << to_string(entry.range) << " " << log_label(entry.type) << "; ";
 }

@@ -3,8 +3,9 @@
 
 #include <algorithm>
 
-#include "lib/host.hpp"
-#include "lib/machine.hpp"
+#include "lib/sources/gather.hpp"
+#include "lib/sources/host.hpp"
+#include "swiotlb-handoff/machine.hpp"
 #include "tests/temp_tree.hpp"
 
 namespace handoff {
@@ -298,7 +299,7 @@ TEST(GatherMachines, CapturedOnesSayWhatTheyAre) {
     EXPECT_EQ(uefi.pool[0].range, range(0x61000000, 0x69000000));
     EXPECT_EQ(uefi.slabs, 65536u);
     EXPECT_EQ(uefi.crash_kernel, std::vector{range(0x69000000, 0x79000000)});
-    EXPECT_EQ(uefi.crash_size, 256 * e820::MiB);
+    EXPECT_EQ(uefi.crash_size, 256 * base::MiB);
     EXPECT_TRUE(uefi.efi);
     EXPECT_EQ(uefi.encryption, Encryption::none);
     EXPECT_EQ(uefi.map.entries.size(), 18u);

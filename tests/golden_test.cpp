@@ -16,11 +16,12 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "e820/number.hpp"
-#include "lib/documents.hpp"
-#include "lib/host.hpp"
-#include "lib/decide/plan.hpp"
+#include "base/number.hpp"
 #include "lib/decide/recommend.hpp"
+#include "lib/report/documents.hpp"
+#include "lib/sources/gather.hpp"
+#include "lib/sources/host.hpp"
+#include "swiotlb-handoff/plan.hpp"
 
 namespace handoff {
 namespace {
@@ -46,25 +47,33 @@ std::optional<std::string> read(const fs::path& file) {
 
 std::optional<AddressRange> pool_of(const std::string& text) {
     const auto dash = std::min(text.find('-'), text.size() - 1);
-    const auto start = e820::parse_prefixed(text.substr(0, dash));
-    const auto end = e820::parse_prefixed(text.substr(dash + 1));
+    const auto start = base::parse_prefixed(text.substr(0, dash));
+    const auto end = base::parse_prefixed(text.substr(dash + 1));
     return start && end ? AddressRange::from_bounds(*start, *end) : std::nullopt;
 }
 
 Image image_of(const json& j) {
     Image image;
     const std::vector<std::pair<const char*, std::uint64_t*>> numbers = {
-        {"init_size", &image.init_size},       {"kernel_alignment", &image.kernel_alignment},
-        {"pref_address", &image.pref_address}, {"setup_bytes", &image.setup_bytes},
-        {"cmdline_size", &image.cmdline_size}, {"payload_bytes", &image.payload_bytes},
+        {"init_size", &image.init_size},
+        {"kernel_alignment", &image.kernel_alignment},
+        {"pref_address", &image.pref_address},
+        {"setup_bytes", &image.setup_bytes},
+        {"cmdline_size", &image.cmdline_size},
+        {"payload_bytes", &image.payload_bytes},
         {"uncompressed_bytes", &image.uncompressed_bytes}};
     for (const auto& [key, value] : j.items()) {
         const std::string name = key;
-        const auto number = std::find_if(numbers.begin(), numbers.end(), [&](const auto& n) { return n.first == name; });
-        if (name == "swiotlb_addr") image.swiotlb_addr = value.get<bool>();
-        else if (name == "release") image.release = value.get<std::string>();
-        else if (number != numbers.end()) *number->second = value.get<std::uint64_t>();
-        else ADD_FAILURE() << "request.json: image has no '" << name << "'";
+        const auto number =
+            std::find_if(numbers.begin(), numbers.end(), [&](const auto& n) { return n.first == name; });
+        if (name == "swiotlb_addr")
+            image.swiotlb_addr = value.get<bool>();
+        else if (name == "release")
+            image.release = value.get<std::string>();
+        else if (number != numbers.end())
+            *number->second = value.get<std::uint64_t>();
+        else
+            ADD_FAILURE() << "request.json: image has no '" << name << "'";
     }
     return image;
 }
@@ -79,15 +88,24 @@ Golden golden_of(const fs::path& folder, const json& j) {
     Golden golden{folder, folder, {}};
     PlanRequest& request = golden.request;
     for (const auto& [key, value] : j.items()) {
-        if (key == "root") golden.root = folder / value.get<std::string>();
-        else if (key == "loader") request.loader = loader_from(value.get<std::string>()).value();
-        else if (key == "method") request.method = method_from(value.get<std::string>()).value();
-        else if (key == "image") request.image = image_of(value);
-        else if (key == "initrd_bytes") request.initrd_bytes = value.get<std::uint64_t>();
-        else if (key == "command_line") request.command_line = value.get<std::string>();
-        else if (key == "pool") request.pool = pool_of(value.get<std::string>()).value();
-        else if (key == "accept") request.accept = value.get<std::vector<std::string>>();
-        else ADD_FAILURE() << "request.json has no '" << key << "'";
+        if (key == "root")
+            golden.root = folder / value.get<std::string>();
+        else if (key == "loader")
+            request.loader = loader_from(value.get<std::string>()).value();
+        else if (key == "method")
+            request.method = method_from(value.get<std::string>()).value();
+        else if (key == "image")
+            request.image = image_of(value);
+        else if (key == "initrd_bytes")
+            request.initrd_bytes = value.get<std::uint64_t>();
+        else if (key == "command_line")
+            request.command_line = value.get<std::string>();
+        else if (key == "pool")
+            request.pool = pool_of(value.get<std::string>()).value();
+        else if (key == "accept")
+            request.accept = value.get<std::vector<std::string>>();
+        else
+            ADD_FAILURE() << "request.json has no '" << key << "'";
     }
     return golden;
 }
@@ -114,7 +132,8 @@ Outcome outcome_of(const Golden& golden) {
 }
 
 std::string diff(const fs::path& expected, const std::string& actual) {
-    const fs::path other = fs::path(testing::TempDir()) / (expected.parent_path().parent_path().filename().string() + ".actual");
+    const fs::path other =
+        fs::path(testing::TempDir()) / (expected.parent_path().parent_path().filename().string() + ".actual");
     std::ofstream(other, std::ios::binary) << actual;
     const std::string command = "diff -u '" + expected.string() + "' '" + other.string() + "'";
     const std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen(command.c_str(), "r"), pclose);
@@ -164,17 +183,20 @@ TEST_P(GoldenMachine, IsPlannedAsExpected) {
     const Outcome outcome = outcome_of(golden);
     EXPECT_EQ(promise_of(folder), outcome.summary);
     EXPECT_EQ(outcome.text, outcome_of(golden).text) << "the same machine, planned again";
-    if (recording()) record(folder, outcome);
-    else compare(folder, outcome);
+    if (recording())
+        record(folder, outcome);
+    else
+        compare(folder, outcome);
 }
 
 std::string identifier(const testing::TestParamInfo<std::string>& info) {
     std::string text = info.param;
-    std::replace_if(text.begin(), text.end(), [](unsigned char c) { return !std::isalnum(c); }, '_');
+    std::replace_if(
+        text.begin(), text.end(), [](unsigned char c) { return !std::isalnum(c); }, '_');
     return text;
 }
 
-std::string mib(std::int64_t bytes) { return std::to_string(bytes / static_cast<std::int64_t>(e820::MiB)); }
+std::string mib(std::int64_t bytes) { return std::to_string(bytes / static_cast<std::int64_t>(base::MiB)); }
 
 // One line a machine: a change of the model shows as a handful of lines.
 std::string recommendations() {
@@ -197,8 +219,10 @@ std::string recommendations() {
 TEST(GoldenMachines, AreRecommendedAsExpected) {
     const fs::path file = machines / "recommend.txt";
     const std::string now = recommendations();
-    if (recording()) std::ofstream(file, std::ios::binary) << now;
-    else EXPECT_EQ(read(file).value_or(""), now) << how_to_record;
+    if (recording())
+        std::ofstream(file, std::ios::binary) << now;
+    else
+        EXPECT_EQ(read(file).value_or(""), now) << how_to_record;
 }
 
 INSTANTIATE_TEST_SUITE_P(Fixtures, GoldenMachine, testing::ValuesIn(golden_machines()), identifier);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "lib/host.hpp"
-#include "lib/kexec_program.hpp"
+#include "lib/sources/host.hpp"
+#include "lib/sources/kexec_program.hpp"
 #include "lib/sources/kmsg.hpp"
-#include "lib/user_file.hpp"
+#include "lib/sources/user_file.hpp"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -13,7 +13,7 @@
 namespace handoff {
 namespace {
 
-using e820::Errc;
+using base::Errc;
 
 TEST(Host, ReadsAFileAtTheMachinesOwnPath) {
     const TempTree tree;
@@ -98,10 +98,10 @@ TEST(Host, RefusesWhatIsNoRegularFileWithoutWaiting) {
 TEST(Host, AFileOf64MiBIsTheLargestOneRead) {
     const TempTree tree;
     tree.write("proc/iomem", "");
-    std::filesystem::resize_file(tree / "proc/iomem", 64 * e820::MiB);
+    std::filesystem::resize_file(tree / "proc/iomem", 64 * base::MiB);
     const Host host(tree.path());
-    EXPECT_EQ(host.read(Source::iomem).value_or("").size(), 64 * e820::MiB);
-    std::filesystem::resize_file(tree / "proc/iomem", 64 * e820::MiB + 1);
+    EXPECT_EQ(host.read(Source::iomem).value_or("").size(), 64 * base::MiB);
+    std::filesystem::resize_file(tree / "proc/iomem", 64 * base::MiB + 1);
     EXPECT_EQ(host.read(Source::iomem).error().message(), "proc/iomem: larger than 64 MiB");
 }
 
@@ -116,7 +116,7 @@ TEST(Host, FindsTheKernelsOwnSymbols) {
     constexpr std::string_view names[] = {"io_tlb_default_mem", "io_tlb_start", "io_tlb_end"};
     const auto symbols = Host(tree.path()).symbols(names);
     ASSERT_TRUE(symbols);
-    EXPECT_EQ(*symbols, (std::map<std::string, e820::Address>{{"io_tlb_default_mem", 0xffffffffa81c1300},
+    EXPECT_EQ(*symbols, (std::map<std::string, base::Address>{{"io_tlb_default_mem", 0xffffffffa81c1300},
                                                               {"io_tlb_end", 0xffffffffa81c1400}}));
 }
 

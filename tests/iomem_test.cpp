@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "lib/iomem.hpp"
+#include "lib/sources/iomem.hpp"
 
 #include <gtest/gtest.h>
 
@@ -8,8 +8,8 @@
 namespace handoff {
 namespace {
 
-using e820::AddressRange;
-using e820::Errc;
+using base::AddressRange;
+using base::Errc;
 
 std::string error_of(std::string_view text) {
     const auto entries = parse_iomem(text);
@@ -86,8 +86,9 @@ TEST(Iomem, MalformedTextIsAnErrorWithItsLine) {
     EXPECT_EQ(error_of("0-fff : a\n    0-f : b\n"), "line 2: expected a nesting of at most 1, found 2: '    0-f : b'");
     EXPECT_EQ(error_of("  0-fff : a\n"), "line 1: expected a nesting of at most 0, found 1: '  0-fff : a'");
     EXPECT_EQ(error_of(std::string_view("0-fff : a\0b\n", 12)), "line 1: expected text, found a NUL byte");
-    EXPECT_EQ(error_of(std::string(1000, 'x')),
-              "line 1: expected 'start-end : name' in hexadecimal, found 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...'");
+    EXPECT_EQ(
+        error_of(std::string(1000, 'x')),
+        "line 1: expected 'start-end : name' in hexadecimal, found 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...'");
 }
 
 TEST(Iomem, NestingOfAnyDepthAndManyLines) {

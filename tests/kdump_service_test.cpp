@@ -3,8 +3,8 @@
 
 #include <gtest/gtest.h>
 
-#include "lib/host.hpp"
 #include "lib/service/shell_config.hpp"
+#include "lib/sources/host.hpp"
 #include "tests/kdump_services.hpp"
 #include "tests/temp_tree.hpp"
 
@@ -56,9 +56,12 @@ TEST(KdumpConfig, ADamagedBlockIsLeftToTheAdministrator) {
         std::string text, message;
     } cases[] = {
         {whole + whole, "line 7: expected one block of swiotlb-handoff, found the beginning of a second"},
-        {replaced("# <<< swiotlb-handoff enable <<<\n", ""), "expected '# <<< swiotlb-handoff enable <<<', found the end of the file"},
-        {replaced("# >>> swiotlb-handoff enable >>>\n", ""), "line 4: found '# <<< swiotlb-handoff enable <<<' without its beginning"},
-        {replaced("# Written", "KEXEC_ARGS=-s\n# Written"), "line 6: the block of swiotlb-handoff was changed by hand: take it out by hand, or restore it"},
+        {replaced("# <<< swiotlb-handoff enable <<<\n", ""),
+         "expected '# <<< swiotlb-handoff enable <<<', found the end of the file"},
+        {replaced("# >>> swiotlb-handoff enable >>>\n", ""),
+         "line 4: found '# <<< swiotlb-handoff enable <<<' without its beginning"},
+        {replaced("# Written", "KEXEC_ARGS=-s\n# Written"),
+         "line 6: the block of swiotlb-handoff was changed by hand: take it out by hand, or restore it"},
     };
     for (const auto& c : cases) {
         EXPECT_EQ(handoff::with_handoff(c.text, debian, helpers).error().message(), c.message);
@@ -196,8 +199,18 @@ TEST(KdumpService, PlainAssignmentsAreReadWithoutAShell) {
     const struct {
         const char *text, *value;  // "?": not known
     } cases[] = {
-        {"A=b\n", "b"}, {"A=\"b c\"\n", "b c"}, {"A='b $c'\n", "b $c"}, {" export A=b # why\n", "b"}, {"A=\n", ""}, {"A=b\nA=c\n", "c"},
-        {"#A=b\n", "?"}, {"AB=c\n", "?"}, {"A=\"b $(c)\"\n", "?"}, {"A=\"b\n", "?"}, {"A=b c\n", "?"}, {"A=b\nA=$C\n", "?"},
+        {"A=b\n", "b"},
+        {"A=\"b c\"\n", "b c"},
+        {"A='b $c'\n", "b $c"},
+        {" export A=b # why\n", "b"},
+        {"A=\n", ""},
+        {"A=b\nA=c\n", "c"},
+        {"#A=b\n", "?"},
+        {"AB=c\n", "?"},
+        {"A=\"b $(c)\"\n", "?"},
+        {"A=\"b\n", "?"},
+        {"A=b c\n", "?"},
+        {"A=b\nA=$C\n", "?"},
     };
     for (const auto& c : cases) EXPECT_EQ(handoff::assigned(c.text, "A").value_or("?"), c.value) << c.text;
 }
@@ -205,8 +218,11 @@ TEST(KdumpService, PlainAssignmentsAreReadWithoutAShell) {
 TEST(KdumpService, TheLikelyCommandLineIsWhatTheScriptsMakeOfIt) {
     const std::string running = "BOOT_IMAGE=/v root=/dev/vda ro crashkernel=192M hugepages=4 swiotlb=force";
     EXPECT_EQ(handoff::likely_command_line(debian, "", running),
-              "root=/dev/vda ro swiotlb=force reset_devices systemd.unit=kdump-tools-dump.service nr_cpus=1 irqpoll usbcore.nousb");
-    EXPECT_EQ(handoff::likely_command_line(debian, "KDUMP_CMDLINE=\"root=x\"\nKDUMP_CMDLINE_APPEND=\"nr_cpus=2\"\n", running), "root=x nr_cpus=2");
+              "root=/dev/vda ro swiotlb=force reset_devices systemd.unit=kdump-tools-dump.service nr_cpus=1 irqpoll "
+              "usbcore.nousb");
+    EXPECT_EQ(
+        handoff::likely_command_line(debian, "KDUMP_CMDLINE=\"root=x\"\nKDUMP_CMDLINE_APPEND=\"nr_cpus=2\"\n", running),
+        "root=x nr_cpus=2");
     EXPECT_EQ(handoff::likely_command_line(
                   kdump_service("kdumpctl"),
                   "KDUMP_COMMANDLINE_REMOVE=\"hugepages swiotlb\"\nKDUMP_COMMANDLINE_APPEND=\"nr_cpus=1\"\n", running),

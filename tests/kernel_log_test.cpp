@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "lib/kernel_log.hpp"
+#include "lib/sources/kernel_log.hpp"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 namespace handoff {
 namespace {
 
-constexpr std::uint64_t MiB = e820::MiB;
+constexpr std::uint64_t MiB = base::MiB;
 
 AddressRange range(Address start, Address end) { return *AddressRange::from_bounds(start, end); }
 
@@ -212,8 +212,10 @@ TEST(KernelLogEncryption, IsTheStrongestThatIsNamed) {
 }
 
 TEST(KernelLogMachine, OfAnotherArchitectureIsToldByItsFirstLine) {
-    EXPECT_TRUE(parsed("Booting Linux on physical CPU 0x0000000000 [0x410fd083]\nLinux version 5.1.0\n").other_architecture);
-    EXPECT_FALSE(parsed("Booting Linux on physical CPU 0x0\nLinux version 5.1.0\nLinux version 6.1.0\n").other_architecture)
+    EXPECT_TRUE(
+        parsed("Booting Linux on physical CPU 0x0000000000 [0x410fd083]\nLinux version 5.1.0\n").other_architecture);
+    EXPECT_FALSE(
+        parsed("Booting Linux on physical CPU 0x0\nLinux version 5.1.0\nLinux version 6.1.0\n").other_architecture)
         << "a boot of another machine before it";
     EXPECT_FALSE(parsed("Linux version 6.1.0\n").other_architecture);
 }
@@ -226,7 +228,8 @@ TEST(KernelLogPool, TwoThatDifferInOneBootAreBothKept) {
     EXPECT_EQ(log.pool->value, range(0x65000000, 0x69000000));
     EXPECT_EQ(log.other_pool->value, range(0x75000000, 0x79000000));
     EXPECT_FALSE(parsed(std::string(first) + first).other_pool) << "said twice";
-    EXPECT_FALSE(parsed(std::string(first) + "software IO TLB: tearing down default memory pool\n" + second).other_pool);
+    EXPECT_FALSE(
+        parsed(std::string(first) + "software IO TLB: tearing down default memory pool\n" + second).other_pool);
 }
 
 TEST(KernelLogCrashKernel, CmaThatWasReservedInPartCounts) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "lib/kernel_memory.hpp"
+#include "lib/sources/kernel_memory.hpp"
 
 #include <bpf/btf.h>
 #include <elf.h>
@@ -12,6 +12,8 @@
 #include "tests/temp_tree.hpp"
 
 namespace handoff {
+
+using base::Fd;
 namespace {
 
 using Bytes = std::vector<std::byte>;

@@ -72,7 +72,8 @@ inline std::vector<Argument> parse_args(std::string text) {
 /// parameq()
 inline bool same_parameter(const std::string& a, const std::string& b) {
     const auto dash = [](char c) { return c == '-' ? '_' : c; };
-    return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [&](char x, char y) { return dash(x) == dash(y); });
+    return a.size() == b.size() &&
+           std::equal(a.begin(), a.end(), b.begin(), [&](char x, char y) { return dash(x) == dash(y); });
 }
 
 /// simple_strtoull() with base 0, which wraps.
@@ -135,8 +136,10 @@ inline std::optional<E820Table> update_table(const E820Table& table) {
     E820Entry open;
     std::uint32_t last_type = 0;
     for (const Point& point : points) {
-        if (point.begins) overlap.push_back(point.entry);
-        else overlap.erase(std::find(overlap.begin(), overlap.end(), point.entry));
+        if (point.begins)
+            overlap.push_back(point.entry);
+        else
+            overlap.erase(std::find(overlap.begin(), overlap.end(), point.entry));
         std::uint32_t type = 0;
         for (const std::size_t i : overlap) type = std::max(type, table[i].type);
         if (type == last_type && type != pram && type != soft_reserved) continue;
@@ -195,8 +198,10 @@ inline std::vector<std::optional<MemmapCall>> parse_memmap(const std::string& va
         } else {
             call = {What::remove, size, ~std::uint64_t{0} - size, 1, 0};
         }
-        if (*p == '\0') calls.push_back(call);
-        else calls.push_back(std::nullopt);
+        if (*p == '\0')
+            calls.push_back(call);
+        else
+            calls.push_back(std::nullopt);
     }
     return calls;
 }
@@ -204,7 +209,8 @@ inline std::vector<std::optional<MemmapCall>> parse_memmap(const std::string& va
 // The entries that are added while it goes through the table are gone through, too; what is left with no size stays.
 
 /// e820__range_update(), with size cut at the end of 64 bits.
-inline void range_update(E820Table& table, std::uint64_t start, std::uint64_t size, std::uint32_t from, std::uint32_t to) {
+inline void range_update(E820Table& table, std::uint64_t start, std::uint64_t size, std::uint32_t from,
+                         std::uint32_t to) {
     const std::uint64_t end = start + std::min(size, ~std::uint64_t{0} - start);
     for (std::size_t i = 0; i < table.size(); ++i) {
         if (table[i].type != from) continue;
@@ -215,7 +221,8 @@ inline void range_update(E820Table& table, std::uint64_t start, std::uint64_t si
             table[i].size = start - table[i].addr;
             table.push_back({start, end - start, to});
             table.push_back({end, entry_end - end, from});
-        } else if (const std::uint64_t low = std::max(start, table[i].addr), high = std::min(end, entry_end); low < high) {
+        } else if (const std::uint64_t low = std::max(start, table[i].addr), high = std::min(end, entry_end);
+                   low < high) {
             table[i].size -= high - low;
             if (table[i].addr >= low) table[i].addr = high;
             table.push_back({low, high - low, to});
@@ -234,7 +241,8 @@ inline void range_remove(E820Table& table, std::uint64_t start, std::uint64_t si
         } else if (table[i].addr < start && entry_end > end) {
             table[i].size = start - table[i].addr;
             table.push_back({end, entry_end - end, table[i].type});
-        } else if (const std::uint64_t low = std::max(start, table[i].addr), high = std::min(end, entry_end); low < high) {
+        } else if (const std::uint64_t low = std::max(start, table[i].addr), high = std::min(end, entry_end);
+                   low < high) {
             table[i].size -= high - low;
             if (table[i].addr >= low) table[i].addr = high;
         }
@@ -259,10 +267,18 @@ inline std::optional<E820Table> early_map(E820Table table, const std::string& co
                 if (!call) continue;
                 user_defined = true;
                 switch (call->what) {
-                    case What::forget: table.clear(); break;
-                    case What::add: table.push_back({call->addr, call->size, call->to}); break;
-                    case What::update: range_update(table, call->addr, call->size, call->from, call->to); break;
-                    case What::remove: range_remove(table, call->addr, call->size, call->from); break;
+                    case What::forget:
+                        table.clear();
+                        break;
+                    case What::add:
+                        table.push_back({call->addr, call->size, call->to});
+                        break;
+                    case What::update:
+                        range_update(table, call->addr, call->size, call->from, call->to);
+                        break;
+                    case What::remove:
+                        range_remove(table, call->addr, call->size, call->from);
+                        break;
                 }
             }
         }

@@ -31,24 +31,25 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include "lib/command_line.hpp"
-#include "lib/host.hpp"
-#include "lib/kexec_program.hpp"
-#include "lib/image.hpp"
-#include "lib/iomem.hpp"
-#include "lib/kernel_memory.hpp"
-#include "lib/load_report.hpp"
-#include "lib/loader.hpp"
+#include "lib/kernel/command_line.hpp"
+#include "lib/kernel/loader.hpp"
+#include "lib/load/load_report.hpp"
+#include "lib/sources/gather.hpp"
+#include "lib/sources/host.hpp"
+#include "lib/sources/image.hpp"
+#include "lib/sources/iomem.hpp"
+#include "lib/sources/kernel_memory.hpp"
+#include "lib/sources/kexec_program.hpp"
 #include "tests/temp_tree.hpp"
 
 namespace handoff {
 namespace {
 
 namespace fs = std::filesystem;
-using e820::GiB;
-using e820::KiB;
-using e820::MiB;
-using e820::page_size;
+using base::GiB;
+using base::KiB;
+using base::MiB;
+using base::page_size;
 using e820::Table;
 using e820::Type;
 
@@ -69,13 +70,15 @@ fs::path cache() {
 std::vector<Kexec> programs() {
     std::vector<Kexec> found;
     const auto add = [&](const fs::path& program, std::vector<std::string> command) {
-        if (const auto version = kexec_tools_version(read_file(program))) found.push_back({*version, std::move(command)});
+        if (const auto version = kexec_tools_version(read_file(program)))
+            found.push_back({*version, std::move(command)});
     };
     add("/usr/sbin/kexec", {"/usr/sbin/kexec"});
     std::error_code ignored;
     for (const auto& entry : fs::directory_iterator(cache(), ignored))
         if (entry.path().filename().string().starts_with("kexec-"))
-            add(entry.path() / "kexec", {entry.path() / "ld-linux-x86-64.so.2", "--library-path", entry.path(), entry.path() / "kexec"});
+            add(entry.path() / "kexec",
+                {entry.path() / "ld-linux-x86-64.so.2", "--library-path", entry.path(), entry.path() / "kexec"});
     return found;
 }
 
@@ -161,7 +164,8 @@ Ran run(const Stage& stage, std::vector<std::string> command, bool seed = true) 
     ::close(ends[1]);
     Ran ran;
     char buffer[65536];
-    for (ssize_t n; (n = ::read(ends[0], buffer, sizeof buffer)) > 0;) ran.output.append(buffer, static_cast<std::size_t>(n));
+    for (ssize_t n; (n = ::read(ends[0], buffer, sizeof buffer)) > 0;)
+        ran.output.append(buffer, static_cast<std::size_t>(n));
     ::close(ends[0]);
     int status = 0;
     ::waitpid(child, &status, 0);
@@ -250,7 +254,8 @@ std::string described(const Table& table) {
     return text;
 }
 
-/// What came of one load: only kexec or only we can do it, neither can, or both say where everything goes, and the same.
+/// What came of one load: only kexec or only we can do it, neither can, or both say where everything goes, and the
+/// same.
 struct Comparison {
     enum Outcome { kexec_only, ours_only, impossible, loaded } outcome;
     std::string why;  ///< it was not loaded
@@ -289,7 +294,8 @@ Comparison compare(const Attempt& a) {
     std::sort(theirs.begin(), theirs.end());
     EXPECT_EQ(ours, theirs) << described(*predicted, theirs);
     const Table map = e820_map(ran.output);
-    EXPECT_EQ(predicted->map, sanitised(map)) << "predicted:" << described(predicted->map) << "\nkexec:" << described(map);
+    EXPECT_EQ(predicted->map, sanitised(map))
+        << "predicted:" << described(predicted->map) << "\nkexec:" << described(map);
     return {Comparison::loaded, {}};
 }
 
@@ -326,7 +332,8 @@ std::vector<std::string> images() {
     std::vector<std::string> found{image_file({})};
     std::error_code ignored;
     for (const auto& entry : fs::directory_iterator(cache(), ignored))
-        if (entry.path().filename().string().starts_with("kernel-")) found.push_back(read_file(entry.path() / "vmlinuz"));
+        if (entry.path().filename().string().starts_with("kernel-"))
+            found.push_back(read_file(entry.path() / "vmlinuz"));
     return found;
 }
 
@@ -344,7 +351,8 @@ TEST_F(RealKexec, LoadsACapturedMachinesCrashKernelAsPredicted) {
         for (std::size_t i = 0; i < all.size() * count; ++i) {
             const Kexec& kexec = all[i % all.size()];
             const std::string& image = any[i / all.size()];
-            SCOPED_TRACE(fmt::format("{}, kexec-tools {}, image of {} bytes", file.string(), kexec.version, image.size()));
+            SCOPED_TRACE(
+                fmt::format("{}, kexec-tools {}, image of {} bytes", file.string(), kexec.version, image.size()));
             Attempt a;
             a.kexec = &kexec;
             a.iomem = iomem;
@@ -356,7 +364,8 @@ TEST_F(RealKexec, LoadsACapturedMachinesCrashKernelAsPredicted) {
     EXPECT_GE(loads, 10);
 }
 
-// Early at boot, on a machine whose random number generator takes time. Reading it would block, so kexec goes on without.
+// Early at boot, on a machine whose random number generator takes time. Reading it would block, so kexec goes on
+// without.
 TEST_F(RealKexec, PassesNoSetupDataWhereThereIsNoRandomSeedYet) {
     for (const Kexec& kexec : all) {
         SCOPED_TRACE(kexec.version);
@@ -374,7 +383,9 @@ TEST_F(RealKexec, PassesNoSetupDataWhereThereIsNoRandomSeedYet) {
 class Dice {
 public:
     explicit Dice(std::uint64_t seed) : dice_(seed) {}
-    std::uint64_t number(std::uint64_t least, std::uint64_t most) { return std::uniform_int_distribution<std::uint64_t>(least, most)(dice_); }
+    std::uint64_t number(std::uint64_t least, std::uint64_t most) {
+        return std::uniform_int_distribution<std::uint64_t>(least, most)(dice_);
+    }
     bool yes() { return number(0, 1) != 0; }
 
     Attempt attempt() {
@@ -414,12 +425,14 @@ private:
             const Address end = low && piece > c ? top : std::min(piece, top);
             if (end <= at) continue;
             text += line(0, at, end, "System RAM");
-            if (!image_shown) text += line(1, 0x1000000, 0x2000000, "Kernel code") + line(1, 0x2000000, 0x2800000, "Kernel data");
+            if (!image_shown)
+                text += line(1, 0x1000000, 0x2000000, "Kernel code") + line(1, 0x2000000, 0x2800000, "Kernel data");
             image_shown = true;
             if (low && at <= c && c + size <= end) text += line(1, c, c + size, "Crash kernel");
             at = end;
             if (at >= top) break;
-            static constexpr const char* names[] = {"Reserved", "ACPI Tables", "ACPI Non-volatile Storage", "Unknown E820 type", "Unusable memory"};
+            static constexpr const char* names[] = {"Reserved", "ACPI Tables", "ACPI Non-volatile Storage",
+                                                    "Unknown E820 type", "Unusable memory"};
             const Address hole = at + number(1, 200) * page_size;
             text += line(0, at, hole, names[number(0, 4)]);
             at = hole;
@@ -454,10 +467,13 @@ TEST_F(RealKexec, CountsRamThatWasPluggedInOrGivenBackAsThePredictionDoes) {
     a.kexec = &all.back();
     a.image = image_file({});
     a.initrd_bytes = 0;
-    const std::string before = "00000000-00000fff : Reserved\n00001000-0009ffff : System RAM\n00100000-7fffffff : System RAM\n"
-                               "  01000000-01ffffff : Kernel code\n  60000000-6fffffff : Crash kernel\n";
-    const std::string given_back = "  70000000-707fffff : System RAM\n", plugged = "100000000-107ffffff : System RAM\n108000000-10fffffff : System RAM\n";
-    for (const auto& [more, cpus] : {std::pair(given_back, 303u), std::pair(plugged, 302u), std::pair(given_back + plugged, 301u)}) {
+    const std::string before =
+        "00000000-00000fff : Reserved\n00001000-0009ffff : System RAM\n00100000-7fffffff : System RAM\n"
+        "  01000000-01ffffff : Kernel code\n  60000000-6fffffff : Crash kernel\n";
+    const std::string given_back = "  70000000-707fffff : System RAM\n",
+                      plugged = "100000000-107ffffff : System RAM\n108000000-10fffffff : System RAM\n";
+    for (const auto& [more, cpus] :
+         {std::pair(given_back, 303u), std::pair(plugged, 302u), std::pair(given_back + plugged, 301u)}) {
         SCOPED_TRACE(more);
         a.cpus = cpus;
         a.iomem = before + more;
@@ -471,20 +487,44 @@ TEST_F(RealKexec, CountsRamThatWasPluggedInOrGivenBackAsThePredictionDoes) {
 std::string damaged(std::string line, std::mt19937_64& dice) {
     const auto number = [&](std::size_t most) { return std::uniform_int_distribution<std::size_t>(0, most)(dice); };
     const std::size_t name = std::min(line.find(" : "), line.size());
-    static constexpr const char* names[] = {"System RAM", "System RAM ", "System ram", "System RAM (kmem)", "Reserved", "reserved", "Crash kernel",
-                                            "Kernel code", "ACPI Tables", "ACPI Non-volatile Storage", "Persistent Memory", "GART", ""};
+    static constexpr const char* names[] = {"System RAM",
+                                            "System RAM ",
+                                            "System ram",
+                                            "System RAM (kmem)",
+                                            "Reserved",
+                                            "reserved",
+                                            "Crash kernel",
+                                            "Kernel code",
+                                            "ACPI Tables",
+                                            "ACPI Non-volatile Storage",
+                                            "Persistent Memory",
+                                            "GART",
+                                            ""};
     static constexpr char characters[] = "0123456789abcdefABCDEFgx-: \t\v\xa0R";
     switch (number(9)) {
-        case 0: return line.insert(number(line.size()), 1, characters[number(sizeof characters - 2)]);
-        case 1: return line.erase(number(line.size() - 1), 1 + number(3));
-        case 2: line[number(line.size() - 1)] = characters[number(sizeof characters - 2)]; return line;
-        case 3: return line.substr(0, name) + " : " + names[number(std::size(names) - 1)];
-        case 4: return "  " + line;
-        case 5: return line.starts_with("  ") ? line.substr(2) : "   " + line;
-        case 6: for (std::size_t i = 0; i < name; ++i) line[i] = static_cast<char>(std::toupper(static_cast<unsigned char>(line[i]))); return line;
-        case 7: return line.insert(std::min(line.find('-'), line.size()), number(1) != 0 ? "0" : "fff");
-        case 8: return "0x" + line;
-        default: return line + ' ' + line;
+        case 0:
+            return line.insert(number(line.size()), 1, characters[number(sizeof characters - 2)]);
+        case 1:
+            return line.erase(number(line.size() - 1), 1 + number(3));
+        case 2:
+            line[number(line.size() - 1)] = characters[number(sizeof characters - 2)];
+            return line;
+        case 3:
+            return line.substr(0, name) + " : " + names[number(std::size(names) - 1)];
+        case 4:
+            return "  " + line;
+        case 5:
+            return line.starts_with("  ") ? line.substr(2) : "   " + line;
+        case 6:
+            for (std::size_t i = 0; i < name; ++i)
+                line[i] = static_cast<char>(std::toupper(static_cast<unsigned char>(line[i])));
+            return line;
+        case 7:
+            return line.insert(std::min(line.find('-'), line.size()), number(1) != 0 ? "0" : "fff");
+        case 8:
+            return "0x" + line;
+        default:
+            return line + ' ' + line;
     }
 }
 
@@ -496,11 +536,20 @@ std::string damaged_iomem(const std::string& iomem, std::mt19937_64& dice) {
     for (std::uint64_t edits = 1 + dice() % 3; edits-- != 0;) {
         std::string& line = lines[dice() % lines.size()];
         switch (dice() % 8) {
-            case 0: lines.erase(lines.begin() + (&line - lines.data())); break;
-            case 1: lines.insert(lines.begin() + static_cast<std::ptrdiff_t>(dice() % lines.size()), std::string(line)); break;
-            case 2: std::swap(line, lines[dice() % lines.size()]); break;
-            case 3: lines.insert(lines.begin() + static_cast<std::ptrdiff_t>(dice() % lines.size()), ""); break;
-            default: if (!line.empty()) line = damaged(line, dice);
+            case 0:
+                lines.erase(lines.begin() + (&line - lines.data()));
+                break;
+            case 1:
+                lines.insert(lines.begin() + static_cast<std::ptrdiff_t>(dice() % lines.size()), std::string(line));
+                break;
+            case 2:
+                std::swap(line, lines[dice() % lines.size()]);
+                break;
+            case 3:
+                lines.insert(lines.begin() + static_cast<std::ptrdiff_t>(dice() % lines.size()), "");
+                break;
+            default:
+                if (!line.empty()) line = damaged(line, dice);
         }
     }
     std::string text;
@@ -508,7 +557,8 @@ std::string damaged_iomem(const std::string& iomem, std::mt19937_64& dice) {
     return text;
 }
 
-// What we refuse it may take, and what we take it may fail to load ("Kernel code" is missing): what both take means the same.
+// What we refuse it may take, and what we take it may fail to load ("Kernel code" is missing): what both take means the
+// same.
 TEST_F(RealKexec, ReadsADamagedIomemAsWeDo) {
     std::map<Comparison::Outcome, int> seen;
     std::mt19937_64 dice(1);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Lending the pool: what counts as evidence that no DMA is in flight into it, and what the dump needs.
-#include "lib/lend.hpp"
+#include "lib/load/lend.hpp"
 #include "lib/decide/evidence.hpp"
+#include "lib/sources/gather.hpp"
 
 #include <algorithm>
 #include <functional>
@@ -9,20 +10,19 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include "lib/decide/check.hpp"
 #include "lib/decide/verify.hpp"
-#include "lib/elf_core.hpp"
-#include "lib/host.hpp"
-#include "lib/shrink.hpp"
+#include "lib/load/shrink.hpp"
+#include "lib/sources/host.hpp"
 #include "reasons.hpp"
+#include "swiotlb-handoff/check.hpp"
 #include "synthetic_machine.hpp"
 #include "temp_tree.hpp"
 
 namespace handoff {
 namespace {
 
-using e820::GiB;
-using e820::MiB;
+using base::GiB;
+using base::MiB;
 
 AddressRange range(Address start, Address end) { return *AddressRange::from_bounds(start, end); }
 
@@ -35,9 +35,11 @@ TEST(Lend, AnIdlePoolBecomesOrdinaryRam) {
     EXPECT_TRUE(lent.loan);
     EXPECT_EQ(lent.append, "memmap=64M@0x6c000000 swiotlb_lent=0x6c000000-0x70000000");
     EXPECT_TRUE(lent.after.of(e820::Type::ram).contains(range(0x6c000000, 0x70000000)));
-    EXPECT_FALSE(lent.loads.front().map.of(e820::Type::ram).overlaps(range(0x6c000000, 0x70000000))) << "KASLR looks at this map: the kernel cannot land there";
+    EXPECT_FALSE(lent.loads.front().map.of(e820::Type::ram).overlaps(range(0x6c000000, 0x70000000)))
+        << "KASLR looks at this map: the kernel cannot land there";
     EXPECT_FALSE(lent.expected) << "there is no pool to land";
-    EXPECT_EQ(headline(lent), "ready: lend-gain: the crash kernel has 62 MiB more: the pool is lent to it as ordinary RAM");
+    EXPECT_EQ(headline(lent),
+              "ready: lend-gain: the crash kernel has 62 MiB more: the pool is lent to it as ordinary RAM");
 }
 
 TEST(Lend, IsNeverDoneUnlessAskedFor) {
@@ -75,29 +77,59 @@ TEST(Lend, IsRefusedByEachPieceOfEvidenceThatIsMissingOrSaysNo) {
         {"the kernel keeps no count (before 6.4)", "lend-idle", [](Machine& m) { m.slabs_hiwater.reset(); }},
         {"the count was set back, and slabs are in use", "lend-idle", [](Machine& m) { m.slabs_used = 3; }},
         {"nobody says what is in use", "lend-idle", [](Machine& m) { m.slabs_used.reset(); }},
-        {"SEV", "lend-no-bounce", [](Machine& m) { m.encryption = Encryption::sev; m.crash_kernel = {range(0x70000000, 0x80000000)}; }},
-        {"nobody says whether memory is encrypted", "lend-no-bounce", [](Machine& m) { m.encryption = Encryption::unknown; }},
+        {"SEV", "lend-no-bounce",
+         [](Machine& m) {
+             m.encryption = Encryption::sev;
+             m.crash_kernel = {range(0x70000000, 0x80000000)};
+         }},
+        {"nobody says whether memory is encrypted", "lend-no-bounce",
+         [](Machine& m) { m.encryption = Encryption::unknown; }},
         {"Xen", "lend-no-bounce", [](Machine& m) { m.xen = true; }},
-        {"the running kernel's command line is not known", "lend-no-bounce", [](Machine& m) { m.command_line.clear(); }},
-        {"streaming DMA of 32 bits", "lend-devices", [](Machine& m) { m.devices->push_back({"0000:03:00.0", "e1000", 0x020000, 32, 64}); }},
-        {"coherent DMA of 32 bits", "lend-devices", [](Machine& m) { m.devices->push_back({"0000:03:00.0", "ata_piix", 0x010180, 64, 32}); }},
-        {"one bit too few", "lend-devices", [](Machine& m) { m.devices->push_back({"0000:03:00.0", "isci", 0x010700, 32, 32}); }},
+        {"the running kernel's command line is not known", "lend-no-bounce",
+         [](Machine& m) { m.command_line.clear(); }},
+        {"streaming DMA of 32 bits", "lend-devices",
+         [](Machine& m) {
+             m.devices->push_back({"0000:03:00.0", "e1000", 0x020000, 32, 64});
+         }},
+        {"coherent DMA of 32 bits", "lend-devices",
+         [](Machine& m) {
+             m.devices->push_back({"0000:03:00.0", "ata_piix", 0x010180, 64, 32});
+         }},
+        {"one bit too few", "lend-devices",
+         [](Machine& m) {
+             m.devices->push_back({"0000:03:00.0", "isci", 0x010700, 32, 32});
+         }},
         {"memory may be plugged in beyond a mask", "lend-devices",
-         [](Machine& m) { m.devices->push_back({"0000:03:00.0", "x", 0x020000, 33, 33}); m.srat_memory_end = 16 * GiB; }},
+         [](Machine& m) {
+             m.devices->push_back({"0000:03:00.0", "x", 0x020000, 33, 33});
+             m.srat_memory_end = 16 * GiB;
+         }},
         {"the PCI devices are not known", "lend-devices", [](Machine& m) { m.devices.reset(); }},
         {"the platform devices are not known", "lend-devices", [](Machine& m) { m.platform_devices.reset(); }},
-        {"a platform device that may do DMA", "lend-devices", [](Machine& m) { m.platform_devices->push_back({"80860F14:00", "sdhci-acpi"}); }},
-        {"a device in an external port", "lend-trusted", [](Machine& m) { m.external_devices->push_back("0000:3c:00.0"); }},
+        {"a platform device that may do DMA", "lend-devices",
+         [](Machine& m) {
+             m.platform_devices->push_back({"80860F14:00", "sdhci-acpi"});
+         }},
+        {"a device in an external port", "lend-trusted",
+         [](Machine& m) { m.external_devices->push_back("0000:3c:00.0"); }},
         {"nobody says which devices are external", "lend-trusted", [](Machine& m) { m.external_devices.reset(); }},
-        {"sources disagree on the pool", "pool-agrees", [](Machine& m) { m.pool.push_back({range(0x6b000000, 0x6f000000), PoolSource::log, {"dmesg", 7}}); }},
-        {"the pool was given back", "pool-found", [](Machine& m) { m.pool.clear(); m.no_pool_in_memory = true; }},
+        {"sources disagree on the pool", "pool-agrees",
+         [](Machine& m) {
+             m.pool.push_back({range(0x6b000000, 0x6f000000), PoolSource::log, {"dmesg", 7}});
+         }},
+        {"the pool was given back", "pool-found",
+         [](Machine& m) {
+             m.pool.clear();
+             m.no_pool_in_memory = true;
+         }},
     };
     for (const Row& row : rows) {
         SCOPED_TRACE(row.what);
         Machine machine = idle_machine();
         row.change(machine);
         const Plan refused = plan(machine, lending_request());
-        const bool bounces = machine.encryption == Encryption::sev;  // then a pool is needed, and the handoff has its own rules
+        const bool bounces =
+            machine.encryption == Encryption::sev;  // then a pool is needed, and the handoff has its own rules
         EXPECT_EQ(refused.verdict, Verdict::refused) << headline(refused);
         EXPECT_EQ(refused.append, "");
         EXPECT_FALSE(refused.loan);
@@ -109,8 +141,7 @@ TEST(Lend, IsRefusedByEachPieceOfEvidenceThatIsMissingOrSaysNo) {
 }
 
 TEST(Lend, NoRiskOfItCanBeTaken) {
-    for (const RuleInfo& rule : rules())
-        EXPECT_FALSE(rule.id.starts_with("lend-") && rule.acceptable) << rule.id;
+    for (const RuleInfo& rule : rules()) EXPECT_FALSE(rule.id.starts_with("lend-") && rule.acceptable) << rule.id;
 }
 
 TEST(Lend, TheMaskMustReachTheHighestByteOfMemory) {
@@ -134,7 +165,8 @@ TEST(Lend, NumaIsSwitchedOffWhereItWouldMakeThePoolAfterAll) {
 TEST(Lend, APoolThatCostsMoreThanItGivesStaysWhereItIs) {
     Machine machine = idle_machine();
     machine.crash_kernel = {range(0x70000000, 0x78000000)};
-    machine.pool = {{range(0x67f00000, 0x68100000), PoolSource::memory, {"proc/kcore", 0}}};  // 2 MiB, in two sections of 128 MiB
+    machine.pool = {
+        {range(0x67f00000, 0x68100000), PoolSource::memory, {"proc/kcore", 0}}};  // 2 MiB, in two sections of 128 MiB
     EXPECT_EQ(refusals(plan(machine, lending_request())), std::set<std::string>{"lend-gain"});
 }
 
@@ -148,10 +180,14 @@ TEST(Lend, TheDumpDoesWithoutItsPagesOrIsMapped) {
         bool lent;
     };
     constexpr Row rows[] = {
-        {Loader::kexec_load, Collector::unknown, true, true},       {Loader::kexec_load, Collector::reads, true, true},
-        {Loader::kexec_load, Collector::unknown, false, false},     {Loader::kexec_load, Collector::maps, false, true},
-        {Loader::kexec_file_load, Collector::unknown, true, false}, {Loader::kexec_file_load, Collector::reads, true, false},
-        {Loader::kexec_file_load, Collector::maps, true, true},     {Loader::automatic, Collector::unknown, true, false},
+        {Loader::kexec_load, Collector::unknown, true, true},
+        {Loader::kexec_load, Collector::reads, true, true},
+        {Loader::kexec_load, Collector::unknown, false, false},
+        {Loader::kexec_load, Collector::maps, false, true},
+        {Loader::kexec_file_load, Collector::unknown, true, false},
+        {Loader::kexec_file_load, Collector::reads, true, false},
+        {Loader::kexec_file_load, Collector::maps, true, true},
+        {Loader::automatic, Collector::unknown, true, false},
         {Loader::automatic, Collector::maps, true, true},
     };
     for (const Row& row : rows) {
@@ -192,8 +228,9 @@ TEST(IomemWithout, LeavesNoEmptyLineAtTheEdges) {
 }
 
 TEST(IomemWithout, RefusesAPoolThatIsNotInOneLine) {
-    for (const AddressRange& pool : {range(0x80000000, 0x84000000), range(0x7ff00000, 0x80100000), range(0x90000, 0x110000)})
-        EXPECT_FALSE(iomem_without(iomem, pool)) << e820::to_string(pool);
+    for (const AddressRange& pool :
+         {range(0x80000000, 0x84000000), range(0x7ff00000, 0x80100000), range(0x90000, 0x110000)})
+        EXPECT_FALSE(iomem_without(iomem, pool)) << base::to_string(pool);
 }
 
 TEST(Lend, ThePoolIsLookedForInTheHeadersThatWereLoaded) {
@@ -215,10 +252,12 @@ TEST(Lend, CheckFindsALoanAndWhatContradictsIt) {
     input.request = lending_request();
     input.request.command_line.reset();
     const CheckResult sound = check(input);
-    EXPECT_TRUE(sound.sound() && sound.proven && sound.loan) << (sound.reasons.empty() ? "" : sound.reasons.front().text);
-    for (const char* wrong : {"nr_cpus=1 swiotlb=force memmap=64M@0x6c000000 swiotlb_lent=0x6c000000-0x70000000",
-                              "nr_cpus=1 memmap=32M@0x6c000000 swiotlb_lent=0x6c000000-0x70000000",
-                              "nr_cpus=1 memmap=64M@0x6c000000 swiotlb_lent=0x6c000000-0x70000000 swiotlb_handoff=0x6c000000-0x70000000"}) {
+    EXPECT_TRUE(sound.sound() && sound.proven && sound.loan)
+        << (sound.reasons.empty() ? "" : sound.reasons.front().text);
+    for (const char* wrong :
+         {"nr_cpus=1 swiotlb=force memmap=64M@0x6c000000 swiotlb_lent=0x6c000000-0x70000000",
+          "nr_cpus=1 memmap=32M@0x6c000000 swiotlb_lent=0x6c000000-0x70000000",
+          "nr_cpus=1 memmap=64M@0x6c000000 swiotlb_lent=0x6c000000-0x70000000 swiotlb_handoff=0x6c000000-0x70000000"}) {
         input.command_line = wrong;
         EXPECT_FALSE(check(input).sound()) << wrong;
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/kernel/loader.hpp"
 #include "lib/kernel/kaslr.hpp"
-#include "lib/loader.hpp"
+#include "lib/sources/gather.hpp"
 
 #include <algorithm>
 #include <filesystem>
@@ -12,17 +13,17 @@
 
 #include <gtest/gtest.h>
 
-#include "lib/command_line.hpp"
-#include "lib/host.hpp"
-#include "lib/decide/plan.hpp"
+#include "lib/kernel/command_line.hpp"
+#include "lib/sources/host.hpp"
+#include "swiotlb-handoff/plan.hpp"
 
 namespace handoff {
 namespace {
 
-using e820::GiB;
-using e820::KiB;
-using e820::MiB;
-using e820::page_size;
+using base::GiB;
+using base::KiB;
+using base::MiB;
+using base::page_size;
 using e820::Table;
 using e820::Type;
 
@@ -44,7 +45,8 @@ struct RealLoad {
 
 AddressRange range_from(const std::string& text) {
     const auto dash = text.find('-');
-    return AddressRange::from_bounds(std::stoull(text, nullptr, 16), std::stoull(text.substr(dash + 1), nullptr, 16)).value();
+    return AddressRange::from_bounds(std::stoull(text, nullptr, 16), std::stoull(text.substr(dash + 1), nullptr, 16))
+        .value();
 }
 
 RealLoad read_load(const std::filesystem::path& dir) {
@@ -74,7 +76,8 @@ RealLoad read_load(const std::filesystem::path& dir) {
         if (key == "initrd-at") load.initrd_at = range_from(first);
         if (key == "kernel-at") load.kernel_at = std::stoull(first, nullptr, 16);
     }
-    load.in.command_line_bytes = load.command_line.size() + sizeof " acpi_rsdp=0xf59a0 elfcorehdr=8371572K" - 1;  // in both
+    load.in.command_line_bytes =
+        load.command_line.size() + sizeof " acpi_rsdp=0xf59a0 elfcorehdr=8371572K" - 1;  // in both
     load.in.setup_data = true;
     return load;
 }
@@ -94,7 +97,8 @@ std::vector<std::string> all_loads() {
 
 INSTANTIATE_TEST_SUITE_P(Lab, RealLoads, testing::ValuesIn(all_loads()), [](const auto& param_info) {
     std::string name = param_info.param;
-    std::replace_if(name.begin(), name.end(), [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); }, '_');
+    std::replace_if(
+        name.begin(), name.end(), [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); }, '_');
     return name;
 });
 
@@ -106,8 +110,10 @@ TEST_P(RealLoads, EverySegmentIsWhereItWasPredicted) {
         ASSERT_TRUE(predicted) << segment.name;
         // Older kernels place these a page or two lower (see with_kernel() in lib/loader.cpp), which neither kernel
         // nor initrd notice here.
-        if (real.in.loader == Loader::kexec_file_load && (segment.name == "purgatory" || segment.name == "boot_params")) {
-            EXPECT_EQ(predicted->range.start() - segment.range.start(), (real.name.starts_with("bullseye") ? 2 : 1) * page_size);
+        if (real.in.loader == Loader::kexec_file_load &&
+            (segment.name == "purgatory" || segment.name == "boot_params")) {
+            EXPECT_EQ(predicted->range.start() - segment.range.start(),
+                      (real.name.starts_with("bullseye") ? 2 : 1) * page_size);
             continue;
         }
         EXPECT_EQ(predicted->range, segment.range) << segment.name << ": predicted " << to_string(predicted->range);
@@ -124,7 +130,8 @@ TEST_P(RealLoads, TheInitrdIsWhereTheCrashKernelFoundIt) {
 
 // As far as RAM goes: what the kernel makes of a map does not depend on how RAM is cut in pieces.
 void expect_same(const Table& predicted, const Table& real) {
-    for (const Type type : {Type::ram, Type::acpi, Type::nvs, Type::reserved}) EXPECT_EQ(predicted.of(type), real.of(type)) << log_label(type);
+    for (const Type type : {Type::ram, Type::acpi, Type::nvs, Type::reserved})
+        EXPECT_EQ(predicted.of(type), real.of(type)) << log_label(type);
 }
 
 Table without_head(Table map, const AddressRange& head) {
@@ -202,7 +209,8 @@ TEST_P(BothLoaders, KeepSegmentsApartAndInTheReservation) {
             for (std::size_t i = 0; i < load->segments.size(); ++i) {
                 EXPECT_TRUE(c.contains(load->segments[i].range)) << load->segments[i].name;
                 EXPECT_EQ(load->segments[i].range.start() % page_size, 0u);
-                for (std::size_t j = 0; j < i; ++j) EXPECT_FALSE(load->segments[i].range.overlaps(load->segments[j].range));
+                for (std::size_t j = 0; j < i; ++j)
+                    EXPECT_FALSE(load->segments[i].range.overlaps(load->segments[j].range));
             }
             EXPECT_EQ(load->find("kernel")->range.start() % in.kernel_alignment, 0u);
         }
@@ -231,7 +239,8 @@ TEST_P(BothLoaders, FailWhereSomethingDoesNotFit) {
 TEST_P(BothLoaders, FailForSizesThatWouldWrap) {
     for (const AddressRange& c : {range(0x30000000, 160 * MiB), range(0, ~Address{0})})
         for (const std::uint64_t below : {0u, 1u, 64u, 4095u, 4096u, 8192u})
-            for (const auto field : {&LoadInput::init_size, &LoadInput::initrd_bytes, &LoadInput::command_line_bytes, &LoadInput::slack}) {
+            for (const auto field :
+                 {&LoadInput::init_size, &LoadInput::initrd_bytes, &LoadInput::command_line_bytes, &LoadInput::slack}) {
                 LoadInput in = input(GetParam());
                 in.*field = ~std::uint64_t{0} - below;
                 EXPECT_FALSE(predict_load(machine_with({c}), in)) << to_string(c) << ", 2^64 - " << below + 1;
@@ -239,7 +248,8 @@ TEST_P(BothLoaders, FailForSizesThatWouldWrap) {
     // Only kexec-tools passes the setup sectors on.
     LoadInput in = input(GetParam());
     in.setup_bytes = ~std::uint64_t{0} - 63;
-    EXPECT_EQ(predict_load(machine_with({range(0x30000000, 160 * MiB)}), in).has_value(), GetParam() == Loader::kexec_file_load);
+    EXPECT_EQ(predict_load(machine_with({range(0x30000000, 160 * MiB)}), in).has_value(),
+              GetParam() == Loader::kexec_file_load);
 }
 
 TEST_P(BothLoaders, GiveTheCrashKernelNoRamOutsideOfTheReservationButTheFirstMiB) {
@@ -258,7 +268,8 @@ TEST_P(BothLoaders, SlackMovesSegmentsDownOnly) {
     in.slack = 64 * KiB;
     const auto loose = predict_load(machine, in);
     ASSERT_TRUE(exact && loose);
-    for (const char* name : {"kernel", "initrd"}) EXPECT_LE(loose->find(name)->range.start(), exact->find(name)->range.start());
+    for (const char* name : {"kernel", "initrd"})
+        EXPECT_LE(loose->find(name)->range.start(), exact->find(name)->range.start());
 }
 
 TEST(KexecLoad, SetupDataIsTheFirstPageOfTheReservationWhereThereIsSome) {
@@ -329,7 +340,8 @@ TEST_F(Places, NoneOverTheInitrdOrSetupData) {
 
 TEST_F(Places, NoneOverWhatMemmapReserves) {
     const AddressRange fence = range(kernel.start() - 10 * MiB, page_size);
-    for (const Address a : places(true, {fence})) EXPECT_TRUE(a == kernel.start() || !range(a, 60 * MiB).overlaps(fence));
+    for (const Address a : places(true, {fence}))
+        EXPECT_TRUE(a == kernel.start() || !range(a, 60 * MiB).overlaps(fence));
 }
 
 TEST_F(Places, NotBelow512MiBUnlessTheLoaderWentThere) {
@@ -347,7 +359,8 @@ TEST_F(Places, NotBelow512MiBUnlessTheLoaderWentThere) {
 TEST_F(Places, AnImageOfUnknownPayloadCanBeEvenOverItsOwnMemory) {
     in.payload_bytes = in.initrd_bytes = 0;
     load = *predict_load(machine_with({c}), in);
-    EXPECT_TRUE(has(kernel.start() + 2 * MiB) || !load.map.of(Type::ram).contains(range(kernel.start() + 2 * MiB, 60 * MiB)));
+    EXPECT_TRUE(has(kernel.start() + 2 * MiB) ||
+                !load.map.of(Type::ram).contains(range(kernel.start() + 2 * MiB, 60 * MiB)));
     EXPECT_TRUE(has(kernel.start() - 2 * MiB));
 }
 
@@ -355,7 +368,8 @@ TEST_F(Places, AnImageOfUnknownPayloadCanBeEvenOverItsOwnMemory) {
 PlanRequest debian_request() {
     PlanRequest request;
     request.loader = Loader::kexec_load;
-    request.image = Image{.init_size = 66678784, .payload_bytes = 8098996, .uncompressed_bytes = 65905060, .release = "6.1.0-50-amd64"};
+    request.image = Image{
+        .init_size = 66678784, .payload_bytes = 8098996, .uncompressed_bytes = 65905060, .release = "6.1.0-50-amd64"};
     request.initrd_bytes = 1595106;
     request.command_line = "console=ttyS0 reset_devices nr_cpus=1 irqpoll panic=1";
     return request;
@@ -390,7 +404,8 @@ TEST(Plan, WithoutSetupDataAFenceIsTheBarrier) {
     const auto barrier = [&] {
         const Plan p = plan(*machine, request);
         EXPECT_EQ(p.verdict, Verdict::ready);
-        return std::any_of(p.fences.begin(), p.fences.end(), [&](const AddressRange& f) { return f.start() == p.pool->end(); });
+        return std::any_of(p.fences.begin(), p.fences.end(),
+                           [&](const AddressRange& f) { return f.start() == p.pool->end(); });
     };
     EXPECT_TRUE(barrier());
     machine->efi = true;
@@ -400,7 +415,8 @@ TEST(Plan, WithoutSetupDataAFenceIsTheBarrier) {
 }
 
 TEST(LoaderNames, ComeBack) {
-    for (const Loader loader : {Loader::automatic, Loader::kexec_load, Loader::kexec_file_load}) EXPECT_EQ(loader_from(name(loader)), loader);
+    for (const Loader loader : {Loader::automatic, Loader::kexec_load, Loader::kexec_file_load})
+        EXPECT_EQ(loader_from(name(loader)), loader);
     EXPECT_EQ(loader_from("kexec"), std::nullopt);
     EXPECT_EQ(loader_from(""), std::nullopt);
 }

@@ -11,9 +11,9 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "lib/documents.hpp"
-#include "lib/decide/plan.hpp"
-#include "lib/decide/rules.hpp"
+#include "lib/report/documents.hpp"
+#include "swiotlb-handoff/plan.hpp"
+#include "swiotlb-handoff/rules.hpp"
 #include "tool/options.hpp"
 
 namespace handoff {
@@ -91,11 +91,13 @@ TEST(ManPage, SaysWhichRulesCanBeAccepted) {
 TEST(ManPage, HasEveryKeyOfThePlansJson) {
     std::set<std::string> keys;
     const e820::Json plan = plan_document(Plan{});
-    for (const auto& [key, value] : plan.items()) if (key != "schema" && key != "command") keys.insert(key);
+    for (const auto& [key, value] : plan.items())
+        if (key != "schema" && key != "command") keys.insert(key);
     std::set<std::string> documented;
     const std::string page = read(MAN_DIR "/swiotlb-handoff-json.5");
     const auto start = page.find("\n.Ss plan\n");
-    for (const std::string& line : all(page.substr(start, page.find("\n.Ss ", start + 1) - start), R"(\n\.It ([^\n]+))"))
+    for (const std::string& line :
+         all(page.substr(start, page.find("\n.Ss ", start + 1) - start), R"(\n\.It ([^\n]+))"))
         for (const std::string& key : all(line, R"(([a-z_]{2,}))")) documented.insert(key);
     EXPECT_EQ(documented, keys);
 }

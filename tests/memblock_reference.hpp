@@ -93,13 +93,27 @@ inline std::vector<Request> draw_requests(std::mt19937_64& dice, u64 budget) {
     while (budget >= 4096 && requests.size() < 300) {
         Request request;
         switch (up_to(7)) {
-            case 1: request = {up_to(256), 64}; break;                        // names, resources
-            case 2: request = {4096, 4096}; break;                            // page tables
-            case 3: request = {172 * 1024, 4096}; break;                      // node data
-            case 4: request = {u64{4096} << up_to(9), 64}; break;             // hash tables
-            case 5: request = {2 * MiB, 2 * MiB}; break;                      // per-CPU areas
-            case 6: request = {2 * MiB, 64}; break;                           // section roots
-            default: request = {up_to(MiB), 4096}; break;
+            case 1:
+                request = {up_to(256), 64};
+                break;  // names, resources
+            case 2:
+                request = {4096, 4096};
+                break;  // page tables
+            case 3:
+                request = {172 * 1024, 4096};
+                break;  // node data
+            case 4:
+                request = {u64{4096} << up_to(9), 64};
+                break;  // hash tables
+            case 5:
+                request = {2 * MiB, 2 * MiB};
+                break;  // per-CPU areas
+            case 6:
+                request = {2 * MiB, 64};
+                break;  // section roots
+            default:
+                request = {up_to(MiB), 4096};
+                break;
         }
         if (request.bytes > budget) request = {budget, 64};
         budget -= request.bytes;

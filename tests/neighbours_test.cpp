@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/sources/neighbours.hpp"
 #include "lib/decide/neighbours.hpp"
 
 #include <string>
@@ -6,14 +7,14 @@
 
 #include <gtest/gtest.h>
 
-#include "lib/command_line.hpp"
+#include "lib/kernel/command_line.hpp"
 #include "tests/synthetic_machine.hpp"
 
 namespace handoff {
 namespace {
 
-using e820::GiB;
-using e820::MiB;
+using base::GiB;
+using base::MiB;
 
 AddressRange range(Address start, Address end) { return *AddressRange::from_bounds(start, end); }
 
@@ -21,7 +22,8 @@ TEST(CmaRanges, AreInclusiveHexadecimalLines) {
     EXPECT_EQ(*parse_cma_ranges("140000000-147ffffff\n180000000-183ffffff\n"),
               (std::vector{range(0x140000000, 0x148000000), range(0x180000000, 0x184000000)}));
     EXPECT_TRUE(parse_cma_ranges("")->empty());
-    EXPECT_EQ(parse_cma_ranges("0-fff\n1000\n").error().message(), "line 2: expected START-END in hexadecimal, found '1000'");
+    EXPECT_EQ(parse_cma_ranges("0-fff\n1000\n").error().message(),
+              "line 2: expected START-END in hexadecimal, found '1000'");
     EXPECT_FALSE(parse_cma_ranges("2000-1000\n"));
 }
 
@@ -39,8 +41,7 @@ std::string judged(const Machine& machine, const char* crash_line, bool file_loa
     const auto line = CommandLine::parse(crash_line);
     Findings found;
     judge_neighbours(machine, *line, file_load, machine.pool.front().range, {range(0x74000000, 0x74001000)}, found);
-    for (const Reason& r : found.reasons())
-        text += (text.empty() ? "" : ", ") + r.rule + " " + name(r.severity);
+    for (const Reason& r : found.reasons()) text += (text.empty() ? "" : ", ") + r.rule + " " + name(r.severity);
     return text;
 }
 
@@ -55,23 +56,32 @@ struct Case {
 // The pool is 0x6c000000-0x70000000, a fence at 0x74000000.
 const std::vector<Case> cases = {
     {"none", [](Machine&) {}, "", "", ""},
-    {"CMA of which only the size is known", [](Machine& m) { m.neighbours.cma_bytes = 64 * MiB; }, "", "cma-apart info", "cma-apart refusal"},
-    {"CMA somewhere else", [](Machine& m) { m.neighbours.cma = {range(5 * GiB, 6 * GiB)}; }, "", "cma-apart info", "cma-apart refusal"},
+    {"CMA of which only the size is known", [](Machine& m) { m.neighbours.cma_bytes = 64 * MiB; }, "", "cma-apart info",
+     "cma-apart refusal"},
+    {"CMA somewhere else", [](Machine& m) { m.neighbours.cma = {range(5 * GiB, 6 * GiB)}; }, "", "cma-apart info",
+     "cma-apart refusal"},
     {"CMA, none of it", [](Machine& m) { m.neighbours.cma.emplace(); }, "", "", ""},
-    {"CMA over the pool", [](Machine& m) { m.neighbours.cma = {range(0x6f000000, 0x71000000)}; }, "", "cma-apart refusal", "cma-apart refusal"},
-    {"CMA over a fence", [](Machine& m) { m.neighbours.cma = {range(0x73000000, 0x75000000)}; }, "", "cma-apart refusal", "cma-apart refusal"},
-    {"KHO", [](Machine& m) { m.neighbours.kho_scratch = {range(5 * GiB, 6 * GiB)}; }, "kho=off", "kho-apart info", "kho-apart refusal"},
-    {"KHO by default, and so in the crash kernel", [](Machine& m) { m.neighbours.kho_scratch = {range(5 * GiB, 6 * GiB)}; }, "",
-     "kho-apart info, kho-apart refusal", "kho-apart refusal, kho-apart refusal"},
-    {"KHO over the pool", [](Machine& m) { m.neighbours.kho_scratch = {range(0x60000000, 0x6c001000)}; }, "kho=0", "kho-apart refusal",
+    {"CMA over the pool", [](Machine& m) { m.neighbours.cma = {range(0x6f000000, 0x71000000)}; }, "",
+     "cma-apart refusal", "cma-apart refusal"},
+    {"CMA over a fence", [](Machine& m) { m.neighbours.cma = {range(0x73000000, 0x75000000)}; }, "",
+     "cma-apart refusal", "cma-apart refusal"},
+    {"KHO", [](Machine& m) { m.neighbours.kho_scratch = {range(5 * GiB, 6 * GiB)}; }, "kho=off", "kho-apart info",
      "kho-apart refusal"},
-    {"KHO, and debugfs cannot be read", [](Machine& m) { m.command_line += " kho=on"; }, "kho=off", "kho-apart info", "kho-apart refusal"},
+    {"KHO by default, and so in the crash kernel",
+     [](Machine& m) { m.neighbours.kho_scratch = {range(5 * GiB, 6 * GiB)}; }, "", "kho-apart info, kho-apart refusal",
+     "kho-apart refusal, kho-apart refusal"},
+    {"KHO over the pool", [](Machine& m) { m.neighbours.kho_scratch = {range(0x60000000, 0x6c001000)}; }, "kho=0",
+     "kho-apart refusal", "kho-apart refusal"},
+    {"KHO, and debugfs cannot be read", [](Machine& m) { m.command_line += " kho=on"; }, "kho=off", "kho-apart info",
+     "kho-apart refusal"},
     {"KHO off", [](Machine& m) { m.command_line += " kho=off"; }, "kho=off", "", ""},
     {"KHO in the crash kernel alone", [](Machine&) {}, "kho=1", "kho-apart refusal", "kho-apart refusal"},
-    {"reserve_mem", [](Machine& m) { m.command_line += " reserve_mem=12M:4096:trace"; }, "", "reserve-mem-apart info", "reserve-mem-apart info"},
-    {"hotplug, which the kernel follows", [](Machine& m) { m.neighbours.memory_crash_hotplug = true; }, "", "hotplug-sound info",
-     "hotplug-sound info"},
-    {"hotplug, which it does not", [](Machine& m) { m.neighbours.memory_crash_hotplug = m.neighbours.cpu_crash_hotplug = false; }, "", "", ""},
+    {"reserve_mem", [](Machine& m) { m.command_line += " reserve_mem=12M:4096:trace"; }, "", "reserve-mem-apart info",
+     "reserve-mem-apart info"},
+    {"hotplug, which the kernel follows", [](Machine& m) { m.neighbours.memory_crash_hotplug = true; }, "",
+     "hotplug-sound info", "hotplug-sound info"},
+    {"hotplug, which it does not",
+     [](Machine& m) { m.neighbours.memory_crash_hotplug = m.neighbours.cpu_crash_hotplug = false; }, "", "", ""},
 };
 
 TEST(Neighbours, AreRefusedWhereTheyTakeOrGiveMemory) {

@@ -7,9 +7,9 @@
 #include <cstring>
 #include <string>
 
-#include "lib/iomem.hpp"
-#include "lib/load_report.hpp"
+#include "lib/load/load_report.hpp"
 #include "lib/sources/cpuinfo.hpp"
+#include "lib/sources/iomem.hpp"
 #include "lib/sources/kallsyms.hpp"
 #include "lib/sources/redact.hpp"
 #include "lib/sources/srat.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "lib/picture.hpp"
+#include "lib/report/picture.hpp"
 
 #include <algorithm>
 
@@ -10,8 +10,8 @@
 namespace handoff {
 namespace {
 
-using e820::GiB;
-using e820::MiB;
+using base::GiB;
+using base::MiB;
 
 AddressRange range(Address start, Address end) { return AddressRange::from_bounds(start, end).value(); }
 
@@ -27,7 +27,9 @@ Plan ready_plan() {
     plan.verdict = Verdict::ready;
     plan.pool = plan.expected = range(0x6c000000, 0x70000000);
     Load load;
-    load.segments = {{"kernel", range(0x7c000000, 0x80000000)}, {"initrd", range(0x7b000000, 0x7c000000)}, {"elfcorehdr", range(0x70000000, 0x70001000)}};
+    load.segments = {{"kernel", range(0x7c000000, 0x80000000)},
+                     {"initrd", range(0x7b000000, 0x7c000000)},
+                     {"elfcorehdr", range(0x70000000, 0x70001000)}};
     load.map.add(range(0x70000000, 0x80000000), e820::Type::ram);
     plan.loads = {load};
     plan.after = load.map;
@@ -39,13 +41,16 @@ Plan ready_plan() {
 TEST(Picture, ShowsTheRarestThingThatAnAddressIs) {
     const Picture picture = picture_of(synthetic_machine(), ready_plan());
     EXPECT_EQ(of(picture.before, Use::pool), (std::vector{range(0x6c000000, 0x70000000)}));
-    EXPECT_EQ(of(picture.before, Use::crash_kernel), (std::vector{range(0x70000000, 0x80000000), range(7 * GiB + 512 * MiB, 8 * GiB)}));
+    EXPECT_EQ(of(picture.before, Use::crash_kernel),
+              (std::vector{range(0x70000000, 0x80000000), range(7 * GiB + 512 * MiB, 8 * GiB)}));
     EXPECT_EQ(of(picture.before, Use::kernel), (std::vector{range(16 * MiB, 64 * MiB)}));
     EXPECT_EQ(of(picture.after, Use::kernel), (std::vector{range(0x7c000000, 0x80000000)}));
     EXPECT_EQ(of(picture.after, Use::fence), (std::vector{range(0x74000000, 0x74001000)}));
     EXPECT_EQ(of(picture.after, Use::segment), (std::vector{range(0x70000000, 0x70001000)}));
     for (const auto* side : {&picture.before, &picture.after})
-        EXPECT_TRUE(std::is_sorted(side->begin(), side->end(), [](const Stretch& a, const Stretch& b) { return a.range.end() <= b.range.start() && a.range < b.range; }));
+        EXPECT_TRUE(std::is_sorted(side->begin(), side->end(), [](const Stretch& a, const Stretch& b) {
+            return a.range.end() <= b.range.start() && a.range < b.range;
+        }));
 }
 
 TEST(Picture, LooksFromNearAtWhatTheHandoffIsAbout) {
@@ -61,7 +66,8 @@ TEST(Picture, APoolThatWouldLandElsewhereIsThere) {
     Plan plan = ready_plan();
     plan.verdict = Verdict::refused;
     plan.expected.reset();
-    plan.counterexample = Counterexample{Counterexample::Kind::other_block, {}, range(0x70001000, 0x7b000000), Address{0x77000000}};
+    plan.counterexample =
+        Counterexample{Counterexample::Kind::other_block, {}, range(0x70001000, 0x7b000000), Address{0x77000000}};
     const Picture picture = picture_of(synthetic_machine(), plan);
     EXPECT_EQ(of(picture.after, Use::misplaced), (std::vector{range(0x77000000, 0x7b000000)}));
     EXPECT_TRUE(of(picture.after, Use::pool).empty());
@@ -78,12 +84,15 @@ TEST(Picture, WithoutALoadThereIsNoCrashKernelInIt) {
 
 TEST(PictureText, AFencePageIsSeenHoweverSmall) {
     const std::string text = render_text(picture_of(synthetic_machine(), ready_plan()), 64, false);
-    EXPECT_TRUE(text.starts_with("below 4 GiB, each character 64 MiB\n"
-                                 "  running  K--------------------------P====\n"
-                                 "  crash                               Ps|IK\n"))
+    EXPECT_TRUE(
+        text.starts_with("below 4 GiB, each character 64 MiB\n"
+                         "  running  K--------------------------P====\n"
+                         "  crash                               Ps|IK\n"))
         << text;
-    EXPECT_NE(text.find("\n    | fence          0x000074000000-0x000074001000       4 KiB\n"), std::string::npos) << text;
-    for (const char letter : {'K', 'I', 'P', '|', 's'}) EXPECT_NE(text.find(std::string("    ") + letter + " "), std::string::npos) << letter;
+    EXPECT_NE(text.find("\n    | fence          0x000074000000-0x000074001000       4 KiB\n"), std::string::npos)
+        << text;
+    for (const char letter : {'K', 'I', 'P', '|', 's'})
+        EXPECT_NE(text.find(std::string("    ") + letter + " "), std::string::npos) << letter;
 }
 
 TEST(PictureText, ColoursAreAddedAndTakenBack) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "lib/placement.hpp"
+#include "lib/kernel/placement.hpp"
 
 #include <algorithm>
 #include <filesystem>
@@ -17,13 +17,13 @@
 namespace handoff {
 namespace {
 
-using e820::Address;
-using e820::AddressRange;
-using e820::GiB;
-using e820::KiB;
-using e820::MiB;
-using e820::page_size;
-using e820::RangeSet;
+using base::Address;
+using base::AddressRange;
+using base::GiB;
+using base::KiB;
+using base::MiB;
+using base::page_size;
+using base::RangeSet;
 using Kind = Counterexample::Kind;
 
 AddressRange range(Address start, std::uint64_t size) { return AddressRange::from_size(start, size).value(); }
@@ -52,7 +52,8 @@ void draw(Drawing& drawing, std::string_view picture, Address base) {
         }
         const AddressRange here = range(at, unit);
         if (c != '.') ram.push_back(here);
-        if (c == 'R') drawing.pool = drawing.pool.empty() ? here : range(drawing.pool.start(), drawing.pool.size() + unit);
+        if (c == 'R')
+            drawing.pool = drawing.pool.empty() ? here : range(drawing.pool.start(), drawing.pool.size() + unit);
         if (c == 'i') drawing.memory.reserved.push_back(here);
         if (c == 'K') {
             if (!image) image = at;
@@ -91,7 +92,9 @@ struct Geometry {
     std::optional<Kind> counterexample;
     int pool_at = 0;  ///< of the counterexample, in units above `low`'s start
 };
-std::ostream& operator<<(std::ostream& out, const Geometry& g) { return out << g.what << ": " << g.low << " / " << g.high; }
+std::ostream& operator<<(std::ostream& out, const Geometry& g) {
+    return out << g.what << ": " << g.low << " / " << g.high;
+}
 
 class Placement : public testing::TestWithParam<Geometry> {};
 
@@ -110,7 +113,8 @@ INSTANTIATE_TEST_SUITE_P(
     OneReservation, Placement,
     testing::Values(
         Geometry{"directly above, with a barrier", "RRRR|KKKK--", "", {}},
-        Geometry{"directly above, without one: the free block is the pool and more", "RRRR--KKKK--", "", Kind::slides_up, 2},
+        Geometry{"directly above, without one: the free block is the pool and more", "RRRR--KKKK--", "",
+                 Kind::slides_up, 2},
         Geometry{"the kernel itself is the barrier", "RRRRKKKK--", "", {}},
         Geometry{"the initrd is the barrier", "RRRRi-KKKK--", "", {}},
         Geometry{"above with a gap", "RRRR..--KKKK--", "", {}},
@@ -119,7 +123,8 @@ INSTANTIATE_TEST_SUITE_P(
         Geometry{"a free block above the kernel holds the pool", "RRRR|KKKK-----", "", Kind::other_block, 9},
         Geometry{"exactly as large as the pool is large enough", "RRRR|KKKK----", "", Kind::other_block, 8},
         Geometry{"two such blocks: the pool takes the higher one", "RRRR|----KKKK-----", "", Kind::other_block, 13},
-        Geometry{"the pool slides up, but not where a higher block is found first", "RRRR-KKKK-----", "", Kind::other_block, 10},
+        Geometry{"the pool slides up, but not where a higher block is found first", "RRRR-KKKK-----", "",
+                 Kind::other_block, 10},
         Geometry{"fenced", "RRRR|---|KKKK---|---", "", {}},
         Geometry{"fenced, one block too many", "RRRR|---|KKKK---|-----", "", Kind::other_block, 15},
         Geometry{"the pool lies above the reservation", "KKKK--RRRR", "", Kind::eaten},
@@ -134,18 +139,20 @@ INSTANTIATE_TEST_SUITE_P(
 
 INSTANTIATE_TEST_SUITE_P(
     HighReservation, Placement,
-    testing::Values(
-        Geometry{"no low part: the pool is the only RAM below 4 GiB", "RRRR", "------KKKK------", {}},
-        Geometry{"low part below the pool", "--..RRRR", "------KKKK------", {}},
-        Geometry{"low part below the pool, large: it is not reached", "--------RRRR", "------KKKK------", {}},
-        Geometry{"low part directly above, with a barrier", "RRRR|--", "------KKKK------", {}},
-        Geometry{"low part directly above, without: seen on 6.12 with 32 MiB", "RRRR--", "------KKKK------", Kind::slides_up, 2},
-        Geometry{"low part above with a gap", "RRRR..---", "------KKKK------", {}},
-        Geometry{"low part that holds the pool", "RRRR..----", "------KKKK------", Kind::other_block, 6},
-        Geometry{"the kernel's default low part of 256 MiB", "RRRR|----------------", "------KKKK------", Kind::other_block, 16},
-        Geometry{"the same, fenced", "RRRR|---|---|---|---|---|-", "------KKKK------", {}},
-        Geometry{"low part above, room only there", "RRRR|---", "KKKK", {}},
-        Geometry{"nothing but the image above the pool", "RRRR", "KKKK", Kind::eaten}));
+    testing::Values(Geometry{"no low part: the pool is the only RAM below 4 GiB", "RRRR", "------KKKK------", {}},
+                    Geometry{"low part below the pool", "--..RRRR", "------KKKK------", {}},
+                    Geometry{
+                        "low part below the pool, large: it is not reached", "--------RRRR", "------KKKK------", {}},
+                    Geometry{"low part directly above, with a barrier", "RRRR|--", "------KKKK------", {}},
+                    Geometry{"low part directly above, without: seen on 6.12 with 32 MiB", "RRRR--", "------KKKK------",
+                             Kind::slides_up, 2},
+                    Geometry{"low part above with a gap", "RRRR..---", "------KKKK------", {}},
+                    Geometry{"low part that holds the pool", "RRRR..----", "------KKKK------", Kind::other_block, 6},
+                    Geometry{"the kernel's default low part of 256 MiB", "RRRR|----------------", "------KKKK------",
+                             Kind::other_block, 16},
+                    Geometry{"the same, fenced", "RRRR|---|---|---|---|---|-", "------KKKK------", {}},
+                    Geometry{"low part above, room only there", "RRRR|---", "KKKK", {}},
+                    Geometry{"nothing but the image above the pool", "RRRR", "KKKK", Kind::eaten}));
 
 TEST(PlacementProof, OnePageLessThanThePoolIsTooSmall) {
     Drawing drawing = drawn("RRRR|KKKK----");
@@ -218,7 +225,9 @@ TEST(PlacementProof, EveryPlaceOfTheKernelIsTried) {
     EXPECT_EQ(found->kind, Kind::other_block);
     EXPECT_EQ(found->image, first + 3 * unit);
     EXPECT_EQ(found->pool, base + 6 * unit);
-    EXPECT_EQ(to_string(*found), "if the kernel lands at 0x5a000000, the pool goes to 0x56000000, into the free block [0x54001000-0x5a000000)");
+    EXPECT_EQ(
+        to_string(*found),
+        "if the kernel lands at 0x5a000000, the pool goes to 0x56000000, into the free block [0x54001000-0x5a000000)");
 }
 
 TEST(PlacementProof, TheImageCountsAsLittleAsItMayReserveAndAsMuchAsItMayOccupy) {
@@ -365,15 +374,18 @@ TEST(Fences, AreAsFewAsPossible) {
         return n;
     };
     for (const std::uint64_t pool_bytes : {32 * MiB, 48 * MiB, 64 * MiB, 256 * MiB})
-        for (const std::uint64_t free : {64 * MiB - page_size, 64 * MiB, 64 * MiB + page_size, 192 * MiB, 256 * MiB, 500 * MiB, 1024 * MiB}) {
+        for (const std::uint64_t free :
+             {64 * MiB - page_size, 64 * MiB, 64 * MiB + page_size, 192 * MiB, 256 * MiB, 500 * MiB, 1024 * MiB}) {
             const AddressRange pool = range(0x10000000, pool_bytes);
             CrashMemory memory;
             memory.ram = RangeSet({pool, range(0x40000000, free)});
             const auto pages = fences(memory, pool, {});
             ASSERT_TRUE(pages);
-            EXPECT_EQ(pages->size(), fewest(free, pool_bytes)) << free / KiB << " KiB free, pool of " << pool_bytes / MiB << " MiB";
+            EXPECT_EQ(pages->size(), fewest(free, pool_bytes))
+                << free / KiB << " KiB free, pool of " << pool_bytes / MiB << " MiB";
             const CrashMemory fenced = with_fences(memory, *pages);
-            for (const AddressRange& block : fenced.ram.ranges()) EXPECT_TRUE(block == pool || block.size() < pool_bytes);
+            for (const AddressRange& block : fenced.ram.ranges())
+                EXPECT_TRUE(block == pool || block.size() < pool_bytes);
         }
 }
 
@@ -393,7 +405,8 @@ TEST(Fences, KeepOutOfLoadedSegments) {
 }
 
 TEST(Fences, NoneCanHelpWhereASegmentIsAsLargeAsThePool) {
-    // What is not surely reserved may be free, and no fence may stand in it: an initrd that the kernel would have to move.
+    // What is not surely reserved may be free, and no fence may stand in it: an initrd that the kernel would have to
+    // move.
     const Drawing drawing = drawn("RRRR..--------");
     EXPECT_EQ(fences(drawing.memory, drawing.pool, {range(base + 8 * unit, 80 * MiB)}), std::nullopt);
 }
@@ -412,7 +425,8 @@ TEST(NaturalPool, TakesTheUpperEndOfTheHighestBlockThatFits) {
     EXPECT_EQ(natural_pool(free, 256 * MiB), range(0x10000000, 128 * MiB));  // halved
     EXPECT_EQ(natural_pool(RangeSet({range(0x10000000, 512 * KiB)}), 64 * MiB), std::nullopt);
     EXPECT_EQ(natural_pool(RangeSet({range(4 * GiB, GiB)}), 64 * MiB), std::nullopt);
-    EXPECT_EQ(natural_pool(RangeSet({*AddressRange::from_bounds(4 * GiB - 128 * MiB, 5 * GiB)}), 64 * MiB), range(4 * GiB - 64 * MiB, 64 * MiB));
+    EXPECT_EQ(natural_pool(RangeSet({*AddressRange::from_bounds(4 * GiB - 128 * MiB, 5 * GiB)}), 64 * MiB),
+              range(4 * GiB - 64 * MiB, 64 * MiB));
 }
 
 // --- the proof against a simulated memblock -----------------------------------------------------------------------
@@ -440,7 +454,8 @@ public:
 
     Machine make() {
         Machine m;
-        const std::uint64_t pool_bytes = pick({32 * MiB, 48 * MiB, 64 * MiB, 64 * MiB, 64 * MiB, 128 * MiB, 256 * MiB, 61 * MiB + 256 * KiB});
+        const std::uint64_t pool_bytes =
+            pick({32 * MiB, 48 * MiB, 64 * MiB, 64 * MiB, 64 * MiB, 128 * MiB, 256 * MiB, 61 * MiB + 256 * KiB});
         const std::uint64_t c_bytes = number(4, 34) * unit;
         const Address start = 0x40000000 + number(0, 4000) * page_size;
         m.pool = range(start, pool_bytes);
@@ -448,7 +463,9 @@ public:
         AddressRange c;
         switch (number(0, 4)) {
             case 0:  // the reservation above the pool, touching it or not
-            case 1: c = range(m.pool.end() + gap(), c_bytes); break;
+            case 1:
+                c = range(m.pool.end() + gap(), c_bytes);
+                break;
             case 2:  // and with more RAM above
                 c = range(m.pool.end() + gap(), c_bytes);
                 ram.push_back(range(c.end() + number(1, 64) * MiB, number(1, 60) * MiB));
@@ -471,7 +488,8 @@ public:
         if (number(0, 2) == 0)
             if (const auto pages = fences(m.memory, m.pool, m.segments))
                 for (const AddressRange& page : *pages) m.memory.ram.subtract(page);
-        if (number(0, 1) != 0) m.demand = {number(1, 40) * 100 * KiB, number(1, 8) * 2 * MiB, number(1, 80) * 100 * KiB};
+        if (number(0, 1) != 0)
+            m.demand = {number(1, 40) * 100 * KiB, number(1, 8) * 2 * MiB, number(1, 80) * 100 * KiB};
         if (number(0, 2) == 0) fill_up(m);
         return m;
     }
@@ -488,12 +506,15 @@ public:
         const std::uint64_t least = m.memory.image_at_least, most = m.memory.image_at_most;
         memblock.reserve(image, image + pick({least, most, number(least, most)}));
         const auto at_most = [&](std::uint64_t bytes) { return pick({number(0, bytes), bytes, bytes, bytes}); };
-        const reference::Demand demand{at_most(m.demand.before_memory_map), at_most(m.demand.memory_map) / (2 * MiB) * 2 * MiB,
+        const reference::Demand demand{at_most(m.demand.before_memory_map),
+                                       at_most(m.demand.memory_map) / (2 * MiB) * 2 * MiB,
                                        at_most(m.demand.after_memory_map)};
         return reference::boot(std::move(memblock), demand, m.pool.size(), number(0, 1) != 0, dice_);
     }
 
-    std::uint64_t number(std::uint64_t least, std::uint64_t most) { return std::uniform_int_distribution<std::uint64_t>(least, most)(dice_); }
+    std::uint64_t number(std::uint64_t least, std::uint64_t most) {
+        return std::uniform_int_distribution<std::uint64_t>(least, most)(dice_);
+    }
 
 private:
     std::uint64_t pick(std::vector<std::uint64_t> values) { return values[number(0, values.size() - 1)]; }
@@ -508,8 +529,10 @@ private:
         for (std::uint64_t n = number(0, 4); n-- != 0;) {
             const AddressRange segment = range(top - number(1, 200) * page_size, 0);
             const AddressRange whole = *AddressRange::from_bounds(segment.start(), top);
-            if (number(0, 1) != 0) m.memory.ram.subtract(whole);
-            else m.memory.maybe_reserved.push_back(whole);
+            if (number(0, 1) != 0)
+                m.memory.ram.subtract(whole);
+            else
+                m.memory.maybe_reserved.push_back(whole);
             m.segments.push_back(whole);
             top = whole.start();
         }
@@ -520,7 +543,10 @@ private:
         AddressRange initrd;
         if (number(0, 2) != 0) {
             const std::uint64_t bytes = std::min<std::uint64_t>(number(1, 60) * MiB, c.size() / 4);
-            initrd = range((number(0, 1) != 0 ? top - bytes : c.start() + number(1, (c.size() - bytes) / MiB - 1) * MiB) / page_size * page_size, bytes);
+            initrd =
+                range((number(0, 1) != 0 ? top - bytes : c.start() + number(1, (c.size() - bytes) / MiB - 1) * MiB) /
+                          page_size * page_size,
+                      bytes);
             m.memory.reserved.push_back(initrd);
             m.segments.push_back(initrd);
         }
@@ -549,7 +575,8 @@ private:
 
     // One page or more out of the reservation, as a fence or a firmware's range.
     void cut(Machine& m, const AddressRange& c) {
-        const AddressRange hole = range(c.start() + number(0, c.size() / page_size - 1) * page_size, pick({page_size, page_size, MiB}));
+        const AddressRange hole =
+            range(c.start() + number(0, c.size() / page_size - 1) * page_size, pick({page_size, page_size, MiB}));
         if (!hole.overlaps(m.pool)) m.memory.ram.subtract(hole);
     }
 
@@ -564,8 +591,9 @@ std::string describe(const Machine& m) {
     for (const AddressRange& r : m.memory.reserved) out << ' ' << to_string(r);
     out << " maybe";
     for (const AddressRange& r : m.memory.maybe_reserved) out << ' ' << to_string(r);
-    out << " images " << m.memory.images.size() << " from " << std::hex << m.memory.images.front() << " of " << m.memory.image_at_least << ".."
-        << m.memory.image_at_most << " demand " << m.demand.before_memory_map << '+' << m.demand.memory_map << '+' << m.demand.after_memory_map;
+    out << " images " << m.memory.images.size() << " from " << std::hex << m.memory.images.front() << " of "
+        << m.memory.image_at_least << ".." << m.memory.image_at_most << " demand " << m.demand.before_memory_map << '+'
+        << m.demand.memory_map << '+' << m.demand.after_memory_map;
     return out.str();
 }
 
@@ -606,7 +634,8 @@ TEST(PlacementProperty, ACounterexampleIsWhereThePoolGoesWhenNothingElseIsTaken)
         std::mt19937_64 dice(seed);
         const auto boot = reference::boot(std::move(memblock), {}, m.pool.size(), true, dice);
         ASSERT_TRUE(boot.pool);
-        ASSERT_EQ(boot.pool->first, *found->pool) << "seed " << seed << ": " << to_string(*found) << "; " << describe(m);
+        ASSERT_EQ(boot.pool->first, *found->pool)
+            << "seed " << seed << ": " << to_string(*found) << "; " << describe(m);
         ASSERT_NE(boot.pool->first, m.pool.start());
     }
     EXPECT_GT(misses, 300);
@@ -627,7 +656,8 @@ TEST(PlacementProperty, FencesLeaveNoBlockForThePoolAndKeepOut) {
         m.memory.image_at_least = m.memory.image_at_most = 0;
         const auto found = find_counterexample(m.memory, m.pool, {});
         if (found) {
-            ASSERT_TRUE(found->kind == Kind::eaten || found->kind == Kind::not_ram) << "seed " << seed << ": " << to_string(*found) << "; " << describe(m);
+            ASSERT_TRUE(found->kind == Kind::eaten || found->kind == Kind::not_ram)
+                << "seed " << seed << ": " << to_string(*found) << "; " << describe(m);
         }
         for (const AddressRange& page : *pages) {
             ASSERT_EQ(page.size(), page_size);
@@ -665,7 +695,9 @@ EarlyLog read_early_log(const std::filesystem::path& path) {
             std::string range_text;
             words >> range_text;
             const auto dash = range_text.find('-');
-            log.ram.add(AddressRange::from_bounds(std::stoull(range_text, nullptr, 16), std::stoull(range_text.substr(dash + 1), nullptr, 16)).value());
+            log.ram.add(AddressRange::from_bounds(std::stoull(range_text, nullptr, 16),
+                                                  std::stoull(range_text.substr(dash + 1), nullptr, 16))
+                            .value());
         }
         if (what == "free") {
             words >> bytes;
@@ -673,7 +705,8 @@ EarlyLog read_early_log(const std::filesystem::path& path) {
         }
         if (what != "take") continue;
         words >> bytes >> align >> caller;
-        const bool is_map = (caller == "sparse_init_nid" || caller == "vmemmap_populate_hugepages") && align == "0x200000";
+        const bool is_map =
+            (caller == "sparse_init_nid" || caller == "vmemmap_populate_hugepages") && align == "0x200000";
         if (is_map) {
             if (!after_map) log.before = peak;
             after_map = true;
@@ -715,11 +748,14 @@ TEST(EarlyDemandBounds, CoverWhatRealBootsTook) {
 TEST(EarlyDemandBounds, AreNotWastefulEither) {
     // A bound of several times what is taken would refuse small reservations for nothing.
     for (const EarlyLog& log : early_logs())
-        EXPECT_LE(early_demand({log.ram, log.slabs, 1, 0}).total(), 2 * (log.before + log.map + log.after) + 4 * MiB) << log.file;
+        EXPECT_LE(early_demand({log.ram, log.slabs, 1, 0}).total(), 2 * (log.before + log.map + log.after) + 4 * MiB)
+            << log.file;
 }
 
 TEST(EarlyDemandBounds, CountEachSectionWithMemoryOnce) {
-    const auto map_of = [](std::vector<AddressRange> ram) { return early_demand({RangeSet(std::move(ram)), 32768, 1, 0}).memory_map; };
+    const auto map_of = [](std::vector<AddressRange> ram) {
+        return early_demand({RangeSet(std::move(ram)), 32768, 1, 0}).memory_map;
+    };
     EXPECT_EQ(map_of({range(0, 128 * MiB)}), 2 * MiB);
     EXPECT_EQ(map_of({range(0x1000, 4096), range(0x2000000, 4096)}), 2 * MiB);
     EXPECT_EQ(map_of({range(128 * MiB - 4096, 8192)}), 4 * MiB);
@@ -730,7 +766,8 @@ TEST(EarlyDemandBounds, GrowWithWhatTheCommandLineAsksFor) {
     const RangeSet ram({range(0x10000000, 256 * MiB)});
     const EarlyDemand plain = early_demand({ram, 32768, 1, 0});
     EXPECT_GE(early_demand({ram, 32768, 64, 0}).total(), plain.total() + 64 * 256 * KiB);
-    EXPECT_GE(early_demand({ram, 32768, 64, 0}).largest_other, 64 * 256 * KiB);  // one request (mm/percpu.c, pcpu_fc_alloc())
+    EXPECT_GE(early_demand({ram, 32768, 64, 0}).largest_other,
+              64 * 256 * KiB);  // one request (mm/percpu.c, pcpu_fc_alloc())
     EXPECT_GE(early_demand({ram, 32768, 1, 64 * MiB}).total(), plain.total() + 64 * MiB);
     EXPECT_GE(early_demand({ram, 32768, 1, 64 * MiB, 16 * MiB}).largest_other, 64 * MiB / 4);
     EXPECT_LE(plain.largest_other, EarlyDemand::largest_request);

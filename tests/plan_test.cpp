@@ -3,7 +3,7 @@
 // What plan() and review() make of a machine and a request. Which rule refuses what is in rules_test.cpp; where the
 // pool lands is in placement_test.cpp, what the loaders do in loader_test.cpp, and which evidence a loan needs in
 // lend_test.cpp.
-#include "lib/decide/plan.hpp"
+#include "swiotlb-handoff/plan.hpp"
 
 #include <algorithm>
 #include <string>
@@ -11,17 +11,17 @@
 
 #include <gtest/gtest.h>
 
-#include "lib/command_line.hpp"
+#include "lib/kernel/command_line.hpp"
 #include "tests/reasons.hpp"
 #include "tests/synthetic_machine.hpp"
 
 namespace handoff {
 namespace {
 
-using e820::GiB;
-using e820::KiB;
-using e820::MiB;
-using e820::page_size;
+using base::GiB;
+using base::KiB;
+using base::MiB;
+using base::page_size;
 using e820::Type;
 
 AddressRange range(Address start, Address end) { return *AddressRange::from_bounds(start, end); }
@@ -690,9 +690,8 @@ TEST_F(Accepted, OnlyWhatNobodyHasShownMayBe) {
     std::vector<std::string_view> acceptable;
     for (const RuleInfo& rule : rules())
         if (rule.acceptable) acceptable.push_back(rule.id);
-    EXPECT_EQ(acceptable,
-              (std::vector<std::string_view>{"pool-understood", "encryption-unproven", "encryption-known",
-                                             "command-line-covered"}));
+    EXPECT_EQ(acceptable, (std::vector<std::string_view>{"pool-understood", "encryption-unproven", "encryption-known",
+                                                         "command-line-covered"}));
 }
 
 TEST_F(Accepted, APoolThatIsNotUnderstoodIsWhereTheLogSays) {
@@ -815,8 +814,7 @@ TEST_F(PlanAdvice, OfALayoutThatIsRefusedIsAReservationToBootWith) {
     machine.crash_kernel = {range(0x50000000, 0x60000000)};
     line() += " swiotlb=force";
     EXPECT_TRUE(contains(reason_of(plan(machine, request), "pool-below-crashkernel").advice, "crashkernel="));
-    EXPECT_FALSE(
-        contains(reason_of(decide(machine, request), "pool-below-crashkernel").advice, "crashkernel="));
+    EXPECT_FALSE(contains(reason_of(decide(machine, request), "pool-below-crashkernel").advice, "crashkernel="));
 }
 
 TEST_F(PlanAdvice, OfALoadThatDoesNotFitIsALargerReservation) {

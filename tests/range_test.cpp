@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "e820/range.hpp"
+#include "swiotlb-handoff/range.hpp"
 
 #include <gtest/gtest.h>
 
-#include "e820/number.hpp"
+#include "base/number.hpp"
 
-using namespace e820;
+using namespace base;
 
 namespace {
 

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "lib/decide/rules.hpp"
+#include "swiotlb-handoff/rules.hpp"
 
 namespace handoff {
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lib/decide/recommend.hpp"
+#include "lib/sources/devices.hpp"
+#include "lib/sources/gather.hpp"
 
 #include <filesystem>
 #include <fstream>
@@ -8,15 +10,15 @@
 
 #include <gtest/gtest.h>
 
-#include "lib/host.hpp"
+#include "lib/sources/host.hpp"
 #include "tests/synthetic_machine.hpp"
 #include "tests/temp_tree.hpp"
 
 namespace handoff {
 namespace {
 
-using e820::GiB;
-using e820::MiB;
+using base::GiB;
+using base::MiB;
 
 AddressRange range(Address start, Address end) { return *AddressRange::from_bounds(start, end); }
 
@@ -33,7 +35,8 @@ TEST(CrashkernelWords, AreReadAsTheKernelReadsThem) {
     EXPECT_EQ(read_words("crashkernel=256M@64M"), "crashkernel=256M@0x4000000");
     EXPECT_EQ(read_words("crashkernel=512M,high"), "crashkernel=512M,high");
     EXPECT_EQ(read_words("crashkernel=512M,high crashkernel=0,low"), "crashkernel=512M,high crashkernel=0,low");
-    EXPECT_EQ(read_words("crashkernel=512M,high crashkernel=128M"), "crashkernel=128M") << "a plain one comes before ,high";
+    EXPECT_EQ(read_words("crashkernel=512M,high crashkernel=128M"), "crashkernel=128M")
+        << "a plain one comes before ,high";
     EXPECT_EQ(read_words("crashkernel=256M crashkernel=1G,cma"), "crashkernel=256M");
     EXPECT_EQ(read_words("crashkernel=1G-4G:192M,4G-64G:256M,64G-:512M"), "crashkernel=256M");
     EXPECT_EQ(read_words("crashkernel=1G-4G:192M,4G-64G:256M,64G-:512M", 2 * GiB), "crashkernel=192M");
@@ -55,26 +58,70 @@ struct Geometry {
 };
 
 const std::vector<Geometry> geometries = {
-    {"the reservation at the top, the pool below", {range(MiB, 2 * GiB)}, {}, 64 * MiB, "crashkernel=256M",
-     {range(0x70000000, 0x80000000)}, range(0x6c000000, 0x70000000)},
-    {"aligned down to 16 MiB; what is left above is too small for the pool", {range(MiB, 0x7ffdc000)}, {}, 64 * MiB, "crashkernel=256M",
-     {range(0x6f000000, 0x7f000000)}, range(0x6b000000, 0x6f000000)},
-    {"and large enough for a small one", {range(MiB, 0x7ffdc000)}, {}, 8 * MiB, "crashkernel=256M",
-     {range(0x6f000000, 0x7f000000)}, range(0x7f7dc000, 0x7ffdc000)},
+    {"the reservation at the top, the pool below",
+     {range(MiB, 2 * GiB)},
+     {},
+     64 * MiB,
+     "crashkernel=256M",
+     {range(0x70000000, 0x80000000)},
+     range(0x6c000000, 0x70000000)},
+    {"aligned down to 16 MiB; what is left above is too small for the pool",
+     {range(MiB, 0x7ffdc000)},
+     {},
+     64 * MiB,
+     "crashkernel=256M",
+     {range(0x6f000000, 0x7f000000)},
+     range(0x6b000000, 0x6f000000)},
+    {"and large enough for a small one",
+     {range(MiB, 0x7ffdc000)},
+     {},
+     8 * MiB,
+     "crashkernel=256M",
+     {range(0x6f000000, 0x7f000000)},
+     range(0x7f7dc000, 0x7ffdc000)},
     {"UEFI: the reservation needs a large block, the pool goes into a fragment above it",
-     {range(MiB, 0x60000000), range(0x70000000, 0x78001000)}, {}, 64 * MiB, "crashkernel=256M",
-     {range(0x50000000, 0x60000000)}, range(0x74001000, 0x78001000)},
-    {"the initrd keeps its place", {range(MiB, 2 * GiB)}, range(0x7e000000, 2 * GiB), 64 * MiB, "crashkernel=256M",
-     {range(0x6e000000, 0x7e000000)}, range(0x6a000000, 0x6e000000)},
-    {"above 4 GiB with nothing below", {range(MiB, 2 * GiB), range(4 * GiB, 8 * GiB)}, {}, 64 * MiB, "crashkernel=256M,high crashkernel=0,low",
-     {range(8 * GiB - 256 * MiB, 8 * GiB)}, range(0x7c000000, 0x80000000)},
-    {"above 4 GiB with the default below, which the pool lies under", {range(MiB, 2 * GiB), range(4 * GiB, 8 * GiB)}, {}, 64 * MiB,
-     "crashkernel=256M,high", {range(0x70000000, 0x80000000), range(8 * GiB - 256 * MiB, 8 * GiB)}, range(0x6c000000, 0x70000000)},
-    {"the default is the pool and 8 MiB where that is more", {range(MiB, 2 * GiB), range(4 * GiB, 8 * GiB)}, {}, 512 * MiB,
-     "crashkernel=256M,high", {range(0x5f000000, 0x5f000000 + 520 * MiB), range(8 * GiB - 256 * MiB, 8 * GiB)},
+     {range(MiB, 0x60000000), range(0x70000000, 0x78001000)},
+     {},
+     64 * MiB,
+     "crashkernel=256M",
+     {range(0x50000000, 0x60000000)},
+     range(0x74001000, 0x78001000)},
+    {"the initrd keeps its place",
+     {range(MiB, 2 * GiB)},
+     range(0x7e000000, 2 * GiB),
+     64 * MiB,
+     "crashkernel=256M",
+     {range(0x6e000000, 0x7e000000)},
+     range(0x6a000000, 0x6e000000)},
+    {"above 4 GiB with nothing below",
+     {range(MiB, 2 * GiB), range(4 * GiB, 8 * GiB)},
+     {},
+     64 * MiB,
+     "crashkernel=256M,high crashkernel=0,low",
+     {range(8 * GiB - 256 * MiB, 8 * GiB)},
+     range(0x7c000000, 0x80000000)},
+    {"above 4 GiB with the default below, which the pool lies under",
+     {range(MiB, 2 * GiB), range(4 * GiB, 8 * GiB)},
+     {},
+     64 * MiB,
+     "crashkernel=256M,high",
+     {range(0x70000000, 0x80000000), range(8 * GiB - 256 * MiB, 8 * GiB)},
+     range(0x6c000000, 0x70000000)},
+    {"the default is the pool and 8 MiB where that is more",
+     {range(MiB, 2 * GiB), range(4 * GiB, 8 * GiB)},
+     {},
+     512 * MiB,
+     "crashkernel=256M,high",
+     {range(0x5f000000, 0x5f000000 + 520 * MiB), range(8 * GiB - 256 * MiB, 8 * GiB)},
      range(0x3f000000, 0x5f000000)},
     {"no memory above 4 GiB", {range(MiB, 2 * GiB)}, {}, 64 * MiB, "crashkernel=256M,high", {}, {}},
-    {"at an offset", {range(MiB, 2 * GiB)}, {}, 64 * MiB, "crashkernel=256M@256M", {range(0x10000000, 0x20000000)}, range(0x7c000000, 0x80000000)},
+    {"at an offset",
+     {range(MiB, 2 * GiB)},
+     {},
+     64 * MiB,
+     "crashkernel=256M@256M",
+     {range(0x10000000, 0x20000000)},
+     range(0x7c000000, 0x80000000)},
     {"no room for the pool", {range(MiB, 192 * MiB)}, {}, 64 * MiB, "crashkernel=128M@48M", {}, {}},
 };
 
@@ -91,7 +138,7 @@ TEST(NextBoot, PlacesTheReservationAndThenThePool) {
         ASSERT_EQ(next.has_value(), !g.crash_kernel.empty());
         if (!next) continue;
         EXPECT_EQ(next->crash_kernel, g.crash_kernel);
-        EXPECT_EQ(e820::to_string(next->pool.front().range), e820::to_string(g.lands));
+        EXPECT_EQ(base::to_string(next->pool.front().range), base::to_string(g.lands));
     }
 }
 
@@ -109,7 +156,8 @@ TEST(Reproduce, SaysWhetherTheModelExplainsThisBoot) {
     machine.pool.front().range = range(0x20000000, 0x24000000);
     machine.ram.subtract(range(0x24000000, 0x25000000));
     EXPECT_FALSE(reproduce(machine).layout);
-    EXPECT_NE(reproduce(machine).text.find("the pool is at [0x20000000-0x24000000)"), std::string::npos) << reproduce(machine).text;
+    EXPECT_NE(reproduce(machine).text.find("the pool is at [0x20000000-0x24000000)"), std::string::npos)
+        << reproduce(machine).text;
 
     machine.command_line = "quiet";
     EXPECT_FALSE(reproduce(machine).layout);
@@ -117,7 +165,9 @@ TEST(Reproduce, SaysWhetherTheModelExplainsThisBoot) {
 
 // --- what to boot with
 
-DmaDevice device(const char* driver, std::uint32_t pci_class, unsigned coherent) { return {"0000:00:01.0", driver, pci_class, 64, coherent}; }
+DmaDevice device(const char* driver, std::uint32_t pci_class, unsigned coherent) {
+    return {"0000:00:01.0", driver, pci_class, 64, coherent};
+}
 
 TEST(Recommend, IsProvenByAPlanAndNoLessThanNeeded) {
     const Machine machine = synthetic_machine();
@@ -142,13 +192,19 @@ TEST(Recommend, ALowPartFollowsFromTheDevices) {
         std::uint64_t mib;
         std::size_t because;
     };
-    for (const Row& row : {Row{"nobody knows", {}, 32, 0},
-                           Row{"none", {{}}, 0, 0},
-                           Row{"all of them address everything", {{device("nvme", 0x010802, 64), device("xhci_hcd", 0x0c0330, 64)}}, 0, 0},
-                           Row{"an old controller", {{device("ata_piix", 0x010180, 32), device("nvme", 0x010802, 64)}}, 32, 1},
-                           Row{"bridges and the like use no DMA", {{device("pcieport", 0x060400, 32), device("i801_smbus", 0x0c0500, 32),
-                                                                    device("skx_uncore", 0x088000, 32)}}, 0, 0},
-                           Row{"40 bits are above 4 GiB", {{device("tg3", 0x020000, 40)}}, 0, 0}}) {
+    for (const Row& row :
+         {Row{"nobody knows", {}, 32, 0}, Row{"none", {{}}, 0, 0},
+          Row{"all of them address everything",
+              {{device("nvme", 0x010802, 64), device("xhci_hcd", 0x0c0330, 64)}},
+              0,
+              0},
+          Row{"an old controller", {{device("ata_piix", 0x010180, 32), device("nvme", 0x010802, 64)}}, 32, 1},
+          Row{"bridges and the like use no DMA",
+              {{device("pcieport", 0x060400, 32), device("i801_smbus", 0x0c0500, 32),
+                device("skx_uncore", 0x088000, 32)}},
+              0,
+              0},
+          Row{"40 bits are above 4 GiB", {{device("tg3", 0x020000, 40)}}, 0, 0}}) {
         SCOPED_TRACE(row.name);
         Machine machine = synthetic_machine();
         machine.devices = row.devices;
@@ -172,7 +228,8 @@ TEST(Recommend, IsTheAdviceOfThePlan) {
     const Plan refused = plan(machine, request);
     ASSERT_EQ(refused.verdict, Verdict::refused);
     bool said = false;
-    for (const Reason& reason : refused.reasons) said = said || reason.advice.find("boot with " + r.chosen->reservation.text() + ":") == 0;
+    for (const Reason& reason : refused.reasons)
+        said = said || reason.advice.find("boot with " + r.chosen->reservation.text() + ":") == 0;
     EXPECT_TRUE(said);
 }
 
@@ -194,7 +251,8 @@ TEST(Recommend, OfALayoutThatIsNotUnderstoodProvesEveryPlaceOfThePool) {
     const Recommendation r = recommend(machine, request);
     ASSERT_FALSE(r.reproduced.layout);
     EXPECT_EQ(r.candidates.front().verdict, Verdict::refused) << "a low reservation that needs a pool";
-    EXPECT_NE(r.candidates.front().why.find("cannot tell where the next one will"), std::string::npos) << r.candidates.front().why;
+    EXPECT_NE(r.candidates.front().why.find("cannot tell where the next one will"), std::string::npos)
+        << r.candidates.front().why;
     ASSERT_TRUE(r.chosen);
     EXPECT_TRUE(r.chosen->reservation.high) << r.chosen->reservation.text();
     EXPECT_NE(r.chosen->why.find("in each of 2 places"), std::string::npos) << r.chosen->why;
@@ -248,7 +306,8 @@ TEST(Devices, AreReadFromSysfs) {
     const auto machine = gather(Host(tree.path()));
     ASSERT_TRUE(machine && machine->devices);
     EXPECT_EQ(*machine->devices, (std::vector<DmaDevice>{{"0000:00:1f.2", "ata_piix", 0x010180, 64, 32}}));
-    EXPECT_EQ(reduced_uevent("DRIVER=ata_piix\nPCI_CLASS=10180\nPCI_ID=8086:7010\n"), "DRIVER=ata_piix\nPCI_CLASS=10180\n");
+    EXPECT_EQ(reduced_uevent("DRIVER=ata_piix\nPCI_CLASS=10180\nPCI_ID=8086:7010\n"),
+              "DRIVER=ata_piix\nPCI_CLASS=10180\n");
 
     add("0000:00:03.0", "DRIVER=nvme\nPCI_CLASS=10802\n", "many\n");
     const auto broken = gather(Host(tree.path()));

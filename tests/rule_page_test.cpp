@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "lib/decide/rules.hpp"
+#include "swiotlb-handoff/rules.hpp"
 #include "tool/rule_page.hpp"
 
 namespace tool {
@@ -21,20 +21,23 @@ std::string rules_page() {
 TEST(RulePage, EveryRuleHasASectionWithWhatItMeansWhyAndWhatToDo) {
     const std::string page = rules_page();
     for (const handoff::RuleInfo& rule : handoff::rules())
-        EXPECT_TRUE(rule_page(page, rule.id)) << "docs/rules.md has no section '## " << rule.id
-                                              << "' with text below '### What it means', '### Why' and '### What to do'";
+        EXPECT_TRUE(rule_page(page, rule.id))
+            << "docs/rules.md has no section '## " << rule.id
+            << "' with text below '### What it means', '### Why' and '### What to do'";
 }
 
 TEST(RulePage, TheSectionsAreTheRulesInTheirOrder) {
     const std::string page = rules_page();
     std::vector<std::string> sections, ids;
-    for (auto at = page.find("\n## "); at != page.npos; at = page.find("\n## ", at + 1)) sections.push_back(page.substr(at + 4, page.find('\n', at + 1) - at - 4));
+    for (auto at = page.find("\n## "); at != page.npos; at = page.find("\n## ", at + 1))
+        sections.push_back(page.substr(at + 4, page.find('\n', at + 1) - at - 4));
     for (const handoff::RuleInfo& rule : handoff::rules()) ids.emplace_back(rule.id);
     EXPECT_EQ(sections, ids);
 }
 
-constexpr std::string_view two = "# Rules\n\n## pool-in\n\n### What it means\nThis.\n\n### Why\nSince\nso.\n\n### What to do\nThat.\n"
-                                 "\n## pool-in-use\n\n### What it means\nOther.\n";
+constexpr std::string_view two =
+    "# Rules\n\n## pool-in\n\n### What it means\nThis.\n\n### Why\nSince\nso.\n\n### What to do\nThat.\n"
+    "\n## pool-in-use\n\n### What it means\nOther.\n";
 
 TEST(RulePage, EndsWhereTheNextRuleBegins) {
     const auto page = rule_page(two, "pool-in");

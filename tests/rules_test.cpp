@@ -3,7 +3,7 @@
 // Every rule by itself. A row is a machine (or a command line, or a record) that is sound but for one point, and shows
 // that exactly one rule sees it. Its neighbour is the same machine with that point set right, or moved by one unit, and
 // shows that the rule leaves it alone.
-#include "lib/decide/rules.hpp"
+#include "swiotlb-handoff/rules.hpp"
 
 #include <algorithm>
 #include <cctype>
@@ -15,18 +15,18 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include "lib/decide/check.hpp"
-#include "lib/record.hpp"
+#include "lib/load/record.hpp"
+#include "swiotlb-handoff/check.hpp"
 #include "tests/reasons.hpp"
 #include "tests/synthetic_machine.hpp"
 
 namespace handoff {
 namespace {
 
-using e820::GiB;
-using e820::KiB;
-using e820::MiB;
-using e820::page_size;
+using base::GiB;
+using base::KiB;
+using base::MiB;
+using base::page_size;
 using e820::Type;
 
 AddressRange range(Address start, Address end) { return *AddressRange::from_bounds(start, end); }
@@ -51,8 +51,7 @@ struct Question {
     std::vector<Reason> (*answer)(const Case&);
 };
 
-const Question planned = {"plan", [](Case&) {},
-                          [](const Case& c) { return decide(c.machine, c.request).reasons; }};
+const Question planned = {"plan", [](Case&) {}, [](const Case& c) { return decide(c.machine, c.request).reasons; }};
 
 const Question lent = {"plan --lend",
                        [](Case& c) {

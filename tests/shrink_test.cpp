@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "lib/shrink.hpp"
+#include "lib/load/shrink.hpp"
 
 #include <algorithm>
 #include <map>
@@ -13,8 +13,8 @@
 namespace handoff {
 namespace {
 
-using e820::GiB;
-using e820::MiB;
+using base::GiB;
+using base::MiB;
 using Outcome = ShrinkResult::Outcome;
 
 Machine with_reservations(std::vector<AddressRange> crash_kernel, std::uint64_t crash_size) {
@@ -63,8 +63,10 @@ TEST(ShrinkPlan, WritesWhatThisKernelCounts) {
 
 TEST(ShrinkPlan, RefusesWhatIsNotProvenOrTooSmall) {
     const Machine machine = with_reservations({high}, 512 * MiB);
-    EXPECT_NE(plan_shrink(machine, synthetic_request(), 64 * MiB).problem.find("less than the crash kernel needs"), std::string::npos);
-    EXPECT_NE(plan_shrink(machine, synthetic_request(), 512 * MiB).problem.find("no less than there are"), std::string::npos);
+    EXPECT_NE(plan_shrink(machine, synthetic_request(), 64 * MiB).problem.find("less than the crash kernel needs"),
+              std::string::npos);
+    EXPECT_NE(plan_shrink(machine, synthetic_request(), 512 * MiB).problem.find("no less than there are"),
+              std::string::npos);
     Machine guest = machine;
     guest.encryption = Encryption::sev_snp;
     EXPECT_NE(plan_shrink(guest, synthetic_request()).problem.find("encryption-none"), std::string::npos);
@@ -96,7 +98,8 @@ public:
     }
     Failure resize(std::uint64_t bytes) override {
         if (fails("resize")) return failure("resize");
-        if (is_loaded) return Error{Errc::io, "kexec_crash_size", 0, "No such file or directory"};  // as the kernel says
+        if (is_loaded)
+            return Error{Errc::io, "kexec_crash_size", 0, "No such file or directory"};  // as the kernel says
         size = bytes;
         return {};
     }
@@ -141,14 +144,19 @@ struct Fault {
 };
 
 TEST(Shrink, LeavesACrashKernelLoadedWhateverFails) {
-    for (const Fault& row : {Fault{"nothing", {}, Outcome::done, true, 256},
-                             {"the state cannot be read", {{"loaded", {1}}}, Outcome::unchanged, true, 512},
-                             {"unloading", {{"unload", {0}}}, Outcome::unchanged, true, 512},
-                             {"the kernel does not shrink", {{"resize", {0}}}, Outcome::restored, true, 512},
-                             {"the kernel does not shrink, the first load fails", {{"resize", {0}}, {"reload", {1}}}, Outcome::restored, true, 512},
-                             {"the first load after it", {{"reload", {1}}}, Outcome::done, true, 256},
-                             {"every load", {{"reload", {0}}}, Outcome::not_loaded, false, 256},
-                             {"shrinking and every load", {{"resize", {0}}, {"reload", {0}}}, Outcome::not_loaded, false, 512}}) {
+    for (const Fault& row :
+         {Fault{"nothing", {}, Outcome::done, true, 256},
+          {"the state cannot be read", {{"loaded", {1}}}, Outcome::unchanged, true, 512},
+          {"unloading", {{"unload", {0}}}, Outcome::unchanged, true, 512},
+          {"the kernel does not shrink", {{"resize", {0}}}, Outcome::restored, true, 512},
+          {"the kernel does not shrink, the first load fails",
+           {{"resize", {0}}, {"reload", {1}}},
+           Outcome::restored,
+           true,
+           512},
+          {"the first load after it", {{"reload", {1}}}, Outcome::done, true, 256},
+          {"every load", {{"reload", {0}}}, Outcome::not_loaded, false, 256},
+          {"shrinking and every load", {{"resize", {0}}, {"reload", {0}}}, Outcome::not_loaded, false, 512}}) {
         SCOPED_TRACE(row.name);
         FakeKernel kernel;
         kernel.failures = row.failures;
@@ -162,7 +170,8 @@ TEST(Shrink, LeavesACrashKernelLoadedWhateverFails) {
 
 TEST(Shrink, UnloadsThenWritesThenLoads) {
     FakeKernel kernel;
-    EXPECT_EQ(shrink(kernel, to_256()).steps, (std::vector<std::string>{"unload", "write 268435456 to kexec_crash_size", "load"}));
+    EXPECT_EQ(shrink(kernel, to_256()).steps,
+              (std::vector<std::string>{"unload", "write 268435456 to kexec_crash_size", "load"}));
 }
 
 TEST(Shrink, DoesNotBeginWithoutAHandoffThatIsLoaded) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "lib/status.hpp"
+#include "lib/report/status.hpp"
 
 #include <regex>
 #include <set>
@@ -8,7 +8,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "lib/documents.hpp"
+#include "lib/report/documents.hpp"
 #include "tests/kdump_services.hpp"
 
 namespace {
@@ -16,8 +16,8 @@ namespace {
 using handoff::Handoff;
 using handoff::StatusFacts;
 
-const auto pool = *e820::AddressRange::from_bounds(0x75000000, 0x79000000);
-const auto other = *e820::AddressRange::from_bounds(0x71000000, 0x75000000);
+const auto pool = *base::AddressRange::from_bounds(0x75000000, 0x79000000);
+const auto other = *base::AddressRange::from_bounds(0x71000000, 0x75000000);
 
 StatusFacts healthy() {
     StatusFacts facts;
@@ -30,7 +30,7 @@ StatusFacts healthy() {
     facts.record->pool = pool;
     facts.record->time = "2023-11-14T22:13:20Z";
     facts.pool = pool;
-    facts.crashkernel_bytes = 192 * e820::MiB;
+    facts.crashkernel_bytes = 192 * base::MiB;
     facts.plan.emplace();
     facts.plan->verdict = handoff::Verdict::ready;
     return facts;
@@ -56,35 +56,81 @@ TEST(Status, TellsHowOldTheEvidenceOfALoanIs) {
 TEST(Status, SaysHowThingsStandAndWhatToDoNext) {
     const Case cases[] = {
         {"all is well", [](StatusFacts&) {}, Handoff::in_use, "nothing: the crash kernel takes over the pool"},
-        {"no kdump at all", [](StatusFacts& f) { f.service.reset(); }, Handoff::in_use, "install the distribution's kdump service (Debian: kdump-tools)"},
-        {"two kdumps", [](StatusFacts& f) { f.service.reset(); f.service_problem = e820::input_error(0, "two"); }, Handoff::in_use, "remove the kdump service that is not used: two"},
-        {"never enabled", [](StatusFacts& f) { f.enabled = false; f.record.reset(); }, Handoff::unknown, "swiotlb-handoff enable"},
-        {"enabled, not yet reloaded", [](StatusFacts& f) { f.record.reset(); }, Handoff::unknown, "kdump-config reload: then the crash kernel takes over the pool"},
-        {"nothing loaded", [](StatusFacts& f) { f.loaded = false; }, Handoff::not_in_use, "kdump-config reload: no crash kernel is loaded"},
-        {"loaded plainly", [](StatusFacts& f) { f.record->outcome = handoff::Record::Outcome::plain; }, Handoff::not_in_use, "kdump-config reload: then the crash kernel takes over the pool"},
-        {"another pool", [](StatusFacts& f) { f.record->pool = other; }, Handoff::stale, "kdump-config reload: the crash kernel was loaded for another pool"},
-        {"no crashkernel=", [](StatusFacts& f) { f.crashkernel_bytes = 0; f.loaded = false; }, Handoff::not_in_use, "boot with crashkernel=: no memory is reserved for a crash kernel"},
-        {"not read without root", [](StatusFacts& f) { f.crashkernel_bytes.reset(); f.plan.reset(); f.needs_root = true; }, Handoff::in_use,
-         "run this command as root: without, the machine's memory map cannot be read"},
-        {"a memory map that is damaged", [](StatusFacts& f) {
+        {"no kdump at all", [](StatusFacts& f) { f.service.reset(); }, Handoff::in_use,
+         "install the distribution's kdump service (Debian: kdump-tools)"},
+        {"two kdumps",
+         [](StatusFacts& f) {
+             f.service.reset();
+             f.service_problem = base::input_error(0, "two");
+         },
+         Handoff::in_use, "remove the kdump service that is not used: two"},
+        {"never enabled",
+         [](StatusFacts& f) {
+             f.enabled = false;
+             f.record.reset();
+         },
+         Handoff::unknown, "swiotlb-handoff enable"},
+        {"enabled, not yet reloaded", [](StatusFacts& f) { f.record.reset(); }, Handoff::unknown,
+         "kdump-config reload: then the crash kernel takes over the pool"},
+        {"nothing loaded", [](StatusFacts& f) { f.loaded = false; }, Handoff::not_in_use,
+         "kdump-config reload: no crash kernel is loaded"},
+        {"loaded plainly", [](StatusFacts& f) { f.record->outcome = handoff::Record::Outcome::plain; },
+         Handoff::not_in_use, "kdump-config reload: then the crash kernel takes over the pool"},
+        {"another pool", [](StatusFacts& f) { f.record->pool = other; }, Handoff::stale,
+         "kdump-config reload: the crash kernel was loaded for another pool"},
+        {"no crashkernel=",
+         [](StatusFacts& f) {
+             f.crashkernel_bytes = 0;
+             f.loaded = false;
+         },
+         Handoff::not_in_use, "boot with crashkernel=: no memory is reserved for a crash kernel"},
+        {"not read without root",
+         [](StatusFacts& f) {
+             f.crashkernel_bytes.reset();
+             f.plan.reset();
+             f.needs_root = true;
+         },
+         Handoff::in_use, "run this command as root: without, the machine's memory map cannot be read"},
+        {"a memory map that is damaged",
+         [](StatusFacts& f) {
              f.crashkernel_bytes.reset();
              f.plan.reset();
              f.plan_problem = "/proc/iomem:3: odd";
              f.record.reset();
-         }, Handoff::unknown, "swiotlb-handoff plan: /proc/iomem:3: odd"},
-        {"not needed", [](StatusFacts& f) { f.plan->verdict = handoff::Verdict::not_needed; f.record.reset(); }, Handoff::unknown, "nothing: the crash kernel makes no pool of its own"},
-        {"refused", [](StatusFacts& f) {
+         },
+         Handoff::unknown, "swiotlb-handoff plan: /proc/iomem:3: odd"},
+        {"not needed",
+         [](StatusFacts& f) {
+             f.plan->verdict = handoff::Verdict::not_needed;
+             f.record.reset();
+         },
+         Handoff::unknown, "nothing: the crash kernel makes no pool of its own"},
+        {"refused",
+         [](StatusFacts& f) {
              f.record->outcome = handoff::Record::Outcome::plain;
              f.plan->verdict = handoff::Verdict::refused;
              f.plan->reasons.push_back({"pool-exact", handoff::Severity::refusal, "", "", ""});
-         }, Handoff::not_in_use, "kdump works without the handoff; swiotlb-handoff plan and swiotlb-handoff explain pool-exact say why"},
-        {"lent, and still may be", [](StatusFacts& f) { f.record->loan = f.plan->loan = true; }, Handoff::in_use, "nothing: the pool is lent to the crash kernel as ordinary RAM"},
-        {"lent, and a device came", [](StatusFacts& f) {
+         },
+         Handoff::not_in_use,
+         "kdump works without the handoff; swiotlb-handoff plan and swiotlb-handoff explain pool-exact say why"},
+        {"lent, and still may be", [](StatusFacts& f) { f.record->loan = f.plan->loan = true; }, Handoff::in_use,
+         "nothing: the pool is lent to the crash kernel as ordinary RAM"},
+        {"lent, and a device came",
+         [](StatusFacts& f) {
              f.record->loan = true;
              f.plan->verdict = handoff::Verdict::refused;
-             f.plan->reasons.push_back({"lend-devices", handoff::Severity::refusal, "0000:03:00.0 (e1000) addresses 32 bits", "", ""});
-         }, Handoff::stale, "kdump-config reload: the pool is lent, and may not be any more (refused: lend-devices: 0000:03:00.0 (e1000) addresses 32 bits)"},
-        {"block damaged", [](StatusFacts& f) { f.enabled.reset(); f.config_problem = "etc/default/kdump-tools:7: odd"; }, Handoff::in_use, "look at the configuration: etc/default/kdump-tools:7: odd"},
+             f.plan->reasons.push_back(
+                 {"lend-devices", handoff::Severity::refusal, "0000:03:00.0 (e1000) addresses 32 bits", "", ""});
+         },
+         Handoff::stale,
+         "kdump-config reload: the pool is lent, and may not be any more (refused: lend-devices: 0000:03:00.0 (e1000) "
+         "addresses 32 bits)"},
+        {"block damaged",
+         [](StatusFacts& f) {
+             f.enabled.reset();
+             f.config_problem = "etc/default/kdump-tools:7: odd";
+         },
+         Handoff::in_use, "look at the configuration: etc/default/kdump-tools:7: odd"},
     };
     for (const Case& c : cases) {
         StatusFacts facts = healthy();
@@ -102,11 +148,13 @@ TEST(Status, JsonHasWhatIsKnownAndNullForTheRest) {
     EXPECT_EQ(j["config"], "/etc/default/kdump-tools");
     EXPECT_EQ(j["pool"]["start"], "0x75000000");
     const auto nothing = handoff::status_document(handoff::judge_status({}));
-    for (const char* key : {"service", "config", "enabled", "loaded", "pool", "record", "plan", "reservation_bytes"}) EXPECT_TRUE(nothing[key].is_null()) << key;
+    for (const char* key : {"service", "config", "enabled", "loaded", "pool", "record", "plan", "reservation_bytes"})
+        EXPECT_TRUE(nothing[key].is_null()) << key;
     EXPECT_EQ(nothing["handoff"], "unknown");
     StatusFacts unknown_service;
-    unknown_service.service_problem = e820::Error{e820::Errc::not_found, "", 0, "no kdump service is found"};
-    EXPECT_EQ(handoff::status_document(handoff::judge_status(unknown_service))["problems"][0], "no kdump service is found");
+    unknown_service.service_problem = base::Error{base::Errc::not_found, "", 0, "no kdump service is found"};
+    EXPECT_EQ(handoff::status_document(handoff::judge_status(unknown_service))["problems"][0],
+              "no kdump service is found");
 }
 
 // The grammar of the text format 0.0.4: HELP, TYPE and then that metric's samples, each series once.
@@ -114,7 +162,8 @@ std::string exposition_error(const std::string& text) {
     static const std::regex help("# HELP ([a-zA-Z_:][a-zA-Z0-9_:]*) [^\\n]*");
     static const std::regex type("# TYPE ([a-zA-Z_:][a-zA-Z0-9_:]*) (counter|gauge|histogram|summary|untyped)");
     static const std::regex sample(
-        "([a-zA-Z_:][a-zA-Z0-9_:]*)(\\{[a-zA-Z_][a-zA-Z0-9_]*=\"([^\"\\\\\\n]|\\\\[\\\\\"n])*\"\\})? -?[0-9]+(\\.[0-9]+)?");
+        "([a-zA-Z_:][a-zA-Z0-9_:]*)(\\{[a-zA-Z_][a-zA-Z0-9_]*=\"([^\"\\\\\\n]|\\\\[\\\\\"n])*\"\\})? "
+        "-?[0-9]+(\\.[0-9]+)?");
     if (text.empty() || text.back() != '\n') return "no newline at the end";
     std::istringstream lines(text);
     std::set<std::string> helped, series;
@@ -148,12 +197,14 @@ TEST(Prometheus, IsTheTextExpositionFormat) {
 
 TEST(Prometheus, HasNoSampleForWhatIsNotKnown) {
     const std::string known = handoff::to_prometheus(handoff::judge_status(healthy()), "0.1.0");
-    for (const char* line : {"swiotlb_handoff_info{version=\"0.1.0\"} 1\n", "\nswiotlb_handoff_enabled 1\n", "\nswiotlb_handoff_loaded 1\n",
-                             "\nswiotlb_handoff_ready 1\n", "\nswiotlb_handoff_pool_bytes 67108864\n", "\nswiotlb_handoff_crashkernel_bytes 201326592\n",
-                             "\nswiotlb_handoff_plan_verdict{verdict=\"ready\"} 1\n"})
+    for (const char* line :
+         {"swiotlb_handoff_info{version=\"0.1.0\"} 1\n", "\nswiotlb_handoff_enabled 1\n",
+          "\nswiotlb_handoff_loaded 1\n", "\nswiotlb_handoff_ready 1\n", "\nswiotlb_handoff_pool_bytes 67108864\n",
+          "\nswiotlb_handoff_crashkernel_bytes 201326592\n", "\nswiotlb_handoff_plan_verdict{verdict=\"ready\"} 1\n"})
         EXPECT_NE(known.find(line), std::string::npos) << line;
     const std::string unknown = handoff::to_prometheus(handoff::judge_status({}), "0.1.0");
-    for (const char* line : {"\nswiotlb_handoff_enabled ", "\nswiotlb_handoff_loaded ", "\nswiotlb_handoff_ready ", "\nswiotlb_handoff_pool_bytes ", "\nswiotlb_handoff_crashkernel_bytes "})
+    for (const char* line : {"\nswiotlb_handoff_enabled ", "\nswiotlb_handoff_loaded ", "\nswiotlb_handoff_ready ",
+                             "\nswiotlb_handoff_pool_bytes ", "\nswiotlb_handoff_crashkernel_bytes "})
         EXPECT_EQ(unknown.find(line), std::string::npos) << line;
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
-#include "lib/machine.hpp"
-#include "lib/decide/plan.hpp"
+#include "swiotlb-handoff/machine.hpp"
+#include "swiotlb-handoff/plan.hpp"
 
 namespace handoff {
 
@@ -12,8 +12,8 @@ inline constexpr AddressRange synthetic_pool = *AddressRange::from_bounds(0x6c00
 /// 2 GiB of RAM below 4 GiB and 4 GiB above; the pool directly below 0x70000000, and
 /// crashkernel=512M,high crashkernel=256M,low as Linux places them.
 inline Machine synthetic_machine() {
-    using e820::GiB;
-    using e820::MiB;
+    using base::GiB;
+    using base::MiB;
     const auto range = [](Address start, Address end) { return *AddressRange::from_bounds(start, end); };
     Machine machine;
     machine.release = "6.1.0-test";
@@ -39,9 +39,9 @@ inline Machine synthetic_machine() {
 inline PlanRequest synthetic_request() {
     PlanRequest request;
     request.image = Image{};
-    request.image->init_size = 64 * e820::MiB;
+    request.image->init_size = 64 * base::MiB;
     request.image->release = "6.1.0-test";
-    request.initrd_bytes = 16 * e820::MiB;
+    request.initrd_bytes = 16 * base::MiB;
     request.command_line = "root=/dev/vda1 reset_devices nr_cpus=1";
     return request;
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "lib/service/wishes.hpp"
+#include "lib/load/wishes.hpp"
 
 #include <gtest/gtest.h>
 
-#include "lib/host.hpp"
+#include "lib/sources/host.hpp"
 #include "tests/temp_tree.hpp"
 
 namespace handoff {

@@ -9,7 +9,7 @@
 #include <boost/make_shared.hpp>
 #include <boost/program_options.hpp>
 
-#include "e820/number.hpp"
+#include "base/number.hpp"
 #include "tool/help.hpp"
 #include "tool/text.hpp"
 
@@ -145,10 +145,10 @@ void require_operands(const CommandInfo& command, const std::vector<std::string>
 // --- what the values say
 
 // "6017c000-6417c000", each with or without 0x: half-open.
-e820::AddressRange range_from(std::string_view option, std::string_view text) {
+base::AddressRange range_from(std::string_view option, std::string_view text) {
     const auto address = [](std::string_view digits) {
         if (digits.starts_with("0x") || digits.starts_with("0X")) digits.remove_prefix(2);
-        return e820::parse_number(digits, 16);
+        return base::parse_number(digits, 16);
     };
     const auto dash = std::min(text.find('-'), text.size());
     const auto start = address(text.substr(0, dash));
@@ -158,19 +158,19 @@ e820::AddressRange range_from(std::string_view option, std::string_view text) {
             fmt::format("{} needs two hexadecimal addresses, such as 0x6017c000-0x6417c000, not '{}'.", option, text)};
     if (*end < *start) throw UsageError{fmt::format("{}: the range ends before it begins: '{}'.", option, text)};
     if (*end == *start) throw UsageError{fmt::format("{}: the range is empty: '{}'.", option, text)};
-    return *e820::AddressRange::from_bounds(*start, *end);
+    return *base::AddressRange::from_bounds(*start, *end);
 }
 
 // "64M", "0x4000000": bytes, as the kernel's command line has sizes.
 std::uint64_t size_from(std::string_view option, std::string_view text) {
     std::string_view rest = text;
-    const auto size = e820::take_memparse(rest);
+    const auto size = base::take_memparse(rest);
     if (!size || !rest.empty()) throw UsageError{fmt::format("{} needs a size such as 64M, not '{}'.", option, text)};
     return *size;
 }
 
 unsigned count_from(std::string_view option, std::string_view text, unsigned most) {
-    const auto number = e820::parse_number(text, 10);
+    const auto number = base::parse_number(text, 10);
     if (!number || *number == 0 || *number > most)
         throw UsageError{fmt::format("{} needs a number from 1 to {}, not '{}'.", option, most, text)};
     return static_cast<unsigned>(*number);

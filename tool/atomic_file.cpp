@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "tool/atomic_file.hpp"
 
-#include <cerrno>
-#include <cstring>
 #include <fcntl.h>
-#include <string>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
+#include <cerrno>
+#include <cstring>
+#include <string>
 #include <vector>
 
-#include "lib/fd.hpp"
+#include "base/fd.hpp"
 
 namespace tool {
 namespace {
 
-e820::Error failed(const std::filesystem::path& path, int number) {
+base::Error failed(const std::filesystem::path& path, int number) {
     const bool permission = number == EACCES || number == EPERM || number == EROFS;
-    return {permission ? e820::Errc::not_permitted : e820::Errc::io, path.string(), 0, std::strerror(number)};
+    return {permission ? base::Errc::not_permitted : base::Errc::io, path.string(), 0, std::strerror(number)};
 }
 
 // False where one could not be copied: then the old file stays.
@@ -56,15 +56,15 @@ int complete(int fd, int old, std::string_view text, unsigned mode) {
 
 }  // namespace
 
-e820::Result<bool> replace_file(const std::filesystem::path& given, std::string_view text, unsigned mode) {
+base::Result<bool> replace_file(const std::filesystem::path& given, std::string_view text, unsigned mode) {
     std::error_code missing;
     std::filesystem::path path = std::filesystem::canonical(given, missing);
     if (missing) path = given;
-    const handoff::Fd old(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+    const base::Fd old(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
     if (!old && errno != ENOENT) return failed(path, errno);
 
     std::string name = path.string() + ".XXXXXX";
-    const handoff::Fd fd(::mkostemp(name.data(), O_CLOEXEC));
+    const base::Fd fd(::mkostemp(name.data(), O_CLOEXEC));
     if (!fd) return failed(path, errno);
     int number = complete(fd.get(), old ? old.get() : -1, text, mode);
     if (number == 0 && ::rename(name.c_str(), path.c_str()) != 0) number = errno;
@@ -73,7 +73,8 @@ e820::Result<bool> replace_file(const std::filesystem::path& given, std::string_
         return failed(path, number);
     }
     const std::string directory = path.parent_path().empty() ? "." : path.parent_path().string();
-    if (const handoff::Fd parent(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)); parent) ::fsync(parent.get());
+    if (const base::Fd parent(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)); parent)
+        ::fsync(parent.get());
     return true;
 }
 

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <string_view>
 
-#include "e820/result.hpp"
+#include "swiotlb-handoff/result.hpp"
 
 namespace tool {
 
@@ -13,6 +13,6 @@ namespace tool {
 /// fsync, rename, fsync of the directory. An existing file keeps its owner, mode and
 /// extended attributes (SELinux's label is one); a symbolic link is followed.
 /// A new file has `mode`.
-e820::Result<bool> replace_file(const std::filesystem::path&, std::string_view text, unsigned mode = 0644);
+base::Result<bool> replace_file(const std::filesystem::path&, std::string_view text, unsigned mode = 0644);
 
 }  // namespace tool

@@ -12,10 +12,10 @@
 
 #include <fmt/format.h>
 
-#include "lib/audit.hpp"
-#include "lib/documents.hpp"
-#include "lib/host.hpp"
 #include "lib/decide/recommend.hpp"
+#include "lib/report/audit.hpp"
+#include "lib/report/documents.hpp"
+#include "lib/sources/host.hpp"
 #include "tool/commands.hpp"
 #include "tool/print.hpp"
 
@@ -23,7 +23,7 @@ namespace tool {
 namespace {
 
 namespace fs = std::filesystem;
-using e820::MiB;
+using base::MiB;
 using handoff::Audited;
 
 // The machines to look at, one after another, so that no list of them is kept: an operand that is a
@@ -89,12 +89,13 @@ Audited audited(const std::string& path, const Options& options) {
         const auto machine = machine_of(host);
         if (!machine) return unreadable(machine.error());
         if (machine->iomem.empty() && machine->map.entries.empty())
-            return unreadable({e820::Errc::not_found, "", 0, "no captured machine: neither its /proc/iomem nor its log has a memory map"});
+            return unreadable({base::Errc::not_found, "", 0,
+                               "no captured machine: neither its /proc/iomem nor its log has a memory map"});
         const auto request = request_from(options, host, *machine);
         if (!request) return unreadable(request.error());
         return handoff::audit(path, *machine, *request, options.margin);
     } catch (const std::bad_alloc&) {
-        return unreadable({e820::Errc::io, "", 0, "it does not fit into memory"});
+        return unreadable({base::Errc::io, "", 0, "it does not fit into memory"});
     }
 }
 
@@ -103,22 +104,29 @@ constexpr std::string_view heading = "verdict     pool MiB  crashkernel  gives b
 std::string line_of(const Audited& a) {
     if (a.error) return fmt::format("{:<43}  {}: {}", "unreadable", a.machine, a.error->message());
     const std::string gives = a.recommended ? fmt::format("{}", a.given_back / MiB) : "-";
-    std::string line = fmt::format("{:<10}  {:>8}  {:>11}  {:>10}  {}", name(a.verdict), a.pool_bytes / MiB, a.crashkernel_bytes / MiB, gives, a.machine);
-    for (const std::string& rule : a.refused_by) line += fmt::format("{}{}", &rule == &a.refused_by.front() ? ": " : ", ", rule);
+    std::string line = fmt::format("{:<10}  {:>8}  {:>11}  {:>10}  {}", name(a.verdict), a.pool_bytes / MiB,
+                                   a.crashkernel_bytes / MiB, gives, a.machine);
+    for (const std::string& rule : a.refused_by)
+        line += fmt::format("{}{}", &rule == &a.refused_by.front() ? ": " : ", ", rule);
     return line;
 }
 
 std::string text_of(const handoff::AuditSummary& sum) {
-    std::string text = fmt::format("\n{:<12}{:>7}\n{:<12}{:>7}\n{:<12}{:>7}\n", "machines", sum.machines(), "ready", sum.ready, "not needed", sum.not_needed);
+    std::string text = fmt::format("\n{:<12}{:>7}\n{:<12}{:>7}\n{:<12}{:>7}\n", "machines", sum.machines(), "ready",
+                                   sum.ready, "not needed", sum.not_needed);
     text += fmt::format("{:<12}{:>7}\n", "refused", sum.refused);
     std::vector<std::pair<std::size_t, std::string>> rules;
     for (const auto& [rule, count] : sum.refused_by) rules.emplace_back(count, rule);
-    std::sort(rules.begin(), rules.end(), [](const auto& a, const auto& b) { return a.first != b.first ? a.first > b.first : a.second < b.second; });
+    std::sort(rules.begin(), rules.end(), [](const auto& a, const auto& b) {
+        return a.first != b.first ? a.first > b.first : a.second < b.second;
+    });
     for (const auto& [count, rule] : rules) text += fmt::format("{:<12}{:>7}  by {}\n", "", count, rule);
     if (sum.unreadable != 0) text += fmt::format("{:<12}{:>7}\n", "unreadable", sum.unreadable);
-    text += fmt::format("{:<12}{:>7} MiB, by {} of them, with the crashkernel= that 'recommend' names\n", "gives back", sum.given_back / MiB, sum.giving);
-    text += fmt::format("{:<12}{:>7} MiB, to {} crash kernels that make no pool; {} more but for evidence that their captures lack\n", "could lend", sum.lent / MiB,
-                        sum.lendable, sum.would_lend);
+    text += fmt::format("{:<12}{:>7} MiB, by {} of them, with the crashkernel= that 'recommend' names\n", "gives back",
+                        sum.given_back / MiB, sum.giving);
+    text += fmt::format(
+        "{:<12}{:>7} MiB, to {} crash kernels that make no pool; {} more but for evidence that their captures lack\n",
+        "could lend", sum.lent / MiB, sum.lendable, sum.would_lend);
     return text;
 }
 
@@ -129,8 +137,8 @@ public:
         const auto now = std::chrono::steady_clock::now();
         if (now - last_ < std::chrono::milliseconds(200)) return;
         last_ = now;
-        progress(fmt::format("{} machines: {} ready, {} not needed, {} refused, {} unreadable", sum.machines(), sum.ready, sum.not_needed, sum.refused,
-                             sum.unreadable));
+        progress(fmt::format("{} machines: {} ready, {} not needed, {} refused, {} unreadable", sum.machines(),
+                             sum.ready, sum.not_needed, sum.refused, sum.unreadable));
     }
     ~Progress() { progress(""); }
 

@@ -3,11 +3,10 @@
 
 #include <fmt/format.h>
 
-#include "lib/decide/check.hpp"
-#include "lib/documents.hpp"
-#include "lib/elf_core.hpp"
-#include "lib/host.hpp"
-#include "lib/user_file.hpp"
+#include "lib/report/documents.hpp"
+#include "lib/sources/host.hpp"
+#include "lib/sources/user_file.hpp"
+#include "swiotlb-handoff/check.hpp"
 #include "tool/commands.hpp"
 #include "tool/print.hpp"
 #include "tool/table.hpp"
@@ -23,7 +22,7 @@ Status check(const Options& options) {
         input.map = *table;
     }
     if (options.core_file) {
-        const auto head = handoff::read_user_file_head(*options.core_file, 4 * e820::MiB);
+        const auto head = handoff::read_user_file_head(*options.core_file, 4 * base::MiB);
         if (!head) return fail(head.error());
         auto core = handoff::parse_elf_core(std::as_bytes(std::span(head->bytes)));
         if (!core) return fail(std::move(core).error().at(*options.core_file));
@@ -31,7 +30,7 @@ Status check(const Options& options) {
     }
     std::optional<handoff::Record> record;
     if (options.record_file) {
-        const auto text = handoff::read_user_file(*options.record_file, e820::MiB + 1);
+        const auto text = handoff::read_user_file(*options.record_file, base::MiB + 1);
         if (!text) return fail(text.error());
         auto parsed = handoff::parse_record(*text);
         if (!parsed) return fail(std::move(parsed).error().at(*options.record_file));

@@ -2,17 +2,18 @@
 // What several commands need.
 #include <unistd.h>
 
-#include "lib/host.hpp"
-#include "lib/record.hpp"
+#include "lib/load/record.hpp"
+#include "lib/sources/gather.hpp"
+#include "lib/sources/host.hpp"
 #include "tool/commands.hpp"
 #include "tool/help.hpp"
 #include "tool/print.hpp"
 
 namespace tool {
 
-using e820::Errc;
-using e820::Error;
-using e820::Result;
+using base::Errc;
+using base::Error;
+using base::Result;
 using handoff::Verdict;
 
 Status fail(const Error& error) {
@@ -55,7 +56,8 @@ handoff::Wishes wishes_from(const Options& options) {
     return wishes;
 }
 
-Result<handoff::PlanRequest> request_from(const Options& options, const handoff::Host& host, const handoff::Machine& machine) {
+Result<handoff::PlanRequest> request_from(const Options& options, const handoff::Host& host,
+                                          const handoff::Machine& machine) {
     return handoff::request_for(host, machine, wishes_from(options));
 }
 

@@ -5,11 +5,11 @@
 #include <string>
 #include <vector>
 
-#include "lib/host.hpp"
-#include "lib/decide/plan.hpp"
 #include "lib/decide/recommend.hpp"
-#include "lib/record.hpp"
-#include "lib/service/wishes.hpp"
+#include "lib/load/record.hpp"
+#include "lib/load/wishes.hpp"
+#include "lib/sources/host.hpp"
+#include "swiotlb-handoff/plan.hpp"
 #include "tool/options.hpp"
 
 namespace tool {
@@ -24,7 +24,7 @@ struct Options {
     bool json = false;
     std::string root = "/";
     std::optional<std::string> kernel, initrd, command_line;
-    std::optional<e820::AddressRange> pool;
+    std::optional<base::AddressRange> pool;
     handoff::Loader loader = handoff::Loader::automatic;
     handoff::Method method = handoff::Method::automatic;
     std::vector<std::string> accept;
@@ -74,29 +74,29 @@ Status status(const Options&);
 /// What the planning options say.
 handoff::Wishes wishes_from(const Options&);
 /// The request that they make on this machine.
-e820::Result<handoff::PlanRequest> request_from(const Options&, const handoff::Host&, const handoff::Machine&);
+base::Result<handoff::PlanRequest> request_from(const Options&, const handoff::Host&, const handoff::Machine&);
 
 /// What is read of a machine; errors are those of machine_error().
-e820::Result<handoff::Machine> machine_of(const handoff::Host&);
+base::Result<handoff::Machine> machine_of(const handoff::Host&);
 
 /// Somebody else than root runs the command, on the running machine.
 bool root_could_do_more(const handoff::Host&);
 /// The error, with the advice to run the command as root where that helps.
-e820::Error with_cure(const handoff::Host&, e820::Error);
+base::Error with_cure(const handoff::Host&, base::Error);
 /// The same of an error in one of the machine's own files, which then has its full path.
-e820::Error machine_error(const handoff::Host&, e820::Error);
+base::Error machine_error(const handoff::Host&, base::Error);
 
 /// The plan for the machine at --root.
-e820::Result<handoff::Plan> plan_from(const Options&);
+base::Result<handoff::Plan> plan_from(const Options&);
 
 /// Of the last load; none where nobody wrote one that can be read.
 std::optional<handoff::Record> last_record(const handoff::Host&);
 
 /// To the user, and the status that goes with it.
-Status fail(const e820::Error&);
+Status fail(const base::Error&);
 /// The command was asked for something that it cannot do on this machine: says so, and names its help.
 Status misused(const Options&, const std::string& sentence);
-Status status_of(const e820::Error&);
+Status status_of(const base::Error&);
 Status status_of(handoff::Verdict);
 
 }  // namespace tool

@@ -6,11 +6,11 @@
 
 #include <fmt/format.h>
 
-#include "lib/documents.hpp"
-#include "lib/host.hpp"
-#include "lib/record.hpp"
+#include "lib/load/record.hpp"
+#include "lib/report/documents.hpp"
+#include "lib/report/status.hpp"
 #include "lib/service/service.hpp"
-#include "lib/status.hpp"
+#include "lib/sources/host.hpp"
 #include "tool/atomic_file.hpp"
 #include "tool/commands.hpp"
 #include "tool/print.hpp"
@@ -18,9 +18,9 @@
 namespace tool {
 namespace {
 
-using e820::Errc;
-using e820::Error;
-using e820::Result;
+using base::Errc;
+using base::Error;
+using base::Result;
 using handoff::KdumpService;
 
 constexpr std::string_view helpers = HANDOFF_HELPERS;
@@ -43,9 +43,10 @@ void say_done(const Options& options, const KdumpService& service, bool enabled,
         return;
     }
     field("backup", backup_of(config).string());
-    print(fmt::format("\nNext: {}\n      so that the crash kernel takes over the pool where that is proven;\n"
-                      "      {}\n      so that it says early where its pool is; and swiotlb-handoff status.\n",
-                      service.reload, service.rebuild));
+    print(
+        fmt::format("\nNext: {}\n      so that the crash kernel takes over the pool where that is proven;\n"
+                    "      {}\n      so that it says early where its pool is; and swiotlb-handoff status.\n",
+                    service.reload, service.rebuild));
 }
 
 handoff::StatusFacts facts_of(const Options& options) {
@@ -59,8 +60,10 @@ handoff::StatusFacts facts_of(const Options& options) {
     if (facts.service) {
         if (auto text = host.read(facts.service->config)) {
             config = *std::move(text);
-            if (const auto state = handoff::handoff_in(config, *facts.service, helpers)) facts.enabled = *state == handoff::ConfigState::present;
-            else facts.config_problem = machine_error(host, Error(state.error()).at(facts.service->config)).message();
+            if (const auto state = handoff::handoff_in(config, *facts.service, helpers))
+                facts.enabled = *state == handoff::ConfigState::present;
+            else
+                facts.config_problem = machine_error(host, Error(state.error()).at(facts.service->config)).message();
         } else {
             facts.config_problem = machine_error(host, text.error()).message();
         }
@@ -80,7 +83,8 @@ handoff::StatusFacts facts_of(const Options& options) {
     for (const auto& range : machine->crash_kernel) *facts.crashkernel_bytes += range.size();
 
     handoff::Wishes wishes;
-    if (facts.service) wishes.command_line = handoff::likely_command_line(*facts.service, config, machine->command_line);
+    if (facts.service)
+        wishes.command_line = handoff::likely_command_line(*facts.service, config, machine->command_line);
     wishes.leaves_pool_out = true;
     if (facts.record && facts.record->loan) {
         wishes.lend = true;  // perhaps by --lend
@@ -107,7 +111,8 @@ Status enable(const Options& options) {
     const bool changed = *text != *old;
     if (changed) {
         // First the backup: with no room for it, there is none for the rest.
-        if (const auto done = replace_file(backup_of(path), *old, 0600); !done) return fail(with_cure(host, done.error()));
+        if (const auto done = replace_file(backup_of(path), *old, 0600); !done)
+            return fail(with_cure(host, done.error()));
         if (const auto done = replace_file(path, *text); !done) {
             std::error_code ignored;
             std::filesystem::remove(backup_of(path), ignored);
@@ -135,7 +140,8 @@ Status disable(const Options& options) {
         const std::filesystem::path root(options.root);
         std::error_code ignored;
         std::filesystem::remove(root / handoff::record_directory / handoff::record_file, ignored);
-        std::filesystem::remove(root / std::filesystem::path(HANDOFF_STATE).relative_path() / handoff::record_file, ignored);
+        std::filesystem::remove(root / std::filesystem::path(HANDOFF_STATE).relative_path() / handoff::record_file,
+                                ignored);
     }
     std::error_code failed;
     std::filesystem::remove(backup_of(path), failed);
@@ -156,8 +162,10 @@ Status status(const Options& options) {
         }
         return Status::ready;
     }
-    if (options.json) print_json(handoff::status_document(report));
-    else print_status(report);
+    if (options.json)
+        print_json(handoff::status_document(report));
+    else
+        print_status(report);
     if (report.facts.needs_root) return Status::not_permitted;
     if (report.handoff == handoff::Handoff::in_use) return Status::ready;
     const auto& plan = report.facts.plan;

@@ -3,8 +3,8 @@
 
 #include "e820/binary.hpp"
 #include "e820/render.hpp"
-#include "lib/command_line.hpp"
-#include "lib/documents.hpp"
+#include "lib/kernel/command_line.hpp"
+#include "lib/report/documents.hpp"
 #include "tool/commands.hpp"
 #include "tool/print.hpp"
 #include "tool/table.hpp"
@@ -52,8 +52,8 @@ Status e820(const Options& options) {
     if (const auto& pool = options.pool) {
         for (const e820::Entry& entry : rewritten.entries)
             if (entry.type != e820::Type::ram && entry.range.overlaps(*pool)) {
-                complain(fmt::format("the pool {} overlaps {}, which is not RAM", e820::to_string(*pool),
-                                     e820::to_string(entry.range)));
+                complain(fmt::format("the pool {} overlaps {}, which is not RAM", base::to_string(*pool),
+                                     base::to_string(entry.range)));
                 return Status::refused;
             }
         rewritten.add(*pool, e820::Type::ram);

@@ -4,8 +4,8 @@
 
 #include <fmt/format.h>
 
-#include "lib/decide/rules.hpp"
-#include "lib/documents.hpp"
+#include "lib/report/documents.hpp"
+#include "swiotlb-handoff/rules.hpp"
 #include "tool/commands.hpp"
 #include "tool/print.hpp"
 #include "tool/rule_page.hpp"

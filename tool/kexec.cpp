@@ -20,14 +20,14 @@
 
 #include <fmt/format.h>
 
-#include "lib/crash_load.hpp"
-#include "lib/host.hpp"
-#include "lib/user_file.hpp"
-#include "lib/kernel_memory.hpp"
-#include "lib/kexec_arguments.hpp"
-#include "lib/kexec_program.hpp"
-#include "lib/lend.hpp"
-#include "lib/record.hpp"
+#include "lib/load/crash_load.hpp"
+#include "lib/load/kexec_arguments.hpp"
+#include "lib/load/lend.hpp"
+#include "lib/load/record.hpp"
+#include "lib/sources/host.hpp"
+#include "lib/sources/kernel_memory.hpp"
+#include "lib/sources/kexec_program.hpp"
+#include "lib/sources/user_file.hpp"
 #include "tool/commands.hpp"
 #include "tool/load_messages.hpp"
 #include "tool/print.hpp"
@@ -37,8 +37,8 @@
 namespace tool {
 namespace {
 
-using handoff::Argv;
-using handoff::describe_status;
+using base::Argv;
+using base::describe_status;
 using handoff::Finished;
 using handoff::KexecArguments;
 
@@ -59,7 +59,9 @@ std::string utc_now() {
     const std::time_t now = std::time(nullptr);
     std::tm parts{};
     std::array<char, 32> text{};
-    if (::gmtime_r(&now, &parts) == nullptr || std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts) == 0) return {};
+    if (::gmtime_r(&now, &parts) == nullptr ||
+        std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts) == 0)
+        return {};
     return text.data();
 }
 
@@ -71,7 +73,8 @@ public:
     handoff::Result<handoff::Planned> plan(const KexecArguments& arguments) override {
         return handoff::plan_load(host_, arguments, wishes_from(options_));
     }
-    Finished run(const std::vector<std::string>& arguments, const std::optional<e820::AddressRange>& left_out) override {
+    Finished run(const std::vector<std::string>& arguments,
+                 const std::optional<base::AddressRange>& left_out) override {
         std::optional<std::string> iomem;
         if (left_out && host_.live()) {
             const auto text = host_.read(handoff::Source::iomem);
@@ -92,12 +95,13 @@ public:
         const std::string now = host_.kernel_log().value_or("");
         return std::string(handoff::news(log_before_, now));
     }
-    handoff::Result<handoff::ElfCore> loaded_headers(const e820::AddressRange& elfcorehdr) override {
+    handoff::Result<handoff::ElfCore> loaded_headers(const base::AddressRange& elfcorehdr) override {
         auto file = host_.open(handoff::Source::kcore);
         if (!file) return std::move(file).error();
         const auto memory = handoff::Core::open(*std::move(file));
         if (!memory) return memory.error();
-        const auto bytes = memory->read_physical(elfcorehdr.start(), std::min<std::uint64_t>(elfcorehdr.size(), 4 * e820::MiB));
+        const auto bytes =
+            memory->read_physical(elfcorehdr.start(), std::min<std::uint64_t>(elfcorehdr.size(), 4 * base::MiB));
         if (!bytes) return bytes.error();
         return handoff::parse_elf_core(*bytes);
     }
@@ -135,9 +139,10 @@ private:
 }
 
 // True where the handoff was loaded. Everything else is for the caller's own command.
-bool load_in_child(const Options& options, const handoff::Host& host, const std::string& program, const RunDirectory& directory,
-                   const KexecArguments& arguments) {
-    struct sigaction inherited {}, standard {};
+bool load_in_child(const Options& options, const handoff::Host& host, const std::string& program,
+                   const RunDirectory& directory, const KexecArguments& arguments) {
+    struct sigaction inherited {
+    }, standard{};
     standard.sa_handler = SIG_DFL;
     ::sigaction(SIGCHLD, &standard, &inherited);  // if it is ignored there is no status to wait for
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -157,13 +162,15 @@ bool load_in_child(const Options& options, const handoff::Host& host, const std:
     int status = 0;
     pid_t ended = -1;
     if (child > 0)
-        while ((ended = ::waitpid(child, &status, 0)) < 0 && errno == EINTR) {}
+        while ((ended = ::waitpid(child, &status, 0)) < 0 && errno == EINTR) {
+        }
     const bool loaded = ended == child && WIFEXITED(status) && WEXITSTATUS(status) == loaded_status;
     if (!loaded) {
         if (child > 0 && ended != child) ::kill(child, SIGKILL);
         // A kexec of the child dies with it. It must be gone before the next one.
         for (int tries = 0; tries < 100 && ::waitpid(-1, nullptr, WNOHANG) == 0; ++tries) sleep_ms(20);
-        if (ended == child && WIFSIGNALED(status) && host.live()) note_apart(fmt::format("ended by {}; loading without the handoff", describe_status(status)));
+        if (ended == child && WIFSIGNALED(status) && host.live())
+            note_apart(fmt::format("ended by {}; loading without the handoff", describe_status(status)));
     }
     ::prctl(PR_SET_CHILD_SUBREAPER, 0);
     ::sigaction(SIGCHLD, &inherited, nullptr);
@@ -185,7 +192,8 @@ Status print_command(const Options& options, const handoff::Host& host, const st
     if (arguments && arguments->panic_load) {
         const auto planned = arguments->not_modelled.empty()
                                  ? handoff::plan_load(host, *arguments, wishes_from(options))
-                                 : e820::input_error(0, arguments->not_modelled.front() + " changes the load in a way that is not modelled");
+                                 : base::input_error(0, arguments->not_modelled.front() +
+                                                            " changes the load in a way that is not modelled");
         if (planned && planned->plan.verdict == handoff::Verdict::ready) {
             words = handoff::with_words(*arguments, planned->plan.append, planned->release);
         } else {
@@ -203,14 +211,15 @@ std::string objection_to(const Options& options, const handoff::Host& host, cons
     if (handoff::is_this_program(program)) return "--kexec names swiotlb-handoff itself.";
     if (host.live() || options.dry_run) return {};
     if (!options.kexec) return "With --root, name a stand-in for kexec with --kexec, or only look with --dry-run.";
-    const auto content = handoff::read_user_file(program, 64 * e820::MiB);
-    if (content && handoff::kexec_tools_version(*content)) return "With --root the plan is for another machine, and --kexec names a real kexec.";
+    const auto content = handoff::read_user_file(program, 64 * base::MiB);
+    if (content && handoff::kexec_tools_version(*content))
+        return "With --root the plan is for another machine, and --kexec names a real kexec.";
     return {};
 }
 
 // The installed kexec. Where it can be run but not looked into, still: anything there but a script, which
 // may be what called us.
-e820::Result<std::string> find_program(const handoff::Host& host) {
+base::Result<std::string> find_program(const handoff::Host& host) {
     const auto found = handoff::find_kexec(host);
     if (found) return found->path;
     if (!host.live()) return found.error();
@@ -227,7 +236,7 @@ e820::Result<std::string> find_program(const handoff::Host& host) {
 
 Status kexec(const Options& options) {
     const handoff::Host host(options.root);
-    const auto program = options.kexec ? e820::Result<std::string>(*options.kexec) : find_program(host);
+    const auto program = options.kexec ? base::Result<std::string>(*options.kexec) : find_program(host);
     if (!program && !(options.dry_run && !host.live())) {
         complain(program.error().message());
         return static_cast<Status>(127);

@@ -8,19 +8,19 @@
 
 #include <fmt/format.h>
 
-#include "lib/fd.hpp"
-#include "lib/load_report.hpp"
-#include "lib/user_file.hpp"
+#include "base/fd.hpp"
+#include "lib/load/load_report.hpp"
+#include "lib/sources/user_file.hpp"
 
 namespace tool {
 
 bool set_load_messages(bool on) {
     constexpr const char* control = "/proc/dynamic_debug/control";
     if (on) {
-        const auto text = handoff::read_user_file(control, 64 * e820::MiB);
+        const auto text = handoff::read_user_file(control, 64 * base::MiB);
         if (!text || handoff::load_messages_on(*text)) return false;
     }
-    const handoff::Fd fd(::open(control, O_WRONLY | O_CLOEXEC | O_NOFOLLOW));
+    const base::Fd fd(::open(control, O_WRONLY | O_CLOEXEC | O_NOFOLLOW));
     if (!fd) return false;
     bool done = false;
     for (const std::string_view file : handoff::load_message_files) {

@@ -7,8 +7,8 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "lib/documents.hpp"
-#include "lib/picture.hpp"
+#include "lib/report/documents.hpp"
+#include "lib/report/picture.hpp"
 #include "tool/commands.hpp"
 #include "tool/print.hpp"
 

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <array>
 
-#include "lib/decide/rules.hpp"
+#include "swiotlb-handoff/rules.hpp"
 
 namespace tool {
 namespace {

@@ -16,16 +16,18 @@
 namespace tool {
 namespace {
 
-using e820::AddressRange;
+using base::AddressRange;
 
 constexpr std::string_view program = "swiotlb-handoff";
 
 std::string bytes(std::uint64_t n) {
-    if (n % e820::MiB == 0) return fmt::format("{} MiB", n / e820::MiB);
-    return fmt::format("{} KiB", n / e820::KiB);
+    if (n % base::MiB == 0) return fmt::format("{} MiB", n / base::MiB);
+    return fmt::format("{} KiB", n / base::KiB);
 }
 
-std::string row(const AddressRange& r) { return fmt::format("{:#014x}-{:#014x}  {:>9}", r.start(), r.end(), bytes(r.size())); }
+std::string row(const AddressRange& r) {
+    return fmt::format("{:#014x}-{:#014x}  {:>9}", r.start(), r.end(), bytes(r.size()));
+}
 
 int write_error = 0;  // the first one of standard output
 
@@ -43,16 +45,14 @@ void print_line(std::string_view text) { put(printable(text, false) + '\n'); }
 
 void field(std::string_view label, std::string_view value) { print_line(fmt::format("{:<12}{}", label, value)); }
 
-void print_json(const e820::Json& document) {
-    print(e820::to_text(document) + '\n');
-}
+void print_json(const e820::Json& document) { print(e820::to_text(document) + '\n'); }
 
 void print_bytes(std::string_view bytes) { put(bytes); }
 
-std::optional<e820::Error> flush() {
+std::optional<base::Error> flush() {
     if (std::fflush(stdout) != 0 && write_error == 0) write_error = errno;
     if (write_error == 0) return std::nullopt;
-    return e820::Error{e820::Errc::io, "standard output", 0, std::strerror(write_error)};
+    return base::Error{base::Errc::io, "standard output", 0, std::strerror(write_error)};
 }
 
 void complain(std::string_view text) { put_error(fmt::format("{}: {}\n", program, printable(text, false))); }
@@ -90,10 +90,13 @@ void print_pool(const handoff::Machine& machine) {
             agree = agree && s.range == pool;
             field("seen by", fmt::format("{}  {} ({})", row(s.range), handoff::name(s.source), s.where.text()));
         }
-        if (machine.pool.size() == 1) field("sources", "only this one, which nothing confirms");
-        else field("sources", agree ? "agree" : "DISAGREE");
+        if (machine.pool.size() == 1)
+            field("sources", "only this one, which nothing confirms");
+        else
+            field("sources", agree ? "agree" : "DISAGREE");
     }
-    for (const AddressRange& c : machine.crash_kernel) field("crashkernel", fmt::format("{}  ({})", row(c), machine.crash_kernel_from.text()));
+    for (const AddressRange& c : machine.crash_kernel)
+        field("crashkernel", fmt::format("{}  ({})", row(c), machine.crash_kernel_from.text()));
     for (const handoff::Error& e : machine.unread) field("unread", e.message());
 }
 
@@ -101,7 +104,8 @@ void print_reasons(const std::vector<handoff::Reason>& reasons) {
     for (const auto severity : {handoff::Severity::refusal, handoff::Severity::warning, handoff::Severity::info})
         for (const handoff::Reason& r : reasons) {
             if (r.severity != severity) continue;
-            field(handoff::name(r.severity), fmt::format("{}: {}{}", r.rule, r.text, r.evidence.empty() ? "" : fmt::format(" ({})", r.evidence)));
+            field(handoff::name(r.severity),
+                  fmt::format("{}: {}{}", r.rule, r.text, r.evidence.empty() ? "" : fmt::format(" ({})", r.evidence)));
             if (!r.advice.empty()) field("", "-> " + r.advice);
         }
 }
@@ -112,18 +116,24 @@ void print_plan(const handoff::Plan& plan) {
     if (plan.expected) field("expected", row(*plan.expected));
     if (!plan.append.empty()) field("append", plan.append);
     const handoff::Load* load = plan.loads.empty() ? nullptr : &plan.loads.front();
-    for (const handoff::Segment& s : load ? load->segments : std::vector<handoff::Segment>()) field("loads", fmt::format("{}  {}", row(s.range), s.name));
+    for (const handoff::Segment& s : load ? load->segments : std::vector<handoff::Segment>())
+        field("loads", fmt::format("{}  {}", row(s.range), s.name));
     for (const AddressRange& f : plan.fences) field("fence", row(f));
     print_reasons(plan.reasons);
     if (load) print("\ncrash kernel's e820 before:\n" + e820::render_log(load->map));
     if (!plan.after.entries.empty()) print("\nafter:\n" + e820::render_log(plan.after));
     switch (plan.verdict) {
         case handoff::Verdict::ready:
-            print("\nNext: append these words to the crash kernel's command line and load it; in the crash kernel\n"
-                  "'swiotlb-handoff verify' says whether the pool is there.\n");
+            print(
+                "\nNext: append these words to the crash kernel's command line and load it; in the crash kernel\n"
+                "'swiotlb-handoff verify' says whether the pool is there.\n");
             break;
-        case handoff::Verdict::not_needed: print("\nNext: nothing. kdump works as it is.\n"); break;
-        case handoff::Verdict::refused: print("\nNext: kdump goes on as before. 'swiotlb-handoff explain RULE' says more.\n"); break;
+        case handoff::Verdict::not_needed:
+            print("\nNext: nothing. kdump works as it is.\n");
+            break;
+        case handoff::Verdict::refused:
+            print("\nNext: kdump goes on as before. 'swiotlb-handoff explain RULE' says more.\n");
+            break;
     }
 }
 
@@ -136,13 +146,15 @@ void print_status(const handoff::StatusReport& report) {
     field("handoff", handoff::name(report.handoff));
     if (f.record && f.record->pool) field("loaded for", row(*f.record->pool));
     if (const auto age = handoff::loan_age(f))
-        field("lent", fmt::format("as ordinary RAM, on evidence that is {} min old ({})", (*age + 59) / 60, f.record->time));
+        field("lent",
+              fmt::format("as ordinary RAM, on evidence that is {} min old ({})", (*age + 59) / 60, f.record->time));
     field("pool", f.pool ? row(*f.pool) : f.crashkernel_bytes ? "none seen" : "unknown");
     field("crashkernel", f.crashkernel_bytes ? bytes(*f.crashkernel_bytes) : "unknown");
     if (f.plan) {
         field("plan", handoff::name(f.plan->verdict));
         for (const handoff::Reason& reason : f.plan->reasons)
-            if (reason.severity == handoff::Severity::refusal) field("", fmt::format("{}: {}", reason.rule, reason.text));
+            if (reason.severity == handoff::Severity::refusal)
+                field("", fmt::format("{}: {}", reason.rule, reason.text));
     }
     if (f.service_problem) field("problem", f.service_problem->message());
     for (const std::string* problem : {&f.config_problem, &f.plan_problem})
@@ -154,7 +166,9 @@ void print_status(const handoff::StatusReport& report) {
 void print_verification(const handoff::Verification& v) {
     field("landing", handoff::name(v.landing));
     if (v.promised) field("promised", row(*v.promised));
-    if (v.found) field("found", fmt::format("{}  {} ({})", row(v.found->range), handoff::name(v.found->source), v.found->where.text()));
+    if (v.found)
+        field("found",
+              fmt::format("{}  {} ({})", row(v.found->range), handoff::name(v.found->source), v.found->where.text()));
 }
 
 }  // namespace tool

@@ -5,16 +5,16 @@
 #include <string_view>
 
 #include "e820/json.hpp"
-#include "e820/result.hpp"
 #include "lib/decide/verify.hpp"
-#include "lib/machine.hpp"
-#include "lib/decide/plan.hpp"
-#include "lib/status.hpp"
+#include "lib/report/status.hpp"
+#include "swiotlb-handoff/machine.hpp"
+#include "swiotlb-handoff/plan.hpp"
+#include "swiotlb-handoff/result.hpp"
 
 namespace tool {
 
-// The one place that writes to the user. Whatever it is given, no control character leaves the program (printable()): what
-// is read may be meant for the terminal rather than for the reader.
+// The one place that writes to the user. Whatever it is given, no control character leaves the program (printable()):
+// what is read may be meant for the terminal rather than for the reader.
 
 /// To standard output, any number of lines.
 void print(std::string_view text);
@@ -27,7 +27,7 @@ void print_json(const e820::Json&);
 /// To standard output as it is: a binary table, or colours that are ours.
 void print_bytes(std::string_view bytes);
 /// Writes out what was printed; an error where standard output did not take all of it (disk full, closed).
-std::optional<e820::Error> flush();
+std::optional<base::Error> flush();
 
 /// "swiotlb-handoff: text" to standard error, as one line.
 void complain(std::string_view text);
@@ -35,8 +35,8 @@ void complain(std::string_view text);
 void complain_of_memory() noexcept;
 /// complain(), and the same to syslog(3) for scripts whose output nobody reads.
 void report(std::string_view text);
-/// How far long work is: a line on standard error over the last one, "" to take it away. Only where that is a terminal and
-/// standard output, whose lines it would cut, is none.
+/// How far long work is: a line on standard error over the last one, "" to take it away. Only where that is a terminal
+/// and standard output, whose lines it would cut, is none.
 void progress(std::string_view text);
 /// To syslog(3) alone: standard error belongs to somebody else.
 void note(std::string_view text);

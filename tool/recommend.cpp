@@ -3,15 +3,15 @@
 
 #include <fmt/format.h>
 
-#include "lib/documents.hpp"
-#include "lib/host.hpp"
+#include "lib/report/documents.hpp"
+#include "lib/sources/host.hpp"
 #include "tool/commands.hpp"
 #include "tool/print.hpp"
 
 namespace tool {
 namespace {
 
-using e820::MiB;
+using base::MiB;
 using handoff::Verdict;
 
 std::uint64_t mib(std::uint64_t bytes) { return (bytes + MiB - 1) / MiB; }
@@ -21,7 +21,8 @@ std::string low_text(const handoff::LowPart& low) {
     if (!low.known) return fmt::format("{} MiB: the devices are not known, and old ones need some", mib(low.bytes));
     std::string text = fmt::format("{} MiB, for", mib(low.bytes));
     for (const handoff::DmaDevice& d : low.because)
-        text += fmt::format("{} {} ({}, {} bits)", &d == &low.because.front() ? "" : ",", d.name, d.driver, d.coherent_bits);
+        text += fmt::format("{} {} ({}, {} bits)", &d == &low.because.front() ? "" : ",", d.name, d.driver,
+                            d.coherent_bits);
     return text;
 }
 
@@ -29,30 +30,34 @@ void print_recommendation(const handoff::Recommendation& r, const handoff::Machi
     field("verdict", name(r.verdict));
     if (r.chosen) field("boot with", r.chosen->reservation.text());
     std::string now = fmt::format("{} MiB", mib(r.now));
-    for (const e820::AddressRange& c : machine.crash_kernel) now += "  " + e820::to_string(c);
+    for (const base::AddressRange& c : machine.crash_kernel) now += "  " + base::to_string(c);
     field("now", now);
     if (r.chosen) {
         std::string next = fmt::format("{} MiB", mib(r.chosen->bytes));
-        for (const e820::AddressRange& c : r.chosen->crash_kernel) next += "  " + e820::to_string(c);
+        for (const base::AddressRange& c : r.chosen->crash_kernel) next += "  " + base::to_string(c);
         field("then", next);
         const std::int64_t back = r.given_back() / static_cast<std::int64_t>(MiB);
-        if (back >= 0) field("gives back", fmt::format("{} MiB", back));
-        else field("takes", fmt::format("{} MiB more than now: less than it needs is reserved", -back));
+        if (back >= 0)
+            field("gives back", fmt::format("{} MiB", back));
+        else
+            field("takes", fmt::format("{} MiB more than now: less than it needs is reserved", -back));
     }
     const handoff::Need& n = r.need;
     field("needs", fmt::format("{} MiB besides the pool", mib(n.total())));
-    for (const auto& [bytes, what] : {std::pair<std::uint64_t, std::string>{n.image, "the kernel, as its image says (init_size)"},
-                                      {n.initrd, "the initrd as loaded"},
-                                      {n.unpacked, fmt::format("the initrd unpacked, taken as {} times as much", handoff::Need::unpack_factor)},
-                                      {n.early, "early allocations, a bound"},
-                                      {n.own_pool, "a pool that it does not need; numa=off on its command line saves that"},
-                                      {n.bitmaps, "makedumpfile's bitmaps, two bits a page of this machine"},
-                                      {n.margin, "programs and drivers, a margin (--margin)"}})
+    for (const auto& [bytes, what] :
+         {std::pair<std::uint64_t, std::string>{n.image, "the kernel, as its image says (init_size)"},
+          {n.initrd, "the initrd as loaded"},
+          {n.unpacked, fmt::format("the initrd unpacked, taken as {} times as much", handoff::Need::unpack_factor)},
+          {n.early, "early allocations, a bound"},
+          {n.own_pool, "a pool that it does not need; numa=off on its command line saves that"},
+          {n.bitmaps, "makedumpfile's bitmaps, two bits a page of this machine"},
+          {n.margin, "programs and drivers, a margin (--margin)"}})
         if (bytes != 0) field("", fmt::format("{:>5} MiB  {}", mib(bytes), what));
     field("low part", low_text(r.low));
     if (r.loan && r.loan->possible)
-        field("lending", fmt::format("{} MiB more in the crash kernel with --lend, or {} MiB reserved, which is too little whenever the loan ends", r.loan->gain / MiB,
-                                     mib(r.loan->smallest)));
+        field("lending", fmt::format("{} MiB more in the crash kernel with --lend, or {} MiB reserved, which is too "
+                                     "little whenever the loan ends",
+                                     r.loan->gain / MiB, mib(r.loan->smallest)));
     else if (r.loan)
         field("lending", "not possible: " + r.loan->why);
     for (const handoff::Candidate& c : r.candidates)
@@ -62,14 +67,21 @@ void print_recommendation(const handoff::Recommendation& r, const handoff::Machi
     print_reasons(r.reasons);
     switch (r.verdict) {
         case Verdict::ready:
-            print("\nNext: boot with these words in place of the present crashkernel=, and run 'swiotlb-handoff plan': each load is\n"
-                  "proven anew. Then let the machine crash once, with the dump written to where it will be: no margin replaces that.\n");
+            print(
+                "\nNext: boot with these words in place of the present crashkernel=, and run 'swiotlb-handoff plan': "
+                "each load is\n"
+                "proven anew. Then let the machine crash once, with the dump written to where it will be: no margin "
+                "replaces that.\n");
             break;
         case Verdict::not_needed:
-            print("\nNext: boot with these words in place of the present crashkernel=. The crash kernel then makes no pool, so nothing\n"
-                  "is handed over. Then let the machine crash once: no margin replaces that.\n");
+            print(
+                "\nNext: boot with these words in place of the present crashkernel=. The crash kernel then makes no "
+                "pool, so nothing\n"
+                "is handed over. Then let the machine crash once: no margin replaces that.\n");
             break;
-        case Verdict::refused: print("\nNext: leave crashkernel= as it is.\n"); break;
+        case Verdict::refused:
+            print("\nNext: leave crashkernel= as it is.\n");
+            break;
     }
 }
 
@@ -82,8 +94,10 @@ Status recommend(const Options& options) {
     const auto request = request_from(options, host, *machine);
     if (!request) return fail(request.error());
     const handoff::Recommendation r = handoff::recommend(*machine, *request, options.margin);
-    if (options.json) print_json(handoff::recommend_document(r));
-    else print_recommendation(r, *machine);
+    if (options.json)
+        print_json(handoff::recommend_document(r));
+    else
+        print_recommendation(r, *machine);
     return status_of(r.verdict);
 }
 

@@ -24,7 +24,9 @@ std::string_view trimmed(std::string_view text) {
 
 std::optional<RulePage> rule_page(std::string_view markdown, std::string_view rule) {
     const std::string_view section = below(markdown, "\n## " + std::string(rule), "\n## ");
-    const auto part = [&](const char* heading) { return trimmed(below(section, std::string("\n### ") + heading, "\n### ")); };
+    const auto part = [&](const char* heading) {
+        return trimmed(below(section, std::string("\n### ") + heading, "\n### "));
+    };
     const RulePage page{part("What it means"), part("Why"), part("What to do")};
     if (page.means.empty() || page.why.empty() || page.what_to_do.empty()) return std::nullopt;
     return page;

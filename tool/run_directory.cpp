@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "tool/run_directory.hpp"
 
-#include <cerrno>
-#include <cstring>
-#include <ctime>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <cerrno>
+#include <cstring>
+#include <ctime>
 
 #include <fmt/format.h>
 
-#include "lib/record.hpp"
+#include "lib/load/record.hpp"
 
 namespace tool {
 
-using handoff::Fd;
+using base::Fd;
 
 namespace {
 
@@ -46,7 +46,8 @@ RunDirectory::RunDirectory(const std::string& root) {
         problem_ = path + ": belongs to somebody else, or others can write to it";
         return;
     }
-    if (made) [[maybe_unused]] const int ignored = ::fchmod(fd.get(), 0755);  // whatever the umask says
+    if (made) [[maybe_unused]]
+        const int ignored = ::fchmod(fd.get(), 0755);  // whatever the umask says
     directory_ = std::move(fd);
 }
 
@@ -69,7 +70,8 @@ void RunDirectory::write(const std::string& text) const {
     if (!directory_) return;
     const std::string name(handoff::record_file), fresh = name + ".new";
     ::unlinkat(directory_.get(), fresh.c_str(), 0);
-    const Fd file(::openat(directory_.get(), fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
+    const Fd file(
+        ::openat(directory_.get(), fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
     bool whole = file && ::fchmod(file.get(), 0644) == 0;
     for (std::size_t done = 0; whole && done < text.size();) {
         const ssize_t n = ::write(file.get(), text.data() + done, text.size() - done);

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "lib/fd.hpp"
+#include "base/fd.hpp"
 
 namespace tool {
 
@@ -25,7 +25,7 @@ public:
 private:
     void fail(const std::string& what);
 
-    handoff::Fd directory_, lock_;
+    base::Fd directory_, lock_;
     std::string problem_;
 };
 

@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "tool/run_kexec.hpp"
 
-#include <array>
-#include <cerrno>
-#include <csignal>
-#include <cstring>
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
@@ -13,14 +9,18 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
 
-#include "lib/fd.hpp"
+#include "base/fd.hpp"
 
 namespace tool {
 
-using handoff::Argv;
-using handoff::describe_status;
-using handoff::Fd;
+using base::Argv;
+using base::describe_status;
+using base::Fd;
 using handoff::Finished;
 
 void write_all(int fd, std::string_view text) {
@@ -34,10 +34,11 @@ void write_all(int fd, std::string_view text) {
 
 namespace {
 
-constexpr std::size_t longest_output = 4 * e820::MiB;
+constexpr std::size_t longest_output = 4 * base::MiB;
 
 bool same_file(int one, int other) {
-    struct stat a {}, b {};
+    struct stat a {
+    }, b{};
     return ::fstat(one, &a) == 0 && ::fstat(other, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
@@ -48,12 +49,13 @@ bool drain(const Fd& fd, std::string& to) {
         const ssize_t n = ::read(fd.get(), buffer.data(), buffer.size());
         if (n < 0 && errno == EINTR) continue;
         if (n <= 0) return n < 0 && errno == EAGAIN;
-        to.append(buffer.data(), std::min(static_cast<std::size_t>(n), longest_output - std::min(longest_output, to.size())));
+        to.append(buffer.data(),
+                  std::min(static_cast<std::size_t>(n), longest_output - std::min(longest_output, to.size())));
     }
 }
 
-// In the child: from here on /proc/iomem is `text` for this process and what it becomes, and for nobody else. Nothing of it outlives
-// the process: the file is on a tmpfs of its own mount namespace.
+// In the child: from here on /proc/iomem is `text` for this process and what it becomes, and for nobody else. Nothing
+// of it outlives the process: the file is on a tmpfs of its own mount namespace.
 bool show_own_iomem(const std::string& text) {
     constexpr const char* place = "/run";
     constexpr const char* file = "/run/iomem";

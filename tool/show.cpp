@@ -3,15 +3,15 @@
 
 #include <fmt/format.h>
 
-#include "lib/documents.hpp"
-#include "lib/host.hpp"
+#include "lib/report/documents.hpp"
+#include "lib/sources/host.hpp"
 #include "tool/commands.hpp"
 #include "tool/print.hpp"
 
 namespace tool {
 
-using e820::Errc;
-using e820::Error;
+using base::Errc;
+using base::Error;
 
 Status show(const Options& options) {
     const auto machine = machine_of(handoff::Host(options.root));
@@ -28,7 +28,7 @@ Status show(const Options& options) {
         const auto other =
             std::find_if(pool.begin(), pool.end(), [&](const auto& s) { return s.range != pool.front().range; });
         complain(fmt::format("{} shows the pool at {}, {} at {}", pool.front().where.text(),
-                             e820::to_string(pool.front().range), other->where.text(), e820::to_string(other->range)));
+                             base::to_string(pool.front().range), other->where.text(), base::to_string(other->range)));
         return Status::input;
     }
     if (!pool.empty()) return Status::ready;

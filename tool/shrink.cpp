@@ -1,30 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Makes the reservation smaller in this boot. Decides nothing: lib/shrink.cpp does.
-#include "lib/shrink.hpp"
+#include "lib/load/shrink.hpp"
 
+#include <sys/wait.h>
+#include <unistd.h>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <optional>
 #include <string>
-#include <sys/wait.h>
-#include <unistd.h>
 #include <vector>
 
 #include <fmt/format.h>
 
-#include "lib/documents.hpp"
-#include "lib/host.hpp"
-#include "lib/kexec_program.hpp"
+#include "base/process.hpp"
+#include "lib/report/documents.hpp"
 #include "lib/service/service.hpp"
-#include "lib/process.hpp"
+#include "lib/sources/host.hpp"
+#include "lib/sources/kexec_program.hpp"
 #include "tool/commands.hpp"
 #include "tool/print.hpp"
 
 namespace tool {
 namespace {
 
-using e820::MiB;
+using base::MiB;
 using handoff::Errc;
 using handoff::Error;
 using Failure = handoff::ShrinkEffects::Failure;
@@ -54,7 +54,7 @@ public:
     Effects(const handoff::Host& host, std::string kexec, std::vector<std::string> loader, const sigset_t& signals)
         : host_(host), kexec_(std::move(kexec)), loader_(std::move(loader)), signals_(signals) {}
 
-    e820::Result<bool> loaded() override {
+    base::Result<bool> loaded() override {
         const auto text = host_.read(handoff::Source::crash_loaded);
         if (!text) return text.error();
         return text->starts_with('1');
@@ -71,7 +71,7 @@ private:
     Failure run(std::vector<std::string> words) const {
         const std::string program = words.front();
         words.erase(words.begin());
-        handoff::Argv command(program, std::move(words));
+        base::Argv command(program, std::move(words));
         flush();
         const pid_t child = ::fork();
         if (child < 0) return Error{Errc::io, program, 0, std::strerror(errno)};
@@ -81,9 +81,9 @@ private:
             command.exec();
             ::_exit(127);
         }
-        const int status = handoff::wait_for(child);
+        const int status = base::wait_for(child);
         if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return std::nullopt;
-        return Error{Errc::io, program, 0, handoff::describe_status(status)};
+        return Error{Errc::io, program, 0, base::describe_status(status)};
     }
 
     const handoff::Host& host_;
@@ -98,17 +98,18 @@ std::string words_of(const std::vector<std::string>& words) {
     return text;
 }
 
-using Loader = e820::Result<std::vector<std::string>>;
+using Loader = base::Result<std::vector<std::string>>;
 
 void print_shrink(const handoff::ShrinkPlan& s, const std::string& kexec, const Loader& loader) {
-    if (s.from) field("now", fmt::format("{}  {} MiB", e820::to_string(*s.from), s.from->size() / MiB));
+    if (s.from) field("now", fmt::format("{}  {} MiB", base::to_string(*s.from), s.from->size() / MiB));
     if (!s.possible()) {
         field("refused", s.problem);
         return;
     }
-    field("then", fmt::format("{}  {} MiB", e820::to_string(s.to), s.to.size() / MiB));
+    field("then", fmt::format("{}  {} MiB", base::to_string(s.to), s.to.size() / MiB));
     field("gives back", fmt::format("{} MiB", s.given_back() / MiB));
-    field("needs", fmt::format("{} MiB besides the pool, see 'swiotlb-handoff recommend'", (s.need.total() + MiB - 1) / MiB));
+    field("needs",
+          fmt::format("{} MiB besides the pool, see 'swiotlb-handoff recommend'", (s.need.total() + MiB - 1) / MiB));
     field("append", s.plan.append);
     field("steps", kexec + " -p -u");
     field("", fmt::format("write {} to kexec_crash_size", s.write));
@@ -118,11 +119,14 @@ void print_shrink(const handoff::ShrinkPlan& s, const std::string& kexec, const 
 
 Status status_of(Outcome outcome) {
     switch (outcome) {
-        case Outcome::done: return Status::ready;
-        case Outcome::unchanged: return Status::refused;
+        case Outcome::done:
+            return Status::ready;
+        case Outcome::unchanged:
+            return Status::refused;
         case Outcome::restored:
         case Outcome::without_handoff:
-        case Outcome::not_loaded: return Status::input;
+        case Outcome::not_loaded:
+            return Status::input;
     }
     return Status::input;
 }
@@ -131,7 +135,8 @@ Status status_of(Outcome outcome) {
 
 Status shrink(const Options& options) {
     if (!options.operands.empty() && !options.operands.front().starts_with('/'))
-        return misused(options, fmt::format("The command that loads the crash kernel needs its full path, not '{}'.", options.operands.front()));
+        return misused(options, fmt::format("The command that loads the crash kernel needs its full path, not '{}'.",
+                                            options.operands.front()));
     const handoff::Host host(options.root);
     const auto machine = machine_of(host);
     if (!machine) return fail(machine.error());
@@ -145,12 +150,15 @@ Status shrink(const Options& options) {
     const Loader loader = options.operands.empty() ? handoff::kdump_load_command(host) : Loader(options.operands);
 
     if (options.dry_run || !wanted.possible()) {
-        if (options.json) print_json(handoff::shrink_document(wanted, std::nullopt));
-        else print_shrink(wanted, options.kexec.value_or("kexec"), loader);
+        if (options.json)
+            print_json(handoff::shrink_document(wanted, std::nullopt));
+        else
+            print_shrink(wanted, options.kexec.value_or("kexec"), loader);
         return wanted.possible() ? Status::ready : Status::refused;
     }
     if (!loader)
-        return misused(options, fmt::format("Give the command that loads the crash kernel behind --: {}.", loader.error().message()));
+        return misused(options, fmt::format("Give the command that loads the crash kernel behind --: {}.",
+                                            loader.error().message()));
     std::string kexec = options.kexec.value_or("");
     if (kexec.empty()) {
         const auto found = handoff::find_kexec(host);
@@ -167,7 +175,8 @@ Status shrink(const Options& options) {
         field("outcome", handoff::name(result.outcome));
         for (const std::string& step : result.steps) field("did", step);
         if (result.outcome == Outcome::done)
-            field("gives back", fmt::format("{} MiB: {} of {} MiB are left", wanted.given_back() / MiB, wanted.to.size() / MiB, wanted.from->size() / MiB));
+            field("gives back", fmt::format("{} MiB: {} of {} MiB are left", wanted.given_back() / MiB,
+                                            wanted.to.size() / MiB, wanted.from->size() / MiB));
     }
     if (!result.text.empty()) report(result.text);
     return status_of(result.outcome);

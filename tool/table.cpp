@@ -9,17 +9,17 @@
 #include "e820/json.hpp"
 #include "e820/log.hpp"
 #include "e820/render.hpp"
-#include "lib/host.hpp"
-#include "lib/user_file.hpp"
-#include "lib/iomem.hpp"
+#include "lib/sources/host.hpp"
+#include "lib/sources/iomem.hpp"
+#include "lib/sources/user_file.hpp"
 #include "tool/table.hpp"
 
 namespace tool {
 namespace {
 
-using e820::Result;
+using base::Result;
 
-constexpr std::size_t largest_input = 64 * e820::MiB;
+constexpr std::size_t largest_input = 64 * base::MiB;
 
 Result<e820::Table> parse_iomem_table(std::string_view text) {
     const auto entries = handoff::parse_iomem(text);
@@ -38,7 +38,7 @@ Result<e820::Table> parse_log_map(std::string_view text) {
         if (const auto* map = boot->find(e820::MapKind::firmware)) return map->table;
     for (auto boot = boots->rbegin(); boot != boots->rend(); ++boot)
         if (!boot->maps.empty()) return boot->maps.back().table;
-    return e820::input_error(0, "expected e820 lines, found none");
+    return base::input_error(0, "expected e820 lines, found none");
 }
 
 // By its first bytes; a binary table is what is no text at all.

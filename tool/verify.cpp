@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lib/decide/verify.hpp"
-#include "lib/documents.hpp"
-#include "lib/host.hpp"
+#include "lib/report/documents.hpp"
+#include "lib/sources/host.hpp"
 #include "tool/commands.hpp"
 #include "tool/print.hpp"
 

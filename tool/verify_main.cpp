@@ -6,6 +6,11 @@
 //   verify --report FILE   tell everybody, and always exit 0: nothing may stop a dump
 //
 // An initramfs may have no timeout(1), grep(1) or sed(1), so all of it is here.
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -16,29 +21,26 @@
 #include <cstring>
 #include <ctime>
 #include <exception>
-#include <fcntl.h>
-#include <poll.h>
 #include <string>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include "e820/number.hpp"
+#include "base/number.hpp"
 #include "lib/decide/verify.hpp"
-#include "lib/command_line.hpp"
-#include "lib/host.hpp"
+#include "lib/kernel/command_line.hpp"
+#include "lib/sources/gather.hpp"
+#include "lib/sources/host.hpp"
 #include "tool/text.hpp"
 
 namespace {
 
-int fail(const e820::Error& error) {
+int fail(const base::Error& error) {
     std::fprintf(stderr, "swiotlb-handoff: %s\n", tool::printable(error.message(), false).c_str());
-    return error.code == e820::Errc::not_permitted ? 5 : 1;
+    return error.code == base::Errc::not_permitted ? 5 : 1;
 }
 
-void field(const char* label, const e820::AddressRange& r, const std::string& remark) {
+void field(const char* label, const base::AddressRange& r, const std::string& remark) {
     std::printf("%-12s%#014llx-%#014llx  %llu KiB%s\n", label, static_cast<unsigned long long>(r.start()),
-                static_cast<unsigned long long>(r.end()), static_cast<unsigned long long>(r.size() / e820::KiB), remark.c_str());
+                static_cast<unsigned long long>(r.end()), static_cast<unsigned long long>(r.size() / base::KiB),
+                remark.c_str());
 }
 
 int verify(const char* root) {
@@ -49,15 +51,20 @@ int verify(const char* root) {
     std::printf("%-12s%s\n", "landing", handoff::name(verification->landing));
     if (verification->promised) field("promised", *verification->promised, "");
     if (verification->found)
-        field("found", verification->found->range, std::string("  ") + handoff::name(verification->found->source) + " (" + verification->found->where.text() + ")");
+        field("found", verification->found->range,
+              std::string("  ") + handoff::name(verification->found->source) + " (" +
+                  verification->found->where.text() + ")");
     if (std::fflush(stdout) != 0) return 1;
     switch (verification->landing) {
         case handoff::Landing::exact:
-        case handoff::Landing::lent: return 0;
-        case handoff::Landing::no_handoff: return 4;
+        case handoff::Landing::lent:
+            return 0;
+        case handoff::Landing::no_handoff:
+            return 4;
         case handoff::Landing::not_lent:
         case handoff::Landing::elsewhere:
-        case handoff::Landing::no_pool: return 3;
+        case handoff::Landing::no_pool:
+            return 3;
     }
     return 3;
 }
@@ -127,7 +134,8 @@ Outcome run(const Places& places) {
         if (open && ::poll(&watched, 1, 100) > 0) {
             std::array<char, 4096> buffer{};
             const ssize_t n = ::read(ends[0], buffer.data(), buffer.size());
-            if (n > 0 && outcome.output.size() < 65536) outcome.output.append(buffer.data(), static_cast<std::size_t>(n));
+            if (n > 0 && outcome.output.size() < 65536)
+                outcome.output.append(buffer.data(), static_cast<std::size_t>(n));
             open = n > 0 || (n < 0 && errno == EINTR);
             continue;
         }
@@ -153,27 +161,37 @@ void report(const Places& places) {
     bool alarming = true;
     switch (outcome.status) {
         case 0:
-            verdict = lent ? "the old pool is ordinary RAM of this kernel (lent)" : "the pool is where the handoff promised it (exact)";
+            verdict = lent ? "the old pool is ordinary RAM of this kernel (lent)"
+                           : "the pool is where the handoff promised it (exact)";
             alarming = false;
             break;
         case 3:
             verdict = lent ? "WARNING: the old pool was lent, and is NOT ordinary RAM here, or this kernel made a pool"
-                           : "WARNING: the pool is NOT where the handoff promised it; DMA of the old kernel may hit memory of this one";
+                           : "WARNING: the pool is NOT where the handoff promised it; DMA of the old kernel may hit "
+                             "memory of this one";
             break;
-        case -1: verdict = "WARNING: cannot tell where the pool is: verify died"; break;
-        case -2: verdict = "WARNING: cannot tell where the pool is: verify did not end in time"; break;
-        default: verdict = "WARNING: cannot tell where the pool is: verify ended with status " + std::to_string(outcome.status);
+        case -1:
+            verdict = "WARNING: cannot tell where the pool is: verify died";
+            break;
+        case -2:
+            verdict = "WARNING: cannot tell where the pool is: verify did not end in time";
+            break;
+        default:
+            verdict =
+                "WARNING: cannot tell where the pool is: verify ended with status " + std::to_string(outcome.status);
     }
     const std::string line = "swiotlb-handoff: " + verdict + "\n";
     // A record of the log for each line; a level that reaches the console only where it matters.
     write_to(places.kmsg, 0, (alarming ? "<2>" : "<5>") + line);
     for (std::size_t at = 0; at < outcome.output.size();) {
         const auto end = std::min(outcome.output.find('\n', at), outcome.output.size());
-        write_to(places.kmsg, O_APPEND, "<5>swiotlb-handoff:   " + outcome.output.substr(at, std::min<std::size_t>(end - at, 500)) + "\n");
+        write_to(places.kmsg, O_APPEND,
+                 "<5>swiotlb-handoff:   " + outcome.output.substr(at, std::min<std::size_t>(end - at, 500)) + "\n");
         at = end + 1;
     }
     write_to(places.console, 0, line);
-    if (const auto slash = places.file.rfind('/'); slash != std::string::npos && slash > 0) ::mkdir(places.file.substr(0, slash).c_str(), 0755);
+    if (const auto slash = places.file.rfind('/'); slash != std::string::npos && slash > 0)
+        ::mkdir(places.file.substr(0, slash).c_str(), 0755);
     write_to(places.file, O_CREAT | O_TRUNC, line + outcome.output);
 }
 
@@ -188,7 +206,7 @@ Places places_from(int argc, char** argv) {
         if (option == "--run") places.program = argv[i + 1];
         if (option == "--seconds")
             places.seconds = static_cast<unsigned>(
-                std::min<std::uint64_t>(e820::parse_number(argv[i + 1], 10).value_or(places.seconds), 3600));
+                std::min<std::uint64_t>(base::parse_number(argv[i + 1], 10).value_or(places.seconds), 3600));
     }
     return places;
 }

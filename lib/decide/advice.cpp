@@ -4,14 +4,15 @@
 
 #include <fmt/format.h>
 
-#include "lib/decide/plan.hpp"
 #include "lib/decide/recommend.hpp"
+#include "swiotlb-handoff/plan.hpp"
 
 namespace handoff {
 namespace {
 
 bool is_about_layout(const Reason& r) {
-    return r.severity == Severity::refusal && (r.is("pool-exact") || r.is("pool-below-crashkernel") || r.is("load-fits"));
+    return r.severity == Severity::refusal &&
+           (r.is("pool-exact") || r.is("pool-below-crashkernel") || r.is("load-fits"));
 }
 
 bool has_offset(const Machine& machine) {
@@ -28,11 +29,12 @@ Plan plan(const Machine& machine, const PlanRequest& request) {
     if (reason == plan.reasons.end()) return plan;
     const Recommendation next = recommend(machine, request);
     if (next.chosen)
-        reason->advice = fmt::format("boot with {}: {}", next.chosen->reservation.text(),
-                                     next.verdict != Verdict::ready ? "the crash kernel then makes no pool"
-                                     : next.reproduced.layout       ? "proven for this machine as the next boot lays it out"
-                                                                    : "proven if the next boot lays the machine out as the model "
-                                                                      "does, which this one did not");
+        reason->advice =
+            fmt::format("boot with {}: {}", next.chosen->reservation.text(),
+                        next.verdict != Verdict::ready ? "the crash kernel then makes no pool"
+                        : next.reproduced.layout       ? "proven for this machine as the next boot lays it out"
+                                                       : "proven if the next boot lays the machine out as the model "
+                                                         "does, which this one did not");
     else if (has_offset(machine))
         reason->advice = "drop the @offset of crashkernel=, so that the kernel puts the reservation above the pool";
     else if (reason->advice.empty())

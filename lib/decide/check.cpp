@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "lib/decide/check.hpp"
+#include "swiotlb-handoff/check.hpp"
 
 #include <algorithm>
 
 #include <fmt/format.h>
 
 #include "e820/memmap.hpp"
-#include "lib/command_line.hpp"
 #include "lib/decide/findings.hpp"
+#include "lib/kernel/command_line.hpp"
 #include "lib/kernel/constants.hpp"
 
 namespace handoff {
@@ -78,7 +78,7 @@ std::optional<Promise> find_promise(const Line& line, Findings& found) {
 
 void judge_pool_words(const Line& line, const AddressRange& pool, Findings& found) {
     const SwiotlbOption& option = line.swiotlb;
-    found.note("handoff-present", fmt::format("the handoff promises a pool at {}", e820::to_string(pool)));
+    found.note("handoff-present", fmt::format("the handoff promises a pool at {}", base::to_string(pool)));
     if (!option.slabs || *option.slabs * slab_size != pool.size())
         found.refuse("pool-slabs", fmt::format("swiotlb= asks for {} slabs, the region has {}",
                                                option.slabs ? std::to_string(*option.slabs) : "the default number of",
@@ -89,7 +89,7 @@ void judge_pool_words(const Line& line, const AddressRange& pool, Findings& foun
 }
 
 void judge_lent_words(const Line& line, const AddressRange& pool, Findings& found) {
-    found.note("handoff-present", fmt::format("the pool at {} is lent as ordinary RAM", e820::to_string(pool)));
+    found.note("handoff-present", fmt::format("the pool at {} is lent as ordinary RAM", base::to_string(pool)));
     if (line.swiotlb.force && !line.swiotlb.noforce)
         found.refuse("lend-no-bounce", "swiotlb=force: the crash kernel makes a pool of its own");
     if (line.words.last("iommu").value_or("").find("soft") != std::string::npos)
@@ -104,8 +104,10 @@ bool judge_memmap(const Line& line, const AddressRange& pool, bool map_given, Fi
             found.refuse("command-line-agrees", "memmap=exactmap replaces the crash kernel's map");
         const auto* add = std::get_if<e820::AddRange>(&op);
         if (!add || !add->range.overlaps(pool)) continue;
-        if (add->type == Type::ram && add->range == pool) ++added;
-        else found.refuse("command-line-agrees", fmt::format("memmap={} overlaps the region", e820::to_word(op)));
+        if (add->type == Type::ram && add->range == pool)
+            ++added;
+        else
+            found.refuse("command-line-agrees", fmt::format("memmap={} overlaps the region", e820::to_word(op)));
     }
     if (added > 1) found.refuse("map-once", "the region is added as RAM more than once");
     if (added != 1 && !map_given)
@@ -113,7 +115,8 @@ bool judge_memmap(const Line& line, const AddressRange& pool, bool map_given, Fi
     return added == 1;
 }
 
-void judge_map(const Line& line, const AddressRange& pool, const e820::Table& given, bool words_add_it, Findings& found) {
+void judge_map(const Line& line, const AddressRange& pool, const e820::Table& given, bool words_add_it,
+               Findings& found) {
     const auto map = apply_memory_words(given, line.words);
     if (!map) {
         found.refuse("command-line-sound", map.error().message());
@@ -137,15 +140,19 @@ void judge_core(const ElfCore& core, const Promise& promise, Findings& found) {
     for (const AddressRange& load : loads) {
         if (!load.overlaps(promise.region)) continue;
         if (!load.contains(promise.region))
-            found.refuse("elfcorehdr-agrees", fmt::format("PT_LOAD {} has only a part of the region", e820::to_string(load)));
+            found.refuse("elfcorehdr-agrees",
+                         fmt::format("PT_LOAD {} has only a part of the region", base::to_string(load)));
         else if (promise.loan)
-            found.note("elfcorehdr-agrees",
-                       fmt::format("the dump has the lent pool's pages, in PT_LOAD {}: only who maps /proc/vmcore can read them",
-                                   e820::to_string(load)));
+            found.note(
+                "elfcorehdr-agrees",
+                fmt::format(
+                    "the dump has the lent pool's pages, in PT_LOAD {}: only who maps /proc/vmcore can read them",
+                    base::to_string(load)));
         else
             found.note("elfcorehdr-agrees",
-                       fmt::format("the dump has the pool's pages, in PT_LOAD {}; they hold the crash kernel's own bounce data",
-                                   e820::to_string(load)));
+                       fmt::format(
+                           "the dump has the pool's pages, in PT_LOAD {}; they hold the crash kernel's own bounce data",
+                           base::to_string(load)));
     }
     if (core.notes == 0)
         found.refuse("elfcorehdr-agrees", "the ELF headers have no notes: no CPU state, no vmcoreinfo");
@@ -160,9 +167,7 @@ Plan review_on(const Machine& machine, const CheckInput& input, const Promise& p
 
 }  // namespace
 
-bool CheckResult::sound() const {
-    return first_refusal(reasons) == nullptr;
-}
+bool CheckResult::sound() const { return first_refusal(reasons) == nullptr; }
 
 CheckResult check(const CheckInput& input) {
     CheckResult result;
@@ -171,8 +176,10 @@ CheckResult check(const CheckInput& input) {
     const auto promise = line ? find_promise(*line, found) : std::nullopt;
     if (promise) {
         const AddressRange& region = promise->region;
-        if (promise->loan) judge_lent_words(*line, region, found);
-        else judge_pool_words(*line, region, found);
+        if (promise->loan)
+            judge_lent_words(*line, region, found);
+        else
+            judge_pool_words(*line, region, found);
         const bool words_add_it = judge_memmap(*line, region, input.map.has_value(), found);
         if (input.map) judge_map(*line, region, *input.map, words_add_it, found);
         if (input.core) judge_core(*input.core, *promise, found);

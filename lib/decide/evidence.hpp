@@ -2,24 +2,24 @@
 #pragma once
 
 #include "lib/decide/findings.hpp"
-#include "lib/decide/request.hpp"
+#include "swiotlb-handoff/request.hpp"
 
 namespace handoff {
 
 // A crash kernel that makes no pool has no use for the old one as a pool, but for its memory. Where no device ever
-// bounced through it, and none can, it is lent: RAM like any other there. What forbids that is DMA in flight into it, so everything
-// here is evidence that there is none. What cannot be read is no evidence.
+// bounced through it, and none can, it is lent: RAM like any other there. What forbids that is DMA in flight into it,
+// so everything here is evidence that there is none. What cannot be read is no evidence.
 
 /// The bit count of a DMA mask that covers memory up to `end` (exclusive).
 unsigned bits_for(Address end);
 
-/// What speaks against lending the pool on this machine: a refusal for each piece of evidence that is missing or says no, and one info
-/// for each that says yes. Rules lend-no-bounce, lend-idle, lend-devices, lend-trusted.
+/// What speaks against lending the pool on this machine: a refusal for each piece of evidence that is missing or says
+/// no, and one info for each that says yes. Rules lend-no-bounce, lend-idle, lend-devices, lend-trusted.
 void judge_evidence(const Machine&, Findings&);
 
 /// Whether the dump can be saved although the pool is ordinary RAM: reads of such pages through /proc/vmcore fail
-/// ("ioremap on RAM", arch/x86/mm/ioremap.c, __ioremap_check_ram()), while mmap() of them works. Either the ELF headers do not have them, which
-/// is for who loads with kexec_load, or the collector maps. Rule lend-dump.
+/// ("ioremap on RAM", arch/x86/mm/ioremap.c, __ioremap_check_ram()), while mmap() of them works. Either the ELF headers
+/// do not have them, which is for who loads with kexec_load, or the collector maps. Rule lend-dump.
 void judge_dump(const PlanRequest&, Findings&);
 
 }  // namespace handoff

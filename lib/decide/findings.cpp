@@ -18,7 +18,8 @@ void Findings::warn(Rule rule, std::string text, std::string evidence, std::stri
 }
 
 void Findings::note(Rule rule, std::string text, std::string evidence, std::string advice) {
-    reasons_.push_back({std::string(rule.id()), Severity::info, std::move(text), std::move(evidence), std::move(advice)});
+    reasons_.push_back(
+        {std::string(rule.id()), Severity::info, std::move(text), std::move(evidence), std::move(advice)});
 }
 
 void Findings::missing(bool live, Rule rule, std::string text, std::string evidence, std::string advice) {
@@ -31,8 +32,8 @@ void Findings::missing(bool live, Rule rule, std::string text, std::string evide
 bool Findings::refused() const { return first_refusal(reasons_) != nullptr; }
 
 const Reason* first_refusal(const std::vector<Reason>& reasons) {
-    const auto it = std::find_if(reasons.begin(), reasons.end(),
-                                 [](const Reason& r) { return r.severity == Severity::refusal; });
+    const auto it =
+        std::find_if(reasons.begin(), reasons.end(), [](const Reason& r) { return r.severity == Severity::refusal; });
     return it == reasons.end() ? nullptr : &*it;
 }
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "lib/decide/rules.hpp"
+#include "swiotlb-handoff/rules.hpp"
 
 namespace handoff {
 
@@ -21,8 +21,8 @@ public:
     void warn(Rule rule, std::string text, std::string evidence = {}, std::string advice = {});
     /// The rule holds, and this is why.
     void note(Rule rule, std::string text, std::string evidence = {}, std::string advice = {});
-    /// The rule cannot be judged, since a source is missing. On the running machine that is a refusal. A captured machine
-    /// may lack what the machine itself has: there it is an assumption, which is a warning.
+    /// The rule cannot be judged, since a source is missing. On the running machine that is a refusal. A captured
+    /// machine may lack what the machine itself has: there it is an assumption, which is a warning.
     void missing(bool live, Rule rule, std::string text, std::string evidence = {}, std::string advice = {});
 
     [[nodiscard]] bool refused() const;

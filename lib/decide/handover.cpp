@@ -4,16 +4,16 @@
 
 #include "lib/decide/goals.hpp"
 #include "lib/decide/layout.hpp"
+#include "lib/decide/neighbours.hpp"
 #include "lib/decide/outcome.hpp"
 #include "lib/decide/parts.hpp"
-#include "lib/decide/neighbours.hpp"
 
 namespace handoff {
 namespace {
 
 // Up to the loads. Nothing where there is no pool of which a placement can be asked, or a load does not fit.
 std::optional<Proposal> judge_proposal(const Question& question, Method method, const PoolNeed& need,
-                               const std::optional<AddressRange>& promised, Plan& plan, Findings& found) {
+                                       const std::optional<AddressRange>& promised, Plan& plan, Findings& found) {
     const auto pool = find_pool(question, promised, found);
     const bool placeable = pool && judge_pool(question.machine, *pool, found);
     judge_protection(question.machine, question.request.loader, found);
@@ -29,8 +29,9 @@ std::optional<Proposal> judge_proposal(const Question& question, Method method, 
 }
 
 void report_proof(const Proposal& c, std::size_t images, std::size_t fences, Findings& found) {
-    std::string text = fmt::format("proven: the pool lands at {} in all {} places where loader and KASLR can put the kernel",
-                                   e820::to_string(c.pool.range), images);
+    std::string text =
+        fmt::format("proven: the pool lands at {} in all {} places where loader and KASLR can put the kernel",
+                    base::to_string(c.pool.range), images);
     if (c.method == Method::addr) text += ", since addr= reserves it before any other memory is taken";
     if (fences != 0) text += fmt::format(", with {} fence page{}", fences, fences == 1 ? "" : "s");
     found.note("pool-exact", std::move(text));
@@ -41,11 +42,12 @@ void refuse_layout(const Proposal& c, const Counterexample& naive, const Counter
     const AddressRange& reservation = machine.crash_kernel.back();
     const std::string evidence = machine.crash_kernel_from.text();
     if (last.kind == Counterexample::Kind::eaten && c.pool.range.start() >= reservation.end()) {
-        found.refuse("pool-below-crashkernel",
-                     fmt::format("the pool lies above the reservation {}: early allocations go to the highest memory and "
-                                 "take its top",
-                                 e820::to_string(reservation)),
-                     evidence);
+        found.refuse(
+            "pool-below-crashkernel",
+            fmt::format("the pool lies above the reservation {}: early allocations go to the highest memory and "
+                        "take its top",
+                        base::to_string(reservation)),
+            evidence);
         return;
     }
     found.refuse("pool-exact", to_string(last), evidence);
@@ -55,9 +57,10 @@ void refuse_layout(const Proposal& c, const Counterexample& naive, const Counter
 void report_layout(const Proposal& c, const Layout& layout, Findings& found) {
     report_proof(c, layout.proof.images, layout.fences.size(), found);
     found.note("kaslr-blind",
-               c.method == Method::addr ? "KASLR keeps clear of addr=, and does not see a region that only a memmap= word adds"
-               : layout.nokaslr         ? "nokaslr is added: the kernel stays where the loader puts it"
-                                        : "KASLR does not see a region that only a memmap= word adds");
+               c.method == Method::addr
+                   ? "KASLR keeps clear of addr=, and does not see a region that only a memmap= word adds"
+               : layout.nokaslr ? "nokaslr is added: the kernel stays where the loader puts it"
+                                : "KASLR does not see a region that only a memmap= word adds");
     if (!c.cargo.setup_data && c.question.request.loader != Loader::kexec_file_load)
         found.note("loader-setup-data",
                    "proven with and without setup_data of kexec-tools at the start of the reservation");

@@ -10,8 +10,8 @@
 namespace handoff {
 namespace {
 
-using e820::KiB;
-using e820::page_size;
+using base::KiB;
+using base::page_size;
 using e820::Type;
 
 // What can be added to make the pool land.

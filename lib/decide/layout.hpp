@@ -12,12 +12,13 @@ namespace handoff {
 /// Words that make the pool land, and the proof that they do.
 struct Layout {
     std::vector<AddressRange> fences;
-    std::string words;  ///< to append
+    std::string words;     ///< to append
     bool nokaslr = false;  ///< is among them
     Proof proof;
 };
 
-/// What was tried, from the fewest additions to the most: nothing; a kernel that stays where the loader puts it; fences.
+/// What was tried, from the fewest additions to the most: nothing; a kernel that stays where the loader puts it;
+/// fences.
 struct LayoutSearch {
     std::optional<Layout> found;
     std::optional<Counterexample> naive;  ///< against the words alone, where they did not do

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lib/decide/loads.hpp"
 
+#include "lib/kernel/loader.hpp"
+
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -10,13 +12,13 @@
 namespace handoff {
 namespace {
 
-using e820::KiB;
-using e820::MiB;
-using e820::whole_mib;
+using base::KiB;
+using base::MiB;
+using base::whole_mib;
 
-// Small segments of other sizes can push the large ones down: the command line to come, an EFI runtime map, other versions
-// of a loader. The first load is one with the least of them, so that none leaves larger free blocks; up to 16 KiB each page
-// is tried, so that the real one is among them.
+// Small segments of other sizes can push the large ones down: the command line to come, an EFI runtime map, other
+// versions of a loader. The first load is one with the least of them, so that none leaves larger free blocks; up to 16
+// KiB each page is tried, so that the real one is among them.
 constexpr std::uint64_t slacks[] = {0 * KiB, 4 * KiB, 8 * KiB, 12 * KiB, 16 * KiB, 64 * KiB, 128 * KiB};
 
 std::optional<bool> judge_setup_data(const Question& question, Findings& found) {
@@ -28,7 +30,8 @@ std::optional<bool> judge_setup_data(const Question& question, Findings& found) 
         // setup_rng_seed() passes nothing where getrandom() with GRND_NONBLOCK has nothing.
         if (!seed || machine.random_ready != false || loader == Loader::kexec_file_load) return seed;
         found.warn("loader-setup-data",
-                   "the random number generator is not ready: kexec-tools may have no seed to put at the start of the reservation",
+                   "the random number generator is not ready: kexec-tools may have no seed to put at the start of the "
+                   "reservation",
                    {}, "load later, or with kexec -s");
         return std::nullopt;
     }
@@ -73,13 +76,15 @@ Method judge_method(const Question& question, const std::optional<AddressRange>&
     if (method == Method::automatic)
         method = announced && (!promised || addr == promised->start()) ? Method::addr : Method::ram;
     if (promised && addr && image && !announced)
-        found.refuse("image-addr",
-                     "swiotlb=...,addr= is on the command line, and the image does not announce it: a kernel that does not "
-                     "know it takes no 'force' before it either");
+        found.refuse(
+            "image-addr",
+            "swiotlb=...,addr= is on the command line, and the image does not announce it: a kernel that does not "
+            "know it takes no 'force' before it either");
     if (method != Method::addr || announced) return method;
     const std::string advice = "use --method ram, or a kernel with the patches in kernel/";
     if (image)
-        found.refuse("image-addr", "the crash kernel's image does not announce that it takes swiotlb=...,addr=", {}, advice);
+        found.refuse("image-addr", "the crash kernel's image does not announce that it takes swiotlb=...,addr=", {},
+                     advice);
     else
         found.missing(question.machine.live, "image-addr",
                       question.machine.live ? "it is not known whether the crash kernel's image takes swiotlb=...,addr="
@@ -120,7 +125,8 @@ std::vector<Scenario> predict_loads(const Question& question, const Cargo& cargo
         }
     }
     if (scenarios.empty())
-        found.refuse("loader-known", "method e820 works only with kexec_load, since it needs a caller that makes boot_params", {},
+        found.refuse("loader-known",
+                     "method e820 works only with kexec_load, since it needs a caller that makes boot_params", {},
                      "use --method ram with kexec_file_load");
     return scenarios;
 }

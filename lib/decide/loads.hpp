@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "lib/decide/question.hpp"
-#include "lib/loader.hpp"
+#include "lib/kernel/loader.hpp"
 
 namespace handoff {
 
@@ -14,14 +14,15 @@ struct Cargo {
     Image image;
     std::uint64_t initrd_bytes = 0;
     std::uint64_t initrd_acpi_bytes = 0;  ///< of ACPI tables that the initrd brings, whole pages
-    /// kexec-tools passes setup_data at the start of the reservation (LoadInput::setup_data). nullopt: it may or may not.
+    /// kexec-tools passes setup_data at the start of the reservation (LoadInput::setup_data). nullopt: it may or may
+    /// not.
     std::optional<bool> setup_data;
 };
 /// Rules loader-known, image-known, loader-setup-data.
 Cargo judge_cargo(const Question&, Findings&);
 
-/// Whether the image takes addr=, which leaves nothing to placement; the method where that depends on it. `promised`: the
-/// pool of a handoff that is reviewed. Rule image-addr.
+/// Whether the image takes addr=, which leaves nothing to placement; the method where that depends on it. `promised`:
+/// the pool of a handoff that is reviewed. Rule image-addr.
 Method judge_method(const Question&, const std::optional<AddressRange>& promised, Findings&);
 
 /// What a loader is given to load `cargo` with; the small segments have `slack` bytes more than expected.
@@ -32,8 +33,9 @@ struct Scenario {
     LoadInput in;
     Load load;
 };
-/// Every load that may be: by each loader that may be used, and with small segments of other sizes. The first is the most
-/// likely one, and leaves the largest free blocks. Empty where one of them does not fit. Rules load-fits, loader-known.
+/// Every load that may be: by each loader that may be used, and with small segments of other sizes. The first is the
+/// most likely one, and leaves the largest free blocks. Empty where one of them does not fit. Rules load-fits,
+/// loader-known.
 std::vector<Scenario> predict_loads(const Question&, const Cargo&, Method, Findings&);
 
 }  // namespace handoff

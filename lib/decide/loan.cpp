@@ -3,18 +3,18 @@
 #include <fmt/format.h>
 
 #include "e820/memmap.hpp"
+#include "lib/decide/evidence.hpp"
 #include "lib/decide/goals.hpp"
+#include "lib/decide/neighbours.hpp"
 #include "lib/decide/outcome.hpp"
 #include "lib/decide/parts.hpp"
 #include "lib/kernel/constants.hpp"
-#include "lib/decide/evidence.hpp"
-#include "lib/decide/neighbours.hpp"
 
 namespace handoff {
 namespace {
 
-std::optional<Proposal> judge_proposal(const Question& question, const std::optional<AddressRange>& promised, Plan& plan,
-                               Findings& found) {
+std::optional<Proposal> judge_proposal(const Question& question, const std::optional<AddressRange>& promised,
+                                       Plan& plan, Findings& found) {
     plan.method = Method::ram;
     plan.loan = true;
     const auto pool = find_pool(question, promised, found);
@@ -54,8 +54,10 @@ Plan lend(const Question& question, Findings& found) {
         plan.append = fmt::format("memmap={}{} {}", e820::to_word(e820::AddRange{c->pool.range, e820::Type::ram}),
                                   c->numa_off ? " numa=off" : "", marker(c->pool.range, lent_key));
         const auto line = CommandLine::parse(question.base.with(plan.append));
-        if (line) judge_line(*c, *line, plan, found);
-        else found.refuse("command-line-sound", line.error().message());
+        if (line)
+            judge_line(*c, *line, plan, found);
+        else
+            found.refuse("command-line-sound", line.error().message());
     }
     if (plan.pool) judge_rivals(question, *plan.pool, {}, found);
     return plan;

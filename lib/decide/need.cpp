@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lib/decide/need.hpp"
+#include "lib/machine/device.hpp"
 
 #include <algorithm>
 
 #include "lib/kernel/constants.hpp"
 #include "lib/kernel/next_boot.hpp"
-#include "lib/placement.hpp"
+#include "lib/kernel/placement.hpp"
 
 namespace handoff {
 namespace {
 
-using e820::align_up;
-using e820::GiB;
-using e820::MiB;
-using e820::page_size;
+using base::align_up;
+using base::GiB;
+using base::MiB;
+using base::page_size;
 
 // For coherent buffers of old controllers. So small that no pool of ordinary size fits
 // into it, whatever touches it.
@@ -21,7 +22,8 @@ constexpr std::uint64_t ordinary_low = 32 * MiB;
 
 }  // namespace
 
-Need need_for(const Machine& machine, const PlanRequest& request, std::uint64_t reservation_bytes, std::uint64_t margin) {
+Need need_for(const Machine& machine, const PlanRequest& request, std::uint64_t reservation_bytes,
+              std::uint64_t margin) {
     const auto bounded = [](std::uint64_t bytes) { return std::min(bytes, largest_reservation); };
     const std::uint64_t initrd = bounded(assumed_initrd_bytes(request));
     // Anywhere: the bound goes by sizes, and by sections of 128 MiB.

@@ -28,10 +28,10 @@ bool asks_for_kho(const CommandLine& line) { return line.has("kho") && !is_off(l
 std::optional<std::string> overlap(const std::vector<AddressRange>& theirs, const AddressRange& pool,
                                    const std::vector<AddressRange>& fences) {
     for (const AddressRange& r : theirs) {
-        if (r.overlaps(pool)) return fmt::format("{} overlaps the pool", e820::to_string(r));
+        if (r.overlaps(pool)) return fmt::format("{} overlaps the pool", base::to_string(r));
         for (const AddressRange& fence : fences)
             if (r.overlaps(fence))
-                return fmt::format("{} overlaps the fence at {:#x}", e820::to_string(r), fence.start());
+                return fmt::format("{} overlaps the fence at {:#x}", base::to_string(r), fence.start());
     }
     return std::nullopt;
 }
@@ -39,16 +39,18 @@ std::optional<std::string> overlap(const std::vector<AddressRange>& theirs, cons
 // crashkernel=SIZE,cma: the kernel may have reserved less, or nothing.
 bool asks_for_cma(const CommandLine& line) {
     const auto words = line.all("crashkernel");
-    return std::any_of(words.begin(), words.end(), [](const Word* word) { return word->value.value_or("").ends_with(",cma"); });
+    return std::any_of(words.begin(), words.end(),
+                       [](const Word* word) { return word->value.value_or("").ends_with(",cma"); });
 }
 
 void judge_cma(const Neighbours& n, const CommandLine& running, bool file_load, const AddressRange& pool,
                const std::vector<AddressRange>& fences, Findings& found) {
     if (!n.cma && !n.cma_bytes && asks_for_cma(running) && file_load)
-        found.refuse("cma-apart",
-                     "crashkernel=,cma is on the running kernel's command line, and no source says how much memory that "
-                     "reserved: kexec_file_load gives it to the crash kernel, where the pool could go",
-                     "proc/cmdline", "load with kexec_load (kexec -c), which does not, or boot without crashkernel=,cma");
+        found.refuse(
+            "cma-apart",
+            "crashkernel=,cma is on the running kernel's command line, and no source says how much memory that "
+            "reserved: kexec_file_load gives it to the crash kernel, where the pool could go",
+            "proc/cmdline", "load with kexec_load (kexec -c), which does not, or boot without crashkernel=,cma");
     const std::uint64_t bytes = n.cma ? total(*n.cma) : n.cma_bytes.value_or(0);
     if (bytes == 0) return;
     const std::string where = n.cma ? "sys/kernel/kexec/crash_cma_ranges" : "dmesg";
@@ -56,15 +58,16 @@ void judge_cma(const Neighbours& n, const CommandLine& running, bool file_load, 
         found.refuse("cma-apart", "crashkernel=,cma: " + *what, where, "boot without crashkernel=,cma");
     else if (file_load)
         // crash_setup_memmap_entries() in arch/x86/kernel/crash.c adds them as RAM.
-        found.refuse("cma-apart",
-                     fmt::format("crashkernel=,cma: kexec_file_load gives the crash kernel {} MiB of movable memory more, "
-                                 "where the pool could go",
-                                 e820::whole_mib(bytes)),
-                     where, "load with kexec_load (kexec -c), which does not, or boot without crashkernel=,cma");
+        found.refuse(
+            "cma-apart",
+            fmt::format("crashkernel=,cma: kexec_file_load gives the crash kernel {} MiB of movable memory more, "
+                        "where the pool could go",
+                        base::whole_mib(bytes)),
+            where, "load with kexec_load (kexec -c), which does not, or boot without crashkernel=,cma");
     else
         found.note("cma-apart",
                    fmt::format("crashkernel=,cma: {} MiB, of which a crash kernel loaded by kexec_load gets nothing",
-                               e820::whole_mib(bytes)),
+                               base::whole_mib(bytes)),
                    where);
 }
 
@@ -79,12 +82,14 @@ void judge_kho(const Neighbours& n, const CommandLine& running, const CommandLin
         else if (file_load)
             // kho_fill_kimage() in kernel/liveupdate/kexec_handover.c does not ask what kind of image it is;
             // kho_populate() then lets early allocations, the pool among them, come from the scratch areas only.
-            found.refuse("kho-apart",
-                         "Kexec HandOver is on: kexec_file_load may pass its scratch areas on to the crash kernel, which "
-                         "would put its pool there",
-                         where, "load with kexec_load (kexec -c), or boot with kho=off");
+            found.refuse(
+                "kho-apart",
+                "Kexec HandOver is on: kexec_file_load may pass its scratch areas on to the crash kernel, which "
+                "would put its pool there",
+                where, "load with kexec_load (kexec -c), or boot with kho=off");
         else
-            found.note("kho-apart", "Kexec HandOver is on: a crash kernel loaded by kexec_load takes nothing over", where);
+            found.note("kho-apart", "Kexec HandOver is on: a crash kernel loaded by kexec_load takes nothing over",
+                       where);
     }
     // Scratch areas of the crash kernel's own: twice what is reserved, and no memory for the kernel itself.
     const bool by_default = scratch_seen && !crash_kernel.has("kho");
@@ -99,12 +104,13 @@ void judge_kho(const Neighbours& n, const CommandLine& running, const CommandLin
 void judge_hotplug(const Neighbours& n, bool file_load, Findings& found) {
     const bool memory = n.memory_crash_hotplug.value_or(false);
     if (!memory && !n.cpu_crash_hotplug.value_or(false)) return;
-    found.note("hotplug-sound",
-               file_load ? "the kernel updates the ELF headers of a loaded crash kernel when memory or CPUs come and go; the "
-                           "words and the map stay as they are"
-                         : "the kernel can update the ELF headers of a loaded crash kernel; without kexec --hotplug it leaves "
-                           "them to a reload",
-               memory ? "sys/devices/system/memory/crash_hotplug" : "sys/devices/system/cpu/crash_hotplug");
+    found.note(
+        "hotplug-sound",
+        file_load ? "the kernel updates the ELF headers of a loaded crash kernel when memory or CPUs come and go; the "
+                    "words and the map stay as they are"
+                  : "the kernel can update the ELF headers of a loaded crash kernel; without kexec --hotplug it leaves "
+                    "them to a reload",
+        memory ? "sys/devices/system/memory/crash_hotplug" : "sys/devices/system/cpu/crash_hotplug");
 }
 
 }  // namespace
@@ -116,10 +122,11 @@ void judge_neighbours(const Machine& machine, const CommandLine& crash_kernel, b
     judge_cma(n, running, file_load, pool, fences, found);
     judge_kho(n, running, crash_kernel, file_load, pool, fences, found);
     if (running.has("reserve_mem"))
-        found.note("reserve-mem-apart",
-                   "reserve_mem= of the running kernel: taken before the pool and out of other memory; the crash kernel does "
-                   "not see it",
-                   "proc/cmdline");
+        found.note(
+            "reserve-mem-apart",
+            "reserve_mem= of the running kernel: taken before the pool and out of other memory; the crash kernel does "
+            "not see it",
+            "proc/cmdline");
     judge_hotplug(n, file_load, found);
 }
 

@@ -3,15 +3,16 @@
 
 #include <vector>
 
-#include "lib/command_line.hpp"
 #include "lib/decide/findings.hpp"
-#include "lib/machine.hpp"
+#include "lib/kernel/command_line.hpp"
+#include "swiotlb-handoff/machine.hpp"
 
 namespace handoff {
 
-/// Who else claims memory over kexec, or changes what the crash kernel is told while it is loaded: refusals where one of them
-/// has memory of the pool or of the fences, or changes the crash kernel's map in a way that is not modelled. `file_load`: the
-/// crash kernel is, or may be, loaded by kexec_file_load. Rules cma-apart, kho-apart, reserve-mem-apart, hotplug-sound.
+/// Who else claims memory over kexec, or changes what the crash kernel is told while it is loaded: refusals where one
+/// of them has memory of the pool or of the fences, or changes the crash kernel's map in a way that is not modelled.
+/// `file_load`: the crash kernel is, or may be, loaded by kexec_file_load. Rules cma-apart, kho-apart,
+/// reserve-mem-apart, hotplug-sound.
 void judge_neighbours(const Machine&, const CommandLine& crash_kernel, bool file_load, const AddressRange& pool,
                       const std::vector<AddressRange>& fences, Findings&);
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lib/decide/outcome.hpp"
 
+#include "lib/kernel/placement.hpp"
+
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -10,15 +12,15 @@
 namespace handoff {
 namespace {
 
-using e820::KiB;
-using e820::MiB;
+using base::KiB;
+using base::MiB;
+using base::whole_mib;
 using e820::Type;
-using e820::whole_mib;
 
 std::uint64_t memory_map_bytes(const RangeSet& ram) { return early_demand({ram, 0, 1, 0, 0, 0}).memory_map; }
 
-// Each segment that was RAM for the loader is RAM for the kernel. A word that takes a page of the kernel's own image does no
-// harm: the kernel adds it again (arch/x86/kernel/setup.c, e820_add_kernel_range()).
+// Each segment that was RAM for the loader is RAM for the kernel. A word that takes a page of the kernel's own image
+// does no harm: the kernel adds it again (arch/x86/kernel/setup.c, e820_add_kernel_range()).
 void judge_segments(const Proposal& c, const CommandLine& line, Findings& found) {
     for (const Scenario& s : c.scenarios) {
         const RangeSet before = boot_map(c, s.load).of(Type::ram);
@@ -29,7 +31,7 @@ void judge_segments(const Proposal& c, const CommandLine& line, Findings& found)
             if (segment.name != "kernel" && before.contains(segment.range) && !after.contains(segment.range))
                 return found.refuse("segments-in-ram",
                                     fmt::format("a word on the command line takes memory of the {} at {}", segment.name,
-                                                e820::to_string(segment.range)),
+                                                base::to_string(segment.range)),
                                     {}, "remove the memmap= or mem= word that covers it");
     }
 }
@@ -54,13 +56,14 @@ std::optional<e820::Table> judge_outcome(const Proposal& c, const CommandLine& l
     const std::uint64_t length = line.text().size() + added;
     if (length > c.cargo.image.cmdline_size)
         found.refuse("command-line-fits",
-                     fmt::format("the command line would have {} bytes with what the loader adds, the image takes {}", length,
-                                 c.cargo.image.cmdline_size),
+                     fmt::format("the command line would have {} bytes with what the loader adds, the image takes {}",
+                                 length, c.cargo.image.cmdline_size),
                      {}, "shorten the crash kernel's command line");
     return *std::move(map);
 }
 
-void judge_memory_kept(const Proposal& c, const CommandLine& handed_line, const CommandLine& plain_line, Findings& found) {
+void judge_memory_kept(const Proposal& c, const CommandLine& handed_line, const CommandLine& plain_line,
+                       Findings& found) {
     const Scenario& s = c.scenarios.front();
     const auto handed = memory_of(c, s, handed_line);
     const auto plain = memory_of(c, s, plain_line);
@@ -76,14 +79,15 @@ void judge_memory_kept(const Proposal& c, const CommandLine& handed_line, const 
     after.subtract(c.pool.range);
     const std::uint64_t cost = memory_map_bytes(handed->ram) - memory_map_bytes(before) + before.size() - after.size();
     if (!natural)
-        found.note("memory-kept",
-                   fmt::format("without the handoff the crash kernel would have no pool; this one costs up to {} KiB of the "
-                               "reservation, for struct pages and slots",
-                               (cost + c.pool.slabs * slot_size) / KiB));
+        found.note(
+            "memory-kept",
+            fmt::format("without the handoff the crash kernel would have no pool; this one costs up to {} KiB of the "
+                        "reservation, for struct pages and slots",
+                        (cost + c.pool.slabs * slot_size) / KiB));
     else if (cost > natural->size())
         found.refuse("memory-kept",
-                     fmt::format("the handoff costs {} KiB of struct pages and fences, and gives back only {} KiB", cost / KiB,
-                                 natural->size() / KiB));
+                     fmt::format("the handoff costs {} KiB of struct pages and fences, and gives back only {} KiB",
+                                 cost / KiB, natural->size() / KiB));
     else
         found.note("memory-kept", fmt::format("the crash kernel keeps {} MiB more of its reservation for itself",
                                               (natural->size() - cost) / MiB));
@@ -94,9 +98,11 @@ void judge_loan_gain(const Proposal& c, const e820::Table& after, Findings& foun
     const std::uint64_t cost = memory_map_bytes(after.of(Type::ram)) - memory_map_bytes(before.of(Type::ram));
     const std::uint64_t size = c.pool.range.size();
     if (cost >= size)
-        found.refuse("lend-gain", fmt::format("the pool has {} MiB, and its struct pages take {} MiB", whole_mib(size), whole_mib(cost)));
+        found.refuse("lend-gain", fmt::format("the pool has {} MiB, and its struct pages take {} MiB", whole_mib(size),
+                                              whole_mib(cost)));
     else
-        found.note("lend-gain", fmt::format("the crash kernel has {} MiB more: the pool is lent to it as ordinary RAM", (size - cost) / MiB));
+        found.note("lend-gain", fmt::format("the crash kernel has {} MiB more: the pool is lent to it as ordinary RAM",
+                                            (size - cost) / MiB));
 }
 
 }  // namespace handoff

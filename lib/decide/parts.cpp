@@ -26,14 +26,15 @@ void note_numa_off(const Question& question, Findings& found) {
 
 void judge_rivals(const Question& question, const AddressRange& pool, const std::vector<AddressRange>& fences,
                   Findings& found) {
-    judge_neighbours(question.machine, question.base, question.request.loader != Loader::kexec_load, pool, fences, found);
+    judge_neighbours(question.machine, question.base, question.request.loader != Loader::kexec_load, pool, fences,
+                     found);
 }
 
 CommandLine without_handoff(const CommandLine& line, const AddressRange& pool) {
     std::string kept;  // the word that adds the pool has the fences behind it
     for (const Word& word : line.words()) {
-        const bool of_handoff = word.key == marker_key || word.key == lent_key || word.key == "swiotlb" ||
-                                adds_ram(word, pool);
+        const bool of_handoff =
+            word.key == marker_key || word.key == lent_key || word.key == "swiotlb" || adds_ram(word, pool);
         if (!of_handoff) kept += (kept.empty() ? "" : " ") + word.text;
     }
     return CommandLine::parse(kept).value_or(line);

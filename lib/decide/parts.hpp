@@ -12,8 +12,8 @@ namespace handoff {
 /// The loads of the scenarios, in their order.
 std::vector<Load> loads_of(const std::vector<Scenario>&);
 
-/// The crash kernel may see several NUMA nodes: a node's memory map is allocated on the node itself, which may have nothing
-/// but the pool (mm/sparse.c, sparse_init_nid()).
+/// The crash kernel may see several NUMA nodes: a node's memory map is allocated on the node itself, which may have
+/// nothing but the pool (mm/sparse.c, sparse_init_nid()).
 bool sees_several_nodes(const Question&);
 
 /// numa=off becomes one of the words, and this is why. Rule numa-single.

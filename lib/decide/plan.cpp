@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Which goal there is, and what its findings come to.
-#include "lib/decide/plan.hpp"
+#include "swiotlb-handoff/plan.hpp"
 
 #include <algorithm>
 
@@ -18,7 +18,8 @@ Plan not_needed() {
     return plan;
 }
 
-// The goal of a question, and what came of it. `promised`: the region of somebody else's words, which are judged as they are.
+// The goal of a question, and what came of it. `promised`: the region of somebody else's words, which are judged as
+// they are.
 Plan pursue(const Question& question, const std::optional<AddressRange>& promised, Findings& found) {
     Plan plan;
     plan.method = question.request.method;
@@ -59,9 +60,12 @@ Plan answer(const Machine& machine, const PlanRequest& request, const std::optio
 
 const char* name(Verdict verdict) {
     switch (verdict) {
-        case Verdict::ready: return "ready";
-        case Verdict::not_needed: return "not-needed";
-        case Verdict::refused: return "refused";
+        case Verdict::ready:
+            return "ready";
+        case Verdict::not_needed:
+            return "not-needed";
+        case Verdict::refused:
+            return "refused";
     }
     return "unknown";
 }
@@ -79,7 +83,8 @@ std::string headline(const Plan& plan) {
                                                               : Rule("pool-exact");
     const Reason* reason = first_refusal(plan.reasons);
     if (!reason) {
-        const auto it = std::find_if(plan.reasons.begin(), plan.reasons.end(), [&](const Reason& r) { return r.is(rests_on); });
+        const auto it =
+            std::find_if(plan.reasons.begin(), plan.reasons.end(), [&](const Reason& r) { return r.is(rests_on); });
         if (it == plan.reasons.end()) return name(plan.verdict);
         reason = &*it;
     }

@@ -12,9 +12,9 @@
 namespace handoff {
 namespace {
 
-using e820::GiB;
-using e820::page_size;
-using e820::whole_mib;
+using base::GiB;
+using base::page_size;
+using base::whole_mib;
 
 std::vector<PoolSighting> sightings(const Question& question) {
     std::vector<PoolSighting> seen = question.machine.pool;
@@ -29,15 +29,15 @@ const PoolSighting* agreed(const std::vector<PoolSighting>& seen, const std::opt
     for (const PoolSighting& other : seen)
         if (other.range != first.range) {
             found.refuse("pool-agrees",
-                         fmt::format("{} shows the pool at {}, {} at {}", first.where.text(), e820::to_string(first.range),
-                                     other.where.text(), e820::to_string(other.range)),
+                         fmt::format("{} shows the pool at {}, {} at {}", first.where.text(),
+                                     base::to_string(first.range), other.where.text(), base::to_string(other.range)),
                          first.where.text(), "find out which one is stale: a log of another boot, or an old --pool");
             return nullptr;
         }
     if (promised && *promised != first.range) {
         found.refuse("pool-agrees",
-                     fmt::format("the handoff promises {}, the running kernel's pool is at {}", e820::to_string(*promised),
-                                 e820::to_string(first.range)),
+                     fmt::format("the handoff promises {}, the running kernel's pool is at {}",
+                                 base::to_string(*promised), base::to_string(first.range)),
                      first.where.text());
         return nullptr;
     }
@@ -53,13 +53,13 @@ bool judge_neighbourhood(const Machine& machine, const Pool& pool, Findings& fou
     };
     for (const AddressRange& c : machine.crash_kernel)
         if (c.overlaps(pool.range))
-            refuse(fmt::format("the pool overlaps the crashkernel reservation {}", e820::to_string(c)),
+            refuse(fmt::format("the pool overlaps the crashkernel reservation {}", base::to_string(c)),
                    machine.crash_kernel_from.text());
     if (machine.kernel_image && machine.kernel_image->overlaps(pool.range))
         refuse("the pool overlaps the running kernel's image", "proc/iomem");
     for (const e820::Entry& entry : machine.map.entries)
         if (entry.type != e820::Type::ram && entry.range.overlaps(pool.range))
-            refuse(fmt::format("the pool overlaps {}, which is not RAM", e820::to_string(entry.range)),
+            refuse(fmt::format("the pool overlaps {}, which is not RAM", base::to_string(entry.range)),
                    machine.map_from.text());
     // Whatever else is named there, known or not, has its own idea of that memory.
     const auto is_pool = [&](const IomemEntry& entry) {
@@ -70,7 +70,7 @@ bool judge_neighbourhood(const Machine& machine, const Pool& pool, Findings& fou
     const auto holds_pools = [](IomemKind kind) { return kind != IomemKind::other && kind != IomemKind::pool; };
     for (const IomemEntry& entry : machine.iomem)
         if (entry.range.overlaps(pool.range) && !holds_pools(entry.kind()) && !is_pool(entry))
-            refuse(fmt::format("the pool overlaps {}, '{}'", e820::to_string(entry.range), entry.name),
+            refuse(fmt::format("the pool overlaps {}, '{}'", base::to_string(entry.range), entry.name),
                    Evidence{"proc/iomem", entry.line}.text());
     return alone;
 }
@@ -79,7 +79,8 @@ bool judge_neighbourhood(const Machine& machine, const Pool& pool, Findings& fou
 
 bool judge_architecture(const Machine& machine, Findings& found) {
     if (!machine.other_architecture) return true;
-    found.refuse("machine-x86-64", "this is no x86-64 machine: its kernel has no e820 map, and no memmap= word to add to it", {},
+    found.refuse("machine-x86-64",
+                 "this is no x86-64 machine: its kernel has no e820 map, and no memmap= word to add to it", {},
                  "swiotlb-handoff is for x86-64 only");
     return false;
 }
@@ -88,14 +89,17 @@ bool judge_reservation(const Machine& machine, Findings& found) {
     const std::string evidence = machine.crash_kernel_from.text();
     for (const AddressRange& c : machine.crash_kernel)
         if (c.size() > largest_reservation || c.end() > physical_memory_end) {
-            found.refuse("crashkernel-reserved",
-                         fmt::format("the reservation {} is no reservation of a real machine: more than {} GiB, or beyond 52 bits",
-                                     e820::to_string(c), largest_reservation / GiB),
-                         evidence);
+            found.refuse(
+                "crashkernel-reserved",
+                fmt::format(
+                    "the reservation {} is no reservation of a real machine: more than {} GiB, or beyond 52 bits",
+                    base::to_string(c), largest_reservation / GiB),
+                evidence);
             return false;
         }
     if (!machine.crash_kernel.empty()) return true;
-    found.refuse("crashkernel-reserved", "no memory is reserved for a crash kernel", evidence, "boot with crashkernel=");
+    found.refuse("crashkernel-reserved", "no memory is reserved for a crash kernel", evidence,
+                 "boot with crashkernel=");
     return false;
 }
 
@@ -118,27 +122,32 @@ PoolNeed judge_need(const Question& question, Findings& found) {
         return needed(true, "swiotlb=force on the running kernel: the crash kernel is told the same", "proc/cmdline");
     if (own.force) return needed(true, "swiotlb=force: the crash kernel makes a pool");
     if (machine.encryption != Encryption::none && machine.encryption != Encryption::unknown)
-        return needed(false, fmt::format("memory encryption ({}): the crash kernel makes a pool", name(machine.encryption)),
+        return needed(false,
+                      fmt::format("memory encryption ({}): the crash kernel makes a pool", name(machine.encryption)),
                       machine.encryption_from.text());
     const auto iommu = base.last("iommu").value_or("");
     if (iommu.find("off") != iommu.npos) return not_needed("iommu=off: the crash kernel makes no pool");
     if (iommu.find("soft") != iommu.npos) return needed(false, "iommu=soft: the crash kernel makes a pool");
     const Address end = machine.crash_kernel.back().end();
     if (end > low_memory_end)
-        return needed(false, fmt::format("the reservation ends above 4 GiB, at {:#x}: the crash kernel makes a pool", end),
+        return needed(false,
+                      fmt::format("the reservation ends above 4 GiB, at {:#x}: the crash kernel makes a pool", end),
                       machine.crash_kernel_from.text());
     // A kernel without any of that memory still makes a pool for it, and needs none.
     const bool srat_counts = base.last("numa").value_or("") != "off" && base.last("acpi").value_or("") != "off";
     if (machine.srat_memory_end.value_or(0) > low_memory_end && srat_counts) {
-        found.warn("pool-needed",
-                   fmt::format("the crash kernel's memory is all below 4 GiB; it makes a pool that it does not need, since "
-                               "ACPI's SRAT names memory up to {:#x}",
-                               *machine.srat_memory_end),
-                   {}, "add numa=off to the crash kernel's command line: it then makes no pool, which is better than a handoff");
+        found.warn(
+            "pool-needed",
+            fmt::format("the crash kernel's memory is all below 4 GiB; it makes a pool that it does not need, since "
+                        "ACPI's SRAT names memory up to {:#x}",
+                        *machine.srat_memory_end),
+            {},
+            "add numa=off to the crash kernel's command line: it then makes no pool, which is better than a handoff");
         return {};
     }
-    return not_needed("the crash kernel's memory is all below 4 GiB, unencrypted and without swiotlb=force: it makes no pool",
-                      machine.crash_kernel_from.text());
+    return not_needed(
+        "the crash kernel's memory is all below 4 GiB, unencrypted and without swiotlb=force: it makes no pool",
+        machine.crash_kernel_from.text());
 }
 
 std::optional<Pool> find_pool(const Question& question, const std::optional<AddressRange>& promised, Findings& found) {
@@ -154,19 +163,20 @@ std::optional<Pool> find_pool(const Question& question, const std::optional<Addr
     const std::vector<PoolSighting> seen = sightings(question);
     if (seen.empty()) {
         found.refuse("pool-found", "no source shows a pool of the running kernel", {},
-                     machine.live ? "run as root, so that /proc/kcore and the kernel log can be read, or give --pool START-END"
-                                  : "give --pool START-END");
+                     machine.live
+                         ? "run as root, so that /proc/kcore and the kernel log can be read, or give --pool START-END"
+                         : "give --pool START-END");
         return std::nullopt;
     }
     const PoolSighting* first = agreed(seen, promised, found);
     if (!first) return std::nullopt;
     const Pool pool{first->range, first->range.size() / slab_size, first->where};
     found.note("pool-found",
-               fmt::format("the pool is at {}, {} MiB, {} slabs", e820::to_string(pool.range), whole_mib(pool.range.size()),
-                           pool.slabs),
+               fmt::format("the pool is at {}, {} MiB, {} slabs", base::to_string(pool.range),
+                           whole_mib(pool.range.size()), pool.slabs),
                pool.where.text());
     if (pool.range.start() % page_size == 0 && pool.range.end() % page_size == 0) return pool;
-    found.refuse("pool-aligned", fmt::format("the pool {} is not made of whole pages", e820::to_string(pool.range)),
+    found.refuse("pool-aligned", fmt::format("the pool {} is not made of whole pages", base::to_string(pool.range)),
                  pool.where.text());
     return std::nullopt;
 }
@@ -175,7 +185,8 @@ bool judge_pool(const Machine& machine, const Pool& pool, Findings& found) {
     const std::string where = pool.where.text();
     if (pool.range.size() < smallest_pool_size || pool.slabs % segment_slabs != 0)
         found.refuse("pool-slabs",
-                     fmt::format("{} slabs are not a whole number of segments of {}", pool.slabs, segment_slabs), where);
+                     fmt::format("{} slabs are not a whole number of segments of {}", pool.slabs, segment_slabs),
+                     where);
     if (machine.slabs && *machine.slabs != pool.slabs)
         found.refuse("pool-slabs",
                      fmt::format("the pool has {} slabs by its size and {} by debugfs", pool.slabs, *machine.slabs),
@@ -185,15 +196,17 @@ bool judge_pool(const Machine& machine, const Pool& pool, Findings& found) {
                    "sys/kernel/debug/swiotlb/io_tlb_used");
     const bool below = pool.range.end() <= low_memory_end;
     if (!below)
-        found.refuse("pool-below-4g",
-                     fmt::format("the pool ends at {:#x}, above 4 GiB, where no other kernel looks for one", pool.range.end()),
-                     where);
+        found.refuse(
+            "pool-below-4g",
+            fmt::format("the pool ends at {:#x}, above 4 GiB, where no other kernel looks for one", pool.range.end()),
+            where);
     const bool in_ram = machine.ram.contains(pool.range) &&
                         (machine.map.entries.empty() || machine.map.of(e820::Type::ram).contains(pool.range));
     if (!in_ram)
         found.refuse("pool-in-ram",
-                     machine.ram.contains(pool.range) ? "the pool does not lie inside one RAM range of the firmware's memory map"
-                                                      : "the pool does not lie inside one System RAM range",
+                     machine.ram.contains(pool.range)
+                         ? "the pool does not lie inside one RAM range of the firmware's memory map"
+                         : "the pool does not lie inside one System RAM range",
                      where);
     const bool alone = judge_neighbourhood(machine, pool, found);
     return below && in_ram && alone;
@@ -202,7 +215,8 @@ bool judge_pool(const Machine& machine, const Pool& pool, Findings& found) {
 void judge_protection(const Machine& machine, Loader loader, Findings& found) {
     const std::string evidence = machine.encryption_from.text();
     switch (machine.encryption) {
-        case Encryption::none: break;
+        case Encryption::none:
+            break;
         case Encryption::sme:
         case Encryption::sev:
         case Encryption::sev_es:
@@ -235,14 +249,14 @@ void judge_rounding(const Question& question, const Pool& pool, Method method, F
     const std::string release = crash_release(question);
     const bool rounds = rounds_slabs_up(release);
     if ((rounds || method == Method::addr) && !std::has_single_bit(pool.slabs))
-        found.refuse("pool-power-of-two",
-                     fmt::format("{} slabs are not a power of two, and {} rounds up", pool.slabs,
-                                 release.empty() ? "an unknown kernel perhaps" : release));
+        found.refuse("pool-power-of-two", fmt::format("{} slabs are not a power of two, and {} rounds up", pool.slabs,
+                                                      release.empty() ? "an unknown kernel perhaps" : release));
     // With addr= the kernel has fewer areas instead of a larger pool.
     const unsigned cpus = crash_cpus(question);
     if (rounds && method != Method::addr && pool.slabs < segment_slabs * std::bit_ceil(std::uint64_t{cpus}))
-        found.refuse("pool-slabs", fmt::format("{} slabs are too few for {} CPUs: the kernel rounds up", pool.slabs, cpus),
-                     {}, "add nr_cpus=1 to the crash kernel's command line");
+        found.refuse("pool-slabs",
+                     fmt::format("{} slabs are too few for {} CPUs: the kernel rounds up", pool.slabs, cpus), {},
+                     "add nr_cpus=1 to the crash kernel's command line");
 }
 
 }  // namespace handoff

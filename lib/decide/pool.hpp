@@ -28,13 +28,13 @@ struct Pool {
     std::uint64_t slabs = 0;
     Evidence where;  ///< by the most trusted source
 };
-/// Nothing where no source shows one, or not the same. `promised`: where a handoff that is reviewed says that it is. Rules
-/// pool-found, pool-understood, pool-agrees, pool-aligned.
+/// Nothing where no source shows one, or not the same. `promised`: where a handoff that is reviewed says that it is.
+/// Rules pool-found, pool-understood, pool-agrees, pool-aligned.
 std::optional<Pool> find_pool(const Question&, const std::optional<AddressRange>& promised, Findings&);
 
-/// Whether the pool is one that this kernel could have made, in memory of its own. False where it is not even a piece of RAM
-/// below 4 GiB that nobody else has: then there is no use in asking where the crash kernel's would land. Rules pool-slabs,
-/// pool-in-use, pool-below-4g, pool-in-ram, pool-disjoint.
+/// Whether the pool is one that this kernel could have made, in memory of its own. False where it is not even a piece
+/// of RAM below 4 GiB that nobody else has: then there is no use in asking where the crash kernel's would land. Rules
+/// pool-slabs, pool-in-use, pool-below-4g, pool-in-ram, pool-disjoint.
 bool judge_pool(const Machine&, const Pool&, Findings&);
 
 /// What protects memory from the crash kernel, or from the loader. Rules encryption-none, encryption-unproven,

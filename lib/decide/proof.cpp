@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lib/decide/proof.hpp"
 
+#include "lib/kernel/placement.hpp"
+
 #include <algorithm>
 
 #include "lib/kernel/kaslr.hpp"
@@ -8,9 +10,9 @@
 namespace handoff {
 namespace {
 
-using e820::align_up;
-using e820::MiB;
-using e820::page_size;
+using base::align_up;
+using base::MiB;
+using base::page_size;
 using e820::Type;
 
 // The running kernel tells how much of its image is reserved; another
@@ -25,7 +27,8 @@ std::uint64_t image_at_least(const Proposal& c) {
 EarlyDemand demand_of(const Proposal& c, const RangeSet& ram) {
     const Question& question = c.question;
     const EarlyTake words = early_take(question.words, ram.size());
-    return early_demand({ram, c.pool.slabs, crash_cpus(question), words.bytes, words.largest, c.cargo.initrd_acpi_bytes});
+    return early_demand(
+        {ram, c.pool.slabs, crash_cpus(question), words.bytes, words.largest, c.cargo.initrd_acpi_bytes});
 }
 
 }  // namespace

@@ -7,7 +7,7 @@
 
 #include "lib/decide/loads.hpp"
 #include "lib/decide/pool.hpp"
-#include "lib/placement.hpp"
+#include "lib/kernel/placement.hpp"
 
 namespace handoff {
 
@@ -16,7 +16,7 @@ struct Proposal {
     const Question& question;
     Method method = Method::ram;
     Pool pool;
-    bool forced = false;   ///< the crash kernel makes a pool for swiotlb=force only
+    bool forced = false;    ///< the crash kernel makes a pool for swiotlb=force only
     bool numa_off = false;  ///< numa=off is among the words
     Cargo cargo;
     std::vector<Scenario> scenarios;  ///< at least one
@@ -31,8 +31,8 @@ Result<CrashMemory> memory_of(const Proposal&, const Scenario&, const CommandLin
 /// What came of looking for a load in which the pool does not land.
 struct Proof {
     std::optional<Counterexample> counterexample;  ///< none: the pool lands in each of them
-    std::size_t images = 0;         ///< places of the kernel that were looked at
-    std::uint64_t early_bytes = 0;  ///< the largest bound on early allocations
+    std::size_t images = 0;                        ///< places of the kernel that were looked at
+    std::uint64_t early_bytes = 0;                 ///< the largest bound on early allocations
 };
 /// With this command line, in all scenarios. An error where the words do not make a map.
 Result<Proof> prove(const Proposal&, const CommandLine&);

@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "e820/number.hpp"
+#include "base/number.hpp"
 
 namespace handoff {
 namespace {
@@ -61,7 +61,7 @@ Question ask(const Machine& machine, const PlanRequest& request, Findings& found
 
 unsigned crash_cpus(const Question& question) {
     for (const char* key : {"nr_cpus", "possible_cpus"})
-        if (const auto number = e820::parse_prefixed(question.base.last(key).value_or(""));
+        if (const auto number = base::parse_prefixed(question.base.last(key).value_or(""));
             number && *number > 0 && *number < 65536)
             return static_cast<unsigned>(*number);
     return question.machine.possible_cpus.value_or(1024);

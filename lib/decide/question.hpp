@@ -3,11 +3,11 @@
 
 #include <string>
 
-#include "lib/command_line.hpp"
 #include "lib/decide/findings.hpp"
-#include "lib/decide/request.hpp"
 #include "lib/kernel/boot_words.hpp"
-#include "lib/machine.hpp"
+#include "lib/kernel/command_line.hpp"
+#include "swiotlb-handoff/machine.hpp"
+#include "swiotlb-handoff/request.hpp"
 
 namespace handoff {
 
@@ -17,12 +17,13 @@ struct Question {
     const PlanRequest& request;
     CommandLine running;  ///< of the running kernel; empty where it is not known
     SwiotlbOption running_swiotlb;
-    CommandLine base;     ///< of the crash kernel, without a handoff's words
+    CommandLine base;  ///< of the crash kernel, without a handoff's words
     SwiotlbOption swiotlb;
     WordsJudged words;    ///< what those of `base` do to memory before the pool
     std::string given;    ///< `base` without the words that nobody gave
     std::string assumed;  ///< those words: what kdump adds to every crash kernel's command line
-    bool readable = false;  ///< the crash kernel's command line can be read as the kernel reads it; otherwise nothing above holds
+    bool readable =
+        false;  ///< the crash kernel's command line can be read as the kernel reads it; otherwise nothing above holds
 };
 
 /// Reads the command lines. Rules command-line-sound, command-line-known.
@@ -31,12 +32,12 @@ Question ask(const Machine&, const PlanRequest&, Findings&);
 /// CPUs that the crash kernel prepares for, at most.
 unsigned crash_cpus(const Question&);
 
-/// What would keep any added words from doing what they say: a "--", memmap=exactmap, and, where none may be there yet, another
-/// handoff. Rules command-line-init, command-line-agrees.
+/// What would keep any added words from doing what they say: a "--", memmap=exactmap, and, where none may be there yet,
+/// another handoff. Rules command-line-init, command-line-agrees.
 void judge_map_words(const Question&, bool handoff_expected, Findings&);
 
-/// Words that take memory before the pool, or move it; and words that keep the crash kernel from treating its pool as the
-/// running kernel does. Rules command-line-agrees, command-line-early, command-line-covered, command-line-iommu,
+/// Words that take memory before the pool, or move it; and words that keep the crash kernel from treating its pool as
+/// the running kernel does. Rules command-line-agrees, command-line-early, command-line-covered, command-line-iommu,
 /// reset-devices.
 void judge_words(const Question&, Findings&);
 

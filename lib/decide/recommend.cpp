@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lib/decide/recommend.hpp"
 
+#include "lib/kernel/loader.hpp"
+
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -12,11 +14,11 @@
 namespace handoff {
 namespace {
 
-using e820::align_down;
-using e820::align_up;
-using e820::GiB;
-using e820::MiB;
-using e820::whole_mib;
+using base::align_down;
+using base::align_up;
+using base::GiB;
+using base::MiB;
+using base::whole_mib;
 
 constexpr std::uint64_t size_step = 16 * MiB;
 constexpr std::uint64_t most_steps = 64;
@@ -68,7 +70,7 @@ bool about_layout(const std::vector<Reason>& reasons) {
 bool load_fits(const Search& search, const Machine& machine) {
     const Cargo cargo{assumed_image(search.machine, search.request), assumed_initrd_bytes(search.request), 0, {}};
     for (const Loader loader : {Loader::kexec_load, Loader::kexec_file_load})
-        if (!predict_load(machine, load_input(cargo, loader, 2048, 128 * e820::KiB))) return false;
+        if (!predict_load(machine, load_input(cargo, loader, 2048, 128 * base::KiB))) return false;
     return true;
 }
 
@@ -93,7 +95,8 @@ Plan decide_everywhere(const std::vector<Machine>& boots, const PlanRequest& req
     return first;
 }
 
-// What a plan that needs no pool did not look at: whether the load fits, and whether the kernel makes a pool all the same.
+// What a plan that needs no pool did not look at: whether the load fits, and whether the kernel makes a pool all the
+// same.
 void judge_without_pool(const Search& search, const Machine& machine, const Plan& plan, Tried& tried) {
     Candidate& c = tried.candidate;
     const auto refuse = [&](std::string text) {
@@ -107,9 +110,10 @@ void judge_without_pool(const Search& search, const Machine& machine, const Plan
     if (own_pool) {
         tried.need.own_pool = default_pool_size;
         if (c.reservation.size < tried.need.total())
-            return refuse(fmt::format("load-fits: the crash kernel makes a pool of {} MiB that it does not need; numa=off on "
-                                      "its command line saves that",
-                                      default_pool_size / MiB));
+            return refuse(
+                fmt::format("load-fits: the crash kernel makes a pool of {} MiB that it does not need; numa=off on "
+                            "its command line saves that",
+                            default_pool_size / MiB));
     }
     if (!load_fits(search, machine)) refuse("load-fits: kernel and initrd do not fit");
 }
@@ -123,9 +127,10 @@ Tried attempt(const Search& search, const Reservation& reservation) {
     tried.need = need_for(search, reservation.size);
     const std::vector<Machine> boots = next_boots(search.machine, reservation, search.reproduced);
     if (boots.empty()) {
-        c.why = reservation.high
-                    ? fmt::format("no {} MiB above 4 GiB, or no room below it for the rest", whole_mib(reservation.size))
-                    : fmt::format("no free block of {} MiB below 4 GiB, with room left for the pool", whole_mib(reservation.size));
+        c.why = reservation.high ? fmt::format("no {} MiB above 4 GiB, or no room below it for the rest",
+                                               whole_mib(reservation.size))
+                                 : fmt::format("no free block of {} MiB below 4 GiB, with room left for the pool",
+                                               whole_mib(reservation.size));
         return tried;
     }
     c.crash_kernel = boots.front().crash_kernel;
@@ -163,7 +168,8 @@ Tried smallest(const Search& search, Reservation form) {
         form.size = size;
         Tried one = attempt(search, form);
         const Candidate& c = one.candidate;
-        const bool last = c.crash_kernel.empty() || c.verdict != Verdict::refused || one.final || !about_layout(one.reasons);
+        const bool last =
+            c.crash_kernel.empty() || c.verdict != Verdict::refused || one.final || !about_layout(one.reasons);
         if (n == 0 || c.verdict != Verdict::refused) tried = std::move(one);
         if (last) break;
     }
@@ -206,7 +212,8 @@ Recommendation recommend(const Machine& machine, const PlanRequest& request, std
     const Tried* best = nullptr;
     for (const Tried& one : tried) {
         result.candidates.push_back(one.candidate);
-        if (one.candidate.verdict != Verdict::refused && (!best || one.candidate.bytes < best->candidate.bytes)) best = &one;
+        if (one.candidate.verdict != Verdict::refused && (!best || one.candidate.bytes < best->candidate.bytes))
+            best = &one;
     }
     const Tried& shown = best ? *best : tried[1];
     result.need = shown.need;

@@ -7,29 +7,31 @@
 #include <vector>
 
 #include "lib/decide/need.hpp"
-#include "lib/decide/plan.hpp"
 #include "lib/kernel/crashkernel.hpp"
 #include "lib/kernel/next_boot.hpp"
+#include "swiotlb-handoff/plan.hpp"
 
 namespace handoff {
 
 /// One form of crashkernel=, with the smallest size that will do.
 struct Candidate {
     Reservation reservation;
-    Verdict verdict = Verdict::refused;  ///< ready; not_needed: works, without a pool and so without a handoff
+    Verdict verdict = Verdict::refused;      ///< ready; not_needed: works, without a pool and so without a handoff
     std::vector<AddressRange> crash_kernel;  ///< at the next boot; empty where it has no place
     std::optional<AddressRange> pool;        ///< there
-    std::uint64_t bytes = 0;   ///< reserved in all
-    std::string why;           ///< the proof, or what is in the way; one line
+    std::uint64_t bytes = 0;                 ///< reserved in all
+    std::string why;                         ///< the proof, or what is in the way; one line
 };
 
 /// What lending the pool (plan --lend) would come to on this machine.
 struct LoanOutlook {
-    bool possible = false;      ///< now, and with the reservation that there is
-    std::uint64_t gain = 0;     ///< bytes that the crash kernel would have more; also where it is not possible, if a pool is seen
-    /// The smallest reservation that would do while the pool is lent, bytes. A load without the loan has too little then.
+    bool possible = false;  ///< now, and with the reservation that there is
+    std::uint64_t gain =
+        0;  ///< bytes that the crash kernel would have more; also where it is not possible, if a pool is seen
+    /// The smallest reservation that would do while the pool is lent, bytes. A load without the loan has too little
+    /// then.
     std::uint64_t smallest = 0;
-    std::string why;            ///< where it is not possible: the first rule that refuses, one line
+    std::string why;  ///< where it is not possible: the first rule that refuses, one line
 };
 /// `needed`: what the crash kernel needs without the loan.
 LoanOutlook loan_outlook(const Machine&, const PlanRequest&, std::uint64_t needed);
@@ -38,11 +40,11 @@ struct Recommendation {
     Verdict verdict = Verdict::refused;
     std::optional<Candidate> chosen;  ///< ready or not_needed
     std::vector<Candidate> candidates;
-    Need need;                  ///< of the chosen one, else of the smallest tried
+    Need need;  ///< of the chosen one, else of the smallest tried
     LowPart low;
     /// None where the crash kernel makes a pool, now or with the words that are recommended: that one is handed over.
     std::optional<LoanOutlook> loan;
-    std::uint64_t now = 0;      ///< bytes reserved by this boot
+    std::uint64_t now = 0;  ///< bytes reserved by this boot
     Reproduced reproduced;
     std::vector<Reason> reasons;  ///< warnings and refusals of the plan for the chosen one, else of the last one tried
     /// Bytes that the next boot has more than this one; negative where it needs more.
@@ -51,7 +53,8 @@ struct Recommendation {
 
 /// What to boot with. Every candidate is proven by decide() on next_boot(); none is smaller than
 /// its Need. Where the layout of this boot is not reproduced a candidate is ready only if it is above 4 GiB, and
-/// its plan is ready wherever below the pool may be. No candidate counts on a loan, which may end with any reload. Pure; plan() takes its advice from here.
+/// its plan is ready wherever below the pool may be. No candidate counts on a loan, which may end with any reload.
+/// Pure; plan() takes its advice from here.
 Recommendation recommend(const Machine&, const PlanRequest&, std::uint64_t margin = Need::default_margin);
 
 }  // namespace handoff

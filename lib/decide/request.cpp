@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "lib/decide/request.hpp"
+#include "swiotlb-handoff/request.hpp"
 
 #include <algorithm>
 
 namespace handoff {
 namespace {
 
-using e820::MiB;
+using base::MiB;
 
 // Distribution kernels of 5.10 to 7.2 have an init_size of 56 to 64 MiB.
 constexpr std::uint64_t usual_init_size = 64 * MiB;
@@ -16,10 +16,14 @@ constexpr std::uint64_t usual_initrd = 24 * MiB;
 
 const char* name(Method method) {
     switch (method) {
-        case Method::automatic: return "auto";
-        case Method::ram: return "ram";
-        case Method::addr: return "addr";
-        case Method::e820: return "e820";
+        case Method::automatic:
+            return "auto";
+        case Method::ram:
+            return "ram";
+        case Method::addr:
+            return "addr";
+        case Method::e820:
+            return "e820";
     }
     return "unknown";
 }
@@ -32,9 +36,12 @@ std::optional<Method> method_from(std::string_view text) {
 
 const char* name(Collector collector) {
     switch (collector) {
-        case Collector::unknown: return "unknown";
-        case Collector::maps: return "mmap";
-        case Collector::reads: return "read";
+        case Collector::unknown:
+            return "unknown";
+        case Collector::maps:
+            return "mmap";
+        case Collector::reads:
+            return "read";
     }
     return "unknown";
 }
@@ -50,7 +57,7 @@ Image assumed_image(const Machine& machine, const PlanRequest& request) {
     Image image;
     image.init_size = usual_init_size;
     if (machine.kernel_image)
-        image.init_size = std::max(e820::align_up(machine.kernel_image->size() * 5 / 4, MiB), usual_init_size);
+        image.init_size = std::max(base::align_up(machine.kernel_image->size() * 5 / 4, MiB), usual_init_size);
     image.release = machine.release;
     return image;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "lib/decide/rules.hpp"
+#include "swiotlb-handoff/rules.hpp"
 
 #include <algorithm>
 
@@ -7,9 +7,12 @@ namespace handoff {
 
 const char* name(Severity severity) {
     switch (severity) {
-        case Severity::info: return "info";
-        case Severity::warning: return "warning";
-        case Severity::refusal: return "refusal";
+        case Severity::info:
+            return "info";
+        case Severity::warning:
+            return "warning";
+        case Severity::refusal:
+            return "refusal";
     }
     return "unknown";
 }

@@ -1,18 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lib/decide/verify.hpp"
 
-#include "lib/command_line.hpp"
+#include "lib/kernel/command_line.hpp"
 
 namespace handoff {
 
 const char* name(Landing landing) {
     switch (landing) {
-        case Landing::exact: return "exact";
-        case Landing::elsewhere: return "elsewhere";
-        case Landing::no_pool: return "no-pool";
-        case Landing::no_handoff: return "no-handoff";
-        case Landing::lent: return "lent";
-        case Landing::not_lent: return "not-lent";
+        case Landing::exact:
+            return "exact";
+        case Landing::elsewhere:
+            return "elsewhere";
+        case Landing::no_pool:
+            return "no-pool";
+        case Landing::no_handoff:
+            return "no-handoff";
+        case Landing::lent:
+            return "lent";
+        case Landing::not_lent:
+            return "not-lent";
     }
     return "unknown";
 }
@@ -34,7 +40,8 @@ Result<Verification> verify(const Machine& machine) {
     else if (!verification.found)
         verification.landing = Landing::no_pool;
     else
-        verification.landing = verification.found->range == *verification.promised ? Landing::exact : Landing::elsewhere;
+        verification.landing =
+            verification.found->range == *verification.promised ? Landing::exact : Landing::elsewhere;
     return verification;
 }
 

@@ -3,18 +3,18 @@
 
 #include <optional>
 
-#include "lib/machine.hpp"
+#include "swiotlb-handoff/machine.hpp"
 
 namespace handoff {
 
 /// In the crash kernel: is the pool where the handoff said?
 enum class Landing {
-    exact,      ///< yes
-    elsewhere,  ///< there is one, at another address or of another size
-    no_pool,    ///< the kernel made none, or nobody can see it
-    no_handoff, ///< no marker on the command line: nothing was promised
-    lent,       ///< it was lent: it is RAM of this kernel, which has no pool
-    not_lent,   ///< it was lent, and is no RAM here, or this kernel has a pool after all
+    exact,       ///< yes
+    elsewhere,   ///< there is one, at another address or of another size
+    no_pool,     ///< the kernel made none, or nobody can see it
+    no_handoff,  ///< no marker on the command line: nothing was promised
+    lent,        ///< it was lent: it is RAM of this kernel, which has no pool
+    not_lent,    ///< it was lent, and is no RAM here, or this kernel has a pool after all
 };
 /// "exact", "elsewhere", "no-pool", "no-handoff", "lent", "not-lent".
 const char* name(Landing);

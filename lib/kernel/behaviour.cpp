@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "e820/number.hpp"
+#include "base/number.hpp"
 
 namespace handoff {
 
@@ -11,8 +11,8 @@ std::optional<KernelVersion> kernel_version(std::string_view release) {
     const auto dot = release.find('.');
     if (dot == release.npos) return std::nullopt;
     const auto end = std::min(release.find_first_not_of("0123456789", dot + 1), release.size());
-    const auto major = e820::parse_number(release.substr(0, dot), 10);
-    const auto minor = e820::parse_number(release.substr(dot + 1, end - dot - 1), 10);
+    const auto major = base::parse_number(release.substr(0, dot), 10);
+    const auto minor = base::parse_number(release.substr(dot + 1, end - dot - 1), 10);
     if (!major || !minor) return std::nullopt;
     return KernelVersion{*major, *minor};
 }
@@ -31,7 +31,7 @@ std::optional<std::uint64_t> kexec_tools_release(std::string_view version) {
     constexpr std::string_view series = "2.0.";
     if (!version.starts_with(series)) return std::nullopt;
     version.remove_prefix(series.size());
-    return e820::parse_number(version.substr(0, version.find_first_not_of("0123456789")), 10);
+    return base::parse_number(version.substr(0, version.find_first_not_of("0123456789")), 10);
 }
 
 bool passes_random_seed(std::string_view version) {

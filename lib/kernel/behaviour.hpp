@@ -18,19 +18,19 @@ struct KernelVersion {
 };
 std::optional<KernelVersion> kernel_version(std::string_view release);
 
-/// The kernel rounds the slab count of its pool up to a power of two (kernel/dma/swiotlb.c, round_up_default_nslabs(), Linux
-/// 6.0 and later). An unknown release may.
+/// The kernel rounds the slab count of its pool up to a power of two (kernel/dma/swiotlb.c, round_up_default_nslabs(),
+/// Linux 6.0 and later). An unknown release may.
 bool rounds_slabs_up(std::string_view release);
 
-/// kexec_file_load of this kernel takes KEXEC_FILE_DEBUG, which kexec-tools 2.0.28 and later ask for with -d (Linux 6.8 and
-/// later). An unknown release does: otherwise kexec fails, and is run again without.
+/// kexec_file_load of this kernel takes KEXEC_FILE_DEBUG, which kexec-tools 2.0.28 and later ask for with -d (Linux 6.8
+/// and later). An unknown release does: otherwise kexec fails, and is run again without.
 bool takes_file_debug(std::string_view release);
 
 /// N of kexec-tools 2.0.N; nullopt for another version, which is newer.
 std::optional<std::uint64_t> kexec_tools_release(std::string_view version);
 
-/// kexec-tools passes a random seed in setup_data on machines without EFI, too (setup_rng_seed(), 2.0.25 and later). `version`
-/// is that of kexec-tools, "2.0.25".
+/// kexec-tools passes a random seed in setup_data on machines without EFI, too (setup_rng_seed(), 2.0.25 and later).
+/// `version` is that of kexec-tools, "2.0.25".
 bool passes_random_seed(std::string_view version);
 
 }  // namespace handoff

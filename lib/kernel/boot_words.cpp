@@ -9,8 +9,8 @@
 
 #include <fmt/format.h>
 
-#include "e820/number.hpp"
-#include "e820/range.hpp"
+#include "base/number.hpp"
+#include "swiotlb-handoff/range.hpp"
 
 namespace handoff {
 
@@ -18,11 +18,11 @@ extern const std::string_view word_classes_text;  // word_classes.txt, by CMake
 
 namespace {
 
-using e820::GiB;
-using e820::input_error;
-using e820::KiB;
-using e820::MiB;
-using e820::Result;
+using base::GiB;
+using base::input_error;
+using base::KiB;
+using base::MiB;
+using base::Result;
 
 char fold(char c) { return c == '-' ? '_' : c; }
 
@@ -41,7 +41,7 @@ std::string_view take_until(std::string_view& text, char stop) {
     return part;
 }
 
-std::optional<std::uint64_t> size_in(std::string_view text) { return e820::take_memparse(text); }
+std::optional<std::uint64_t> size_in(std::string_view text) { return base::take_memparse(text); }
 
 // --- values that make a word harmless. `value` is what follows '='.
 
@@ -321,7 +321,7 @@ namespace {
 // The table, by the words that meet an entry.
 struct Index {
     std::unordered_map<std::string, std::vector<const WordEntry*>> exact;  // by the folded key
-    std::vector<const WordEntry*> prefixes;                               // those that longer words meet as well
+    std::vector<const WordEntry*> prefixes;                                // those that longer words meet as well
 };
 
 std::string folded(std::string_view key) {

@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "e820/result.hpp"
-#include "lib/command_line.hpp"
+#include "lib/kernel/command_line.hpp"
+#include "swiotlb-handoff/result.hpp"
 
 namespace handoff {
 
@@ -59,7 +59,7 @@ struct WordEntry {
 
 /// The table from the text of word_classes.txt, into which the entries point. Input error: a heading, rule or kind that
 /// is not known, or a word that comes twice.
-e820::Result<std::vector<WordEntry>> read_word_table(std::string_view text);
+base::Result<std::vector<WordEntry>> read_word_table(std::string_view text);
 /// The one that is built in.
 const std::vector<WordEntry>& word_table();
 
@@ -93,7 +93,8 @@ struct WordsJudged {
     std::vector<Finding> findings;
     std::vector<Finding> takers;  ///< words that take memory, in the order of the line
 };
-/// Where the running kernel's line is known, a word that must be the same and is (every occurrence, in order) is no finding.
+/// Where the running kernel's line is known, a word that must be the same and is (every occurrence, in order) is no
+/// finding.
 WordsJudged judge_boot_words(const CommandLine&, std::optional<Series>, const CommandLine* running = nullptr);
 /// What the words take before the pool in a crash kernel with so many bytes of memory, all together.
 EarlyTake early_take(const WordsJudged&, std::uint64_t ram);

@@ -3,36 +3,36 @@
 
 #include <cstdint>
 
-#include "e820/range.hpp"
+#include "swiotlb-handoff/range.hpp"
 
 namespace handoff {
 
 // Numbers of the kernel, each of which stands here only. Sizes in bytes.
 
 /// A slab of the pool: IO_TLB_SIZE in include/linux/swiotlb.h.
-inline constexpr std::uint64_t slab_size = 2 * e820::KiB;
+inline constexpr std::uint64_t slab_size = 2 * base::KiB;
 /// Slabs of a segment, of which a pool has a whole number: IO_TLB_SEGSIZE in include/linux/swiotlb.h.
 inline constexpr std::uint64_t segment_slabs = 128;
 /// What the kernel keeps for each slab: struct io_tlb_slot in kernel/dma/swiotlb.c; 5.10 has 12 bytes in two arrays.
 inline constexpr std::uint64_t slot_size = 24;
 /// The pool that a kernel makes where nothing asks for another size: IO_TLB_DEFAULT_SIZE in include/linux/swiotlb.h.
-inline constexpr std::uint64_t default_pool_size = 64 * e820::MiB;
+inline constexpr std::uint64_t default_pool_size = 64 * base::MiB;
 /// The smallest pool that a kernel falls back to: IO_TLB_MIN_SLABS in kernel/dma/swiotlb.c.
-inline constexpr std::uint64_t smallest_pool_size = e820::MiB;
+inline constexpr std::uint64_t smallest_pool_size = base::MiB;
 
 /// The pool and a low reservation lie below this address: ARCH_LOW_ADDRESS_LIMIT in include/linux/memblock.h,
 /// CRASH_ADDR_LOW_MAX in arch/x86/include/asm/crash_reserve.h.
-inline constexpr e820::Address low_memory_end = 4 * e820::GiB;
+inline constexpr base::Address low_memory_end = 4 * base::GiB;
 /// CRASH_ADDR_HIGH_MAX in arch/x86/include/asm/crash_reserve.h.
-inline constexpr e820::Address high_reservation_end = 64 * 1024 * e820::GiB;
+inline constexpr base::Address high_reservation_end = 64 * 1024 * base::GiB;
 /// A reservation starts at a multiple of this: CRASH_ALIGN in arch/x86/include/asm/crash_reserve.h.
-inline constexpr std::uint64_t reservation_alignment = 16 * e820::MiB;
+inline constexpr std::uint64_t reservation_alignment = 16 * base::MiB;
 /// No x86-64 processor addresses more physical memory: __PHYSICAL_MASK_SHIFT in arch/x86/include/asm/page_64_types.h.
-inline constexpr e820::Address physical_memory_end = e820::Address{1} << 52;
+inline constexpr base::Address physical_memory_end = base::Address{1} << 52;
 
 /// Memory is mapped by sections: SECTION_SIZE_BITS in arch/x86/include/asm/sparsemem.h.
-inline constexpr std::uint64_t section_size = 128 * e820::MiB;
+inline constexpr std::uint64_t section_size = 128 * base::MiB;
 /// struct page of a whole section: 64 bytes for each page.
-inline constexpr std::uint64_t section_memory_map_size = 2 * e820::MiB;
+inline constexpr std::uint64_t section_memory_map_size = 2 * base::MiB;
 
 }  // namespace handoff

@@ -5,21 +5,22 @@
 
 #include <fmt/format.h>
 
-#include "e820/excerpt.hpp"
-#include "e820/number.hpp"
+#include "base/excerpt.hpp"
+#include "base/number.hpp"
 
 namespace handoff {
 namespace {
 
-using e820::align_up;
-using e820::MiB;
-using e820::Result;
+using base::align_up;
+using base::MiB;
+using base::Result;
 
 std::string size_word(std::uint64_t bytes) {
-    return bytes % MiB == 0 ? fmt::format("{}{}", bytes / MiB, bytes == 0 ? "" : "M") : fmt::format("{}K", bytes / e820::KiB);
+    return bytes % MiB == 0 ? fmt::format("{}{}", bytes / MiB, bytes == 0 ? "" : "M")
+                            : fmt::format("{}K", bytes / base::KiB);
 }
 
-std::optional<std::uint64_t> take_size(std::string_view& text) { return e820::take_memparse(text); }
+std::optional<std::uint64_t> take_size(std::string_view& text) { return base::take_memparse(text); }
 
 std::optional<std::uint64_t> suffixed(std::string_view value, std::string_view suffix) {
     const auto size = take_size(value);
@@ -66,13 +67,17 @@ Result<std::optional<Reservation>> reservation_of(const CommandLine& line, std::
     std::optional<std::string_view> high, low;
     for (const Word* word : line.all("crashkernel")) {
         const std::string_view value = word->value ? std::string_view(*word->value) : std::string_view();
-        if (value.ends_with(",high")) high = value;
-        else if (value.ends_with(",low")) low = value;
-        else if (!value.ends_with(",cma")) plain = value;
+        if (value.ends_with(",high"))
+            high = value;
+        else if (value.ends_with(",low"))
+            low = value;
+        else if (!value.ends_with(",cma"))
+            plain = value;
     }
     const auto malformed = [](std::string_view value) {
-        return e820::input_error(0, fmt::format("expected SIZE[@OFFSET], RANGE:SIZE, SIZE,high or SIZE,low in crashkernel=, found {}",
-                                                e820::excerpt(value)));
+        return base::input_error(
+            0, fmt::format("expected SIZE[@OFFSET], RANGE:SIZE, SIZE,high or SIZE,low in crashkernel=, found {}",
+                           base::excerpt(value)));
     };
     Reservation reservation;
     if (plain) {

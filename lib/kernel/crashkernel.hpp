@@ -5,18 +5,18 @@
 #include <optional>
 #include <string>
 
-#include "e820/range.hpp"
-#include "e820/result.hpp"
-#include "lib/command_line.hpp"
+#include "lib/kernel/command_line.hpp"
+#include "swiotlb-handoff/range.hpp"
+#include "swiotlb-handoff/result.hpp"
 
 namespace handoff {
 
 /// What the crashkernel= words of a boot come to. Bytes.
 struct Reservation {
     std::uint64_t size = 0;
-    bool high = false;                 ///< ",high"
-    std::optional<std::uint64_t> low;  ///< ",low"; none: default_low()
-    std::optional<e820::Address> base;       ///< "@offset"
+    bool high = false;                  ///< ",high"
+    std::optional<std::uint64_t> low;   ///< ",low"; none: default_low()
+    std::optional<base::Address> base;  ///< "@offset"
     /// "crashkernel=256M,high crashkernel=32M,low".
     [[nodiscard]] std::string text() const;
     friend bool operator==(const Reservation&, const Reservation&) = default;
@@ -26,7 +26,7 @@ struct Reservation {
 /// last word without a suffix, else the last ",high" and ",low". `ram_bytes` is what the
 /// "range:size" form is compared with. nullopt: nothing is asked for. Input error: a word that
 /// the kernel would not understand.
-e820::Result<std::optional<Reservation>> reservation_of(const CommandLine&, std::uint64_t ram_bytes);
+base::Result<std::optional<Reservation>> reservation_of(const CommandLine&, std::uint64_t ram_bytes);
 
 /// The part below 4 GiB that the kernel adds to a reservation above it where no ",low" says
 /// otherwise: crash_low_size_default() in arch/x86/include/asm/crash_reserve.h; before 6.8

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "lib/command_line.hpp"
-#include "lib/loader.hpp"
+#include "lib/kernel/command_line.hpp"
+#include "lib/kernel/loader.hpp"
 
 namespace handoff {
 
@@ -23,8 +23,8 @@ struct Kaslr {
 };
 Kaslr kaslr_with(const CommandLine&);
 
-/// Every address at which the image can be when the kernel proper starts: where the loader put it, and, where KASLR is on,
-/// where that may move it. `needed` is what KASLR asks room for, at least, in bytes.
+/// Every address at which the image can be when the kernel proper starts: where the loader put it, and, where KASLR is
+/// on, where that may move it. `needed` is what KASLR asks room for, at least, in bytes.
 std::vector<Address> image_addresses(const Load&, const LoadInput&, std::uint64_t needed, const Kaslr&);
 
 }  // namespace handoff

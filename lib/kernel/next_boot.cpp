@@ -10,9 +10,9 @@
 namespace handoff {
 namespace {
 
-using e820::align_down;
-using e820::MiB;
-using e820::page_size;
+using base::align_down;
+using base::MiB;
+using base::page_size;
 
 // memblock_phys_alloc_range().
 std::optional<AddressRange> take(RangeSet& free, std::uint64_t size, Address start, Address end) {
@@ -27,7 +27,8 @@ struct Places {
     std::vector<AddressRange> pools;         // where the pool can be, the kernel's own choice first
 };
 
-std::optional<Places> lay_out(const Machine& machine, const Reservation& wanted, std::uint64_t pool_bytes, std::uint64_t shift) {
+std::optional<Places> lay_out(const Machine& machine, const Reservation& wanted, std::uint64_t pool_bytes,
+                              std::uint64_t shift) {
     // Reserved by then: the first MiB, the kernel where it runs, the initrd where it was put. What
     // else there is (page tables, node data) comes from the top of memory or is small.
     RangeSet free = machine.ram.within(*AddressRange::from_bounds(MiB, high_reservation_end));
@@ -65,20 +66,23 @@ std::optional<Places> lay_out(const Machine& machine, const Reservation& wanted,
     const RangeSet room = free.within(*AddressRange::from_bounds(0, low_memory_end));
     for (auto r = room.ranges().rbegin(); r != room.ranges().rend(); ++r)
         if (r->size() >= pool_bytes + shift)
-            layout.pools.push_back(*AddressRange::from_size(align_down(r->end() - shift - pool_bytes, page_size), pool_bytes));
+            layout.pools.push_back(
+                *AddressRange::from_size(align_down(r->end() - shift - pool_bytes, page_size), pool_bytes));
     if (layout.pools.empty()) return std::nullopt;
     return layout;
 }
 
-Machine with_layout(const Machine& machine, const Reservation& reservation, const Places& layout, std::optional<AddressRange> pool) {
+Machine with_layout(const Machine& machine, const Reservation& reservation, const Places& layout,
+                    std::optional<AddressRange> pool) {
     Machine next = machine;
     next.crash_kernel = layout.crash_kernel;
     next.crash_kernel_from = {reservation.text(), 0};
     next.crash_size.reset();
     // The line of a kernel that lists its pool will be elsewhere, too.
     std::erase_if(next.iomem, [&](const IomemEntry& entry) {
-        return std::any_of(machine.pool.begin(), machine.pool.end(),
-                           [&](const PoolSighting& s) { return s.source == PoolSource::iomem && s.where.line == entry.line; });
+        return std::any_of(machine.pool.begin(), machine.pool.end(), [&](const PoolSighting& s) {
+            return s.source == PoolSource::iomem && s.where.line == entry.line;
+        });
     });
     next.pool.clear();
     if (pool) next.pool.push_back({*pool, PoolSource::user, {"the next boot's layout", 0}});
@@ -87,7 +91,9 @@ Machine with_layout(const Machine& machine, const Reservation& reservation, cons
 
 }  // namespace
 
-std::uint64_t pool_bytes(const Machine& machine) { return machine.pool.empty() ? 0 : machine.pool.front().range.size(); }
+std::uint64_t pool_bytes(const Machine& machine) {
+    return machine.pool.empty() ? 0 : machine.pool.front().range.size();
+}
 
 std::vector<Machine> next_boots(const Machine& machine, const Reservation& reservation, const Reproduced& reproduced) {
     const auto layout = lay_out(machine, reservation, pool_bytes(machine), reproduced.shift);
@@ -123,12 +129,13 @@ Reproduced reproduce(const Machine& machine) {
         next = next_boot(machine, words);
     }
     if (!next) {
-        r.text = fmt::format("the model finds no place for {}, the kernel found one", words.size == 0 ? "the pool" : words.text());
+        r.text = fmt::format("the model finds no place for {}, the kernel found one",
+                             words.size == 0 ? "the pool" : words.text());
         return r;
     }
     const auto ranges = [](const std::vector<AddressRange>& all) {
         std::string text;
-        for (const AddressRange& one : all) text += (text.empty() ? "" : " ") + e820::to_string(one);
+        for (const AddressRange& one : all) text += (text.empty() ? "" : " ") + base::to_string(one);
         return text;
     };
     // It may have been made smaller since, which takes from its end. Above 4 GiB early boot takes
@@ -137,8 +144,10 @@ Reproduced reproduce(const Machine& machine) {
         const bool both_high = is.start() >= low_memory_end && was.start() >= low_memory_end;
         return (both_high || is.start() == was.start()) && is.size() <= was.size();
     };
-    if (!std::equal(machine.crash_kernel.begin(), machine.crash_kernel.end(), next->crash_kernel.begin(), next->crash_kernel.end(), same)) {
-        r.text = fmt::format("the reservation is at {}, where the model would put it at {}", ranges(machine.crash_kernel), ranges(next->crash_kernel));
+    if (!std::equal(machine.crash_kernel.begin(), machine.crash_kernel.end(), next->crash_kernel.begin(),
+                    next->crash_kernel.end(), same)) {
+        r.text = fmt::format("the reservation is at {}, where the model would put it at {}",
+                             ranges(machine.crash_kernel), ranges(next->crash_kernel));
         return r;
     }
     if (machine.pool.empty()) {
@@ -150,7 +159,8 @@ Reproduced reproduce(const Machine& machine) {
     const auto gap = AddressRange::from_bounds(is.end(), std::max(is.end(), model.end()));
     const bool same_block = is.end() <= model.end() && (gap->empty() || machine.ram.contains(*gap));
     if (!same_block) {
-        r.text = fmt::format("the pool is at {}, where the model would put it at {}", e820::to_string(is), e820::to_string(model));
+        r.text = fmt::format("the pool is at {}, where the model would put it at {}", base::to_string(is),
+                             base::to_string(model));
         return r;
     }
     r.layout = true;

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "lib/kernel/crashkernel.hpp"
-#include "lib/machine.hpp"
+#include "swiotlb-handoff/machine.hpp"
 
 namespace handoff {
 
@@ -27,9 +27,9 @@ struct Reproduced {
 };
 Reproduced reproduce(const Machine&);
 
-/// The machine as its next boot may lay it out. Where the model explains this boot, that is one layout. Where it does not, the
-/// pool may be in any block that can hold it: one layout for each, the kernel's own choice first. Empty where the reservation
-/// fails.
+/// The machine as its next boot may lay it out. Where the model explains this boot, that is one layout. Where it does
+/// not, the pool may be in any block that can hold it: one layout for each, the kernel's own choice first. Empty where
+/// the reservation fails.
 std::vector<Machine> next_boots(const Machine&, const Reservation&, const Reproduced&);
 
 /// The size of the running kernel's pool in bytes, by the most trusted source; 0 where none is seen.

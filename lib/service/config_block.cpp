@@ -43,24 +43,24 @@ Result<std::optional<Block>> find_block(string_view config, const KdumpService& 
         ++number;
         if (line.starts_with(begin_line)) {
             if (block)
-                return e820::input_error(number,
+                return base::input_error(number,
                                          "expected one block of swiotlb-handoff, found the beginning of a second");
             if (line != begin_line && line != begin_after_cut)
-                return e820::input_error(number, fmt::format("expected '{}', found '{}'", begin_line, line));
+                return base::input_error(number, fmt::format("expected '{}', found '{}'", begin_line, line));
             block = Block{at, 0, line == begin_after_cut};
             inside = next;
             open = true;
         } else if (line == end_line) {
-            if (!open) return e820::input_error(number, fmt::format("found '{}' without its beginning", end_line));
+            if (!open) return base::input_error(number, fmt::format("found '{}' without its beginning", end_line));
             if (config.substr(inside, at - inside) != body(service, helpers))
-                return e820::input_error(
+                return base::input_error(
                     number, "the block of swiotlb-handoff was changed by hand: take it out by hand, or restore it");
             block->end = next;
             open = false;
         }
         at = next;
     }
-    if (open) return e820::input_error(0, fmt::format("expected '{}', found the end of the file", end_line));
+    if (open) return base::input_error(0, fmt::format("expected '{}', found the end of the file", end_line));
     return block;
 }
 

@@ -2,13 +2,14 @@
 // Fedora, RHEL and what derives from it: kdumpctl, of kdump-utils and before that of kexec-tools.
 #include <algorithm>
 
-#include "lib/scan.hpp"
+#include "base/scan.hpp"
 #include "lib/service/rows.hpp"
 #include "lib/service/shell_config.hpp"
 
 namespace handoff::service {
 namespace {
 
+using base::take_line;
 using std::string_view;
 
 std::string command_line(string_view config, const std::string& inherited) {

@@ -7,10 +7,10 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "lib/command_line.hpp"
-#include "lib/host.hpp"
+#include "lib/kernel/command_line.hpp"
 #include "lib/service/rows.hpp"
 #include "lib/service/shell_config.hpp"
+#include "lib/sources/host.hpp"
 
 namespace handoff {
 namespace {
@@ -71,7 +71,7 @@ Result<KdumpService> find_kdump_service(const Host& host) {
         return Error{Errc::not_found, "", 0,
                      fmt::format("no kdump service is found: expected one of {}; {}", scripts_of(known),
                                  said_of(distributions))};
-    return e820::input_error(0,
+    return base::input_error(0,
                              fmt::format("several kdump services are installed, and which one is in use is not known: "
                                          "found {}; {}",
                                          scripts_of(installed), said_of(distributions)));

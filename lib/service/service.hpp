@@ -8,10 +8,12 @@
 #include <string_view>
 #include <vector>
 
-#include "lib/decide/request.hpp"
-#include "lib/machine.hpp"
+#include "swiotlb-handoff/machine.hpp"
+#include "swiotlb-handoff/request.hpp"
 
 namespace handoff {
+
+class Host;
 
 /// The kdump service of a family of distributions: everything in which one differs from another. Each is a row of
 /// kdump_services(), in a file of its own beside this one. Paths are those of the machine without the leading slash, as

@@ -5,10 +5,13 @@
 
 #include <fmt/format.h>
 
-#include "lib/command_line.hpp"
-#include "lib/scan.hpp"
+#include "base/scan.hpp"
+#include "lib/kernel/command_line.hpp"
 
 namespace handoff {
+
+using base::has_word;
+using base::take_line;
 
 using std::string_view;
 

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "lib/decide/request.hpp"
+#include "swiotlb-handoff/request.hpp"
 
 // What the rows of kdump_services() read their configuration with: files of a shell's assignments.
 namespace handoff {

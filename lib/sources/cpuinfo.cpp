@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lib/sources/cpuinfo.hpp"
 
-#include "lib/scan.hpp"
+#include "base/scan.hpp"
 
 namespace handoff {
+
+using base::trimmed;
+
+using base::has_word;
+using base::take_line;
 
 using std::string_view;
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "lib/machine.hpp"
+#include "swiotlb-handoff/machine.hpp"
 
 namespace handoff {
 

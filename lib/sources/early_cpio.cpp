@@ -8,13 +8,13 @@
 
 #include <fmt/format.h>
 
-#include "e820/number.hpp"
+#include "base/number.hpp"
 
 namespace handoff {
 namespace {
 
-using e820::input_error;
-using e820::Result;
+using base::input_error;
+using base::Result;
 
 constexpr std::uint64_t page = 4096;
 constexpr std::string_view acpi_folder = "kernel/firmware/acpi/";
@@ -88,7 +88,7 @@ struct Header {
 };
 
 std::optional<Header> parse_header(std::string_view text) {
-    const auto field = [text](std::size_t index) { return e820::parse_number(text.substr(6 + index * 8, 8), 16); };
+    const auto field = [text](std::size_t index) { return base::parse_number(text.substr(6 + index * 8, 8), 16); };
     for (std::size_t index = 0; index < fields; ++index)
         if (!field(index)) return std::nullopt;
     return Header{*field(mode_field), *field(name_size_field), *field(size_field)};

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "e820/result.hpp"
+#include "swiotlb-handoff/result.hpp"
 
 namespace handoff {
 
@@ -42,7 +42,7 @@ using ReadAt = std::function<bool(std::uint64_t offset, std::span<std::byte> int
 /// Looks at the headers and at the first bytes of ACPI tables, never at a whole file. Input errors name the offset: a
 /// header that is cut off or no number, a file or a name that is longer than the initrd, bytes that cannot be read.
 /// What begins like no header of the format ("070701", "070702") ends the search, as in the kernel, and is no error.
-e820::Result<EarlyCpio> read_early_cpio(std::uint64_t size, const ReadAt&);
-e820::Result<EarlyCpio> read_early_cpio(std::span<const std::byte> initrd);
+base::Result<EarlyCpio> read_early_cpio(std::uint64_t size, const ReadAt&);
+base::Result<EarlyCpio> read_early_cpio(std::span<const std::byte> initrd);
 
 }  // namespace handoff

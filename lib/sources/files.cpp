@@ -14,13 +14,15 @@
 
 #include <fmt/format.h>
 
-#include "lib/fd.hpp"
+#include "base/fd.hpp"
 
 namespace handoff {
 
-using e820::Errc;
-using e820::Error;
-using e820::Result;
+using base::Fd;
+
+using base::Errc;
+using base::Error;
+using base::Result;
 
 namespace {
 
@@ -82,7 +84,7 @@ std::optional<Error> require_regular(int fd, std::string_view file) {
 
 std::optional<Error> read_pieces(int fd, std::string_view file, std::size_t limit,
                                  const std::function<std::optional<Error>(std::string_view)>& take) {
-    std::vector<char> buffer(256 * e820::KiB);
+    std::vector<char> buffer(256 * base::KiB);
     std::size_t total = 0;
     while (true) {
         const ssize_t got = ::read(fd, buffer.data(), buffer.size());
@@ -90,7 +92,7 @@ std::optional<Error> read_pieces(int fd, std::string_view file, std::size_t limi
         if (got < 0) return system_error(file, errno);
         if (got == 0) return std::nullopt;
         const auto size = static_cast<std::size_t>(got);
-        if (size > limit - total) return io_error(file, fmt::format("larger than {} MiB", limit / e820::MiB));
+        if (size > limit - total) return io_error(file, fmt::format("larger than {} MiB", limit / base::MiB));
         total += size;
         if (auto error = take(std::string_view(buffer.data(), size))) return error;
     }

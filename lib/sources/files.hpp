@@ -7,31 +7,31 @@
 #include <string>
 #include <string_view>
 
-#include "e820/range.hpp"
-#include "e820/result.hpp"
+#include "swiotlb-handoff/range.hpp"
+#include "swiotlb-handoff/result.hpp"
 
 namespace handoff {
 
 // Opening and reading files that somebody else may have made. `file` is what an error names.
 
 /// No file that is read as a whole is larger, in bytes.
-inline constexpr std::size_t file_limit = 64 * e820::MiB;
+inline constexpr std::size_t file_limit = 64 * base::MiB;
 
 /// Of errno: not_found, not_permitted, or io.
-e820::Error system_error(std::string_view file, int number);
+base::Error system_error(std::string_view file, int number);
 
 /// Opens `path` below the directory `root`; whatever symbolic links are on the way, the result is below `root`.
 /// `whole`: root is "/", which has no outside. -1 and errno where it cannot be opened.
 int open_inside(int root, std::string_view path, int flags, bool whole);
 
 /// An io error where it is anything but a regular file.
-std::optional<e820::Error> require_regular(int fd, std::string_view file);
+std::optional<base::Error> require_regular(int fd, std::string_view file);
 
 /// Reads to the end of the file and gives every piece to `take`, which may answer with an error. An io error where
 /// there are more than `limit` bytes.
-std::optional<e820::Error> read_pieces(int fd, std::string_view file, std::size_t limit,
-                                       const std::function<std::optional<e820::Error>(std::string_view)>& take);
+std::optional<base::Error> read_pieces(int fd, std::string_view file, std::size_t limit,
+                                       const std::function<std::optional<base::Error>(std::string_view)>& take);
 /// The same as one text.
-e820::Result<std::string> read_all(int fd, std::string_view file, std::size_t limit);
+base::Result<std::string> read_all(int fd, std::string_view file, std::size_t limit);
 
 }  // namespace handoff

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <utility>
 
-#include "lib/scan.hpp"
+#include "base/scan.hpp"
+#include "lib/sources/devices.hpp"
 #include "lib/sources/gathering.hpp"
 
 namespace handoff {
+
+using base::trimmed;
 namespace {
 
 void read_pci_devices(Gathering& g) {

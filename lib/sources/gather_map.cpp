@@ -6,8 +6,9 @@
 
 #include "e820/firmware_memmap.hpp"
 #include "e820/log.hpp"
-#include "e820/type.hpp"
 #include "lib/sources/gathering.hpp"
+#include "lib/sources/iomem.hpp"
+#include "swiotlb-handoff/table.hpp"
 
 namespace handoff {
 namespace {
@@ -27,15 +28,15 @@ Failure contradiction(const std::vector<IomemEntry>& entries) {
         if (!is_memory(e) && !is_reserved(e)) continue;
         RangeSet& same = is_memory(e) ? memory : reserved;
         if (same.overlaps(e.range))
-            return e820::input_error(e.line, fmt::format("expected '{}' once for each address, found {} taken already",
-                                                         e.name, e820::to_string(e.range)));
+            return base::input_error(e.line, fmt::format("expected '{}' once for each address, found {} taken already",
+                                                         e.name, base::to_string(e.range)));
         same.add(e.range);
         if (is_memory(e) && e.kind() == IomemKind::system_ram) ram.add(e.range);
     }
     for (const IomemEntry& e : entries)
         if (is_reserved(e) && !ram.contains(e.range))
-            return e820::input_error(e.line, fmt::format("expected '{}' inside of one System RAM range, found {}",
-                                                         e.name, e820::to_string(e.range)));
+            return base::input_error(e.line, fmt::format("expected '{}' inside of one System RAM range, found {}",
+                                                         e.name, base::to_string(e.range)));
     return std::nullopt;
 }
 
@@ -108,7 +109,7 @@ Result<std::optional<e820::LogMap>> log_map(Gathering& g) {
     const e820::LogMap* map = extended ? extended : firmware;
     if (!map || map->line < g.log.first_line) return std::optional<e820::LogMap>();
     if (!map->headed) {
-        g.note(e820::input_error(map->line, "expected a heading above the memory map: its beginning may be lost"),
+        g.note(base::input_error(map->line, "expected a heading above the memory map: its beginning may be lost"),
                Source::kernel_log);
         return std::optional<e820::LogMap>();
     }

@@ -7,10 +7,11 @@
 #include <utility>
 #include <vector>
 
-#include "lib/host.hpp"
-#include "lib/kernel_log.hpp"
-#include "lib/kernel_memory.hpp"
-#include "lib/machine.hpp"
+#include "lib/sources/gather.hpp"
+#include "lib/sources/host.hpp"
+#include "lib/sources/kernel_log.hpp"
+#include "lib/sources/kernel_memory.hpp"
+#include "swiotlb-handoff/machine.hpp"
 
 // The steps of gather(): each reads a few sources and adds to the machine what they say.
 namespace handoff {

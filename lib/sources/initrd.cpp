@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lib/sources/initrd.hpp"
 
-#include <cerrno>
 #include <fcntl.h>
 #include <unistd.h>
+#include <cerrno>
 
-#include "lib/fd.hpp"
+#include "base/fd.hpp"
 #include "lib/sources/early_cpio.hpp"
-#include "lib/user_file.hpp"
+#include "lib/sources/user_file.hpp"
 
 namespace handoff {
+
+using base::Fd;
 namespace {
 
 bool read_at(const Fd& fd, std::uint64_t offset, std::span<std::byte> into) {
@@ -25,15 +27,14 @@ bool read_at(const Fd& fd, std::uint64_t offset, std::span<std::byte> into) {
 
 }  // namespace
 
-e820::Result<InitrdFile> read_initrd(const std::filesystem::path& path) {
+base::Result<InitrdFile> read_initrd(const std::filesystem::path& path) {
     // Says what is wrong with a file that is none, or cannot be read.
     const auto head = read_user_file_head(path, 1);
     if (!head) return head.error();
     const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-    const auto front = read_early_cpio(head->size, [&fd](std::uint64_t offset, std::span<std::byte> into) {
-        return fd && read_at(fd, offset, into);
-    });
-    if (!front) return e820::Error(front.error()).at(path.string());
+    const auto front = read_early_cpio(
+        head->size, [&fd](std::uint64_t offset, std::span<std::byte> into) { return fd && read_at(fd, offset, into); });
+    if (!front) return base::Error(front.error()).at(path.string());
     return InitrdFile{head->size, front->acpi_bytes()};
 }
 

@@ -4,18 +4,20 @@
 #include <cstdint>
 #include <filesystem>
 
-#include "e820/result.hpp"
+#include "swiotlb-handoff/result.hpp"
 
 namespace handoff {
 
 /// What a plan needs to know of an initrd, bytes.
 struct InitrdFile {
-    std::uint64_t bytes = 0;       ///< of the whole file, as it is loaded
-    std::uint64_t acpi_bytes = 0;  ///< what its ACPI tables take below 4 GiB before the pool is made: EarlyCpio::acpi_bytes()
+    std::uint64_t bytes = 0;  ///< of the whole file, as it is loaded
+    std::uint64_t acpi_bytes =
+        0;  ///< what its ACPI tables take below 4 GiB before the pool is made: EarlyCpio::acpi_bytes()
 };
 
-/// Looks at the headers in front of the file, never at the whole of it. Errors: not_found, not_permitted or io where it cannot
-/// be read or is no regular file; input where a header of its early cpio is damaged. Error::source is `path` as given.
-e820::Result<InitrdFile> read_initrd(const std::filesystem::path& path);
+/// Looks at the headers in front of the file, never at the whole of it. Errors: not_found, not_permitted or io where it
+/// cannot be read or is no regular file; input where a header of its early cpio is damaged. Error::source is `path` as
+/// given.
+base::Result<InitrdFile> read_initrd(const std::filesystem::path& path);
 
 }  // namespace handoff

@@ -6,13 +6,15 @@
 
 #include <fmt/format.h>
 
-#include "e820/number.hpp"
+#include "base/number.hpp"
 
 namespace handoff {
 
-using e820::Errc;
-using e820::Error;
-using e820::Result;
+using base::take_line;
+
+using base::Errc;
+using base::Error;
+using base::Result;
 
 namespace {
 
@@ -29,7 +31,7 @@ std::string_view symbol_name(std::string_view line) {
 void SymbolSearch::take_line(std::string_view line) {
     const std::string_view name = symbol_name(line);
     if (std::find(names_.begin(), names_.end(), name) == names_.end()) return;
-    const auto address = e820::parse_number(line.substr(0, line.find(' ')), 16);
+    const auto address = base::parse_number(line.substr(0, line.find(' ')), 16);
     if (!address) return;
     const auto [known, inserted] = found_.emplace(name, *address);
     if (!inserted && known->second != *address) twice_ = known->first;
@@ -49,9 +51,9 @@ void SymbolSearch::take(std::string_view piece) {
     rest_ += piece;
 }
 
-Result<std::map<std::string, e820::Address>> SymbolSearch::finish() && {
+Result<std::map<std::string, base::Address>> SymbolSearch::finish() && {
     take_line(rest_);
-    if (twice_) return e820::input_error(0, fmt::format("expected one symbol {}, found two", *twice_));
+    if (twice_) return base::input_error(0, fmt::format("expected one symbol {}, found two", *twice_));
     const auto hidden = [](const auto& symbol) { return symbol.second == 0; };
     if (std::any_of(found_.begin(), found_.end(), hidden))
         return Error{Errc::not_permitted, {}, 0, "the kernel hides addresses (kernel.kptr_restrict)"};

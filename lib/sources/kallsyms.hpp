@@ -7,10 +7,13 @@
 #include <string>
 #include <string_view>
 
-#include "e820/range.hpp"
-#include "e820/result.hpp"
+#include "base/scan.hpp"
+#include "swiotlb-handoff/range.hpp"
+#include "swiotlb-handoff/result.hpp"
 
 namespace handoff {
+
+using base::take_line;
 
 /// Looks for symbols in the text of /proc/kallsyms, which is given in pieces of any size: it has some 10 MB.
 class SymbolSearch {
@@ -22,14 +25,14 @@ public:
 
     /// The addresses of those of the names that the kernel itself has, and no module. An input error where one name has
     /// two addresses; not_permitted where the kernel hides addresses: they are all 0.
-    e820::Result<std::map<std::string, e820::Address>> finish() &&;
+    base::Result<std::map<std::string, base::Address>> finish() &&;
 
 private:
     void take_line(std::string_view line);
 
     std::span<const std::string_view> names_;
     std::string rest_;  ///< the beginning of a line
-    std::map<std::string, e820::Address> found_;
+    std::map<std::string, base::Address> found_;
     std::optional<std::string> twice_;
 };
 

@@ -10,14 +10,16 @@
 
 #include <fmt/format.h>
 
-#include "e820/number.hpp"
-#include "e820/range.hpp"
-#include "lib/scan.hpp"
+#include "base/number.hpp"
+#include "base/scan.hpp"
 #include "lib/sources/files.hpp"
+#include "swiotlb-handoff/range.hpp"
 
 namespace handoff {
 
-using e820::Result;
+using base::take_line;
+
+using base::Result;
 
 std::string lines_of_kmsg(std::string_view records) {
     // Documentation/ABI/testing/dev-kmsg: "prefix,sequence,microseconds,flags[,…];text\n", then lines of the
@@ -35,8 +37,8 @@ std::string lines_of_kmsg(std::string_view records) {
             field = header.substr(0, header.find(','));
             header.remove_prefix(std::min(header.size(), field.size() + 1));
         }
-        const auto prefix = e820::parse_number(fields[0], 10);
-        const auto microseconds = e820::parse_number(fields[2], 10);
+        const auto prefix = base::parse_number(fields[0], 10);
+        const auto microseconds = base::parse_number(fields[2], 10);
         if (!prefix || !microseconds || *prefix >> 3 != 0) continue;
         text += fmt::format("[{:5}.{:06}] {}\n", *microseconds / 1000000, *microseconds % 1000000,
                             line.substr(semicolon + 1));
@@ -47,7 +49,7 @@ std::string lines_of_kmsg(std::string_view records) {
 Result<std::string> read_kmsg(int fd) {
     // Each read() gives one whole record, of at most CONSOLE_EXT_LOG_MAX (8 KiB) bytes
     // (kernel/printk/printk.c, devkmsg_read()).
-    std::array<char, 16 * e820::KiB> record{};
+    std::array<char, 16 * base::KiB> record{};
     std::string records;
     while (records.size() < file_limit) {
         const ssize_t got = ::read(fd, record.data(), record.size());

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "e820/result.hpp"
+#include "swiotlb-handoff/result.hpp"
 
 namespace handoff {
 
@@ -14,9 +14,9 @@ namespace handoff {
 std::string lines_of_kmsg(std::string_view records);
 
 /// The kernel's messages from an open /dev/kmsg, as lines_of_kmsg().
-e820::Result<std::string> read_kmsg(int fd);
+base::Result<std::string> read_kmsg(int fd);
 
 /// The same from the system call syslog(2), where there is no such device; with those of programs.
-e820::Result<std::string> read_klog();
+base::Result<std::string> read_klog();
 
 }  // namespace handoff

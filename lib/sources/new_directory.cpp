@@ -15,9 +15,11 @@
 
 namespace handoff {
 
-using e820::Errc;
-using e820::Error;
-using e820::Result;
+using base::Fd;
+
+using base::Errc;
+using base::Error;
+using base::Result;
 using std::string_view;
 
 namespace {

@@ -6,15 +6,17 @@
 
 #include <fmt/format.h>
 
+#include "base/scan.hpp"
 #include "e820/log.hpp"
 #include "e820/log_line.hpp"
-#include "lib/command_line.hpp"
-#include "lib/kernel_log.hpp"
-#include "lib/scan.hpp"
+#include "lib/kernel/command_line.hpp"
+#include "lib/sources/kernel_log.hpp"
 
 namespace handoff {
 
-using e820::Result;
+using base::take_line;
+
+using base::Result;
 using std::string_view;
 
 namespace {

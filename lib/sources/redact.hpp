@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "e820/result.hpp"
+#include "swiotlb-handoff/result.hpp"
 
 namespace handoff {
 
@@ -12,7 +12,7 @@ namespace handoff {
 
 /// A command line of the same length without what could name the machine: words about
 /// memory, consoles and the like stay, of other words only the keys. Errors: those of CommandLine::parse().
-e820::Result<std::string> redacted_command_line(std::string_view);
+base::Result<std::string> redacted_command_line(std::string_view);
 
 /// The lines of a kernel log that are read, without host names and dates in front;
 /// command lines in it are redacted.

@@ -6,18 +6,18 @@
 #include <cstdint>
 #include <span>
 
-#include "e820/byte_cursor.hpp"
+#include "base/byte_cursor.hpp"
 
 namespace handoff {
 
-using e820::Address;
-using e820::AddressRange;
+using base::Address;
+using base::AddressRange;
 using std::string_view;
 
 std::optional<Address> srat_memory_end(string_view table) {
     constexpr std::size_t header_size = 48, memory_affinity = 1, memory_affinity_size = 40;
     const auto bytes = std::as_bytes(std::span(table.data(), table.size()));
-    const auto at = [&](std::size_t offset) { return e820::ByteCursor(bytes.subspan(offset)); };
+    const auto at = [&](std::size_t offset) { return base::ByteCursor(bytes.subspan(offset)); };
     if (!table.starts_with("SRAT") || table.size() < header_size) return std::nullopt;
     Address end = 0;
     for (std::size_t offset = header_size; bytes.size() - offset >= 2;) {

@@ -4,12 +4,12 @@
 #include <optional>
 #include <string_view>
 
-#include "e820/range.hpp"
+#include "swiotlb-handoff/range.hpp"
 
 namespace handoff {
 
 /// The end (exclusive) of the highest memory that an ACPI SRAT names, memory that may be plugged in included; nullopt
 /// where it is no such table.
-std::optional<e820::Address> srat_memory_end(std::string_view table);
+std::optional<base::Address> srat_memory_end(std::string_view table);
 
 }  // namespace handoff

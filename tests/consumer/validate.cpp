@@ -3,14 +3,13 @@
 // 4 GiB and as much above, the reservation right above the pool.
 #include <cstdio>
 
-#include <lib/placement.hpp>
-#include <lib/decide/plan.hpp>
+#include <swiotlb-handoff/plan.hpp>
 
 namespace {
 
-using e820::AddressRange;
-using e820::GiB;
-using e820::MiB;
+using base::AddressRange;
+using base::GiB;
+using base::MiB;
 
 AddressRange sized(std::uint64_t start, std::uint64_t size) { return *AddressRange::from_size(start, size); }
 
@@ -47,18 +46,17 @@ int main() {
     without.crash_kernel.clear();
     const handoff::Plan refused = handoff::plan(without, request);
 
-    // Free memory that goes on where the pool ends: it would be placed higher.
-    handoff::CrashMemory memory;
-    memory.ram.add(sized(800 * MiB, 128 * MiB));
-    memory.images = {896 * MiB};
-    memory.image_at_least = memory.image_at_most = 16 * MiB;
-    const auto slides = handoff::find_counterexample(memory, sized(800 * MiB, 64 * MiB), {});
+    // The same words, reviewed: somebody put the pool a page lower.
+    request.command_line = *request.command_line + " " + ready.append;
+    const handoff::Plan agrees = handoff::review(machine(), request, *ready.pool);
+    const handoff::Plan differs = handoff::review(machine(), request, sized(800 * MiB - 4096, 64 * MiB));
 
     bool good = expect(ready.verdict == handoff::Verdict::ready, "the pool right below a small reservation is ready");
     for (const handoff::Reason& reason : ready.reasons)
         if (reason.severity == handoff::Severity::refusal)
             std::fprintf(stderr, "  %s: %s\n", reason.rule.c_str(), reason.text.c_str());
     good &= expect(refused.verdict == handoff::Verdict::refused, "nothing reserved is refused");
-    good &= expect(slides && slides->kind == handoff::Counterexample::Kind::slides_up, "the pool slides up");
+    good &= expect(agrees.verdict == handoff::Verdict::ready, "the words that plan() wrote are reviewed as ready");
+    good &= expect(differs.verdict == handoff::Verdict::refused, "another place than the pool's is refused");
     return good ? 0 : 1;
 }

@@ -19,24 +19,26 @@
 #include "e820/log_line.hpp"
 #include "e820/memmap.hpp"
 #include "e820/render.hpp"
-#include "e820/table.hpp"
-#include "lib/command_line.hpp"
-#include "lib/elf_core.hpp"
-#include "lib/host.hpp"
-#include "lib/image.hpp"
-#include "lib/iomem.hpp"
 #include "lib/kernel/boot_words.hpp"
-#include "lib/kernel_log.hpp"
-#include "lib/kernel_memory.hpp"
-#include "lib/kexec_arguments.hpp"
-#include "lib/load_report.hpp"
-#include "lib/neighbours.hpp"
-#include "lib/decide/plan.hpp"
-#include "lib/record.hpp"
+#include "lib/kernel/command_line.hpp"
+#include "lib/load/kexec_arguments.hpp"
+#include "lib/load/load_report.hpp"
+#include "lib/load/record.hpp"
 #include "lib/service/service.hpp"
 #include "lib/service/shell_config.hpp"
+#include "lib/sources/devices.hpp"
 #include "lib/sources/early_cpio.hpp"
+#include "lib/sources/gather.hpp"
+#include "lib/sources/host.hpp"
+#include "lib/sources/image.hpp"
+#include "lib/sources/iomem.hpp"
+#include "lib/sources/kernel_log.hpp"
+#include "lib/sources/kernel_memory.hpp"
 #include "lib/sources/kmsg.hpp"
+#include "lib/sources/neighbours.hpp"
+#include "swiotlb-handoff/check.hpp"
+#include "swiotlb-handoff/plan.hpp"
+#include "swiotlb-handoff/table.hpp"
 #include "tests/fuzz/choices.hpp"
 #include "tests/fuzz/parsers.hpp"
 #include "tests/kernel_reference.hpp"
@@ -48,7 +50,7 @@ namespace {
 std::string_view text_of(Input in) { return {reinterpret_cast<const char*>(in.data()), in.size()}; }
 
 /// One line, and of no more lines than the input has.
-void sound(const e820::Error& error, std::string_view text) {
+void sound(const base::Error& error, std::string_view text) {
     HOLDS(!error.what.empty());
     HOLDS(error.what.find('\n') == std::string::npos);
     HOLDS(error.line <= static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')) + 1);
@@ -56,7 +58,7 @@ void sound(const e820::Error& error, std::string_view text) {
 
 /// Sorted, disjoint, nothing empty.
 void sound(const e820::Table& sanitised) {
-    e820::Address end = 0;
+    base::Address end = 0;
     for (const e820::Entry& entry : sanitised.entries) {
         HOLDS(!entry.range.empty() && entry.range.start() >= end);
         end = entry.range.end();
@@ -65,14 +67,17 @@ void sound(const e820::Table& sanitised) {
 
 e820::Table table_of(const reference::E820Table& entries) {
     e820::Table table;
-    for (const reference::E820Entry& e : entries) table.add(*e820::AddressRange::from_size(e.addr, e.size), static_cast<e820::Type>(e.type));
+    for (const reference::E820Entry& e : entries)
+        table.add(*base::AddressRange::from_size(e.addr, e.size), static_cast<e820::Type>(e.type));
     return table;
 }
 
 bool same(const e820::Table& ours, const reference::E820Table& kernels) {
-    return std::equal(ours.entries.begin(), ours.entries.end(), kernels.begin(), kernels.end(), [](const e820::Entry& a, const reference::E820Entry& b) {
-        return b == reference::E820Entry{a.range.start(), a.range.size(), static_cast<std::uint32_t>(a.type)};
-    });
+    return std::equal(
+        ours.entries.begin(), ours.entries.end(), kernels.begin(), kernels.end(),
+        [](const e820::Entry& a, const reference::E820Entry& b) {
+            return b == reference::E820Entry{a.range.start(), a.range.size(), static_cast<std::uint32_t>(a.type)};
+        });
 }
 
 e820::Table without_empty(e820::Table table) {
@@ -106,7 +111,8 @@ void firmware_map(Input in) {
         rest.remove_prefix(std::min(rest.size(), files.back().size() + 1));
     }
     std::vector<e820::FirmwareMapEntry> entries;
-    for (std::size_t i = 0; i + 2 < files.size(); i += 3) entries.push_back({"0", files[i], files[i + 1], files[i + 2]});
+    for (std::size_t i = 0; i + 2 < files.size(); i += 3)
+        entries.push_back({"0", files[i], files[i + 1], files[i + 2]});
     const auto table = e820::parse_firmware_memmap(entries);
     if (!table) return sound(table.error(), text_of(in));
     HOLDS(table->entries.size() == entries.size());
@@ -167,7 +173,7 @@ void command_line(Input in) {
     HOLDS(more && more->last("swiotlb") == "32768");
     if (const auto before = handoff::read_marker(*line); before && !*before) {
         const auto marked = handoff::read_marker(*more);
-        HOLDS(marked && *marked == e820::AddressRange::from_bounds(0x1000, 0x2000));
+        HOLDS(marked && *marked == base::AddressRange::from_bounds(0x1000, 0x2000));
     }
     const auto again = handoff::CommandLine::parse(line->text());
     HOLDS(again && again->text() == line->text() && again->words().size() == line->words().size());
@@ -178,11 +184,15 @@ void command_line(Input in) {
     const auto unknown = handoff::judge_boot_words(*line, std::nullopt);
     HOLDS(covered.findings.size() <= unknown.findings.size());
     for (const auto& finding : covered.findings) HOLDS(!finding.word.for_init && !finding.effect.why.empty());
-    const auto take = handoff::early_take(covered, e820::GiB);
+    const auto take = handoff::early_take(covered, base::GiB);
     HOLDS(take.largest <= take.bytes);
     const handoff::CommandLine crash = handoff::for_crash_kernel(*line);
     HOLDS(!crash.has("crashkernel") && !crash.has("BOOT_IMAGE"));
-    const reference::E820Table firmware{{0, 0x9fc00, 1}, {0x9fc00, 0x400, 2}, {0x100000, 0x7ff00000, 1}, {0x80000000, 0x100000, 3}, {0x100000000, 0x100000000, 1}};
+    const reference::E820Table firmware{{0, 0x9fc00, 1},
+                                        {0x9fc00, 0x400, 2},
+                                        {0x100000, 0x7ff00000, 1},
+                                        {0x80000000, 0x100000, 3},
+                                        {0x100000000, 0x100000000, 1}};
     if (const auto map = handoff::apply_memory_words(table_of(firmware), *line)) {
         sound(*map);
         const auto kernels_map = reference::early_map(firmware, flat);
@@ -198,26 +208,29 @@ void memmap(Input in) {
     const auto calls = reference::parse_memmap(value);
     HOLDS(calls.size() == ops->size());
     e820::Table table;
-    table.add(*e820::AddressRange::from_bounds(0x1000, 0x9fc00), e820::Type::ram);
-    table.add(*e820::AddressRange::from_bounds(0x100000, 0x80000000), e820::Type::ram);
-    table.add(*e820::AddressRange::from_bounds(0x80000000, 0x90000000), e820::Type::nvs);
+    table.add(*base::AddressRange::from_bounds(0x1000, 0x9fc00), e820::Type::ram);
+    table.add(*base::AddressRange::from_bounds(0x100000, 0x80000000), e820::Type::ram);
+    table.add(*base::AddressRange::from_bounds(0x80000000, 0x90000000), e820::Type::nvs);
     for (std::size_t i = 0; i < ops->size(); ++i) {
         // The kernel reads the part to its end, and as the same operation.
         using What = reference::MemmapCall::What;
         HOLDS(calls[i].has_value());
         const reference::MemmapCall& call = *calls[i];
-        const auto same = [&](const e820::AddressRange& r) {
+        const auto same = [&](const base::AddressRange& r) {
             const std::uint64_t most = ~std::uint64_t{0} - call.addr;  // both cut there
             return r.start() == call.addr && r.size() == std::min(call.size, most);
         };
         const auto type = [](std::uint32_t t) { return static_cast<e820::Type>(t); };
-        if (std::holds_alternative<e820::ExactMap>((*ops)[i])) HOLDS(call.what == What::forget);
+        if (std::holds_alternative<e820::ExactMap>((*ops)[i]))
+            HOLDS(call.what == What::forget);
         else if (const auto* add = std::get_if<e820::AddRange>(&(*ops)[i]))
             HOLDS(call.what == What::add && same(add->range) && add->type == type(call.to));
         else if (const auto* update = std::get_if<e820::UpdateRange>(&(*ops)[i]))
-            HOLDS(call.what == What::update && same(update->range) && update->from == type(call.from) && update->to == type(call.to));
+            HOLDS(call.what == What::update && same(update->range) && update->from == type(call.from) &&
+                  update->to == type(call.to));
         else if (const auto* remove = std::get_if<e820::RemoveRange>(&(*ops)[i]))
-            HOLDS(call.what == What::remove && same(remove->range) && remove->type.value_or(type(0)) == type(call.from));
+            HOLDS(call.what == What::remove && same(remove->range) &&
+                  remove->type.value_or(type(0)) == type(call.from));
         e820::apply(table, (*ops)[i]);
         const auto again = e820::parse_memmap(e820::to_word((*ops)[i]));
         HOLDS(again && again->size() == 1 && again->front() == (*ops)[i]);
@@ -243,9 +256,11 @@ void sanitise(Input in) {
     e820::Table table;
     reference::E820Table plain;
     while (!choices.done()) {
-        const std::uint64_t start = choices.rarely(16) ? choices.number(0, ~std::uint64_t{0}) : choices.number(0, 31) << 12;
-        const std::uint64_t size = choices.rarely(16) ? choices.number(0, ~std::uint64_t{0} - start) : choices.number(0, 15) << 12;
-        const auto range = e820::AddressRange::from_size(start, size);
+        const std::uint64_t start =
+            choices.rarely(16) ? choices.number(0, ~std::uint64_t{0}) : choices.number(0, 31) << 12;
+        const std::uint64_t size =
+            choices.rarely(16) ? choices.number(0, ~std::uint64_t{0} - start) : choices.number(0, 15) << 12;
+        const auto range = base::AddressRange::from_size(start, size);
         if (!range) continue;
         const std::uint32_t type = choices.pick(types);
         table.add(*range, static_cast<e820::Type>(type));
@@ -267,18 +282,22 @@ void json_map(Input in) {
 void elf_core(Input in) {
     const auto core = handoff::parse_elf_core(std::as_bytes(in));
     if (!core) return sound(core.error(), "");
-    for (const e820::AddressRange& r : core->loads) HOLDS(!r.empty());
+    for (const base::AddressRange& r : core->loads) HOLDS(!r.empty());
 }
 
 void kcore(Input in) {
-    handoff::Fd file(::memfd_create("kcore", MFD_CLOEXEC));
+    base::Fd file(::memfd_create("kcore", MFD_CLOEXEC));
     HOLDS(file && ::write(file.get(), in.data(), in.size()) == static_cast<ssize_t>(in.size()));
     const auto core = handoff::Core::open(std::move(file));
     if (!core) return sound(core.error(), "");
     const handoff::MemoryReader read = [&](handoff::Address at, std::size_t size) { return core->read(at, size); };
-    const handoff::Symbols symbols = {{"io_tlb_start", 0xffffffff82000000}, {"io_tlb_end", 0xffffffff82000008},
-                                      {"io_tlb_nslabs", 0xffffffff82000010}, {"sme_me_mask", 0}, {"sev_status", ~std::uint64_t{0} - 3}};
-    const auto pool = handoff::read_pool(symbols, [] { return handoff::Result<handoff::PoolLayout>(e820::input_error(0, "none")); }, read);
+    const handoff::Symbols symbols = {{"io_tlb_start", 0xffffffff82000000},
+                                      {"io_tlb_end", 0xffffffff82000008},
+                                      {"io_tlb_nslabs", 0xffffffff82000010},
+                                      {"sme_me_mask", 0},
+                                      {"sev_status", ~std::uint64_t{0} - 3}};
+    const auto pool = handoff::read_pool(
+        symbols, [] { return handoff::Result<handoff::PoolLayout>(base::input_error(0, "none")); }, read);
     if (pool && *pool) HOLDS(!(*pool)->empty() && (*pool)->size() % 2048 == 0);
     static_cast<void>(handoff::read_amd_encryption(symbols, read));
 }
@@ -298,7 +317,8 @@ void kallsyms(Input in) {
     tree.write("proc/kallsyms", text_of(in));
     const auto symbols = handoff::Host(tree.path()).symbols(handoff::wanted_symbols());
     if (!symbols) return sound(symbols.error(), text_of(in));
-    for (const auto& [name, address] : *symbols) HOLDS(address != 0 && text_of(in).find(name) != std::string_view::npos);
+    for (const auto& [name, address] : *symbols)
+        HOLDS(address != 0 && text_of(in).find(name) != std::string_view::npos);
 }
 
 // Tables lie one after the other in what was read, and a shorter initrd has no others.
@@ -332,7 +352,7 @@ void bzimage(Input in) {
 void load_report(Input in) {
     const auto segments = handoff::parse_segments(text_of(in));
     if (!segments) return sound(segments.error(), text_of(in));
-    for (const e820::AddressRange& r : *segments) HOLDS(!r.empty());
+    for (const base::AddressRange& r : *segments) HOLDS(!r.empty());
 }
 
 void kexec_arguments(Input in) {
@@ -347,7 +367,8 @@ void kexec_arguments(Input in) {
     // The same load, with words at the end of its command line.
     const auto changed = handoff::read_kexec_arguments(handoff::with_words(*arguments, "a=b swiotlb=32768", "6.12.1"));
     HOLDS(changed && changed->panic_load && changed->debug);
-    HOLDS(changed->kernel == arguments->kernel && changed->initrd == arguments->initrd && changed->loader == arguments->loader);
+    HOLDS(changed->kernel == arguments->kernel && changed->initrd == arguments->initrd &&
+          changed->loader == arguments->loader);
     const auto line = handoff::kexec_command_line(*changed, "root=/dev/sda", "2.0.32");
     HOLDS(!line || line->ends_with("a=b swiotlb=32768"));
 }
@@ -391,7 +412,8 @@ void neighbours(Input in) {
     if (!cma) sound(cma.error(), text);
     const auto scratch = handoff::parse_kho_scratch(addresses, sizes);
     if (!scratch) sound(scratch.error(), text);
-    const auto device = handoff::parse_dma_device({"0000:00:1f.2", std::string(addresses), std::string(sizes), std::string(sizes), {}});
+    const auto device =
+        handoff::parse_dma_device({"0000:00:1f.2", std::string(addresses), std::string(sizes), std::string(sizes), {}});
     if (!device) sound(device.error(), text);
     const std::string reduced = handoff::reduced_uevent(text);
     HOLDS(handoff::reduced_uevent(reduced) == reduced);
@@ -399,12 +421,24 @@ void neighbours(Input in) {
 
 /// A whole machine of which one file is the fuzzer's: everything that reads it, together.
 void machine(Input in) {
-    static constexpr const char* files[] = {"sys/firmware/acpi/tables/SRAT", "proc/iomem", "dmesg", "proc/cmdline", "sys/devices/system/cpu/possible",
-                                            "sys/kernel/debug/swiotlb/io_tlb_nslabs", "proc/cpuinfo", "sys/kernel/security/lockdown", "usr/sbin/kexec",
-                                            "proc/sys/kernel/osrelease", "sys/kernel/kexec_crash_size", "sys/devices/system/node/has_memory"};
+    static constexpr const char* files[] = {"sys/firmware/acpi/tables/SRAT",
+                                            "proc/iomem",
+                                            "dmesg",
+                                            "proc/cmdline",
+                                            "sys/devices/system/cpu/possible",
+                                            "sys/kernel/debug/swiotlb/io_tlb_nslabs",
+                                            "proc/cpuinfo",
+                                            "sys/kernel/security/lockdown",
+                                            "usr/sbin/kexec",
+                                            "proc/sys/kernel/osrelease",
+                                            "sys/kernel/kexec_crash_size",
+                                            "sys/devices/system/node/has_memory"};
     static const TempTree tree;
-    static constexpr std::string_view iomem = "00001000-0009fbff : System RAM\n00100000-7fffffff : System RAM\n  70000000-7affffff : Crash kernel\n";
-    static constexpr std::string_view log = "[    0.000000] Linux version 6.1.0 (x)\n[    0.1] software IO TLB: mapped [mem 0x000000006c000000-0x0000000070000000] (64MB)\n";
+    static constexpr std::string_view iomem =
+        "00001000-0009fbff : System RAM\n00100000-7fffffff : System RAM\n  70000000-7affffff : Crash kernel\n";
+    static constexpr std::string_view log =
+        "[    0.000000] Linux version 6.1.0 (x)\n[    0.1] software IO TLB: mapped [mem "
+        "0x000000006c000000-0x0000000070000000] (64MB)\n";
     Choices choices(in);
     const char* chosen = choices.pick(files);
     tree.write("proc/iomem", iomem);
@@ -418,7 +452,8 @@ void machine(Input in) {
     }
     handoff::PlanRequest request;
     request.command_line = "nr_cpus=1 swiotlb=force";
-    for (const handoff::Reason& reason : handoff::plan(*machine, request).reasons) HOLDS(reason.text.find('\n') == std::string::npos);
+    for (const handoff::Reason& reason : handoff::plan(*machine, request).reasons)
+        HOLDS(reason.text.find('\n') == std::string::npos);
 }
 
 }  // namespace fuzz

@@ -7,10 +7,11 @@
 #include <vector>
 
 #include "e820/memmap.hpp"
-#include "e820/table.hpp"
-#include "lib/command_line.hpp"
-#include "lib/load_report.hpp"
-#include "lib/decide/plan.hpp"
+#include "lib/kernel/command_line.hpp"
+#include "lib/kernel/placement.hpp"
+#include "lib/load/load_report.hpp"
+#include "swiotlb-handoff/plan.hpp"
+#include "swiotlb-handoff/table.hpp"
 #include "tests/fuzz/choices.hpp"
 #include "tests/fuzz/parsers.hpp"
 #include "tests/kernel_reference.hpp"
@@ -20,10 +21,10 @@ namespace fuzz {
 namespace {
 
 using namespace handoff;
-using e820::GiB;
-using e820::KiB;
-using e820::MiB;
-using e820::page_size;
+using base::GiB;
+using base::KiB;
+using base::MiB;
+using base::page_size;
 using e820::Type;
 
 /// Machines as they are, or, when `hostile`, with any number anywhere.
@@ -33,7 +34,8 @@ public:
 
     Machine machine() {
         Machine m;
-        constexpr const char* releases[] = {"6.1.0-50-amd64", "5.10.0-30-amd64", "6.12.1", "7.2.0", "", "x.y", "6", "99999999999999999999.1"};
+        constexpr const char* releases[] = {
+            "6.1.0-50-amd64", "5.10.0-30-amd64", "6.12.1", "7.2.0", "", "x.y", "6", "99999999999999999999.1"};
         m.release = choose_.pick(releases);
         m.command_line = words();
         m.live = choose_.yes();
@@ -48,11 +50,12 @@ public:
         m.xen = choose_.rarely(16);
         if (choose_.yes()) m.lockdown = choose_.yes();
         if (!choose_.rarely(4)) m.memory_nodes = static_cast<unsigned>(choose_.number(1, 3));
-        if (choose_.yes()) m.possible_cpus = static_cast<unsigned>(choose_.rarely(6) ? choose_.number(0, ~0u) : choose_.number(1, 64));
+        if (choose_.yes())
+            m.possible_cpus = static_cast<unsigned>(choose_.rarely(6) ? choose_.number(0, ~0u) : choose_.number(1, 64));
         if (choose_.rarely(4)) m.srat_memory_end = choose_.number(0, 64) * GiB;
         constexpr const char* versions[] = {"2.0.25", "2.0.20", "2.0.32"};
         if (choose_.yes()) m.kexec_tools = choose_.pick(versions);
-        if (choose_.rarely(8)) m.unread.push_back(e820::input_error(3, "expected something else"));
+        if (choose_.rarely(8)) m.unread.push_back(base::input_error(3, "expected something else"));
         return m;
     }
 
@@ -71,7 +74,9 @@ public:
     }
 
 private:
-    std::uint64_t any() { return choose_.yes() ? ~std::uint64_t{0} - choose_.number(0, 255) : choose_.number(0, ~std::uint64_t{0}); }
+    std::uint64_t any() {
+        return choose_.yes() ? ~std::uint64_t{0} - choose_.number(0, 255) : choose_.number(0, ~std::uint64_t{0});
+    }
     /// A number of the usual size, or a hostile one.
     std::uint64_t size(std::uint64_t usual) { return hostile_ && choose_.rarely(8) ? any() : usual; }
 
@@ -81,9 +86,11 @@ private:
     }
 
     void layout(Machine& m) {
-        constexpr std::uint64_t pools[] = {64 * MiB, 32 * MiB, 128 * MiB, 16 * MiB, MiB, 48 * MiB, 61 * MiB + 256 * KiB, 1 * GiB};
+        constexpr std::uint64_t pools[] = {64 * MiB, 32 * MiB, 128 * MiB, 16 * MiB, MiB, 48 * MiB, 61 * MiB + 256 * KiB,
+                                           1 * GiB};
         const std::uint64_t bytes = size(choose_.pick(pools));
-        const std::uint64_t c = size(choose_.number(1, 40) * 16 * MiB + (choose_.rarely(8) ? choose_.number(0, 4096) * page_size : 0));
+        const std::uint64_t c =
+            size(choose_.number(1, 40) * 16 * MiB + (choose_.rarely(8) ? choose_.number(0, 4096) * page_size : 0));
         const Address top = size(0x40000000 + choose_.number(0, 0x30000) * page_size);
         const auto gap = [&] { return choose_.yes() ? 0 : choose_.number(1, 255) * (choose_.yes() ? page_size : MiB); };
         AddressRange low_c;
@@ -106,7 +113,8 @@ private:
                 break;
             default:  // none, or anywhere
                 pool_ = range(top, bytes);
-                if (hostile_ || choose_.yes()) m.crash_kernel = {range(any() >> choose_.number(0, 40), any() >> choose_.number(0, 40))};
+                if (hostile_ || choose_.yes())
+                    m.crash_kernel = {range(any() >> choose_.number(0, 40), any() >> choose_.number(0, 40))};
                 if (choose_.yes()) m.crash_kernel.clear();
         }
         std::erase_if(m.crash_kernel, [](const AddressRange& r) { return r.empty(); });
@@ -120,8 +128,10 @@ private:
         m.map.add(range(4 * GiB, choose_.number(0, 64) * GiB), Type::ram);
         for (std::uint64_t n = choose_.number(0, 4); n-- != 0;) {
             constexpr Type types[] = {Type::reserved, Type::acpi, Type::nvs, Type::pmem, Type::ram};
-            m.map.add(range(choose_.yes() ? top + choose_.number(0, 0x20000) * page_size : size(choose_.number(0, 0xfffff) << 12),
-                            choose_.number(0, 64) * page_size), choose_.pick(types));
+            m.map.add(range(choose_.yes() ? top + choose_.number(0, 0x20000) * page_size
+                                          : size(choose_.number(0, 0xfffff) << 12),
+                            choose_.number(0, 64) * page_size),
+                      choose_.pick(types));
         }
         m.map = sanitised(m.map);
         m.ram = m.map.of(Type::ram);
@@ -129,11 +139,14 @@ private:
     }
 
     void show_in_iomem(Machine& m) {
-        constexpr const char* names[] = {"Reserved", "ACPI Tables", "ACPI Non-volatile Storage", "reserved", "PCI Bus 0000:00", "Persistent Memory"};
+        constexpr const char* names[] = {"Reserved", "ACPI Tables",     "ACPI Non-volatile Storage",
+                                         "reserved", "PCI Bus 0000:00", "Persistent Memory"};
         for (const e820::Entry& entry : m.map.entries)
-            m.iomem.push_back({entry.range, 0, entry.type == Type::ram ? "System RAM" : choose_.pick(names), m.iomem.size() + 1});
+            m.iomem.push_back(
+                {entry.range, 0, entry.type == Type::ram ? "System RAM" : choose_.pick(names), m.iomem.size() + 1});
         for (std::uint64_t n = choose_.number(0, 3); n-- != 0;)
-            m.iomem.push_back({range(choose_.number(0, 0xfffff) << 12, choose_.number(0, 255) << 12), 1, choose_.pick(names), m.iomem.size() + 1});
+            m.iomem.push_back({range(choose_.number(0, 0xfffff) << 12, choose_.number(0, 255) << 12), 1,
+                               choose_.pick(names), m.iomem.size() + 1});
         for (const AddressRange& c : m.crash_kernel) m.iomem.push_back({c, 1, "Crash kernel", m.iomem.size() + 1});
     }
 
@@ -154,14 +167,47 @@ private:
 
     /// A command line of words that mean something here.
     std::string words() {
-        constexpr const char* known[] = {
-            "console=ttyS0", "reset_devices", "nr_cpus=1", "irqpoll", "swiotlb=force", "swiotlb=32768", "swiotlb=noforce", "swiotlb=65536,force",
-            "swiotlb=32768,2,force", "swiotlb=4194304,any", "numa=off", "nokaslr", "memmap=64M@0x40000000", "memmap=4K$0x50000000", "memmap=1G!4G",
-            "memmap=exactmap", "mem=512M", "iommu=off", "iommu=soft", "iommu=pt", "intel_iommu=on", "log_buf_len=4M", "log_buf_len=16E", "--",
-            "quiet", "crashkernel=256M", "cma=64M", "hugepagesz=1G", "acpi=off", "nr_cpus=64", "memmap=4K%0x50000000-1+2", "\"a b\"",
-            "swiotlb_handoff=0x40000000-0x44000000", "memmap=", "numa=fake=2", "nokaslr=1", "BOOT_IMAGE=/vmlinuz", "possible_cpus=4"};
+        constexpr const char* known[] = {"console=ttyS0",
+                                         "reset_devices",
+                                         "nr_cpus=1",
+                                         "irqpoll",
+                                         "swiotlb=force",
+                                         "swiotlb=32768",
+                                         "swiotlb=noforce",
+                                         "swiotlb=65536,force",
+                                         "swiotlb=32768,2,force",
+                                         "swiotlb=4194304,any",
+                                         "numa=off",
+                                         "nokaslr",
+                                         "memmap=64M@0x40000000",
+                                         "memmap=4K$0x50000000",
+                                         "memmap=1G!4G",
+                                         "memmap=exactmap",
+                                         "mem=512M",
+                                         "iommu=off",
+                                         "iommu=soft",
+                                         "iommu=pt",
+                                         "intel_iommu=on",
+                                         "log_buf_len=4M",
+                                         "log_buf_len=16E",
+                                         "--",
+                                         "quiet",
+                                         "crashkernel=256M",
+                                         "cma=64M",
+                                         "hugepagesz=1G",
+                                         "acpi=off",
+                                         "nr_cpus=64",
+                                         "memmap=4K%0x50000000-1+2",
+                                         "\"a b\"",
+                                         "swiotlb_handoff=0x40000000-0x44000000",
+                                         "memmap=",
+                                         "numa=fake=2",
+                                         "nokaslr=1",
+                                         "BOOT_IMAGE=/vmlinuz",
+                                         "possible_cpus=4"};
         std::string line = choose_.rarely(4) ? "nr_cpus=1" : "nr_cpus=1 swiotlb=force";
-        for (std::uint64_t n = choose_.rarely(3) ? choose_.number(1, 6) : 0; n-- != 0;) line += std::string(" ") + choose_.pick(known);
+        for (std::uint64_t n = choose_.rarely(3) ? choose_.number(1, 6) : 0; n-- != 0;)
+            line += std::string(" ") + choose_.pick(known);
         if (choose_.rarely(12)) line += " " + choose_.text(40);
         if (choose_.rarely(20)) line += std::string(choose_.number(0, 2100), 'x');
         return line;
@@ -185,7 +231,8 @@ void check_ready(const Machine& machine, const PlanRequest& request, const Plan&
 
     // The words, as a kernel reads them.
     // Nothing in them that a shell reads.
-    HOLDS(plan.append.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 _=,.@%+-") == std::string::npos);
+    HOLDS(plan.append.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 _=,.@%+-") ==
+          std::string::npos);
     const std::string whole = plan.base.empty() ? plan.append : plan.base + ' ' + plan.append;
     const auto line = CommandLine::parse(whole);
     HOLDS(line.has_value());
@@ -209,7 +256,8 @@ void check_ready(const Machine& machine, const PlanRequest& request, const Plan&
     for (const AddressRange& fence : plan.fences) {
         HOLDS(fence.size() == page_size && !fence.overlaps(pool) && !plan.after.of(Type::ram).overlaps(fence));
         for (const Load& load : plan.loads)
-            for (const Segment& segment : load.segments) HOLDS(segment.name == "kernel" || !segment.range.overlaps(fence));
+            for (const Segment& segment : load.segments)
+                HOLDS(segment.name == "kernel" || !segment.range.overlaps(fence));
     }
     for (const Load& load : plan.loads) {
         const AddressRange reservation = machine.crash_kernel.back();
@@ -232,7 +280,9 @@ void check_ready(const Machine& machine, const PlanRequest& request, const Plan&
 /// Boots the crash kernel of the plan a few times on another model of memblock.
 void boot(const Machine& machine, const PlanRequest& request, const Plan& plan, std::uint64_t seed) {
     std::mt19937_64 dice(seed);
-    const auto number = [&](std::uint64_t least, std::uint64_t most) { return std::uniform_int_distribution<std::uint64_t>(least, most)(dice); };
+    const auto number = [&](std::uint64_t least, std::uint64_t most) {
+        return std::uniform_int_distribution<std::uint64_t>(least, most)(dice);
+    };
     const auto line = CommandLine::parse(plan.base.empty() ? plan.append : plan.base + ' ' + plan.append);
     const AddressRange pool = *plan.pool;
     const Image image = request.image.value_or(Image());
@@ -258,7 +308,8 @@ void boot(const Machine& machine, const PlanRequest& request, const Plan& plan, 
             const std::uint64_t needed = std::max(init_size, image.uncompressed_bytes);
             const std::uint64_t align = std::max<std::uint64_t>(image.kernel_alignment, 2 * MiB);
             for (const AddressRange& r : room.ranges())
-                for (Address at = (std::max<Address>(r.start(), 512 * MiB) + align - 1) / align * align; at < r.end() && r.end() - at >= needed && places.size() < 64; at += align)
+                for (Address at = (std::max<Address>(r.start(), 512 * MiB) + align - 1) / align * align;
+                     at < r.end() && r.end() - at >= needed && places.size() < 64; at += align)
                     places.push_back(at);
         }
         for (int i = 0; i < 3; ++i) {
@@ -268,19 +319,23 @@ void boot(const Machine& machine, const PlanRequest& request, const Plan& plan, 
             if (initrd) memblock.reserve(initrd->range.start(), initrd->range.end());
             const bool file_load = load.loader == Loader::kexec_file_load;
             // Of a captured machine whose kexec is not known the plan assumes this, and warns.
-            const bool setup_data = machine.efi || (machine.kexec_tools ? *machine.kexec_tools >= "2.0.25" : !machine.live);
+            const bool setup_data =
+                machine.efi || (machine.kexec_tools ? *machine.kexec_tools >= "2.0.25" : !machine.live);
             if (const Segment* s = load.find("setup_data"); s && setup_data)
                 memblock.reserve(s->range.start(), s->range.start() + page_size);
             if (file_load && number(0, 1) != 0)
                 if (const Segment* s = load.find("boot_params")) memblock.reserve(s->range.start(), s->range.end());
             const Address at = places[number(0, places.size() - 1)];
-            const bool same = machine.kernel_image && request.image && !image.release.empty() && image.release == machine.release;
+            const bool same =
+                machine.kernel_image && request.image && !image.release.empty() && image.release == machine.release;
             const std::uint64_t least = same ? machine.kernel_image->size() : 0;
             memblock.reserve(at, at + number(std::min(least, init_size), std::max(least, init_size)));
             const EarlyDemand most = early_demand({ram, pool.size() / 2048, 1, 0});
-            const reference::Demand demand{number(0, most.before_memory_map), number(0, most.memory_map / (2 * MiB)) * 2 * MiB,
+            const reference::Demand demand{number(0, most.before_memory_map),
+                                           number(0, most.memory_map / (2 * MiB)) * 2 * MiB,
                                            number(0, most.after_memory_map)};
-            const reference::Boot result = reference::boot(std::move(memblock), demand, pool.size(), number(0, 1) != 0, dice);
+            const reference::Boot result =
+                reference::boot(std::move(memblock), demand, pool.size(), number(0, 1) != 0, dice);
             HOLDS(!result.out_of_memory);
             HOLDS(result.pool == std::pair(pool.start(), pool.end()));
         }
@@ -306,7 +361,8 @@ void run(Input in, bool hostile) {
     HOLDS(plan.verdict != Verdict::ready || !refused);
     if (plan.verdict != Verdict::ready) HOLDS(plan.append.empty() && !plan.expected);
     const Plan again = handoff::plan(machine, request);
-    HOLDS(again.verdict == plan.verdict && again.append == plan.append && again.reasons == plan.reasons && again.after == plan.after);
+    HOLDS(again.verdict == plan.verdict && again.append == plan.append && again.reasons == plan.reasons &&
+          again.after == plan.after);
     if (plan.verdict != Verdict::ready) return;
     ++ready_so_far;
     check_ready(machine, request, plan);

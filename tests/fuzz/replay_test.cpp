@@ -43,7 +43,8 @@ TEST_P(Found, DoesNoHarmAnyMore) {
 
 INSTANTIATE_TEST_SUITE_P(Fixtures, Found, testing::ValuesIn(found_inputs()), [](const auto& param_info) {
     std::string name = param_info.param;
-    std::replace_if(name.begin(), name.end(), [](unsigned char c) { return !std::isalnum(c); }, '_');
+    std::replace_if(
+        name.begin(), name.end(), [](unsigned char c) { return !std::isalnum(c); }, '_');
     return name;
 });
 
@@ -61,15 +62,65 @@ TEST(Targets, TakeNothingAndLittle) {
 
 /// The comparisons with the kernel's own rules, on what looks like what a kernel reads.
 TEST(Targets, ReadCommandLinesAndMapsAsTheKernelDoes) {
-    static constexpr const char* pieces[] = {
-        "memmap=", "mem=", "swiotlb=", "swiotlb_handoff=", "exactmap", "nopentium", "force", "--", " ", " ", " ", "\t", "\xa0", "\"", "=", ",", ",", "-", "_",
-        "@", "#", "$", "!", "%", "-1", "+2", "-1+2", "-2+1", "+0", "-0x1+0x7", "4K", "64M", "0x1000", "0X10", "010", "1G", "2g", "3G", "0x80000000", "1048576K",
-        "0", "00", "9", "16E", "18446744073709551615", "0xffffffffffffffff", "4G", "6G", "4G@0", "512M@1G", "1M%2G", "x"};
+    static constexpr const char* pieces[] = {"memmap=",
+                                             "mem=",
+                                             "swiotlb=",
+                                             "swiotlb_handoff=",
+                                             "exactmap",
+                                             "nopentium",
+                                             "force",
+                                             "--",
+                                             " ",
+                                             " ",
+                                             " ",
+                                             "\t",
+                                             "\xa0",
+                                             "\"",
+                                             "=",
+                                             ",",
+                                             ",",
+                                             "-",
+                                             "_",
+                                             "@",
+                                             "#",
+                                             "$",
+                                             "!",
+                                             "%",
+                                             "-1",
+                                             "+2",
+                                             "-1+2",
+                                             "-2+1",
+                                             "+0",
+                                             "-0x1+0x7",
+                                             "4K",
+                                             "64M",
+                                             "0x1000",
+                                             "0X10",
+                                             "010",
+                                             "1G",
+                                             "2g",
+                                             "3G",
+                                             "0x80000000",
+                                             "1048576K",
+                                             "0",
+                                             "00",
+                                             "9",
+                                             "16E",
+                                             "18446744073709551615",
+                                             "0xffffffffffffffff",
+                                             "4G",
+                                             "6G",
+                                             "4G@0",
+                                             "512M@1G",
+                                             "1M%2G",
+                                             "x"};
     std::mt19937_64 dice(1);
     for (int i = 0; i < 100000; ++i) {
         std::string line;
         for (std::uint64_t n = dice() % 12; n-- != 0;) line += pieces[dice() % std::size(pieces)];
-        const auto run_on = [](void (*target)(Input), const std::string& text) { target({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}); };
+        const auto run_on = [](void (*target)(Input), const std::string& text) {
+            target({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+        };
         run_on(memmap, line);
         run_on(command_line, line);
         run_on(command_line, "memmap=" + line);

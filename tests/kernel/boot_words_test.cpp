@@ -10,14 +10,14 @@
 
 #include <gtest/gtest.h>
 
-#include "e820/range.hpp"
+#include "swiotlb-handoff/range.hpp"
 
 namespace handoff {
 namespace {
 
-using e820::GiB;
-using e820::KiB;
-using e820::MiB;
+using base::GiB;
+using base::KiB;
+using base::MiB;
 
 constexpr auto v5_10 = Series::linux_5_10;
 constexpr auto v6_12 = Series::linux_6_12;

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What is done about a crash kernel's load, decided without a machine: every step of it can go wrong.
-#include "lib/crash_load.hpp"
+#include "lib/load/crash_load.hpp"
 
 #include <functional>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include "lib/host.hpp"
-#include "lib/load_report.hpp"
-#include "lib/machine.hpp"
+#include "lib/load/load_report.hpp"
+#include "lib/sources/gather.hpp"
+#include "lib/sources/host.hpp"
+#include "swiotlb-handoff/machine.hpp"
 
 namespace handoff {
 namespace {
@@ -20,7 +21,7 @@ Plan ready_plan(Loader loader) {
     request.loader = loader;
     request.command_line = "console=ttyS0 reset_devices nr_cpus=1";
     request.initrd_bytes = 1595106;
-    request.image = Image{66678784, 2 * e820::MiB, 16 * e820::MiB, 20480, 2047, 8098996, 65905060, "6.1.0-50-amd64"};
+    request.image = Image{66678784, 2 * base::MiB, 16 * base::MiB, 20480, 2047, 8098996, 65905060, "6.1.0-50-amd64"};
     Plan decided = plan(*machine, request);
     EXPECT_EQ(decided.verdict, Verdict::ready);
     return decided;
@@ -29,15 +30,17 @@ Plan ready_plan(Loader loader) {
 std::string tools_report(const Load& load, Address moved = 0) {
     std::string text = "Try gzip decompression.\n";
     for (std::size_t i = 0; i < load.segments.size(); ++i)
-        text += fmt::format("segment[{0}].buf   = 0x1\nsegment[{0}].bufsz = 0x1\nsegment[{0}].mem   = {1:#x}\nsegment[{0}].memsz = {2:#x}\n", i,
-                            load.segments[i].range.start() + moved, load.segments[i].range.size());
+        text += fmt::format(
+            "segment[{0}].buf   = 0x1\nsegment[{0}].bufsz = 0x1\nsegment[{0}].mem   = {1:#x}\nsegment[{0}].memsz = "
+            "{2:#x}\n",
+            i, load.segments[i].range.start() + moved, load.segments[i].range.size());
     return text;
 }
 std::string kernels_report(const Load& load) {
     std::string text;
     for (std::size_t i = 0; i < load.segments.size(); ++i)
-        text += fmt::format("[   12.345678] kexec_file: Loading segment {}: buf=0x1 bufsz=0x1 mem={:#x} memsz={:#x}\n", i,
-                            load.segments[i].range.start(), load.segments[i].range.size());
+        text += fmt::format("[   12.345678] kexec_file: Loading segment {}: buf=0x1 bufsz=0x1 mem={:#x} memsz={:#x}\n",
+                            i, load.segments[i].range.start(), load.segments[i].range.size());
     return text;
 }
 
@@ -49,7 +52,7 @@ public:
     std::vector<std::string> did;
     std::vector<Record> records;
     std::optional<AddressRange> left_out;
-    Result<ElfCore> headers = e820::input_error(0, "not asked for");
+    Result<ElfCore> headers = base::input_error(0, "not asked for");
 
     Result<Planned> plan(const KexecArguments&) override {
         did.emplace_back("plan");
@@ -62,7 +65,7 @@ public:
         return finished;
     }
     Result<ElfCore> loaded_headers(const AddressRange& elfcorehdr) override {
-        did.emplace_back("headers " + e820::to_string(elfcorehdr));
+        did.emplace_back("headers " + base::to_string(elfcorehdr));
         return headers;
     }
     std::string kernel_log() override { return log; }
@@ -86,10 +89,11 @@ TEST(CrashLoad, AReportAsPlannedKeepsTheHandoff) {
     const LoadResult result = load_with_handoff(fake, arguments());
     EXPECT_TRUE(result.loaded);
     EXPECT_EQ(result.errors, "a warning\n") << "what -d prints is not the caller's";
-    EXPECT_EQ(fake.did, (std::vector<std::string>{
-                            "record plain", "plan",
-                            "run -p -d -c --initrd=i --append=console=ttyS0 reset_devices nr_cpus=1 " + fake.planned->plan.append + " v",
-                            "record handoff"}));
+    EXPECT_EQ(fake.did,
+              (std::vector<std::string>{"record plain", "plan",
+                                        "run -p -d -c --initrd=i --append=console=ttyS0 reset_devices nr_cpus=1 " +
+                                            fake.planned->plan.append + " v",
+                                        "record handoff"}));
     EXPECT_TRUE(fake.records.back().segments_reported);
     EXPECT_TRUE(review(fake.records.back()).empty());
     EXPECT_EQ(fake.records.back().release, "6.1.0-50-amd64");
@@ -118,7 +122,8 @@ Fake lending(Loader loader) {
     plan.append = "memmap=64M@0x71000000 swiotlb_lent=0x71000000-0x75000000";
     for (const Segment& s : load_of(fake).segments)
         if (s.name == "elfcorehdr")
-            fake.finished.output = fmt::format("Command line after adding elfcorehdr\nconsole=ttyS0 elfcorehdr={}K \n", s.range.start() / 1024);
+            fake.finished.output = fmt::format("Command line after adding elfcorehdr\nconsole=ttyS0 elfcorehdr={}K \n",
+                                               s.range.start() / 1024);
     fake.finished.errors = tools_report(load_of(fake));
     return fake;
 }
@@ -138,7 +143,8 @@ TEST(CrashLoad, KexecDoesNotSeeAPoolThatIsLentAndItsHeadersAreReadBack) {
 TEST(CrashLoad, HeadersThatHaveTheLentPoolOrCannotBeReadAreNotLeftLoaded) {
     const AddressRange pool = *ready_plan(Loader::kexec_load).pool;
     for (const Result<ElfCore>& headers :
-         {Result<ElfCore>(ElfCore{{*AddressRange::from_bounds(0x100000, pool.end())}, 2}), Result<ElfCore>(ElfCore{}), Result<ElfCore>(e820::input_error(0, "no kcore"))}) {
+         {Result<ElfCore>(ElfCore{{*AddressRange::from_bounds(0x100000, pool.end())}, 2}), Result<ElfCore>(ElfCore{}),
+          Result<ElfCore>(base::input_error(0, "no kcore"))}) {
         Fake fake = lending(Loader::kexec_load);
         fake.headers = headers;
         EXPECT_FALSE(load_with_handoff(fake, arguments()).loaded);
@@ -176,14 +182,31 @@ TEST(CrashLoad, WhateverIsWrongLeavesTheCallersCommandToRun) {
         const char* why;
     };
     const std::vector<Case> cases = {
-        {"no plan", [](Fake& f) { f.planned = e820::input_error(3, "expected a range"); }, false, "expected a range"},
+        {"no plan", [](Fake& f) { f.planned = base::input_error(3, "expected a range"); }, false, "expected a range"},
         {"refused", [](Fake& f) { f.planned->plan = Plan{}; }, false, "refused"},
-        {"not needed", [](Fake& f) { f.planned->plan = Plan{}; f.planned->plan.verdict = Verdict::not_needed; }, false, "not-needed"},
-        {"kexec fails", [](Fake& f) { f.finished.status = 255; f.finished.how = "exit status 255"; }, true, "exit status 255"},
-        {"kexec is killed", [](Fake& f) { f.finished.status = -1; f.finished.how = "signal 9"; }, true, "signal 9"},
+        {"not needed",
+         [](Fake& f) {
+             f.planned->plan = Plan{};
+             f.planned->plan.verdict = Verdict::not_needed;
+         },
+         false, "not-needed"},
+        {"kexec fails",
+         [](Fake& f) {
+             f.finished.status = 255;
+             f.finished.how = "exit status 255";
+         },
+         true, "exit status 255"},
+        {"kexec is killed",
+         [](Fake& f) {
+             f.finished.status = -1;
+             f.finished.how = "signal 9";
+         },
+         true, "signal 9"},
         {"no report", [](Fake& f) { f.finished.errors = "a warning\n"; }, true, "did not report"},
-        {"segments elsewhere", [](Fake& f) { f.finished.errors = tools_report(load_of(f), 0x200000); }, true, "another place"},
-        {"half a report", [](Fake& f) { f.finished.errors = "segment[0].buf   = 0x1\nsegment[0].mem   = 0x1000\n"; }, true, "cannot be read"},
+        {"segments elsewhere", [](Fake& f) { f.finished.errors = tools_report(load_of(f), 0x200000); }, true,
+         "another place"},
+        {"half a report", [](Fake& f) { f.finished.errors = "segment[0].buf   = 0x1\nsegment[0].mem   = 0x1000\n"; },
+         true, "cannot be read"},
         {"a segment over a fence",
          [](Fake& f) {
              f.finished.errors = tools_report(load_of(f));
@@ -200,7 +223,10 @@ TEST(CrashLoad, WhateverIsWrongLeavesTheCallersCommandToRun) {
         EXPECT_FALSE(result.loaded) << c.name;
         EXPECT_NE(result.why.find(c.why), std::string::npos) << c.name << ": " << result.why;
         EXPECT_EQ(result.output + result.errors, "") << c.name << ": what a failed attempt printed is nobody's";
-        EXPECT_EQ(std::any_of(fake.did.begin(), fake.did.end(), [](const std::string& d) { return d.starts_with("run"); }), c.runs) << c.name;
+        EXPECT_EQ(
+            std::any_of(fake.did.begin(), fake.did.end(), [](const std::string& d) { return d.starts_with("run"); }),
+            c.runs)
+            << c.name;
         EXPECT_EQ(fake.records.back().outcome, Record::Outcome::plain) << c.name;
         EXPECT_EQ(fake.records.back().why, result.why) << c.name;
     }
@@ -225,21 +251,27 @@ TEST(WithoutDebug, KeepsWhatKexecSaysAnyway) {
         "Try gzip decompression.\nkernel: 0x7f8af3c54010 kernel_size: 0x7d77c0\nMEMORY RANGES\n"
         "0000000000000400-000000000009fbff (0)\n0000000075000000-000000007effffff : Crash kernel\n"
         "get_backup_area: 0000000000001000-000000000009fbff : System RAM\nCRASH MEMORY RANGES\n"
-        "kernel load physical addr start = 0x0000000017a00000\nCommand line after adding elfcorehdr\nUnknown words elfcorehdr=1K\n"
-        "sym: sha256_starts info: 12 other: 00 shndx: 1 value: 1 size: 1\nR_X86_64_64\nnr_segments = 7\nsegment[0].buf   = 0x1\n"
+        "kernel load physical addr start = 0x0000000017a00000\nCommand line after adding elfcorehdr\nUnknown words "
+        "elfcorehdr=1K\n"
+        "sym: sha256_starts info: 12 other: 00 shndx: 1 value: 1 size: 1\nR_X86_64_64\nnr_segments = 7\nsegment[0].buf "
+        "  = 0x1\n"
         "/sys/firmware/edd does not exist.\n"
         "kexec_load: entry = 0x7efff730 flags = 0x3e0001\n";
     EXPECT_EQ(without_debug(debug), "");
-    const std::string said = "Unknown type (Soft Reserved) while parsing /sys/firmware/memmap/7/type. Please report this as bug.\nno newline at the end";
+    const std::string said =
+        "Unknown type (Soft Reserved) while parsing /sys/firmware/memmap/7/type. Please report this as bug.\nno "
+        "newline at the end";
     EXPECT_EQ(without_debug(debug + said), said);
     EXPECT_EQ(without_debug(said), said);
 }
 
 TEST(LoadAddresses, AreReadFromKexecAndFromTheKernel) {
-    EXPECT_EQ(parse_addresses("Command line after adding elfcorehdr\na elfcorehdr=1998848K\nCommand line after adding elfcorehdr\n"
-                              "a elfcorehdr=1998852K acpi_rsdp=0xf59d0\n"),
+    EXPECT_EQ(parse_addresses(
+                  "Command line after adding elfcorehdr\na elfcorehdr=1998848K\nCommand line after adding elfcorehdr\n"
+                  "a elfcorehdr=1998852K acpi_rsdp=0xf59d0\n"),
               (LoadAddresses{Address{1998852} << 10, Address{0xf59d0}}));
-    EXPECT_EQ(parse_addresses("[    0.004] ACPI: RSDP 0x00000000000F59D0 000014 (v00 BOCHS )\n[ 9.1] kexec: Loaded ELF headers at 0x75000000 bufsz=0x1000\n"),
+    EXPECT_EQ(parse_addresses("[    0.004] ACPI: RSDP 0x00000000000F59D0 000014 (v00 BOCHS )\n[ 9.1] kexec: Loaded ELF "
+                              "headers at 0x75000000 bufsz=0x1000\n"),
               (LoadAddresses{Address{0x75000000}, Address{0xf59d0}}));
     EXPECT_EQ(parse_addresses("nothing elfcorehdr=1K"), LoadAddresses{});
 }

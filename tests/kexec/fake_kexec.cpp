@@ -87,7 +87,8 @@ int main(int argc, char** argv) {
     }
     if (how == "slow") ::sleep(3);
     if (how == "move")
-        for (auto at = report.find(".mem "); at != report.npos; at = report.find(".mem ", at + 1)) report[report.find("0x", at) + 3] ^= 1;
+        for (auto at = report.find(".mem "); at != report.npos; at = report.find(".mem ", at + 1))
+            report[report.find("0x", at) + 3] ^= 1;
     if (how == "noisy") report = std::string(16 << 20, '\n') + report;
     if (how != "mute") say(STDERR_FILENO, report);
     log_call(argc, argv, "loaded");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // kexec's command line, read as kexec-tools reads it (kexec/kexec.c and the option tables of 2.0.25 and 2.0.32).
-#include "lib/kexec_arguments.hpp"
+#include "lib/load/kexec_arguments.hpp"
 
 #include <sstream>
 
@@ -31,8 +31,9 @@ TEST(KexecArguments, EverySpellingOfACrashKernelsLoad) {
 }
 
 TEST(KexecArguments, WhatLoadsNoCrashKernel) {
-    for (const char* text : {"", "-l vmlinuz", "vmlinuz", "-p", "-p -u", "-pu", "-u -p vmlinuz", "-p --unload", "-e -p vmlinuz", "-f -p vmlinuz",
-                             "-p -S", "--status -p vmlinuz", "--print-ckr-size -p vmlinuz", "-v -p x", "-p --version x", "-p -- "})
+    for (const char* text : {"", "-l vmlinuz", "vmlinuz", "-p", "-p -u", "-pu", "-u -p vmlinuz", "-p --unload",
+                             "-e -p vmlinuz", "-f -p vmlinuz", "-p -S", "--status -p vmlinuz",
+                             "--print-ckr-size -p vmlinuz", "-v -p x", "-p --version x", "-p -- "})
         EXPECT_FALSE(read(text).panic_load) << text;
 }
 
@@ -42,8 +43,9 @@ TEST(KexecArguments, UnloadingTheCrashKernelIsKnown) {
 }
 
 TEST(KexecArguments, EverySpellingOfTheCommandLine) {
-    for (const char* text : {"-p --append=ro v", "-p --append ro v", "-p --app=ro v", "-p --ap ro v", "-p --command-line=ro v",
-                             "-p --command-line ro v", "-p --com=ro v", "v -p --append=ro", "-p --append=x --command-line=ro v"}) {
+    for (const char* text :
+         {"-p --append=ro v", "-p --append ro v", "-p --app=ro v", "-p --ap ro v", "-p --command-line=ro v",
+          "-p --command-line ro v", "-p --com=ro v", "v -p --append=ro", "-p --append=x --command-line=ro v"}) {
         EXPECT_EQ(read(text).append, "ro") << text;
         EXPECT_EQ(read(text).kernel, "v") << text;
     }
@@ -54,7 +56,8 @@ TEST(KexecArguments, EverySpellingOfTheCommandLine) {
 TEST(KexecArguments, EverySpellingOfTheRest) {
     for (const char* text : {"-p --initrd=i v", "-p --initrd i v", "-p --ini i v", "-p --ramdisk=i v", "-p --ramd i v"})
         EXPECT_EQ(read(text).initrd, "i") << text;
-    for (const char* text : {"-p --reuse-cmdline v", "-p --reuse-c v"}) EXPECT_TRUE(read(text).reuse_command_line) << text;
+    for (const char* text : {"-p --reuse-cmdline v", "-p --reuse-c v"})
+        EXPECT_TRUE(read(text).reuse_command_line) << text;
     EXPECT_EQ(read("-p -c v").loader, Loader::kexec_load);
     EXPECT_EQ(read("-p --kexec-syscall v").loader, Loader::kexec_load);
     EXPECT_EQ(read("-ps v").loader, Loader::kexec_file_load);
@@ -66,9 +69,26 @@ TEST(KexecArguments, EverySpellingOfTheRest) {
 }
 
 TEST(KexecArguments, OptionsThatAlterTheLoadAreNamed) {
-    for (const char* text : {"--hotplug", "--dtb=x", "--mem-min=1", "--mem-max 1", "--entry=1", "--type=x", "-t x", "--noefi", "--reuseinitrd",
-                             "--pass-memmap-cmdline", "--module=x", "--real-mode", "--entry-32bit", "--args-linux", "--elf32-core-headers",
-                             "--load-preserve-context", "--reuse-video-type", "--serial=x", "--console-vga", "--reset-vga"})
+    for (const char* text : {"--hotplug",
+                             "--dtb=x",
+                             "--mem-min=1",
+                             "--mem-max 1",
+                             "--entry=1",
+                             "--type=x",
+                             "-t x",
+                             "--noefi",
+                             "--reuseinitrd",
+                             "--pass-memmap-cmdline",
+                             "--module=x",
+                             "--real-mode",
+                             "--entry-32bit",
+                             "--args-linux",
+                             "--elf32-core-headers",
+                             "--load-preserve-context",
+                             "--reuse-video-type",
+                             "--serial=x",
+                             "--console-vga",
+                             "--reset-vga"})
         EXPECT_EQ(read(std::string("-p ") + text + " v").not_modelled.size(), 1u) << text;
     EXPECT_EQ(read("-p --hotplug v").not_modelled.front(), "--hotplug");
     EXPECT_TRUE(read("-p --elf64-core-headers v").not_modelled.empty()) << "the default on x86-64";
@@ -77,7 +97,8 @@ TEST(KexecArguments, OptionsThatAlterTheLoadAreNamed) {
 TEST(KexecArguments, WhatAVersionWouldReadOtherwiseIsNotRead) {
     EXPECT_FALSE(read_kexec_arguments(words("-p --d v"))) << "--debug, or ambiguous since there is --dtb";
     EXPECT_FALSE(read_kexec_arguments(words("--h")));
-    for (const char* text : {"-p --no-such v", "--load-p v", "-p --re v", "-p --append", "-pZ v", "-p --initrd", "-?", "-p --reuse v", "-p --debug=1 v"})
+    for (const char* text : {"-p --no-such v", "--load-p v", "-p --re v", "-p --append", "-pZ v", "-p --initrd", "-?",
+                             "-p --reuse v", "-p --debug=1 v"})
         EXPECT_FALSE(read_kexec_arguments(words(text))) << text;
 }
 
@@ -91,10 +112,12 @@ TEST(KexecArguments, TheDefaultSystemCallFollowsTheVersion) {
 TEST(KexecArguments, ReuseCmdlineLeavesOutWhatThatVersionLeavesOut) {
     const auto reuse = read("-p --reuse-cmdline --append=ro v");
     EXPECT_EQ(kexec_command_line(reuse, "BOOT_IMAGE=/v a crashkernel=1G b\n", std::nullopt), "a b ro");
-    EXPECT_EQ(kexec_command_line(reuse, "crashkernel=1G,high crashkernel=0,low a\n", "2.0.25"), "crashkernel=0,low a ro");
+    EXPECT_EQ(kexec_command_line(reuse, "crashkernel=1G,high crashkernel=0,low a\n", "2.0.25"),
+              "crashkernel=0,low a ro");
     EXPECT_EQ(kexec_command_line(reuse, "crashkernel=1G,high crashkernel=0,low a\n", "2.0.32"), "a ro");
     EXPECT_EQ(kexec_command_line(reuse, "crashkernel=1G,high crashkernel=0,low a\n", "2.0.29"), std::nullopt);
-    EXPECT_EQ(kexec_command_line(reuse, "no_crashkernel=1 crashkernel=1G\n", "2.0.32"), "no_crashkernel=1 crashkernel=1G ro")
+    EXPECT_EQ(kexec_command_line(reuse, "no_crashkernel=1 crashkernel=1G\n", "2.0.32"),
+              "no_crashkernel=1 crashkernel=1G ro")
         << "kexec gives up at the first place that is no word";
     EXPECT_EQ(kexec_command_line(read("-p --append=ro v"), "a", std::nullopt), "ro");
     EXPECT_EQ(kexec_command_line(read("-p --reuse-cmdline v"), "a", std::nullopt), "a");
@@ -102,8 +125,9 @@ TEST(KexecArguments, ReuseCmdlineLeavesOutWhatThatVersionLeavesOut) {
 }
 
 TEST(KexecArguments, TheWordsComeLastAndNothingElseChanges) {
-    EXPECT_EQ(with_words(read("v -x --ap ro -p -s --ramdisk i --reuse-c"), "W=1 X", "6.12.1"),
-              (std::vector<std::string>{"-p", "-d", "-s", "-x", "--initrd=i", "--reuse-cmdline", "--append=ro W=1 X", "v"}));
+    EXPECT_EQ(
+        with_words(read("v -x --ap ro -p -s --ramdisk i --reuse-c"), "W=1 X", "6.12.1"),
+        (std::vector<std::string>{"-p", "-d", "-s", "-x", "--initrd=i", "--reuse-cmdline", "--append=ro W=1 X", "v"}));
     EXPECT_EQ(with_words(read("-p v"), "W", ""), (std::vector<std::string>{"-p", "-d", "--append=W", "v"}));
     EXPECT_EQ(with_words(read("-p -- -v"), "W", ""), (std::vector<std::string>{"-p", "-d", "--append=W", "--", "-v"}));
     // Read again it is the same load with the words.

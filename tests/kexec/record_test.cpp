@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "lib/record.hpp"
+#include "lib/load/record.hpp"
 
 #include <algorithm>
 #include <fstream>
@@ -9,8 +9,9 @@
 
 #include <gtest/gtest.h>
 
-#include "lib/host.hpp"
-#include "lib/machine.hpp"
+#include "lib/sources/gather.hpp"
+#include "lib/sources/host.hpp"
+#include "swiotlb-handoff/machine.hpp"
 
 namespace handoff {
 namespace {
@@ -35,7 +36,8 @@ Record sample() {
     EXPECT_EQ(decided.verdict, Verdict::ready);
     std::vector<AddressRange> segments;
     for (const Segment& s : decided.loads.front().segments) segments.push_back(s.range);
-    Record record = record_of(decided, segments, {decided.loads.front().find("elfcorehdr")->range.start(), Address{0xf59d0}});
+    Record record =
+        record_of(decided, segments, {decided.loads.front().find("elfcorehdr")->range.start(), Address{0xf59d0}});
     record.outcome = Record::Outcome::handoff;
     record.why = "loaded with the handoff";
     record.tool = "0.1.0";
@@ -150,8 +152,13 @@ TEST(Record, ContradictionsAreFound) {
     EXPECT_FALSE(spoilt([](Record& r) { r.pool = range(0x1000, 0x2000); }).empty());
     EXPECT_FALSE(spoilt([](Record& r) { r.pool.reset(); }).empty());
     EXPECT_FALSE(spoilt([](Record& r) { r.command_line = "ro"; }).empty());
-    EXPECT_FALSE(spoilt([](Record& r) { r.segments.push_back({"", range(r.pool->start(), r.pool->start() + 4096)}); }).empty());
-    EXPECT_FALSE(spoilt([](Record& r) { r.fences.push_back(r.segments.back().name == "kernel" ? r.segments.front().range : r.segments.back().range); }).empty());
+    EXPECT_FALSE(spoilt([](Record& r) {
+                     r.segments.push_back({"", range(r.pool->start(), r.pool->start() + 4096)});
+                 }).empty());
+    EXPECT_FALSE(spoilt([](Record& r) {
+                     r.fences.push_back(r.segments.back().name == "kernel" ? r.segments.front().range
+                                                                           : r.segments.back().range);
+                 }).empty());
     EXPECT_FALSE(spoilt([](Record& r) { r.elfcorehdr = range(0x1000, 0x2000); }).empty());
     EXPECT_FALSE(spoilt([](Record& r) { r.map.add(*r.pool, e820::Type::ram); }).empty());
     EXPECT_FALSE(spoilt([](Record& r) { r.after = r.map; }).empty());

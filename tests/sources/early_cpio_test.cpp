@@ -43,7 +43,7 @@ const std::string compressed = std::string("\x1f\x8b\x08\0", 4) + file(acpi + "h
 const std::string microcode = directory("kernel") + directory("kernel/x86") +
                               file("kernel/x86/microcode/GenuineIntel.bin", std::string(5000, 'm'));
 
-e820::Result<EarlyCpio> read(std::string_view initrd) {
+base::Result<EarlyCpio> read(std::string_view initrd) {
     return read_early_cpio(std::as_bytes(std::span(initrd.data(), initrd.size())));
 }
 
@@ -232,7 +232,7 @@ TEST(InitrdFile, HasItsSizeAndWhatItsAcpiTablesTake) {
     tree.write("cut", "070701");
     EXPECT_EQ(read_initrd(tree / "cut").error().message(),
               (tree / "cut").string() + ": expected a cpio header at offset 0, found the end");
-    EXPECT_EQ(read_initrd(tree / "none").error().code, e820::Errc::not_found);
+    EXPECT_EQ(read_initrd(tree / "none").error().code, base::Errc::not_found);
 }
 
 }  // namespace

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "swiotlb-handoff/plan.hpp"
+
+namespace handoff {
+
+/// The program headers of an elfcorehdr or of a vmcore: what the crash kernel
+/// will offer as /proc/vmcore.
+struct ElfCore {
+    std::vector<AddressRange> loads;  ///< physical, in file order
+    std::size_t notes = 0;            ///< PT_NOTE headers
+};
+
+/// The head of an ELF core file, as much of it as holds the program headers.
+/// Input errors: not a 64-bit x86-64 ELF core file, truncated headers, a PT_LOAD
+/// that is empty or passes the end of the address space.
+Result<ElfCore> parse_elf_core(std::span<const std::byte> head);
+
+/// A handoff that somebody else made. What is not given is not looked at.
+struct CheckInput {
+    std::string command_line;        ///< of the crash kernel, complete
+    std::optional<e820::Table> map;  ///< its boot_params table
+    std::optional<ElfCore> core;     ///< its elfcorehdr or vmcore
+    /// The machine it is for, and how it is loaded: then where the pool lands is
+    /// proven too.
+    const Machine* machine = nullptr;
+    PlanRequest request;
+};
+
+struct CheckResult {
+    std::optional<AddressRange> pool;  ///< that the handoff promises
+    bool loan = false;                 ///< it is lent as ordinary RAM
+    bool proven = false;               ///< the machine was given, and the placement holds
+    std::vector<Reason> reasons;
+    [[nodiscard]] bool sound() const;  ///< no refusal among the reasons
+};
+
+CheckResult check(const CheckInput&);
+
+}  // namespace handoff

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "swiotlb-handoff/range.hpp"
+#include "swiotlb-handoff/result.hpp"
+#include "swiotlb-handoff/table.hpp"
+
+namespace handoff {
+
+using base::Address;
+using base::AddressRange;
+using base::Errc;
+using base::Error;
+using base::RangeSet;
+using base::Result;
+
+/// Where a fact was read, for the user to look at.
+struct Evidence {
+    std::string file;      ///< at the machine's own path, without the leading slash: "proc/iomem"
+    std::size_t line = 0;  ///< 1-based; 0: the file as a whole
+    [[nodiscard]] std::string text() const { return line == 0 ? file : file + ":" + std::to_string(line); }
+    friend bool operator==(const Evidence&, const Evidence&) = default;
+};
+
+/// Where a pool can be seen, in order of trust.
+enum class PoolSource { iomem, memory, log, user };
+/// "iomem", "memory", "log", "user".
+const char* name(PoolSource);
+
+/// One source's word on where the pool of the running kernel is.
+struct PoolSighting {
+    AddressRange range;
+    PoolSource source = PoolSource::user;
+    Evidence where;
+    friend bool operator==(const PoolSighting&, const PoolSighting&) = default;
+};
+
+/// What guards the machine's memory, from the weakest to the strongest. `unknown` only where no source could say.
+enum class Encryption { none, sme, sev, sev_es, vbs, sev_snp, tdx, unknown };
+const char* name(Encryption);
+
+/// What a line of /proc/iomem is about, as far as a pool is concerned.
+enum class IomemKind {
+    system_ram,
+    crash_kernel,  ///< the reservation, or one of two
+    kernel_image,  ///< code, data or bss of the running kernel
+    pool,          ///< the swiotlb pool, which kernels with the patches in kernel/ list
+    other,
+};
+
+/// One line of /proc/iomem.
+struct IomemEntry {
+    base::AddressRange range;  ///< half-open; empty for the "0-0" lines that some drivers leave
+    unsigned depth = 0;        ///< nesting, 0 at top level
+    std::string name;          ///< "System RAM"
+    std::size_t line = 0;      ///< 1-based
+
+    /// By the name alone, at any depth.
+    [[nodiscard]] IomemKind kind() const;
+    friend bool operator==(const IomemEntry&, const IomemEntry&) = default;
+};
+
+/// A PCI device that a driver drives, and how far it says that it can address memory.
+struct DmaDevice {
+    std::string name;             ///< "0000:00:1f.2"
+    std::string driver;           ///< "ahci"
+    std::uint32_t pci_class = 0;  ///< 24 bits: base class, subclass, programming interface
+    unsigned streaming_bits = 0;  ///< bounced through the pool where it is too short
+    unsigned coherent_bits = 0;   ///< nothing bounces coherent memory
+    friend bool operator==(const DmaDevice&, const DmaDevice&) = default;
+};
+
+/// A device of the platform bus that a driver drives: sysfs does not say how far such a one can address memory.
+struct PlatformDevice {
+    std::string name;    ///< of the directory: "PNP0103:00"
+    std::string driver;  ///< "rtc_cmos"
+    friend bool operator==(const PlatformDevice&, const PlatformDevice&) = default;
+};
+
+/// What else claims memory over kexec, or changes what the crash kernel is told while it is loaded.
+struct Neighbours {
+    /// crashkernel=SIZE,cma (6.17 and later): movable memory that a crash kernel loaded by
+    /// kexec_file_load may use as well.
+    std::optional<std::uint64_t> cma_bytes;              ///< of the log; "in N ranges", not where
+    std::optional<std::vector<base::AddressRange>> cma;  ///< of sysfs (7.0 and later)
+    /// Kexec HandOver's scratch areas (6.16 and later, CONFIG_KEXEC_HANDOVER_DEBUGFS): where a
+    /// kernel that takes over boots from. nullopt: there is no KHO, or nobody can see it.
+    std::optional<std::vector<base::AddressRange>> kho_scratch;
+    /// The kernel itself rebuilds the elfcorehdr of a loaded crash kernel when memory, or CPUs, come
+    /// and go (6.6 and later). nullopt: older.
+    std::optional<bool> memory_crash_hotplug, cpu_crash_hotplug;
+    friend bool operator==(const Neighbours&, const Neighbours&) = default;
+};
+
+/// What the deciding parts need to know of a machine: values only, so that a
+/// plan can be repeated, compared and tested without one.
+struct Machine {
+    std::string release;       ///< uname -r; "" where unknown
+    std::string command_line;  ///< of the running kernel; "" where unknown
+    bool live = false;         ///< read from "/", not from a captured directory
+
+    /// /proc/iomem, or empty where there was none. Complete: never zeroed.
+    std::vector<IomemEntry> iomem;
+    /// The memory map, sanitised: /sys/firmware/memmap, else the log's BIOS map,
+    /// else what /proc/iomem shows.
+    e820::Table map;
+    Evidence map_from;
+    /// "System RAM" of /proc/iomem, at any depth; else the map's RAM.
+    RangeSet ram;
+    /// "Crash kernel" ranges in address order; from iomem, else from the log.
+    std::vector<AddressRange> crash_kernel;
+    Evidence crash_kernel_from;
+    /// First byte of "Kernel code" to the end of "Kernel bss".
+    std::optional<AddressRange> kernel_image;
+
+    /// In order of trust; empty where there is no pool or nobody can see it.
+    std::vector<PoolSighting> pool;
+    /// The log says that a pool was given back ("tearing down default memory pool").
+    bool pool_torn_down = false;
+    /// The kernel's own variables say that there is no pool, whatever others say.
+    bool no_pool_in_memory = false;
+    /// Its memory was read and is not that of a pool of any known kernel: what was expected and what is there.
+    std::optional<Error> pool_not_understood;
+    std::optional<std::uint64_t> slabs;          ///< of 2 KiB, from debugfs
+    std::optional<std::uint64_t> slabs_used;     ///< now
+    std::optional<std::uint64_t> slabs_hiwater;  ///< most ever used; Linux 6.4 and later
+
+    Encryption encryption = Encryption::unknown;
+    Evidence encryption_from;
+    bool efi = false;
+    /// There is /sys/firmware/efi/runtime-map, without which kexec-tools passes no SETUP_EFI
+    /// (kexec/arch/i386/x86-linux-setup.c, setup_efi_data()). A captured EFI machine that does not say is taken to have
+    /// it.
+    bool efi_runtime_map = false;
+    bool xen = false;
+    bool other_architecture = false;       ///< it is no x86-64 machine: nothing here holds for it
+    std::optional<bool> lockdown;          ///< anything but "none"
+    std::optional<unsigned> memory_nodes;  ///< NUMA nodes with memory
+    std::optional<unsigned> possible_cpus;
+    std::optional<std::uint64_t> initrd_bytes;  ///< "RAMDISK:" of the running kernel, a size to compare with
+    std::optional<AddressRange> initrd;         ///< the same line's range: where the firmware or boot loader put it
+    std::optional<std::uint64_t> crash_size;    ///< /sys/kernel/kexec_crash_size, bytes
+    /// Exclusive end of the highest memory that ACPI's SRAT names, hotplug
+    /// included: it counts as "above 4 GiB" even for a crash kernel that has none
+    /// of it (drivers/acpi/numa/srat.c, max_possible_pfn).
+    std::optional<Address> srat_memory_end;
+    /// The version string inside the kexec binary: "2.0.25".
+    std::optional<std::string> kexec_tools;
+    /// The random number generator is ready: kexec-tools' seed for the crash kernel depends on it. nullopt: not known.
+    std::optional<bool> random_ready;
+    /// PCI devices with a driver, by name; nullopt: nobody could say.
+    std::optional<std::vector<DmaDevice>> devices;
+    /// PCI devices, with or without a driver, behind an external-facing port, by name; nullopt: nobody could say.
+    std::optional<std::vector<std::string>> external_devices;
+    /// Those of the platform bus with a driver, by name; nullopt: nobody could say.
+    std::optional<std::vector<PlatformDevice>> platform_devices;
+    Neighbours neighbours;
+
+    /// Sources that were there and could not be used, and what it means;
+    /// plan repeats them so that nothing is silently missing.
+    std::vector<Error> unread;
+
+    friend bool operator==(const Machine&, const Machine&) = default;
+};
+
+/// Reads the machine below `root`: "/", the running one, or a directory that holds another's files at their own paths
+/// (swiotlb-handoff-capture(5)). Reads everything there is. An error only where a source is malformed, or `root` is no
+/// directory: a missing file is no source, an unreadable one goes to Machine::unread.
+Result<Machine> gather(const std::filesystem::path& root);
+
+}  // namespace handoff

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "swiotlb-handoff/machine.hpp"
+#include "swiotlb-handoff/range.hpp"
+
+namespace handoff {
+
+/// No reservation is larger, in bytes: whatever seems to be is refused, and sums of a
+/// few of this size cannot wrap.
+inline constexpr std::uint64_t largest_reservation = 64 * base::GiB;
+
+/// The two ways into the kernel, and kexec's -a, which tries one, then the other.
+enum class Loader { automatic, kexec_load, kexec_file_load };
+/// "auto", "kexec_load", "kexec_file_load".
+const char* name(Loader);
+std::optional<Loader> loader_from(std::string_view);
+
+/// How the crash kernel is told where the pool is.
+enum class Method {
+    automatic,  ///< addr where the image announces it, ram otherwise
+    ram,        ///< memmap= adds the region as RAM, placement does the rest; any kernel, both loaders
+    addr,       ///< the same and swiotlb=…,addr=, for kernels with the patches in kernel/
+    e820,       ///< the table in boot_params has the region; works only with kexec_load, and demands nokaslr
+};
+/// "auto", "ram", "addr", "e820".
+const char* name(Method);
+std::optional<Method> method_from(std::string_view);
+
+/// The crash kernel's image, as far as its loading is concerned. Bytes.
+struct Image {
+    std::uint64_t init_size = 0;
+    std::uint64_t kernel_alignment = 2 * base::MiB;
+    std::uint64_t pref_address = 16 * base::MiB;
+    std::uint64_t setup_bytes = 20 * 1024;
+    std::uint64_t cmdline_size = 2047;     ///< longest command line, without its NUL
+    std::uint64_t payload_bytes = 0;       ///< the compressed kernel; 0 where unknown
+    std::uint64_t uncompressed_bytes = 0;  ///< of the payload; 0 where unknown
+    std::string release;                   ///< uname -r of the image; "" where unknown
+    bool swiotlb_addr = false;             ///< announces swiotlb=…,addr= (bzimage.hpp)
+};
+
+/// How the program that saves the dump reads /proc/vmcore. Where the pool is ordinary RAM of the crash kernel only
+/// mmap() of its pages works.
+enum class Collector { unknown, maps, reads };
+/// "unknown", "mmap", "read".
+const char* name(Collector);
+std::optional<Collector> collector_from(std::string_view);
+
+/// What is to be loaded, how, and what the user wants.
+struct PlanRequest {
+    Loader loader = Loader::automatic;
+    Method method = Method::automatic;
+    std::optional<Image> image;                 ///< none: the running kernel's size is assumed, and said
+    std::optional<std::uint64_t> initrd_bytes;  ///< none: assumed, and said
+    /// What ACPI tables that the initrd brings take below 4 GiB before the pool is made (early_cpio.hpp), whole pages.
+    std::uint64_t initrd_acpi_bytes = 0;
+    /// Without the handoff's words; none: the running kernel's, as the kdump scripts derive it,
+    /// with reset_devices and nr_cpus=1, which then are among the words to append.
+    std::optional<std::string> command_line;
+    std::optional<AddressRange> pool;  ///< by hand (--pool)
+    std::vector<std::string> accept;   ///< rules whose risk the user takes, where they allow it
+    /// Where the crash kernel makes no pool, lend it the old one as ordinary RAM, if nothing speaks against it
+    /// (lend.hpp).
+    bool lend = false;
+    Collector collector = Collector::unknown;
+    /// Whoever loads by kexec_load keeps the pool out of the ELF headers: 'swiotlb-handoff kexec' does.
+    bool leaves_pool_out = false;
+};
+
+/// The image that a plan goes by: the one of the request, else one of the running kernel's release and, with a margin,
+/// its size.
+Image assumed_image(const Machine&, const PlanRequest&);
+/// The size of the initrd that a plan goes by, in bytes.
+std::uint64_t assumed_initrd_bytes(const PlanRequest&);
+
+}  // namespace handoff

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lib/load/kexec_arguments.hpp"
+#include "lib/load/record.hpp"
+#include "lib/load/wishes.hpp"
+#include "swiotlb-handoff/check.hpp"
+#include "swiotlb-handoff/plan.hpp"
+
+namespace handoff {
+
+class Host;
+
+/// How a run of kexec ended, and what it printed.
+struct Finished {
+    int status = -1;     ///< exit status; -1: killed by a signal, or it could not be run
+    std::string how;     ///< "exit status 255", "signal 9": for the user
+    std::string output;  ///< of standard output; of both where they are the same file
+    std::string errors;  ///< of standard error
+};
+
+/// What the running machine says about a load that it was given.
+struct Planned {
+    Plan plan;
+    std::string release;      ///< of the running kernel; "" where unknown
+    std::string kexec_tools;  ///< version; "" where unknown
+};
+
+/// Everything that loading a crash kernel reads and does. What to do is decided elsewhere;
+/// none of these functions decides anything.
+class LoadEffects {
+public:
+    virtual ~LoadEffects() = default;
+    /// Reads the machine and the files, and plans.
+    virtual Result<Planned> plan(const KexecArguments&) = 0;
+    /// Runs kexec and waits for it. `left_out`: memory that kexec must not see as System RAM in /proc/iomem.
+    virtual Finished run(const std::vector<std::string>& arguments, const std::optional<AddressRange>& left_out) = 0;
+    /// The ELF headers that are loaded there now, as the crash kernel will read them.
+    virtual Result<ElfCore> loaded_headers(const AddressRange& elfcorehdr) = 0;
+    /// The lines of the kernel log since the last run() began; "" where nobody can say.
+    virtual std::string kernel_log() = 0;
+    /// Writes the record; a failure is nobody's failure.
+    virtual void record(const Record&) = 0;
+};
+
+/// What was done, and what is left to do.
+struct LoadResult {
+    /// The handoff is loaded. Otherwise the caller's own kexec command is to be run now.
+    bool loaded = false;
+    std::string why;  ///< for the log, one line
+    /// What kexec printed, for the caller: without what -d made it print, unless he asked for that.
+    std::string output, errors;
+};
+
+/// Loads a crash kernel with the handoff, if everything about it holds: `arguments`
+/// are modelled, the plan is ready, kexec succeeds, and the segments that it or the kernel
+/// reports are the planned ones. A record is written before kexec runs, and at the end.
+LoadResult load_with_handoff(LoadEffects&, const KexecArguments& arguments);
+
+/// The plan for what these arguments load, from the machine and the named files. `wishes`: what the arguments do not
+/// say, which is what to accept, and to lend.
+Result<Planned> plan_load(const Host&, const KexecArguments&, Wishes);
+
+/// The end of `now` behind all of `before`, two readings of one log. "" where `before`
+/// is empty or its last line is not in `now` any more: then nobody knows what is new.
+std::string_view news(std::string_view before, std::string_view now);
+
+}  // namespace handoff

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "e820/json.hpp"
+#include "lib/load/load_report.hpp"
+#include "swiotlb-handoff/plan.hpp"
+#include "swiotlb-handoff/table.hpp"
+
+namespace handoff {
+
+/// Everything that one load passed to the crash kernel, and why: the document that
+/// swiotlb-handoff-record(5) describes.
+struct Record {
+    enum class Outcome {
+        handoff,  ///< loaded with the words, and what was reported agrees with the plan
+        plain,    ///< kexec was, or is about to be, run as its caller asked
+    };
+    Outcome outcome = Outcome::plain;
+    std::string why;          ///< of the outcome, one line
+    std::string tool;         ///< version of swiotlb-handoff
+    std::string time;         ///< UTC: "2026-11-24T23:05:00Z"
+    std::string release;      ///< of the running kernel; "" where unknown
+    std::string kexec_tools;  ///< "2.0.25"; "" where unknown
+
+    std::optional<Verdict> verdict;  ///< none: there was no plan
+    std::vector<Reason> reasons;
+    Loader loader = Loader::automatic;
+    Method method = Method::ram;
+    std::string kernel;  ///< the image, as the caller named it
+    std::string initrd;
+    std::string command_line;            ///< of the crash kernel, without what the loader adds
+    std::string append;                  ///< the handoff's part of it; "" without a handoff
+    std::optional<AddressRange> pool;    ///< of the running kernel
+    std::optional<AddressRange> marker;  ///< what swiotlb_handoff= or swiotlb_lent= promises
+    bool loan = false;                   ///< lent as ordinary RAM
+    std::vector<AddressRange> fences;
+    /// As kexec or the kernel reported them, named where the plan has the same one.
+    std::vector<Segment> segments;
+    bool segments_reported = false;  ///< false: nobody said; the list is what was planned
+    std::optional<AddressRange> elfcorehdr;
+    std::optional<Address> rsdp;
+    e820::Table map;    ///< boot_params' table, as predicted for this load
+    e820::Table after;  ///< the same with the words
+    friend bool operator==(const Record&, const Record&) = default;
+};
+/// "handoff", "plain".
+const char* name(Record::Outcome);
+
+/// The record of a load that `plan` decided; `command_line` is base and words.
+/// `segments` as reported; none: those of the plan's first load.
+Record record_of(const Plan&, const std::vector<AddressRange>& segments, const LoadAddresses&);
+
+/// The document that swiotlb-handoff-record(5) describes.
+e820::Json record_document(const Record&);
+
+/// Reads a document that anybody may have written. Input errors: more than 1 MiB, not JSON,
+/// deeper than 8 levels, a key twice, a key missing or of another type, an unknown schema
+/// or name, a range that is reversed, more than 4096 entries in a list, a control character
+/// in a text. Keys that are not known are ignored.
+Result<Record> parse_record(std::string_view text);
+
+/// Where the record of the last load is, below the root.
+inline constexpr std::string_view record_directory = "run/swiotlb-handoff";
+inline constexpr std::string_view record_file = "record.json";  ///< in record_directory
+
+/// What in a record contradicts itself, as reasons of the rule record-agrees: none where it
+/// is whole. A handoff's marker is the pool and on the command line, no segment lies in the
+/// pool or (besides the kernel's) over a fence, the ELF headers are a segment, the map
+/// has the pool as RAM exactly with the words.
+std::vector<Reason> review(const Record&);
+
+}  // namespace handoff

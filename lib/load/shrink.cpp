@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/load/shrink.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "lib/decide/findings.hpp"
+
+namespace handoff {
+namespace {
+
+using base::align_up;
+using base::MiB;
+using base::whole_mib;
+
+constexpr std::uint64_t step = 4 * MiB;
+
+Machine with_size(const Machine& machine, std::uint64_t size) {
+    Machine smaller = machine;
+    AddressRange& main = smaller.crash_kernel.back();
+    main = *AddressRange::from_size(main.start(), size);
+    return smaller;
+}
+
+// What kexec_crash_size counts besides the reservation that is made smaller: before 6.5
+// nothing, since then a part below 4 GiB (crash_get_memory_size()). The file itself tells.
+std::optional<std::uint64_t> counted_besides(const Machine& machine) {
+    const std::uint64_t main = machine.crash_kernel.back().size();
+    std::uint64_t all = 0;
+    for (const AddressRange& c : machine.crash_kernel) all += c.size();
+    if (!machine.crash_size) return std::nullopt;
+    if (*machine.crash_size == main) return 0;
+    if (*machine.crash_size == all) return all - main;
+    return std::nullopt;
+}
+
+std::string what_decided(const Plan& plan) {
+    if (const Reason* refusal = first_refusal(plan.reasons)) return refusal->rule + ": " + refusal->text;
+    for (const Reason& r : plan.reasons)
+        if (r.is("pool-needed")) return r.text;
+    return name(plan.verdict);
+}
+
+}  // namespace
+
+ShrinkPlan plan_shrink(const Machine& machine, const PlanRequest& request, std::optional<std::uint64_t> to,
+                       std::uint64_t margin) {
+    ShrinkPlan shrink;
+    const auto refuse = [&](std::string why) {
+        shrink.problem = std::move(why);
+        return shrink;
+    };
+    if (machine.crash_kernel.empty()) return refuse("no memory is reserved for a crash kernel");
+    const AddressRange main = machine.crash_kernel.back();
+    shrink.from = shrink.to = main;
+    shrink.need = need_for(machine, request, main.size(), margin);
+    const auto besides = counted_besides(machine);
+    if (!besides)
+        return refuse(machine.crash_size
+                          ? fmt::format("kexec_crash_size says {} bytes, which is not what /proc/iomem shows",
+                                        *machine.crash_size)
+                          : std::string("kexec_crash_size cannot be read"));
+
+    const auto attempt = [&](std::uint64_t size) {
+        shrink.need = need_for(machine, request, size, margin);
+        shrink.to = *AddressRange::from_size(main.start(), size);
+        shrink.write = size + *besides;
+        if (size < shrink.need.total()) {
+            shrink.problem = fmt::format("{} MiB are less than the crash kernel needs, {} MiB", whole_mib(size),
+                                         whole_mib(shrink.need.total()));
+            return false;
+        }
+        shrink.plan = decide(with_size(machine, size), request);
+        shrink.problem = shrink.plan.verdict == Verdict::ready
+                             ? std::string()
+                             : fmt::format("with {} MiB: {}", whole_mib(size), what_decided(shrink.plan));
+        return shrink.possible();
+    };
+    if (to) {
+        const std::uint64_t size = align_up(*to, base::page_size);
+        if (size >= main.size())
+            return refuse(
+                fmt::format("{} MiB are no less than there are, {} MiB", whole_mib(size), whole_mib(main.size())));
+        attempt(size);
+        return shrink;
+    }
+    for (std::uint64_t size = align_up(need_for(machine, request, 0, margin).total(), step); size < main.size();
+         size += step)
+        if (attempt(size)) return shrink;
+    if (shrink.problem.empty())
+        return refuse(fmt::format("the reservation has {} MiB, and the crash kernel needs {} MiB",
+                                  whole_mib(main.size()),
+                                  whole_mib(need_for(machine, request, main.size(), margin).total())));
+    return shrink;
+}
+
+const char* name(ShrinkResult::Outcome outcome) {
+    switch (outcome) {
+        case ShrinkResult::Outcome::done:
+            return "done";
+        case ShrinkResult::Outcome::unchanged:
+            return "unchanged";
+        case ShrinkResult::Outcome::restored:
+            return "restored";
+        case ShrinkResult::Outcome::without_handoff:
+            return "without-handoff";
+        case ShrinkResult::Outcome::not_loaded:
+            return "not-loaded";
+    }
+    return "unknown";
+}
+
+ShrinkResult shrink(ShrinkEffects& effects, const ShrinkPlan& wanted) {
+    using Outcome = ShrinkResult::Outcome;
+    ShrinkResult result;
+    const auto end = [&](Outcome outcome, std::string text) {
+        result.outcome = outcome;
+        result.text = std::move(text);
+        return result;
+    };
+    if (!wanted.possible()) return end(Outcome::unchanged, wanted.problem);
+    const auto loaded = effects.loaded();
+    if (!loaded) return end(Outcome::unchanged, loaded.error().message());
+    if (!*loaded) return end(Outcome::unchanged, "no crash kernel is loaded: load one with the handoff first");
+    const auto before = effects.handoff_record();
+    if (!before)
+        return end(Outcome::unchanged,
+                   "nothing says that the crash kernel was loaded with the handoff, without which it may need all of "
+                   "its memory");
+
+    const auto is_loaded = [&] { return effects.loaded().value_or(false); };
+    // Twice, for what may pass: a lock held by somebody else's load, no memory for a moment.
+    const auto load = [&]() -> std::optional<std::string> {
+        std::string why;
+        for (int attempt = 0; attempt < 2; ++attempt) {
+            result.steps.push_back("load");
+            const auto failure = effects.reload();
+            if (is_loaded()) return std::nullopt;  // whatever the command's status was
+            why = failure ? failure->message() : "the command succeeded and nothing is loaded";
+        }
+        return why;
+    };
+    const auto restore = [&](const std::string& what) {
+        if (is_loaded()) return end(Outcome::unchanged, what);
+        const auto failure = load();
+        return failure ? end(Outcome::not_loaded, what + "; and to load it again: " + *failure)
+                       : end(Outcome::restored, what);
+    };
+
+    result.steps.push_back("unload");
+    if (const auto failure = effects.unload()) return restore("to unload the crash kernel: " + failure->message());
+    result.steps.push_back(fmt::format("write {} to kexec_crash_size", wanted.write));
+    if (const auto failure = effects.resize(wanted.write))
+        return restore("to make the reservation smaller: " + failure->message());
+    if (const auto failure = load()) return end(Outcome::not_loaded, "to load the crash kernel: " + *failure);
+    // The record tells where the segments are, so that a load into less memory has another one.
+    auto now = effects.handoff_record();
+    if (!now || now == before) {
+        load();
+        now = effects.handoff_record();
+    }
+    if (!now || now == before)
+        return end(Outcome::without_handoff,
+                   "the crash kernel was loaded without the handoff, and may have too little memory: load it with the "
+                   "handoff, or boot again");
+    return end(Outcome::done, {});
+}
+
+}  // namespace handoff

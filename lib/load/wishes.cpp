@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/load/wishes.hpp"
+
+#include <filesystem>
+#include <string_view>
+
+#include "lib/service/service.hpp"
+#include "lib/sources/host.hpp"
+#include "lib/sources/image.hpp"
+#include "lib/sources/initrd.hpp"
+
+namespace handoff {
+namespace {
+
+std::optional<std::string> either(const std::optional<std::string>& said,
+                                  const std::optional<std::filesystem::path>& otherwise) {
+    if (said || !otherwise) return said;
+    return otherwise->string();
+}
+
+LendSettings configured_lending(const Host& host) {
+    const auto service = find_kdump_service(host);
+    if (!service) return {};
+    const auto config = host.read(service->config);
+    if (!config) return {};
+    const bool second = !service->collector_config.empty();
+    return lend_settings(*service, *config, second ? host.read(service->collector_config).value_or("") : "");
+}
+
+}  // namespace
+
+Wishes as_recorded(Wishes wishes, const Record& record) {
+    // A relative path is of another process's directory.
+    if (!wishes.kernel && record.kernel.starts_with('/')) wishes.kernel = record.kernel;
+    if (!wishes.initrd && record.initrd.starts_with('/')) wishes.initrd = record.initrd;
+    if (wishes.loader == Loader::automatic) wishes.loader = record.loader;
+    if (!wishes.command_line) {
+        std::string_view line = record.command_line;
+        if (!record.append.empty() && line.ends_with(record.append)) line.remove_suffix(record.append.size());
+        wishes.command_line = line;
+    }
+    wishes.lend = wishes.lend || record.loan;  // perhaps by --lend
+    return wishes;
+}
+
+Result<PlanRequest> request_for(const Host& host, const Machine& machine, const Wishes& wishes) {
+    PlanRequest request;
+    request.loader = wishes.loader;
+    request.method = wishes.method;
+    request.command_line = wishes.command_line;
+    request.pool = wishes.pool;
+    request.accept = wishes.accept;
+    request.leaves_pool_out = wishes.leaves_pool_out;
+
+    const CrashImage usual = crash_image(host, machine.release);
+    if (const auto kernel = either(wishes.kernel, usual.kernel)) {
+        const auto image = read_image(*kernel);
+        if (!image) return image.error();
+        request.image = *image;
+    }
+    const auto initrd = either(wishes.initrd, usual.initrd);
+    if (initrd && initrd->empty()) {
+        request.initrd_bytes = 0;
+    } else if (initrd) {
+        const auto file = read_initrd(*initrd);
+        if (!file) return file.error();
+        request.initrd_bytes = file->bytes;
+        request.initrd_acpi_bytes = file->acpi_bytes;
+    }
+
+    const LendSettings configured = configured_lending(host);
+    request.lend = wishes.lend || configured.lend;
+    request.collector = wishes.collector == Collector::unknown ? configured.collector : wishes.collector;
+    return request;
+}
+
+}  // namespace handoff

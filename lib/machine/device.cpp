@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/machine/device.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <string_view>
+
+namespace handoff {
+
+using std::string_view;
+
+bool drives_without_dma(const PlatformDevice& device) {
+    // Clocks, consoles, sensors, firmware interfaces: no dma_*() call in any of them (Linux 7.2).
+    static constexpr string_view drivers[] = {"GHES",
+                                              "acpi-cpufreq",
+                                              "acpi-ged",
+                                              "acpi_pad",
+                                              "acpi_power_meter",
+                                              "alarmtimer",
+                                              "button",
+                                              "coretemp",
+                                              "efi-framebuffer",
+                                              "efivars",
+                                              "fan",
+                                              "gpio-keys",
+                                              "i8042",
+                                              "iTCO_wdt",
+                                              "intel_rapl_msr",
+                                              "intel_pmc_core",
+                                              "ipmi_si",
+                                              "pcspkr",
+                                              "power",
+                                              "qemu_fw_cfg",
+                                              "reg-dummy",
+                                              "rtc-efi",
+                                              "rtc_cmos",
+                                              "serial8250",
+                                              "simple-framebuffer",
+                                              "thermal",
+                                              "tpm_tis",
+                                              "vesa-framebuffer",
+                                              "vmgenid"};
+    return std::find(std::begin(drivers), std::end(drivers), device.driver) != std::end(drivers);
+}
+
+bool drives_without_dma(const DmaDevice& device) {
+    // include/linux/pci_ids.h. These have the PCI core's default mask and use none.
+    const std::uint32_t base = device.pci_class >> 16, sub = device.pci_class >> 8;
+    constexpr std::uint32_t memory = 0x05, bridge = 0x06, processor = 0x0b, smbus = 0x0c05, counters = 0x1101;
+    if (base == memory || base == bridge || base == processor || sub == smbus || sub == counters) return true;
+    // The processor's own counters and error reporting are "system peripherals" on servers.
+    if (device.driver.ends_with("_uncore") || device.driver.ends_with("_edac")) return true;
+    // Of servers and of QEMU: their memory is written to by the processor (drivers/gpu/drm/ast, mgag200, tiny/bochs.c,
+    // tiny/cirrus.c).
+    static constexpr string_view graphics[] = {"ast", "mgag200", "bochs-drm", "cirrus", "cirrus-qemu"};
+    return std::find(std::begin(graphics), std::end(graphics), device.driver) != std::end(graphics);
+}
+
+bool needs_low_memory(const DmaDevice& device) { return device.coherent_bits <= 32 && !drives_without_dma(device); }
+
+}  // namespace handoff

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/report/audit.hpp"
+
+#include <utility>
+
+#include "lib/decide/recommend.hpp"
+
+namespace handoff {
+
+Audited audit(std::string name, const Machine& machine, const PlanRequest& request, std::uint64_t margin) {
+    Audited audited;
+    audited.machine = std::move(name);
+    const Plan planned = decide(machine, request);
+    audited.verdict = planned.verdict;
+    if (planned.verdict == Verdict::refused)
+        for (const Reason& reason : planned.reasons)
+            if (reason.severity == Severity::refusal) audited.refused_by.emplace_back(reason.rule);
+    if (!machine.pool.empty()) audited.pool_bytes = machine.pool.front().range.size();
+    for (const AddressRange& c : machine.crash_kernel) audited.crashkernel_bytes += c.size();
+    const Recommendation next = recommend(machine, request, margin);
+    if (next.verdict == Verdict::ready && next.chosen && next.given_back() > 0) {
+        audited.recommended = next.chosen->reservation.text();
+        audited.given_back = static_cast<std::uint64_t>(next.given_back());
+    }
+    if (planned.verdict == Verdict::not_needed && audited.pool_bytes != 0) {
+        PlanRequest lending = request;
+        lending.lend = true;
+        lending.loader =
+            Loader::kexec_load;  // by 'kexec', which keeps the pool out of the dump: then any collector will do
+        lending.leaves_pool_out = true;
+        const LoanOutlook outlook = loan_outlook(machine, lending, 0);
+        audited.lendable = outlook.possible;
+        audited.lent_bytes = outlook.gain;
+        // Evidence that is missing is not evidence to the contrary: most captures are too old to have any.
+        Machine assumed = machine;
+        if (!assumed.slabs_hiwater) assumed.slabs_hiwater = 0;
+        if (!assumed.slabs_used) assumed.slabs_used = 0;
+        if (!assumed.devices) assumed.devices.emplace();
+        if (!assumed.platform_devices) assumed.platform_devices.emplace();
+        if (!assumed.external_devices) assumed.external_devices.emplace();
+        if (assumed.encryption == Encryption::unknown) assumed.encryption = Encryption::none;
+        audited.would_lend = !audited.lendable && loan_outlook(assumed, lending, 0).possible;
+    }
+    return audited;
+}
+
+void AuditSummary::add(const Audited& audited) {
+    if (audited.error) {
+        ++unreadable;
+        return;
+    }
+    switch (audited.verdict) {
+        case Verdict::ready:
+            ++ready;
+            break;
+        case Verdict::not_needed:
+            ++not_needed;
+            break;
+        case Verdict::refused:
+            ++refused;
+            break;
+    }
+    for (const std::string& rule : audited.refused_by) ++refused_by[rule];
+    lendable += audited.lendable;
+    would_lend += audited.would_lend;
+    if (audited.lendable) lent += audited.lent_bytes;
+    if (audited.given_back > 0) {
+        ++giving;
+        given_back += audited.given_back;
+    }
+}
+
+}  // namespace handoff

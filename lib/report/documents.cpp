@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/report/documents.hpp"
+
+#include <algorithm>
+
+#include "lib/report/json.hpp"
+
+namespace handoff {
+namespace {
+
+using e820::address_json;
+using e820::to_json;
+
+Json counterexample_json(const Counterexample& c) {
+    return {{"kind", name(c.kind)},
+            {"text", to_string(c)},
+            {"block", to_json(c.block)},
+            {"kernel_address", c.image ? address_json(*c.image) : Json(nullptr)},
+            {"pool_address", c.pool ? address_json(*c.pool) : Json(nullptr)}};
+}
+
+Json candidate_json(const Candidate& c) {
+    return {{"crashkernel", c.reservation.text()}, {"verdict", name(c.verdict)},   {"why", c.why},
+            {"reservation", list(c.crash_kernel)}, {"reservation_bytes", c.bytes}, {"pool", pool_json(c.pool)}};
+}
+
+Json outlook_json(const LoanOutlook& loan) {
+    return loan_json(name(loan.possible ? Verdict::ready : Verdict::refused), loan.gain, loan.smallest, loan.why);
+}
+
+// Only a crash kernel that makes no pool can be lent one.
+Json loan_of(const Audited& audited) {
+    if (audited.verdict != Verdict::not_needed) return nullptr;
+    const char* verdict = audited.lendable     ? name(Verdict::ready)
+                          : audited.would_lend ? "evidence-missing"
+                                               : name(Verdict::refused);
+    return loan_json(verdict, audited.lent_bytes, std::nullopt, {});
+}
+
+Json record_summary(const Record& record) {
+    return {{"outcome", name(record.outcome)}, {"why", record.why},   {"append", record.append},
+            {"pool", pool_json(record.pool)},  {"lent", record.loan}, {"time", record.time}};
+}
+
+const char* verdict_of(const CheckResult& result) {
+    if (!result.sound()) return name(Verdict::refused);
+    return result.proven ? "proven" : "sound";
+}
+
+}  // namespace
+
+Json show_document(const Machine& machine) {
+    const std::vector<PoolSighting>& seen = machine.pool;
+    Json j = begin_document("show");
+    j["pool"] = pool_json(seen.empty() ? std::nullopt : std::optional(seen.front().range));
+    j["pool_torn_down"] = machine.pool_torn_down;
+    j["slabs_used"] = or_null(machine.slabs_used);
+    j["slabs_hiwater"] = or_null(machine.slabs_hiwater);
+    j["sightings"] = list(seen);
+    j["agree"] =
+        std::all_of(seen.begin(), seen.end(), [&](const PoolSighting& s) { return s.range == seen.front().range; });
+    put_reservation(j, machine.crash_kernel);
+    j["unread"] = list(machine.unread);
+    return j;
+}
+
+Json plan_document(const Plan& plan) {
+    const Load* load = plan.loads.empty() ? nullptr : &plan.loads.front();
+    Json j = begin_document("plan");
+    j["verdict"] = name(plan.verdict);
+    j["reasons"] = list(plan.reasons);
+    j["method"] = name(plan.method);
+    j["loader"] = name(plan.loader);
+    j["pool"] = pool_json(plan.pool);
+    j["expected"] = pool_json(plan.expected);
+    j["lent"] = plan.loan;
+    j["base"] = plan.base;
+    j["append"] = plan.append;
+    j["fences"] = list(plan.fences);
+    j["segments"] = load ? list(load->segments) : Json::array();
+    j["before"] = to_json(load ? load->map : e820::Table());
+    j["after"] = to_json(plan.after);
+    j["early_bytes"] = plan.early_bytes;
+    j["counterexample"] = plan.counterexample ? counterexample_json(*plan.counterexample) : Json(nullptr);
+    return j;
+}
+
+Json cmdline_document(const Plan& plan) {
+    Json j = begin_document("cmdline");
+    j["verdict"] = name(plan.verdict);
+    j["append"] = plan.append;
+    return j;
+}
+
+Json e820_document(const e820::Table& table) {
+    Json j = begin_document("e820");
+    j.update(to_json(table));
+    return j;
+}
+
+Json map_document(const Plan& plan, const Picture& picture) {
+    Json j = begin_document("map");
+    j["verdict"] = name(plan.verdict);
+    j["running_kernel"] = list(picture.before);
+    j["crash_kernel"] = list(picture.after);
+    return j;
+}
+
+Json check_document(const CheckResult& result) {
+    Json j = begin_document("check");
+    j["verdict"] = verdict_of(result);
+    j["reasons"] = list(result.reasons);
+    j["promised"] = or_null(result.pool);
+    j["lent"] = result.loan;
+    return j;
+}
+
+Json verify_document(const Verification& verification) {
+    Json j = begin_document("verify");
+    j["verdict"] = name(verification.landing);
+    j["promised"] = or_null(verification.promised);
+    j["found"] = or_null(verification.found);
+    return j;
+}
+
+Json capture_document(const CaptureReport& report) {
+    Json j = begin_document("capture");
+    j["written"] = list(report.written);
+    j["unread"] = list(report.not_read);
+    return j;
+}
+
+Json recommend_document(const Recommendation& r) {
+    Json j = begin_document("recommend");
+    j["verdict"] = name(r.verdict);
+    j["reasons"] = list(r.reasons);
+    j["crashkernel"] = r.chosen ? Json(r.chosen->reservation.text()) : Json(nullptr);
+    j["reservation_bytes"] = r.now;
+    j["saved_bytes"] = r.given_back();
+    j["need"] = to_json(r.need);
+    j["low"] = {{"size_bytes", r.low.bytes}, {"devices_known", r.low.known}, {"because", list(r.low.because)}};
+    j["loan"] = r.loan ? outlook_json(*r.loan) : Json(nullptr);
+    j["layout_reproduced"] = r.reproduced.layout;
+    j["layout_differs"] = text_or_null(r.reproduced.text);
+    j["candidates"] = Json::array();
+    for (const Candidate& c : r.candidates) j["candidates"].push_back(candidate_json(c));
+    return j;
+}
+
+Json shrink_document(const ShrinkPlan& s, const std::optional<ShrinkResult>& result) {
+    Json j = begin_document("shrink");
+    j["verdict"] = name(s.possible() ? Verdict::ready : Verdict::refused);
+    j["from"] = or_null(s.from);
+    j["to"] = s.possible() ? to_json(s.to) : Json(nullptr);
+    j["saved_bytes"] = s.given_back();
+    j["need"] = s.from ? to_json(s.need) : Json(nullptr);
+    j["write_bytes"] = s.possible() ? Json(s.write) : Json(nullptr);
+    j["outcome"] = result ? Json(name(result->outcome)) : Json(nullptr);
+    j["steps"] = result ? list(result->steps) : Json::array();
+    j["problem"] = text_or_null(result ? result->text : s.problem);
+    return j;
+}
+
+Json audit_document(const Audited& audited) {
+    const bool read = !audited.error;
+    Json j = begin_document("audit");
+    j["machine"] = audited.machine;
+    j["error"] = or_null(audited.error);
+    j["verdict"] = read ? Json(name(audited.verdict)) : Json(nullptr);
+    j["refused_by"] = audited.refused_by;
+    j["pool_bytes"] = read ? Json(audited.pool_bytes) : Json(nullptr);
+    j["reservation_bytes"] = read ? Json(audited.crashkernel_bytes) : Json(nullptr);
+    j["crashkernel"] = or_null(audited.recommended);
+    j["saved_bytes"] = audited.given_back;
+    j["loan"] = read ? loan_of(audited) : Json(nullptr);
+    return j;
+}
+
+Json status_document(const StatusReport& report) {
+    const StatusFacts& f = report.facts;
+    Json j = begin_document("status");
+    j["service"] = f.service ? Json(f.service->name) : Json(nullptr);
+    j["config"] = f.service ? Json("/" + std::string(f.service->config)) : Json(nullptr);
+    j["enabled"] = or_null(f.enabled);
+    j["loaded"] = or_null(f.loaded);
+    j["handoff"] = name(report.handoff);
+    j["pool"] = pool_json(f.pool);
+    j["reservation_bytes"] = or_null(f.crashkernel_bytes);
+    j["record"] = f.record ? record_summary(*f.record) : Json(nullptr);
+    j["evidence_age_seconds"] = or_null(loan_age(f));
+    j["plan"] = nullptr;
+    if (f.plan) j["plan"] = {{"verdict", name(f.plan->verdict)}, {"reasons", list(f.plan->reasons)}};
+    j["problems"] = Json::array();
+    if (f.service_problem) j["problems"].push_back(f.service_problem->message());
+    for (const std::string* problem : {&f.config_problem, &f.plan_problem})
+        if (!problem->empty()) j["problems"].push_back(*problem);
+    j["next"] = report.next;
+    return j;
+}
+
+Json enable_document(std::string_view command, std::string_view service, std::string_view config, bool changed) {
+    Json j = begin_document(command);
+    j["service"] = service;
+    j["config"] = config;
+    j["enabled"] = command == "enable";
+    j["changed"] = changed;
+    return j;
+}
+
+Json explain_document(const std::vector<ExplainedRule>& rules) {
+    Json j = begin_document("explain");
+    j["rules"] = Json::array();
+    for (const auto& [rule, means, why, what_to_do] : rules)
+        j["rules"].push_back({{"rule", rule.id},
+                              {"demands", rule.demands},
+                              {"acceptable", rule.acceptable},
+                              {"means", means},
+                              {"why", why},
+                              {"what_to_do", what_to_do}});
+    return j;
+}
+
+}  // namespace handoff

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/report/json.hpp"
+
+namespace handoff {
+
+Json begin_document(std::string_view command) { return {{"schema", e820::json_schema}, {"command", command}}; }
+
+Json text_or_null(std::string_view text) { return text.empty() ? Json(nullptr) : Json(text); }
+
+Json to_json(const Reason& reason) {
+    return {{"rule", reason.rule},
+            {"severity", name(reason.severity)},
+            {"text", reason.text},
+            {"evidence", text_or_null(reason.evidence)},
+            {"advice", text_or_null(reason.advice)}};
+}
+
+Json to_json(const Segment& segment) {
+    Json j = to_json(segment.range);
+    j["name"] = segment.name;
+    return j;
+}
+
+Json to_json(const PoolSighting& sighting) {
+    Json j = to_json(sighting.range);
+    j["source"] = name(sighting.source);
+    j["evidence"] = sighting.where.text();
+    return j;
+}
+
+Json to_json(const Stretch& stretch) {
+    Json j = to_json(stretch.range);
+    j["use"] = name(stretch.use);
+    return j;
+}
+
+Json to_json(const Need& need) {
+    return {{"image_bytes", need.image},   {"initrd_bytes", need.initrd},   {"unpacked_bytes", need.unpacked},
+            {"early_bytes", need.early},   {"bitmaps_bytes", need.bitmaps}, {"own_pool_bytes", need.own_pool},
+            {"margin_bytes", need.margin}, {"total_bytes", need.total()}};
+}
+
+Json to_json(const DmaDevice& device) {
+    return {{"device", device.name}, {"driver", device.driver}, {"coherent_bits", device.coherent_bits}};
+}
+
+Json to_json(const base::Error& error) { return error.message(); }
+
+Json pool_json(const std::optional<AddressRange>& pool) {
+    if (!pool) return nullptr;
+    Json j = to_json(*pool);
+    j["slabs"] = pool->size() / 2048;
+    return j;
+}
+
+Json loan_json(std::string_view verdict, std::uint64_t gain_bytes,
+               std::optional<std::uint64_t> smallest_reservation_bytes, std::string_view why) {
+    return {{"verdict", verdict},
+            {"gain_bytes", gain_bytes},
+            {"smallest_reservation_bytes", or_null(smallest_reservation_bytes)},
+            {"why", text_or_null(why)}};
+}
+
+void put_reservation(Json& document, const std::vector<AddressRange>& reservation) {
+    std::uint64_t bytes = 0;
+    for (const AddressRange& range : reservation) bytes += range.size();
+    document["reservation"] = list(reservation);
+    document["reservation_bytes"] = bytes;
+}
+
+}  // namespace handoff

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/sources/capture.hpp"
+#include "lib/sources/devices.hpp"
+#include "lib/sources/gather.hpp"
+
+#include <optional>
+#include <span>
+
+#include <fmt/format.h>
+
+#include "lib/sources/iomem.hpp"
+#include "lib/sources/kernel_memory.hpp"
+#include "lib/sources/kexec_program.hpp"
+#include "lib/sources/new_directory.hpp"
+#include "lib/sources/redact.hpp"
+
+namespace handoff {
+
+using base::Fd;
+namespace {
+
+using std::string_view;
+using Failure = std::optional<Error>;
+
+/// Bytes as text.
+string_view text_of(const std::vector<std::byte>& bytes) {
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+struct Capture {
+    const Host& host;
+    Fd directory;
+    CaptureReport report{};
+
+    Failure write(const std::string& file, string_view content) {
+        if (auto failure = write_below(directory.get(), file, content)) return failure;
+        report.written.push_back(file);
+        return std::nullopt;
+    }
+    /// So that a machine without entries there stays another than one of which nobody can say.
+    Failure make_directory(Source source) { return make_directories_below(directory.get(), host.path(source)); }
+    /// Where the source is there and cannot be taken; a missing one is none.
+    void skip(Error error, Source source) {
+        if (error.code != Errc::not_found) report.not_read.push_back(std::move(error).at(host.path(source)));
+    }
+    /// Writes what the filter makes of a file.
+    Failure copy(Source source, Result<std::string> (*filter)(std::string)) {
+        auto text = host.read(source);
+        if (!text) {
+            skip(std::move(text).error(), source);
+            return std::nullopt;
+        }
+        Result<std::string> content = filter(*std::move(text));
+        if (!content) {
+            skip(std::move(content).error(), source);
+            return std::nullopt;
+        }
+        return write(std::string(host.path(source)), *content);
+    }
+};
+
+Result<std::string> as_it_is(std::string text) { return text; }
+
+// A zeroed one says nothing, and would say so again when it is read.
+Result<std::string> shown_iomem(std::string text) {
+    if (auto entries = parse_iomem(text); !entries) return std::move(entries).error();
+    return text;
+}
+
+Result<std::string> plain_words(std::string text) {
+    while (text.ends_with('\n')) text.pop_back();
+    auto words = redacted_command_line(text);
+    if (!words) return words;
+    return *words + "\n";
+}
+
+Result<std::string> release_in_it(std::string text) { return redacted_version(text); }
+
+Result<std::string> processor_of(std::string text) { return first_processor(text); }
+
+Result<std::string> without_makers(std::string text) { return anonymous_table(std::move(text)); }
+
+Failure copy_log(Capture& c) {
+    auto text = c.host.kernel_log();
+    if (!text) {
+        c.skip(std::move(text).error(), Source::kernel_log);
+        return std::nullopt;
+    }
+    return c.write("dmesg", redacted_log(*text));
+}
+
+Failure copy_firmware_map(Capture& c) {
+    auto entries = c.host.firmware_map();
+    if (!entries) {
+        c.skip(std::move(entries).error(), Source::firmware_map);
+        return std::nullopt;
+    }
+    if (auto failure = c.make_directory(Source::firmware_map)) return failure;
+    for (const FirmwareMapFiles& entry : *entries) {
+        const std::string directory = fmt::format("{}/{}/", c.host.path(Source::firmware_map), entry.name);
+        for (const auto& [name, text] :
+             {std::pair{"start", &entry.start}, {"end", &entry.end}, {"type", &entry.type}}) {
+            if (auto failure = c.write(directory + name, *text)) return failure;
+        }
+    }
+    return std::nullopt;
+}
+
+/// Of each device that has a driver: its driver, class and masks; and which devices are outside of the machine.
+Failure copy_devices(Capture& c) {
+    auto devices = c.host.pci_devices();
+    if (!devices) {
+        c.skip(std::move(devices).error(), Source::pci_devices);
+        return std::nullopt;
+    }
+    if (auto failure = c.make_directory(Source::pci_devices)) return failure;
+    for (const PciDeviceFiles& device : *devices) {
+        const std::string directory = fmt::format("{}/{}/", c.host.path(Source::pci_devices), device.name);
+        if (!device.removable.empty())
+            if (auto failure = c.write(directory + "removable", device.removable)) return failure;
+        // One that cannot be understood must not become one that is not there.
+        const auto parsed = parse_dma_device(device);
+        if (parsed && !*parsed) continue;
+        if (auto failure = c.write(directory + "uevent", reduced_uevent(device.uevent))) return failure;
+        if (auto failure = c.write(directory + "dma_mask_bits", device.streaming_bits)) return failure;
+        if (auto failure = c.write(directory + "consistent_dma_mask_bits", device.coherent_bits)) return failure;
+    }
+    return std::nullopt;
+}
+
+/// Of each device of the platform bus that has a driver: which.
+Failure copy_platform_devices(Capture& c) {
+    auto devices = c.host.platform_devices();
+    if (!devices) {
+        c.skip(std::move(devices).error(), Source::platform_devices);
+        return std::nullopt;
+    }
+    if (auto failure = c.make_directory(Source::platform_devices)) return failure;
+    for (const auto& [name, uevent] : *devices) {
+        if (!parse_platform_device(name, uevent)) continue;
+        const std::string file = fmt::format("{}/{}/uevent", c.host.path(Source::platform_devices), name);
+        if (auto failure = c.write(file, reduced_uevent(uevent))) return failure;
+    }
+    return std::nullopt;
+}
+
+/// The pool in the kernel's memory: reads it as gather() does and keeps what was read.
+Failure copy_memory(Capture& c) {
+    auto file = c.host.open(Source::kcore);
+    if (!file) {
+        c.skip(std::move(file).error(), Source::kcore);
+        return std::nullopt;
+    }
+    auto core = Core::open(*std::move(file));
+    if (!core) {
+        c.skip(std::move(core).error(), Source::kcore);
+        return std::nullopt;
+    }
+    auto symbols = c.host.symbols(wanted_symbols());
+    if (!symbols) {
+        c.skip(std::move(symbols).error(), Source::kallsyms);
+        return std::nullopt;
+    }
+
+    std::vector<MemoryPiece> pieces;
+    const MemoryReader read = [&](Address address, std::size_t size) {
+        auto bytes = core->read(address, size);
+        if (bytes) pieces.push_back({address, *bytes});
+        return bytes;
+    };
+    std::optional<std::vector<std::byte>> btf;
+    const auto layout = [&]() -> Result<PoolLayout> {
+        auto whole = c.host.read(Source::btf);
+        if (!whole) return std::move(whole).error();
+        auto minimal = minimal_btf(std::as_bytes(std::span(*whole)));
+        if (!minimal) return std::move(minimal).error().at(c.host.path(Source::btf));
+        btf = *std::move(minimal);
+        return pool_layout(*btf);
+    };
+    if (auto pool = read_pool(*symbols, layout, read); !pool) {
+        c.report.not_read.push_back(std::move(pool).error().at(c.host.path(Source::kcore)));
+    }
+    if (auto amd = read_amd_encryption(*symbols, read); !amd) c.skip(std::move(amd).error(), Source::kcore);
+
+    std::string lines;
+    for (const auto& [name, address] : *symbols) lines += fmt::format("{:016x} b {}\n", address, name);
+    if (auto failure = c.write(std::string(c.host.path(Source::kallsyms)), lines)) return failure;
+    if (auto failure = c.write(std::string(c.host.path(Source::kcore)), text_of(minimal_core(pieces)))) return failure;
+    return btf ? c.write(std::string(c.host.path(Source::btf)), text_of(*btf)) : std::nullopt;
+}
+
+Failure copy(Capture& c, const SourceInfo& source) {
+    switch (source.kept) {
+        case Kept::whole:
+            return c.copy(source.id, as_it_is);
+        case Kept::whole_if_shown:
+            return c.copy(source.id, shown_iomem);
+        case Kept::plain_words:
+            return c.copy(source.id, plain_words);
+        case Kept::release_in_it:
+            return c.copy(source.id, release_in_it);
+        case Kept::first_processor:
+            return c.copy(source.id, processor_of);
+        case Kept::without_makers:
+            return c.copy(source.id, without_makers);
+        case Kept::lines_that_count:
+            return copy_log(c);
+        case Kept::presence:
+            return c.host.exists(source.id) ? c.write(std::string(source.path), "") : std::nullopt;
+        case Kept::entries:
+            return copy_firmware_map(c);
+        case Kept::pci_drivers:
+            return copy_devices(c);
+        case Kept::platform_drivers:
+            return copy_platform_devices(c);
+        case Kept::pool_in_memory:
+            return source.id == Source::kcore ? copy_memory(c) : std::nullopt;
+        case Kept::nothing:
+            return std::nullopt;
+    }
+    return std::nullopt;
+}
+
+Failure copy_kexec_version(Capture& c) {
+    const auto kexec = find_kexec(c.host);
+    return kexec ? c.write("usr/sbin/kexec", fmt::format("kexec-tools {}\n", kexec->version)) : std::nullopt;
+}
+
+}  // namespace
+
+Result<CaptureReport> capture(const Host& host, const std::filesystem::path& directory) {
+    if (auto root = host.open_root(); !root) return std::move(root).error();
+    auto made = make_directory(directory);
+    if (!made) return std::move(made).error();
+    Capture c{host, *std::move(made)};
+    for (const SourceInfo& source : sources())
+        if (auto failure = copy(c, source)) return std::move(*failure);
+    if (auto failure = copy_kexec_version(c)) return std::move(*failure);
+    return std::move(c.report);
+}
+
+}  // namespace handoff

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "lib/sources/gather.hpp"
+
+#include "base/excerpt.hpp"
+#include "base/number.hpp"
+#include "base/scan.hpp"
+#include "lib/sources/gathering.hpp"
+#include "lib/sources/kexec_program.hpp"
+#include "lib/sources/neighbours.hpp"
+#include "lib/sources/srat.hpp"
+
+namespace handoff {
+
+using base::trimmed;
+namespace {
+
+using std::string_view;
+
+// --- the kernel log -------------------------------------------------------------------------------------------
+
+Failure read_log(Gathering& g) {
+    auto text = g.optional(g.host.kernel_log(), Source::kernel_log);
+    if (!text) return std::nullopt;
+    auto log = parse_kernel_log(*text);
+    if (!log) return std::move(log).error().at(g.path(Source::kernel_log));
+    g.log = *std::move(log);
+    g.log_text = *std::move(text);
+    if (g.log.boots > 1) {
+        g.note(base::input_error(g.log.first_line,
+                                 fmt::format("the log holds {} boots, the last one counts", g.log.boots)),
+               Source::kernel_log);
+    }
+    return std::nullopt;
+}
+
+/// What only the log says, and what nobody else has said so far.
+void take_log_facts(Gathering& g) {
+    Machine& machine = g.machine;
+    const KernelLog& log = g.log;
+    const std::string file = g.path(Source::kernel_log);
+    for (const auto* pool : {&log.pool, &log.other_pool})
+        if (*pool) machine.pool.push_back({(*pool)->value, PoolSource::log, {file, (*pool)->line}});
+    machine.other_architecture = log.other_architecture;
+    machine.pool_torn_down = log.pool_torn_down;
+    if (machine.iomem.empty()) {
+        for (const auto* reserved : {&log.crash_kernel, &log.crash_kernel_low}) {
+            if (!*reserved) continue;
+            if (machine.crash_kernel.empty()) machine.crash_kernel_from = {file, (*reserved)->line};
+            machine.crash_kernel.push_back((*reserved)->value);
+        }
+        std::sort(machine.crash_kernel.begin(), machine.crash_kernel.end());
+    }
+    if (log.initrd) {
+        machine.initrd = log.initrd->value;
+        machine.initrd_bytes = log.initrd->value.size();
+    }
+    if (log.memory_nodes && !machine.memory_nodes) machine.memory_nodes = log.memory_nodes->value;
+    if (log.possible_cpus && !machine.possible_cpus) machine.possible_cpus = log.possible_cpus->value;
+    if (log.srat_memory_end) machine.srat_memory_end = log.srat_memory_end->value;
+    machine.efi = machine.efi || log.efi;
+    machine.xen = machine.xen || log.xen;
+}
+
+// --- release and command line ---------------------------------------------------------------------------------
+
+void read_release(Gathering& g) {
+    if (const auto release = g.text(Source::release)) {
+        g.machine.release = trimmed(*release);
+    } else if (const auto version = g.text(Source::version); version && version->starts_with("Linux version ")) {
+        const string_view rest = trimmed(*version).substr(14);
+        g.machine.release = rest.substr(0, rest.find(' '));
+    } else if (g.log.release) {
+        g.machine.release = g.log.release->value;
+    }
+}
+
+Failure read_command_line(Gathering& g) {
+    if (const auto text = g.text(Source::command_line)) {
+        const string_view line = trimmed(*text);
+        if (line.find_first_of(string_view("\0\n", 2)) != line.npos) {
+            return base::input_error(0, "expected one line of text, found a NUL byte or a second line")
+                .at(g.path(Source::command_line));
+        }
+        g.machine.command_line = line;
+    } else if (g.log.command_line) {
+        g.machine.command_line = g.log.command_line->value;
+        if (g.log.command_line_cut) {
+            g.note(
+                base::input_error(g.log.command_line->line, "the command line is so long that printk may have cut it"),
+                Source::kernel_log);
+        }
+    }
+    return std::nullopt;
+}
+
+// --- single values --------------------------------------------------------------------------------------------
+
+std::optional<std::uint64_t> read_count(Gathering& g, Source source) {
+    const auto text = g.text(source);
+    if (!text) return std::nullopt;
+    const auto value = base::parse_number(trimmed(*text), 10);
+    if (!value) {
+        g.note(base::input_error(1, fmt::format("expected a decimal number, found {}", base::excerpt(trimmed(*text)))),
+               source);
+    }
+    return value;
+}
+
+/// How many numbers a list such as "0-3,5" names (Documentation/admin-guide/cputopology.rst).
+std::optional<unsigned> count_of_list(string_view list) {
+    constexpr std::uint64_t most = 1 << 20;
+    std::uint64_t count = 0;
+    while (!list.empty()) {
+        const string_view part = list.substr(0, list.find(','));
+        list.remove_prefix(std::min(list.size(), part.size() + 1));
+        const auto dash = part.find('-');
+        const auto first = base::parse_number(part.substr(0, dash), 10);
+        const auto last = dash == part.npos ? first : base::parse_number(part.substr(dash + 1), 10);
+        if (!first || !last || *last < *first || *last - *first >= most - count) return std::nullopt;
+        count += *last - *first + 1;
+    }
+    return count == 0 ? std::nullopt : std::optional(static_cast<unsigned>(count));
+}
+
+std::optional<unsigned> read_list(Gathering& g, Source source) {
+    const auto text = g.text(source);
+    if (!text) return std::nullopt;
+    const auto count = count_of_list(trimmed(*text));
+    if (!count) {
+        g.note(
+            base::input_error(1, fmt::format("expected a list such as 0-3,5, found {}", base::excerpt(trimmed(*text)))),
+            source);
+    }
+    return count;
+}
+
+void read_srat(Gathering& g) {
+    if (g.machine.srat_memory_end) return;
+    const auto table = g.text(Source::srat);
+    if (!table) return;
+    g.machine.srat_memory_end = srat_memory_end(*table);
+    if (!g.machine.srat_memory_end) g.note(base::input_error(0, "expected an ACPI SRAT table"), Source::srat);
+}
+
+void read_kexec_tools(Gathering& g) {
+    if (auto kexec = find_kexec(g.host)) g.machine.kexec_tools = std::move(kexec->version);
+    g.machine.random_ready = g.host.random_ready();
+    g.machine.efi_runtime_map = g.machine.efi && (!g.host.live() || g.host.exists(Source::efi_runtime_map));
+}
+
+void read_neighbours(Gathering& g) {
+    Neighbours& n = g.machine.neighbours;
+    if (g.log.crash_cma) n.cma_bytes = g.log.crash_cma->value;
+    for (const Source source : {Source::cma_ranges, Source::cma_ranges_flat}) {
+        const auto text = n.cma ? std::nullopt : g.text(source);
+        if (text) n.cma = g.optional(parse_cma_ranges(*text), source);
+    }
+    const auto addresses = g.text(Source::kho_scratch_addresses), sizes = g.text(Source::kho_scratch_sizes);
+    if (addresses && sizes)
+        n.kho_scratch = g.optional(parse_kho_scratch(*addresses, *sizes), Source::kho_scratch_addresses);
+    if (const auto value = read_count(g, Source::memory_crash_hotplug)) n.memory_crash_hotplug = *value != 0;
+    if (const auto value = read_count(g, Source::cpu_crash_hotplug)) n.cpu_crash_hotplug = *value != 0;
+}
+
+void read_values(Gathering& g) {
+    Machine& machine = g.machine;
+    machine.slabs = read_count(g, Source::slabs);
+    machine.slabs_used = read_count(g, Source::slabs_used);
+    machine.slabs_hiwater = read_count(g, Source::slabs_hiwater);
+    machine.crash_size = read_count(g, Source::crash_size);
+    machine.possible_cpus = read_list(g, Source::possible_cpus);
+    machine.memory_nodes = read_list(g, Source::memory_nodes);
+    machine.efi = g.host.exists(Source::efi);
+    // "[none] integrity confidentiality": the mode in force is in brackets.
+    if (const auto lockdown = g.text(Source::lockdown))
+        machine.lockdown = lockdown->find("[none]") == std::string::npos;
+    if (const auto hypervisor = g.text(Source::hypervisor)) machine.xen = trimmed(*hypervisor) == "xen";
+}
+
+}  // namespace
+
+Result<Machine> gather(const Host& host) {
+    if (auto root = host.open_root(); !root) return std::move(root).error();
+    Gathering g{host};
+    g.machine.live = host.live();
+    // In order of trust, since each adds what it saw of the pool behind the others.
+    if (auto failure = read_iomem(g)) return std::move(*failure);
+    open_memory(g);
+    read_pool_in_memory(g);
+    if (auto failure = read_log(g)) return std::move(*failure);
+    read_values(g);
+    take_log_facts(g);
+    read_srat(g);
+    read_kexec_tools(g);
+    read_devices(g);
+    read_neighbours(g);
+    read_release(g);
+    if (auto failure = read_command_line(g)) return std::move(*failure);
+    if (auto failure = read_map(g)) return std::move(*failure);
+    read_encryption(g);
+    return std::move(g.machine);
+}
+
+Result<Machine> gather(const std::filesystem::path& root) { return gather(Host(root)); }
+
+}  // namespace handoff

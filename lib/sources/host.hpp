@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/fd.hpp"
+#include "lib/sources/devices.hpp"
+#include "lib/sources/source.hpp"
+#include "swiotlb-handoff/range.hpp"
+#include "swiotlb-handoff/result.hpp"
+
+namespace handoff {
+
+using base::Fd;
+
+/// One directory of /sys/firmware/memmap, its three files as they are.
+struct FirmwareMapFiles {
+    std::string name;  ///< of the directory: "3"
+    std::string start;
+    std::string end;  ///< inclusive
+    std::string type;
+};
+
+/// The one place that reads a machine: the running one, or a directory that
+/// holds another's files at their own paths (`proc/iomem`, …) and its kernel
+/// log as `dmesg`. In a captured directory a symbolic link is resolved inside it,
+/// and whatever is not a regular file is refused without being waited for.
+///
+/// Errors of every function: not_found where the file is not there,
+/// not_permitted where it may not be read, io otherwise; Error::source is the
+/// machine's own path. A file may have 64 MiB, kcore any size.
+class Host {
+public:
+    explicit Host(std::filesystem::path root = "/");
+
+    /// Reads "/": the running machine.
+    [[nodiscard]] bool live() const { return live_; }
+    /// Below which everything is read.
+    [[nodiscard]] const std::filesystem::path& root() const { return root_; }
+    /// The machine's own path without the leading slash: "proc/iomem".
+    [[nodiscard]] std::string_view path(Source) const;
+    /// An error where the root itself cannot be opened.
+    [[nodiscard]] base::Result<Fd> open_root() const;
+
+    [[nodiscard]] base::Result<std::string> read(Source) const;
+    /// A regular file to read at will.
+    [[nodiscard]] base::Result<Fd> open(Source) const;
+    [[nodiscard]] bool exists(Source) const;
+
+    /// The same of a file that is none of the sources: a distribution's, by its own path without the leading slash.
+    [[nodiscard]] base::Result<std::string> read(std::string_view path) const;
+    [[nodiscard]] bool exists(std::string_view path) const;
+    /// Where it can be opened by name, as read_user_file() does: of a captured directory the place without symbolic
+    /// links. nullopt where it is not there, is no regular file, or lies outside of the root.
+    [[nodiscard]] std::optional<std::filesystem::path> file(std::string_view path) const;
+
+    /// The kernel's own messages, a line each: of the running kernel from /dev/kmsg
+    /// (what programs wrote there is left out), else the file `dmesg`.
+    [[nodiscard]] base::Result<std::string> kernel_log() const;
+
+    /// The addresses of those of `names` that the kernel itself has (no
+    /// modules). not_permitted where the kernel hides addresses.
+    [[nodiscard]] base::Result<std::map<std::string, base::Address>> symbols(
+        std::span<const std::string_view> names) const;
+
+    /// Whether the kernel's random number generator has what it needs, which it then has for good: getrandom() with
+    /// GRND_NONBLOCK. nullopt where this is not the running machine.
+    [[nodiscard]] std::optional<bool> random_ready() const;
+
+    /// Writes a size to /sys/kernel/kexec_crash_size: the only thing here that changes a machine. nullopt: it was
+    /// taken.
+    [[nodiscard]] std::optional<base::Error> resize_reservation(std::uint64_t bytes) const;
+
+    /// The entries of /sys/firmware/memmap in numeric order.
+    [[nodiscard]] base::Result<std::vector<FirmwareMapFiles>> firmware_map() const;
+
+    /// The directories of /sys/bus/pci/devices by name.
+    [[nodiscard]] base::Result<std::vector<PciDeviceFiles>> pci_devices() const;
+    /// The directories of /sys/bus/platform/devices by name, with the text of their uevent.
+    [[nodiscard]] base::Result<std::vector<std::pair<std::string, std::string>>> platform_devices() const;
+
+private:
+    [[nodiscard]] base::Result<std::vector<std::string>> entries_of(Source directory) const;
+    [[nodiscard]] base::Result<Fd> open_regular(std::string_view path) const;
+    [[nodiscard]] base::Result<Fd> open_path(std::string_view path, int flags) const;
+
+    std::filesystem::path root_;
+    bool live_;
+};
+
+}  // namespace handoff

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/sources/image.hpp"
+
+#include <algorithm>
+#include <span>
+
+#include <fmt/format.h>
+
+#include "lib/sources/bzimage.hpp"
+#include "lib/sources/host.hpp"
+#include "lib/sources/user_file.hpp"
+
+namespace handoff {
+namespace {
+
+constexpr std::size_t largest_image = 128 * base::MiB;
+
+// Every compressor of the kernel build ends the payload with the uncompressed
+// size, 32 bits little-endian (scripts/Makefile.lib, size_append; gzip has it anyway).
+std::uint32_t announced_size(std::span<const std::byte> bytes, const SetupHeader& header) {
+    const std::uint64_t end = std::uint64_t{header.setup_size} + header.payload_offset + header.payload_length;
+    if (header.payload_length < 4 || end > bytes.size()) return 0;
+    std::uint32_t size = 0;
+    for (std::size_t i = 0; i < 4; ++i) size |= std::to_integer<std::uint32_t>(bytes[end - 4 + i]) << (8 * i);
+    return size;
+}
+
+}  // namespace
+
+Result<Image> image_of(std::string_view text) {
+    const auto bytes = std::as_bytes(std::span(text));
+    const auto header = parse_bzimage(bytes.first(std::min(bytes.size(), bzimage_head)), bytes.size());
+    if (!header) return header.error();
+    if (!header->relocatable || !header->has_64bit_entry() || !header->loads_above_4g())
+        return base::input_error(
+            0, "expected a relocatable 64-bit bzImage, found one that kexec cannot load as a crash kernel");
+    if (header->kernel_alignment == 0 || (header->kernel_alignment & (header->kernel_alignment - 1)) != 0)
+        return base::input_error(
+            0, fmt::format("expected kernel_alignment to be a power of two, found {:#x}", header->kernel_alignment));
+    Image image;
+    image.init_size = header->init_size;
+    image.kernel_alignment = header->kernel_alignment;
+    image.pref_address = header->pref_address;
+    image.setup_bytes = header->setup_size;
+    image.cmdline_size = header->cmdline_size;
+    image.payload_bytes = header->payload_length;
+    image.swiotlb_addr = announces_swiotlb_addr(bytes, *header);
+    image.release = header->version.substr(0, header->version.find(' '));
+    // More than four times init_size is no size of this image: a payload that
+    // somebody appended a signature to.
+    if (const auto size = announced_size(bytes, *header); size < 4 * image.init_size) image.uncompressed_bytes = size;
+    return image;
+}
+
+Result<Image> read_image(const std::filesystem::path& path) {
+    const auto bytes = read_user_file(path, largest_image);
+    if (!bytes) return bytes.error();
+    auto image = image_of(*bytes);
+    if (!image) return std::move(image).error().at(path.string());
+    return image;
+}
+
+}  // namespace handoff

@@ -1,0 +1,385 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/sources/kernel_log.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/excerpt.hpp"
+#include "base/scan.hpp"
+#include "e820/log_line.hpp"
+
+namespace handoff {
+
+using base::Scan;
+namespace {
+
+using std::string_view;
+
+/// What a reader made of its line: nullopt where the line, after all, is another
+/// one that begins alike.
+struct Malformed {
+    const char* expected;
+};
+using Outcome = std::optional<Malformed>;
+constexpr Outcome fine = std::nullopt;
+
+/// "START-END" or "START - END" in hexadecimal.
+std::optional<std::pair<Address, Address>> take_bounds(Scan& scan) {
+    const auto start = scan.hex();
+    const bool dash = scan.take("-") || scan.take(" - ");
+    const auto end = dash ? scan.hex() : std::nullopt;
+    if (!start || !end) return std::nullopt;
+    return std::pair(*start, *end);
+}
+
+/// "[mem START-END]", end inclusive, or the bare "START-END" of kernels up to 3.3, end exclusive.
+std::optional<AddressRange> take_range(Scan& scan) {
+    const bool inclusive = scan.take("[mem ");
+    const auto bounds = take_bounds(scan);
+    if (!bounds) return std::nullopt;
+    return inclusive ? AddressRange::from_inclusive(bounds->first, bounds->second)
+                     : AddressRange::from_bounds(bounds->first, bounds->second);
+}
+
+/// The whole MiB that stand behind a range.
+std::optional<std::uint64_t> take_mib(Scan& scan, string_view open, string_view close) {
+    if (!scan.take(open)) return std::nullopt;
+    const auto mib = scan.decimal();
+    return scan.take(close) ? mib : std::nullopt;
+}
+
+// --- the boot -------------------------------------------------------------------------------------------------
+
+Outcome read_version(KernelLog& log, string_view rest, std::size_t line) {
+    log.release = Logged<std::string>{std::string(rest.substr(0, rest.find(' '))), line};
+    return fine;
+}
+
+Outcome read_command_line(KernelLog& log, string_view rest, std::size_t line) {
+    // A record of printk holds 1024 bytes less its prefix (kernel/printk/printk.c, LOG_LINE_MAX);
+    // what is longer is cut without a word.
+    constexpr std::size_t shortest_cut = 960;
+    log.command_line = Logged<std::string>{std::string(rest), line};
+    log.command_line_cut = rest.size() >= shortest_cut;
+    return fine;
+}
+
+Outcome nothing_to_read(KernelLog&, string_view, std::size_t) { return fine; }
+
+Outcome read_late(KernelLog& log, string_view, std::size_t) {
+    log.reaches_initcalls = true;
+    return fine;
+}
+
+Outcome read_efi(KernelLog& log, string_view, std::size_t) {
+    log.efi = true;
+    return fine;
+}
+
+Outcome read_xen(KernelLog& log, string_view, std::size_t) {
+    log.xen = true;
+    return fine;
+}
+
+// --- the pool -------------------------------------------------------------------------------------------------
+
+void take_pool(KernelLog& log, const AddressRange& range, std::size_t line) {
+    if (log.pool && log.pool->value != range) log.other_pool = log.pool;
+    log.pool = Logged<AddressRange>{range, line};
+    log.pool_torn_down = false;
+}
+
+/// "mapped [mem 0xdbff0000-0xdfff0000] (64MB)" and "[mem 0xca20c000-0xce20c000] (64MB) mapped at […]".
+/// swiotlb_print_info() in kernel/dma/swiotlb.c prints the first byte behind the pool as
+/// its end; some kernels of the second form print the last byte. The size tells.
+Outcome read_pool(KernelLog& log, string_view rest, std::size_t line) {
+    constexpr Malformed expected{"'[mem 0xSTART-0xEND] (SIZEMB)' of a swiotlb pool"};
+    Scan scan(rest);
+    scan.take(" ");
+    const auto bounds = take_bounds(scan);
+    if (!bounds) return expected;
+    const auto mib = take_mib(scan, "] (", "MB)");
+    for (const auto& range : {AddressRange::from_bounds(bounds->first, bounds->second),
+                              AddressRange::from_inclusive(bounds->first, bounds->second)}) {
+        if (!range || range->empty() || range->size() / base::MiB != mib || range->size() % 2048 != 0) continue;
+        take_pool(log, *range, line);
+        return fine;
+    }
+    return expected;
+}
+
+/// "0x20000000 - 0x24000000", up to 3.3, end exclusive. Its first line, "Placing 64MB software
+/// IO TLB between …", has virtual addresses.
+Outcome read_pool_at_phys(KernelLog& log, string_view rest, std::size_t line) {
+    Scan scan(rest);
+    const auto bounds = take_bounds(scan);
+    const auto range = bounds ? AddressRange::from_bounds(bounds->first, bounds->second) : std::nullopt;
+    if (!range || range->empty()) return Malformed{"'software IO TLB at phys 0xSTART - 0xEND'"};
+    take_pool(log, *range, line);
+    return fine;
+}
+
+Outcome read_teardown(KernelLog& log, string_view, std::size_t) {
+    log.pool.reset();
+    log.other_pool.reset();
+    log.pool_torn_down = true;
+    log.reaches_initcalls = true;  // pci_iommu_init() in arch/x86/kernel/pci-dma.c
+    return fine;
+}
+
+// --- the crash kernel -----------------------------------------------------------------------------------------
+
+/// "130MB of memory at 48MB for crashkernel (System RAM: 17408MB)" and "72MB of low memory
+/// at 2016MB for crashkernel (…)": reserve_crashkernel() and reserve_crashkernel_low() in
+/// arch/x86/kernel/setup.c up to 6.7.
+Outcome read_reserving(KernelLog& log, string_view rest, std::size_t line) {
+    constexpr Malformed expected{"'Reserving SIZEMB of memory at STARTMB for crashkernel'"};
+    constexpr std::uint64_t most_mib = ~std::uint64_t{0} / base::MiB;
+    Scan scan(rest);
+    const auto size = scan.decimal();
+    if (!size || !scan.take("MB of ")) return fine;
+    const bool low = scan.take("low ");
+    if (!scan.take("memory at ")) return fine;
+    const auto start = scan.decimal();
+    if (!start || !scan.take("MB for crashkernel")) return expected;
+    if (*start > most_mib || *size > most_mib || *size == 0) return expected;
+    const auto range = AddressRange::from_size(*start * base::MiB, *size * base::MiB);
+    if (!range) return expected;
+    (low ? log.crash_kernel_low : log.crash_kernel) = Logged<AddressRange>{*range, line};
+    return fine;
+}
+
+/// "0x000000009f000000 - 0x00000000bf000000 (512 MB)", end exclusive: reserve_crashkernel_generic()
+/// in kernel/crash_reserve.c, 6.8 and later.
+Outcome take_reserved(std::optional<Logged<AddressRange>>& to, string_view rest, std::size_t line) {
+    constexpr Malformed expected{"'crashkernel reserved: 0xSTART - 0xEND (SIZE MB)'"};
+    Scan scan(rest);
+    const auto bounds = take_bounds(scan);
+    const auto range = bounds ? AddressRange::from_bounds(bounds->first, bounds->second) : std::nullopt;
+    if (!range || range->empty() || take_mib(scan, " (", " MB)") != range->size() / base::MiB) return expected;
+    to = Logged<AddressRange>{*range, line};
+    return fine;
+}
+Outcome read_reserved(KernelLog& log, string_view rest, std::size_t line) {
+    return take_reserved(log.crash_kernel, rest, line);
+}
+Outcome read_low_reserved(KernelLog& log, string_view rest, std::size_t line) {
+    return take_reserved(log.crash_kernel_low, rest, line);
+}
+
+/// "64 MB in 1 ranges", and "512 MB requested, 256 MB reserved in 2 ranges" where it got a part only:
+/// reserve_crashkernel_cma() in kernel/crash_reserve.c, 6.17 and later.
+Outcome take_cma(KernelLog& log, string_view rest, std::size_t line, string_view end) {
+    Scan scan(rest);
+    const auto mib = scan.decimal();
+    if (!mib || !scan.take(end) || *mib > ~std::uint64_t{0} / base::MiB) {
+        return Malformed{"'SIZE MB' of crashkernel CMA and 'in COUNT ranges'"};
+    }
+    log.crash_cma = Logged<std::uint64_t>{*mib * base::MiB, line};
+    return fine;
+}
+Outcome read_cma(KernelLog& log, string_view rest, std::size_t line) { return take_cma(log, rest, line, " MB in "); }
+Outcome read_cma_in_part(KernelLog& log, string_view rest, std::size_t line) {
+    Scan scan(rest);
+    if (!scan.decimal() || !scan.take(" MB requested, ")) return Malformed{"'SIZE MB requested, SIZE MB reserved'"};
+    return take_cma(log, scan.rest(), line, " MB reserved in ");
+}
+
+// --- the machine ----------------------------------------------------------------------------------------------
+
+/// "[mem 0x7969b000-0x7a7ddfff]", and "7f6ac000 - 7ffff000" up to 3.3. Later
+/// "RAMDISK: gzip image found at block 0" comes from init/do_mounts_rd.c.
+Outcome read_ramdisk(KernelLog& log, string_view rest, std::size_t line) {
+    Scan scan(rest);
+    const auto range = take_range(scan);
+    if (!range && !rest.starts_with("[mem ")) return fine;
+    if (!range) return Malformed{"'RAMDISK: [mem 0xSTART-0xEND]'"};
+    log.initrd = Logged<AddressRange>{*range, line};
+    return fine;
+}
+
+/// The values of Encryption stand from the weakest to the strongest. What is not known is more than nothing.
+int strength(Encryption encryption) { return encryption == Encryption::unknown ? 1 : 2 * static_cast<int>(encryption); }
+
+// A guest of Hyper-V says "AMD SEV" although it is an SEV-SNP or TDX guest: whatever is said, the strongest counts.
+void take_encryption(KernelLog& log, Encryption encryption, std::size_t line) {
+    if (log.encryption && strength(log.encryption->value) > strength(encryption)) return;
+    log.encryption = Logged<Encryption>{encryption, line};
+}
+
+/// " AMD SEV SEV-ES SEV-SNP", "Intel TDX", " SME": arch/x86/mm/mem_encrypt.c,
+/// print_mem_encrypt_feature_info().
+Outcome read_features(KernelLog& log, string_view rest, std::size_t line) {
+    constexpr std::array known{
+        std::pair{string_view("TDX"), Encryption::tdx},       std::pair{string_view("SEV-SNP"), Encryption::sev_snp},
+        std::pair{string_view("SEV-ES"), Encryption::sev_es}, std::pair{string_view("SEV"), Encryption::sev},
+        std::pair{string_view("SME"), Encryption::sme},       std::pair{string_view("Unknown"), Encryption::unknown}};
+    for (const auto& [word, encryption] : known) {
+        if (rest.find(word) == rest.npos) continue;
+        take_encryption(log, encryption, line);
+        return fine;
+    }
+    return Malformed{"memory encryption features (SME, SEV, SEV-ES, SEV-SNP or TDX)"};
+}
+
+template <Encryption value>
+Outcome read_encryption(KernelLog& log, string_view, std::size_t line) {
+    take_encryption(log, value, line);
+    return fine;
+}
+
+/// "Group A 0x1, Group B 0xba2": arch/x86/kernel/cpu/mshyperv.c, ms_hyperv_init_platform(). The low four bits of group
+/// B are the isolation type (include/asm-generic/mshyperv.h, hv_isolation_type): 0 none, 1 VBS, 2 SNP, 3 TDX.
+Outcome read_isolation(KernelLog& log, string_view rest, std::size_t line) {
+    Scan scan(rest);
+    const bool first = scan.take("Group A ") && scan.hex().has_value();
+    const auto group_b = first && scan.take(", Group B ") ? scan.hex() : std::nullopt;
+    if (!group_b) return Malformed{"'Hyper-V: Isolation Config: Group A 0xVALUE, Group B 0xVALUE'"};
+    constexpr std::array types{Encryption::none, Encryption::vbs, Encryption::sev_snp, Encryption::tdx};
+    const std::uint64_t type = *group_b & 0xf;
+    const Encryption encryption = type < types.size() ? types[type] : Encryption::unknown;
+    if (encryption != Encryption::none) take_encryption(log, encryption, line);
+    return fine;
+}
+
+Outcome read_other_architecture(KernelLog& log, string_view, std::size_t) {
+    log.other_architecture = true;
+    return fine;
+}
+
+/// "0 [mem 0x0000000000001000-0x000000013fffffff]": free_area_init_node() in mm. A node without
+/// memory is "0 as memoryless", or 0x0-0x0 before 5.18.
+Outcome read_node(KernelLog& log, string_view rest, std::size_t line) {
+    Scan scan(rest);
+    if (!scan.decimal() || !scan.take(" [mem ")) return fine;
+    const auto bounds = take_bounds(scan);
+    if (!bounds) return Malformed{"'Initmem setup node N [mem 0xSTART-0xEND]'"};
+    if (bounds->second == 0) return fine;
+    log.memory_nodes = Logged<unsigned>{log.memory_nodes ? log.memory_nodes->value + 1 : 1, line};
+    return fine;
+}
+
+/// "Node 1 PXM 1 [mem 0x100000000-0x27fffffff] hotplug": acpi_numa_memory_affinity_init() in
+/// drivers/acpi/numa/srat.c. "PXM 0 -> APIC 0x00 -> Node 0" begins alike.
+Outcome read_srat(KernelLog& log, string_view rest, std::size_t line) {
+    Scan scan(rest);
+    if (!scan.take("Node ") || !scan.decimal() || !scan.take(" PXM ") || !scan.decimal()) return fine;
+    if (!scan.take(" ")) return fine;
+    const auto range = take_range(scan);
+    if (!range) return Malformed{"'SRAT: Node N PXM N [mem 0xSTART-0xEND]'"};
+    if (!log.srat_memory_end || log.srat_memory_end->value < range->end()) {
+        log.srat_memory_end = Logged<Address>{range->end(), line};
+    }
+    return fine;
+}
+
+/// "2 CPUs, 0 hotplug CPUs", and "2 present CPUs plus 0 hotplug CPUs" of 6.9 and later.
+Outcome read_cpus(KernelLog& log, string_view rest, std::size_t line) {
+    Scan scan(rest);
+    const auto present = scan.decimal();
+    if (!scan.take(" CPUs, ") && !scan.take(" present CPUs plus ")) return fine;
+    const auto hotplug = scan.decimal();
+    constexpr std::uint64_t most = 1 << 20;
+    if (!present || !hotplug || *present > most || *hotplug > most) return Malformed{"a number of CPUs"};
+    log.possible_cpus = Logged<unsigned>{static_cast<unsigned>(*present + *hotplug), line};
+    return fine;
+}
+
+// --- the table ------------------------------------------------------------------------------------------------
+
+/// Where in a boot a line stands. Of all but the last each boot has one at most, in this order and
+/// before every other line here; so whichever comes again, or late, begins another boot.
+enum class Stage { before_version, version, command_line, map, later };
+
+struct Reader {
+    string_view prefix;
+    Outcome (*read)(KernelLog&, string_view rest, std::size_t line);
+    Stage stage = Stage::later;
+};
+
+constexpr std::array readers{
+    Reader{"Linux version ", read_version, Stage::version},
+    Reader{"Command line: ", read_command_line, Stage::command_line},
+    Reader{"BIOS-provided physical RAM map:", nothing_to_read, Stage::map},
+    Reader{"e820: BIOS-provided physical RAM map:", nothing_to_read, Stage::map},
+    Reader{"software IO TLB: mapped [mem", read_pool},
+    Reader{"software IO TLB [mem", read_pool},
+    Reader{"software IO TLB at phys ", read_pool_at_phys},
+    Reader{"software IO TLB: tearing down default memory pool", read_teardown},
+    Reader{"Reserving ", read_reserving},
+    Reader{"crashkernel reserved: ", read_reserved},
+    Reader{"crashkernel low memory reserved: ", read_low_reserved},
+    Reader{"crashkernel CMA reserved: ", read_cma},
+    Reader{"crashkernel CMA reservation failed: ", read_cma_in_part},
+    Reader{"RAMDISK: ", read_ramdisk},
+    Reader{"Memory Encryption Features active:", read_features},
+    Reader{"AMD Memory Encryption Features active:", read_features},
+    Reader{"AMD Secure Memory Encryption (SME) active", read_encryption<Encryption::sme>},
+    Reader{"AMD Secure Encrypted Virtualization (SEV) active", read_encryption<Encryption::sev>},
+    Reader{"Hyper-V: Isolation Config: ", read_isolation},
+    // arm and arm64, RISC-V, and what PowerPC and s390 begin with.
+    Reader{"Booting Linux on physical CPU ", read_other_architecture, Stage::before_version},
+    Reader{"Machine model: ", read_other_architecture},
+    Reader{"SBI specification ", read_other_architecture},
+    Reader{"Using pSeries machine description", read_other_architecture},
+    Reader{"Linux is running natively in 64-bit mode", read_other_architecture},
+    Reader{"Linux is running under z/VM", read_other_architecture},
+    Reader{"efi: EFI v", read_efi},
+    Reader{"EFI v", read_efi},
+    Reader{"Hypervisor detected: Xen", read_xen},
+    Reader{"Booting paravirtualized kernel on Xen", read_xen},
+    Reader{"Initmem setup node ", read_node},
+    Reader{"ACPI: SRAT: ", read_srat},
+    Reader{"SRAT: ", read_srat},
+    Reader{"smpboot: Allowing ", read_cpus},
+    Reader{"SMP: Allowing ", read_cpus},
+    Reader{"CPU topo: Allowing ", read_cpus},
+    Reader{"smp: Brought up ", read_late},
+    Reader{"PCI-DMA: ", read_late},
+    Reader{"Freeing initrd memory", read_late},
+    Reader{"Freeing unused kernel ", read_late},
+};
+
+const Reader* reader_of(string_view line) {
+    const auto found = std::find_if(readers.begin(), readers.end(),
+                                    [&](const Reader& reader) { return line.starts_with(reader.prefix); });
+    return found == readers.end() ? nullptr : found;
+}
+
+}  // namespace
+
+Result<KernelLog> parse_kernel_log(string_view text) {
+    KernelLog log;
+    Stage stage = Stage::later;
+    e820::LogLines lines(text);
+    while (const auto line = lines.next()) {
+        const Reader* reader = reader_of(line->text);
+        if (!reader) continue;
+        const bool begins = reader->stage != Stage::later && (log.boots == 0 || reader->stage <= stage);
+        if (begins || log.boots == 0) {
+            const unsigned boots = log.boots + 1;
+            log = KernelLog{};
+            log.boots = boots;
+            log.first_line = line->number;
+            log.complete = begins;
+        }
+        stage = reader->stage;
+        if (const auto malformed = reader->read(log, line->text.substr(reader->prefix.size()), line->number)) {
+            return base::input_error(
+                line->number, fmt::format("expected {}, found {}", malformed->expected, base::excerpt(line->text)));
+        }
+    }
+    return log;
+}
+
+Encryption encryption_of(const KernelLog& log) {
+    if (log.encryption) return log.encryption->value;
+    return log.complete && log.reaches_initcalls ? Encryption::none : Encryption::unknown;
+}
+
+bool is_known_log_line(string_view line) { return reader_of(line) != nullptr; }
+
+}  // namespace handoff

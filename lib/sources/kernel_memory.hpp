@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/fd.hpp"
+#include "swiotlb-handoff/machine.hpp"
+
+namespace handoff {
+
+using base::Fd;
+
+/// Addresses of kernel variables by name, as Host::symbols() gives them.
+using Symbols = std::map<std::string, Address>;
+/// Reads `size` bytes of a kernel's memory at a virtual address: all of them, or an error.
+using MemoryReader = std::function<Result<std::vector<std::byte>>(Address address, std::size_t size)>;
+
+/// The variables that tell of the pool and of encryption, in any kernel version.
+std::span<const std::string_view> wanted_symbols();
+
+/// Where a kernel of 5.13 or later keeps the bounds of its default pool.
+struct PoolLayout {
+    /// io_tlb_default_mem is a pointer to the structure, not the structure.
+    bool pointer = false;
+    std::size_t start = 0;  ///< offsets from the beginning of struct io_tlb_mem, bytes;
+    std::size_t end = 0;    ///< each member has 8 bytes
+    std::size_t nslabs = 0;
+    friend bool operator==(const PoolLayout&, const PoolLayout&) = default;
+};
+
+/// The layout from a kernel's BTF (/sys/kernel/btf/vmlinux). Errors: no BTF, no
+/// struct io_tlb_mem in it, or one of a shape that is not known here; what was
+/// found is named.
+Result<PoolLayout> pool_layout(std::span<const std::byte> btf);
+
+/// The smallest BTF of which pool_layout() says the same: names and types of
+/// struct io_tlb_mem and what it embeds, nothing else of the kernel.
+Result<std::vector<std::byte>> minimal_btf(std::span<const std::byte> btf);
+
+/// The kernel's default pool from its memory; nullopt where it has none. `layout` is
+/// asked only where the kernel needs it (5.13 and later). not_found where the
+/// kernel has neither form of the variables; an input error where
+/// what is there is no pool: reversed, or of another size than its slabs say.
+Result<std::optional<AddressRange>> read_pool(const Symbols&, const std::function<Result<PoolLayout>()>& layout,
+                                              const MemoryReader&);
+
+/// What the kernel knows of AMD's encryption: `none` where the hardware's is
+/// not in use, which leaves TDX. not_found where the variables are not there.
+Result<Encryption> read_amd_encryption(const Symbols&, const MemoryReader&);
+
+/// A 64-bit x86 ELF core file, such as /proc/kcore.
+class Core {
+public:
+    /// The program headers of the file, more than 65534 of them too. Input errors: no
+    /// ELF core file of this kind.
+    static Result<Core> open(Fd);
+
+    /// The bytes at a virtual address. not_found where no segment has them all, io
+    /// where the file is shorter than its headers say.
+    [[nodiscard]] Result<std::vector<std::byte>> read(Address address, std::size_t size) const;
+    /// The bytes at a physical address, by the segment that says it has them (fs/proc/kcore.c: p_paddr of RAM and of
+    /// the kernel's text; -1 of all others). Errors as of read().
+    [[nodiscard]] Result<std::vector<std::byte>> read_physical(Address address, std::size_t size) const;
+
+private:
+    struct Segment {
+        Address address;
+        Address physical;
+        std::uint64_t size;
+        std::uint64_t offset;
+    };
+    [[nodiscard]] Result<std::vector<std::byte>> read_from(Address Segment::*start, Address address,
+                                                           std::size_t size) const;
+    explicit Core(Fd fd) : fd_(std::move(fd)) {}
+
+    Fd fd_;
+    std::vector<Segment> segments_;
+};
+
+/// A piece of memory and its virtual address.
+struct MemoryPiece {
+    Address address = 0;
+    std::vector<std::byte> bytes;
+};
+/// A core file that holds these pieces and nothing else.
+std::vector<std::byte> minimal_core(std::span<const MemoryPiece>);
+
+}  // namespace handoff

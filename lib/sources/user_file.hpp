@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "swiotlb-handoff/result.hpp"
+
+namespace handoff {
+
+/// A file that the user named, outside of any root: a regular file or a pipe of
+/// at most `limit` bytes. Error::source is `path` as given.
+base::Result<std::string> read_user_file(const std::filesystem::path& path, std::size_t limit);
+
+struct FileHead {
+    std::string bytes;       ///< the first ones, at most as many as wanted
+    std::uint64_t size = 0;  ///< of the whole file, bytes
+};
+/// The beginning of a regular file that the user named.
+base::Result<FileHead> read_user_file_head(const std::filesystem::path& path, std::size_t wanted);
+
+}  // namespace handoff

@@ -15,7 +15,7 @@ using base::MiB;
 
 AddressRange range(Address start, Address end) { return AddressRange::from_bounds(start, end).value(); }
 
-std::vector<AddressRange> of(const std::vector<Stretch>& side, Use use) {
+std::vector<AddressRange> of(const std::vector<Stretch>& side, MemoryUse use) {
     std::vector<AddressRange> found;
     for (const Stretch& s : side)
         if (s.use == use) found.push_back(s.range);
@@ -40,13 +40,13 @@ Plan ready_plan() {
 
 TEST(Picture, ShowsTheRarestThingThatAnAddressIs) {
     const Picture picture = picture_of(synthetic_machine(), ready_plan());
-    EXPECT_EQ(of(picture.before, Use::pool), (std::vector{range(0x6c000000, 0x70000000)}));
-    EXPECT_EQ(of(picture.before, Use::crash_kernel),
+    EXPECT_EQ(of(picture.before, MemoryUse::pool), (std::vector{range(0x6c000000, 0x70000000)}));
+    EXPECT_EQ(of(picture.before, MemoryUse::crash_kernel),
               (std::vector{range(0x70000000, 0x80000000), range(7 * GiB + 512 * MiB, 8 * GiB)}));
-    EXPECT_EQ(of(picture.before, Use::kernel), (std::vector{range(16 * MiB, 64 * MiB)}));
-    EXPECT_EQ(of(picture.after, Use::kernel), (std::vector{range(0x7c000000, 0x80000000)}));
-    EXPECT_EQ(of(picture.after, Use::fence), (std::vector{range(0x74000000, 0x74001000)}));
-    EXPECT_EQ(of(picture.after, Use::segment), (std::vector{range(0x70000000, 0x70001000)}));
+    EXPECT_EQ(of(picture.before, MemoryUse::kernel), (std::vector{range(16 * MiB, 64 * MiB)}));
+    EXPECT_EQ(of(picture.after, MemoryUse::kernel), (std::vector{range(0x7c000000, 0x80000000)}));
+    EXPECT_EQ(of(picture.after, MemoryUse::fence), (std::vector{range(0x74000000, 0x74001000)}));
+    EXPECT_EQ(of(picture.after, MemoryUse::segment), (std::vector{range(0x70000000, 0x70001000)}));
     for (const auto* side : {&picture.before, &picture.after})
         EXPECT_TRUE(std::is_sorted(side->begin(), side->end(), [](const Stretch& a, const Stretch& b) {
             return a.range.end() <= b.range.start() && a.range < b.range;
@@ -69,8 +69,8 @@ TEST(Picture, APoolThatWouldLandElsewhereIsThere) {
     plan.counterexample =
         Counterexample{Counterexample::Kind::other_block, {}, range(0x70001000, 0x7b000000), Address{0x77000000}};
     const Picture picture = picture_of(synthetic_machine(), plan);
-    EXPECT_EQ(of(picture.after, Use::misplaced), (std::vector{range(0x77000000, 0x7b000000)}));
-    EXPECT_TRUE(of(picture.after, Use::pool).empty());
+    EXPECT_EQ(of(picture.after, MemoryUse::misplaced), (std::vector{range(0x77000000, 0x7b000000)}));
+    EXPECT_TRUE(of(picture.after, MemoryUse::pool).empty());
 }
 
 TEST(Picture, WithoutALoadThereIsNoCrashKernelInIt) {

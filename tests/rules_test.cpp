@@ -83,7 +83,7 @@ const Question recorded = {
         c.record = record_of(decided, segments, {decided.loads.front().find("elfcorehdr")->range.start(), {}});
         c.record.outcome = Record::Outcome::handoff;
     },
-    [](const Case& c) { return review(c.record); }};
+    [](const Case& c) { return judge_record(c.record); }};
 
 /// A case that a rule objects to, and its neighbour.
 struct Row {

@@ -24,7 +24,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using base::MiB;
-using handoff::Audited;
+using handoff::MachineAudit;
 
 // The machines to look at, one after another, so that no list of them is kept: an operand that is a
 // captured machine, else the directories in it; "-" is a path a line on standard input.
@@ -77,9 +77,9 @@ private:
     bool reading_ = false;
 };
 
-Audited audited(const std::string& path, const Options& options) {
+MachineAudit audited(const std::string& path, const Options& options) {
     const auto unreadable = [&](handoff::Error error) {
-        Audited audited;
+        MachineAudit audited;
         audited.machine = path;
         audited.error = std::move(error);
         return audited;
@@ -101,7 +101,7 @@ Audited audited(const std::string& path, const Options& options) {
 
 constexpr std::string_view heading = "verdict     pool MiB  crashkernel  gives back  machine\n";
 
-std::string line_of(const Audited& a) {
+std::string line_of(const MachineAudit& a) {
     if (a.error) return fmt::format("{:<43}  {}: {}", "unreadable", a.machine, a.error->message());
     const std::string gives = a.recommended ? fmt::format("{}", a.given_back / MiB) : "-";
     std::string line = fmt::format("{:<10}  {:>8}  {:>11}  {:>10}  {}", name(a.verdict), a.pool_bytes / MiB,
@@ -159,7 +159,7 @@ Status audit(const Options& options) {
         std::mutex one_speaks;
         const auto work = [&] {
             while (const auto path = machines.next()) {
-                const Audited found = audited(*path, options);
+                const MachineAudit found = audited(*path, options);
                 const std::string line =
                     options.json ? e820::to_text(handoff::audit_document(found), -1) : line_of(found);
                 const std::lock_guard lock(one_speaks);

@@ -59,7 +59,7 @@ Status check(const Options& options) {
     handoff::CheckResult result;
     if (!record || record->outcome == handoff::Record::Outcome::handoff) result = handoff::check(input);
     if (record)
-        for (handoff::Reason& reason : handoff::review(*record)) result.reasons.push_back(std::move(reason));
+        for (handoff::Reason& reason : handoff::judge_record(*record)) result.reasons.push_back(std::move(reason));
     if (options.json) {
         print_json(handoff::check_document(result));
     } else {

@@ -39,8 +39,8 @@ namespace {
 
 using base::Argv;
 using base::describe_status;
-using handoff::Finished;
 using handoff::KexecArguments;
+using handoff::KexecRun;
 
 constexpr unsigned thinking_seconds = 60;  // at most, before kexec runs and again after it
 constexpr int loaded_status = 90;          // of the child; 0 could come from anywhere
@@ -70,10 +70,10 @@ public:
     Live(const Options& options, const handoff::Host& host, std::string program, const RunDirectory& directory)
         : options_(options), host_(host), program_(std::move(program)), directory_(directory) {}
 
-    handoff::Result<handoff::Planned> plan(const KexecArguments& arguments) override {
+    handoff::Result<handoff::PlannedLoad> plan(const KexecArguments& arguments) override {
         return handoff::plan_load(host_, arguments, wishes_from(options_));
     }
-    Finished run(const std::vector<std::string>& arguments,
+    KexecRun run(const std::vector<std::string>& arguments,
                  const std::optional<base::AddressRange>& left_out) override {
         std::optional<std::string> iomem;
         if (left_out && host_.live()) {
@@ -86,14 +86,14 @@ public:
         Argv command(program_, arguments);
         const bool messages = host_.live() && set_load_messages(true);
         ::alarm(0);  // kexec may take as long as it would without us
-        Finished finished = run_kexec(command, iomem);
+        KexecRun finished = run_kexec(command, iomem);
         ::alarm(thinking_seconds);
         if (messages) set_load_messages(false);
         return finished;
     }
     std::string kernel_log() override {
         const std::string now = host_.kernel_log().value_or("");
-        return std::string(handoff::news(log_before_, now));
+        return std::string(handoff::lines_since(log_before_, now));
     }
     handoff::Result<handoff::ElfCore> loaded_headers(const base::AddressRange& elfcorehdr) override {
         auto file = host_.open(handoff::Source::kcore);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "e820/render.hpp"
+#include "lib/kernel/constants.hpp"
 #include "tool/text.hpp"
 
 namespace tool {
@@ -84,7 +85,7 @@ void print_pool(const handoff::Machine& machine) {
         std::string use;
         if (machine.slabs_used) use += fmt::format(", {} in use", *machine.slabs_used);
         if (machine.slabs_hiwater) use += fmt::format(", at most {} ever", *machine.slabs_hiwater);
-        field("pool", fmt::format("{}, {} slabs{}", row(pool), pool.size() / 2048, use));
+        field("pool", fmt::format("{}, {} slabs{}", row(pool), pool.size() / handoff::slab_size, use));
         bool agree = true;
         for (const handoff::PoolSighting& s : machine.pool) {
             agree = agree && s.range == pool;

@@ -21,7 +21,7 @@ namespace tool {
 using base::Argv;
 using base::describe_status;
 using base::Fd;
-using handoff::Finished;
+using handoff::KexecRun;
 
 void write_all(int fd, std::string_view text) {
     while (!text.empty()) {
@@ -71,8 +71,8 @@ bool show_own_iomem(const std::string& text) {
 
 }  // namespace
 
-Finished run_kexec(Argv& command, const std::optional<std::string>& iomem) {
-    Finished finished;
+KexecRun run_kexec(Argv& command, const std::optional<std::string>& iomem) {
+    KexecRun finished;
     const bool joined = same_file(STDOUT_FILENO, STDERR_FILENO);
     int out[2], err[2];
     if (::pipe2(out, O_CLOEXEC) != 0) return finished.how = std::strerror(errno), finished;

@@ -15,12 +15,12 @@ using base::page_size;
 using e820::Type;
 
 // What can be added to make the pool land.
-struct Cure {
+struct Additions {
     std::vector<AddressRange> fences;
     bool nokaslr = false;
 };
 
-std::string words(const Proposal& c, const Cure& cure) {
+std::string words(const Proposal& c, const Additions& cure) {
     std::string text = fmt::format("swiotlb={}{}", c.pool.slabs, c.forced ? ",force" : "");
     if (c.method == Method::addr) text += fmt::format(",addr={:#x}", c.pool.range.start());
     std::string memmap;
@@ -65,8 +65,8 @@ std::optional<std::vector<AddressRange>> fences_for(const Proposal& c, bool coun
     return fences(*memory, c.pool.range, loaded(c));
 }
 
-std::vector<Cure> cures(const Proposal& c) {
-    std::vector<Cure> all;
+std::vector<Additions> cures(const Proposal& c) {
+    std::vector<Additions> all;
     if (c.method != Method::e820) all.push_back({{}, false});
     if (c.method == Method::addr) return all;
     all.push_back({{}, true});
@@ -80,7 +80,7 @@ std::vector<Cure> cures(const Proposal& c) {
 
 Result<LayoutSearch> find_layout(const Proposal& c) {
     LayoutSearch search;
-    for (Cure& cure : cures(c)) {
+    for (Additions& cure : cures(c)) {
         std::string text = words(c, cure);
         const auto line = CommandLine::parse(c.question.base.with(text));
         auto proof = line ? prove(c, *line) : line.error();

@@ -34,7 +34,7 @@ struct Search {
     Machine machine;
     PlanRequest request;
     std::uint64_t margin = 0;
-    Reproduced reproduced;
+    LayoutComparison reproduced;
 };
 
 Search search_for(const Machine& machine, const PlanRequest& request, std::uint64_t margin) {

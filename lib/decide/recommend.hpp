@@ -45,7 +45,7 @@ struct Recommendation {
     /// None where the crash kernel makes a pool, now or with the words that are recommended: that one is handed over.
     std::optional<LoanOutlook> loan;
     std::uint64_t now = 0;  ///< bytes reserved by this boot
-    Reproduced reproduced;
+    LayoutComparison reproduced;
     std::vector<Reason> reasons;  ///< warnings and refusals of the plan for the chosen one, else of the last one tried
     /// Bytes that the next boot has more than this one; negative where it needs more.
     [[nodiscard]] std::int64_t given_back() const;

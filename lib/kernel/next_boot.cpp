@@ -95,7 +95,8 @@ std::uint64_t pool_bytes(const Machine& machine) {
     return machine.pool.empty() ? 0 : machine.pool.front().range.size();
 }
 
-std::vector<Machine> next_boots(const Machine& machine, const Reservation& reservation, const Reproduced& reproduced) {
+std::vector<Machine> next_boots(const Machine& machine, const Reservation& reservation,
+                                const LayoutComparison& reproduced) {
     const auto layout = lay_out(machine, reservation, pool_bytes(machine), reproduced.shift);
     if (!layout) return {};
     if (layout->pools.empty()) return {with_layout(machine, reservation, *layout, std::nullopt)};
@@ -113,8 +114,8 @@ std::optional<Machine> next_boot(const Machine& machine, const Reservation& rese
     return std::move(boots.front());
 }
 
-Reproduced reproduce(const Machine& machine) {
-    Reproduced r;
+LayoutComparison reproduce(const Machine& machine) {
+    LayoutComparison r;
     const auto line = CommandLine::parse(machine.command_line);
     const auto now = line ? reservation_of(*line, machine.ram.size()) : line.error();
     const bool known = now && now->has_value() == !machine.crash_kernel.empty() && !machine.command_line.empty();

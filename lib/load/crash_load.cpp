@@ -67,7 +67,7 @@ LoadResult load_with_handoff(LoadEffects& effects, const KexecArguments& argumen
     // The kernel makes the ELF headers of kexec_file_load; kexec-tools those of kexec_load, from what it sees.
     std::optional<AddressRange> left_out;
     if (plan.loan && plan.loader != Loader::kexec_file_load) left_out = plan.pool;
-    Finished load = effects.run(with_words(arguments, plan.append, planned->release), left_out);
+    KexecRun load = effects.run(with_words(arguments, plan.append, planned->release), left_out);
     if (load.status != 0) return plain(fmt::format("kexec failed with the handoff ({})", load.how));
     const std::string log = effects.kernel_log();
     auto segments = parse_segments(load.errors);
@@ -99,7 +99,7 @@ LoadResult load_with_handoff(LoadEffects& effects, const KexecArguments& argumen
     return result;
 }
 
-Result<Planned> plan_load(const Host& host, const KexecArguments& arguments, Wishes wishes) {
+Result<PlannedLoad> plan_load(const Host& host, const KexecArguments& arguments, Wishes wishes) {
     const auto machine = gather(host);
     if (!machine) return machine.error();
     auto line = kexec_command_line(arguments, machine->command_line, machine->kexec_tools);
@@ -112,10 +112,10 @@ Result<Planned> plan_load(const Host& host, const KexecArguments& arguments, Wis
     wishes.leaves_pool_out = true;
     const auto request = request_for(host, *machine, wishes);
     if (!request) return request.error();
-    return Planned{handoff::plan(*machine, *request), machine->release, machine->kexec_tools.value_or("")};
+    return PlannedLoad{handoff::plan(*machine, *request), machine->release, machine->kexec_tools.value_or("")};
 }
 
-std::string_view news(std::string_view before, std::string_view now) {
+std::string_view lines_since(std::string_view before, std::string_view now) {
     while (before.ends_with('\n')) before.remove_suffix(1);
     const auto last = before.rfind('\n');
     const std::string_view line = before.substr(last == before.npos ? 0 : last + 1);

@@ -17,7 +17,7 @@ namespace handoff {
 class Host;
 
 /// How a run of kexec ended, and what it printed.
-struct Finished {
+struct KexecRun {
     int status = -1;     ///< exit status; -1: killed by a signal, or it could not be run
     std::string how;     ///< "exit status 255", "signal 9": for the user
     std::string output;  ///< of standard output; of both where they are the same file
@@ -25,7 +25,7 @@ struct Finished {
 };
 
 /// What the running machine says about a load that it was given.
-struct Planned {
+struct PlannedLoad {
     Plan plan;
     std::string release;      ///< of the running kernel; "" where unknown
     std::string kexec_tools;  ///< version; "" where unknown
@@ -37,9 +37,9 @@ class LoadEffects {
 public:
     virtual ~LoadEffects() = default;
     /// Reads the machine and the files, and plans.
-    virtual Result<Planned> plan(const KexecArguments&) = 0;
+    virtual Result<PlannedLoad> plan(const KexecArguments&) = 0;
     /// Runs kexec and waits for it. `left_out`: memory that kexec must not see as System RAM in /proc/iomem.
-    virtual Finished run(const std::vector<std::string>& arguments, const std::optional<AddressRange>& left_out) = 0;
+    virtual KexecRun run(const std::vector<std::string>& arguments, const std::optional<AddressRange>& left_out) = 0;
     /// The ELF headers that are loaded there now, as the crash kernel will read them.
     virtual Result<ElfCore> loaded_headers(const AddressRange& elfcorehdr) = 0;
     /// The lines of the kernel log since the last run() began; "" where nobody can say.
@@ -64,10 +64,10 @@ LoadResult load_with_handoff(LoadEffects&, const KexecArguments& arguments);
 
 /// The plan for what these arguments load, from the machine and the named files. `wishes`: what the arguments do not
 /// say, which is what to accept, and to lend.
-Result<Planned> plan_load(const Host&, const KexecArguments&, Wishes);
+Result<PlannedLoad> plan_load(const Host&, const KexecArguments&, Wishes);
 
 /// The end of `now` behind all of `before`, two readings of one log. "" where `before`
 /// is empty or its last line is not in `now` any more: then nobody knows what is new.
-std::string_view news(std::string_view before, std::string_view now);
+std::string_view lines_since(std::string_view before, std::string_view now);
 
 }  // namespace handoff

@@ -74,7 +74,7 @@ Record record_of(const Plan& plan, const std::vector<AddressRange>& segments, co
     return record;
 }
 
-std::vector<Reason> review(const Record& record) {
+std::vector<Reason> judge_record(const Record& record) {
     Findings found;
     const auto refuse = [&](std::string text) { found.refuse("record-agrees", std::move(text)); };
     if (record.outcome == Record::Outcome::plain) {

@@ -72,6 +72,6 @@ inline constexpr std::string_view record_file = "record.json";  ///< in record_d
 /// is whole. A handoff's marker is the pool and on the command line, no segment lies in the
 /// pool or (besides the kernel's) over a fence, the ELF headers are a segment, the map
 /// has the pool as RAM exactly with the words.
-std::vector<Reason> review(const Record&);
+std::vector<Reason> judge_record(const Record&);
 
 }  // namespace handoff

@@ -7,8 +7,8 @@
 
 namespace handoff {
 
-Audited audit(std::string name, const Machine& machine, const PlanRequest& request, std::uint64_t margin) {
-    Audited audited;
+MachineAudit audit(std::string name, const Machine& machine, const PlanRequest& request, std::uint64_t margin) {
+    MachineAudit audited;
     audited.machine = std::move(name);
     const Plan planned = decide(machine, request);
     audited.verdict = planned.verdict;
@@ -44,7 +44,7 @@ Audited audit(std::string name, const Machine& machine, const PlanRequest& reque
     return audited;
 }
 
-void AuditSummary::add(const Audited& audited) {
+void AuditSummary::add(const MachineAudit& audited) {
     if (audited.error) {
         ++unreadable;
         return;

@@ -14,7 +14,7 @@
 namespace handoff {
 
 /// One machine of many: what its plan comes to, and what a boot with another crashkernel= would give.
-struct Audited {
+struct MachineAudit {
     std::string machine;  ///< as the caller names it
     Verdict verdict = Verdict::refused;
     std::vector<std::string> refused_by;  ///< ids of rules
@@ -29,7 +29,7 @@ struct Audited {
     std::optional<Error> error;    ///< it could not be read: nothing else here holds
 };
 
-Audited audit(std::string name, const Machine&, const PlanRequest&, std::uint64_t margin);
+MachineAudit audit(std::string name, const Machine&, const PlanRequest&, std::uint64_t margin);
 
 /// Of any number of machines, in memory that does not grow with it.
 struct AuditSummary {
@@ -39,7 +39,7 @@ struct AuditSummary {
     std::uint64_t given_back = 0;                   ///< bytes, of those
     std::size_t lendable = 0, would_lend = 0;
     std::uint64_t lent = 0;  ///< bytes, of the lendable ones
-    void add(const Audited&);
+    void add(const MachineAudit&);
     [[nodiscard]] std::size_t machines() const { return ready + not_needed + refused + unreadable; }
 };
 

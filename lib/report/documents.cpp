@@ -29,7 +29,7 @@ Json outlook_json(const LoanOutlook& loan) {
 }
 
 // Only a crash kernel that makes no pool can be lent one.
-Json loan_of(const Audited& audited) {
+Json loan_of(const MachineAudit& audited) {
     if (audited.verdict != Verdict::not_needed) return nullptr;
     const char* verdict = audited.lendable     ? name(Verdict::ready)
                           : audited.would_lend ? "evidence-missing"
@@ -161,7 +161,7 @@ Json shrink_document(const ShrinkPlan& s, const std::optional<ShrinkResult>& res
     return j;
 }
 
-Json audit_document(const Audited& audited) {
+Json audit_document(const MachineAudit& audited) {
     const bool read = !audited.error;
     Json j = begin_document("audit");
     j["machine"] = audited.machine;

@@ -35,7 +35,7 @@ Json capture_document(const CaptureReport&);
 Json recommend_document(const Recommendation&);
 /// `result`: what came of it; none where nothing was to be done.
 Json shrink_document(const ShrinkPlan&, const std::optional<ShrinkResult>& result);
-Json audit_document(const Audited&);
+Json audit_document(const MachineAudit&);
 Json status_document(const StatusReport&);
 /// `command`: enable or disable. `config`: the file, `changed`: whether it is another one now.
 Json enable_document(std::string_view command, std::string_view service, std::string_view config, bool changed);

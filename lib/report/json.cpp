@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lib/report/json.hpp"
+#include "lib/kernel/constants.hpp"
 
 namespace handoff {
 
@@ -49,7 +50,7 @@ Json to_json(const base::Error& error) { return error.message(); }
 Json pool_json(const std::optional<AddressRange>& pool) {
     if (!pool) return nullptr;
     Json j = to_json(*pool);
-    j["slabs"] = pool->size() / 2048;
+    j["slabs"] = pool->size() / slab_size;
     return j;
 }
 

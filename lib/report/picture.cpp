@@ -17,32 +17,34 @@ using base::MiB;
 constexpr Address low_limit = 4 * GiB;
 
 struct Look {
-    Use use;
+    MemoryUse use;
     const char* name;
     char letter;
     const char* colour;  // ECMA-48: background, and a text that can be read on it
 };
-constexpr std::array<Look, 9> looks = {{{Use::reserved, "reserved", '.', "100;97"},
-                                        {Use::ram, "RAM", '-', "47;30"},
-                                        {Use::crash_kernel, "crashkernel", '=', "45;97"},
-                                        {Use::segment, "loaded", 's', "46;30"},
-                                        {Use::initrd, "initrd", 'I', "44;97"},
-                                        {Use::kernel, "kernel", 'K', "104;97"},
-                                        {Use::pool, "pool", 'P', "43;30"},
-                                        {Use::fence, "fence", '|', "42;30"},
-                                        {Use::misplaced, "misplaced pool", 'X', "41;97"}}};
-constexpr const Look& look_of(Use use) { return looks[static_cast<std::size_t>(use) - 1]; }
+constexpr std::array<Look, 9> looks = {{{MemoryUse::reserved, "reserved", '.', "100;97"},
+                                        {MemoryUse::ram, "RAM", '-', "47;30"},
+                                        {MemoryUse::crash_kernel, "crashkernel", '=', "45;97"},
+                                        {MemoryUse::segment, "loaded", 's', "46;30"},
+                                        {MemoryUse::initrd, "initrd", 'I', "44;97"},
+                                        {MemoryUse::kernel, "kernel", 'K', "104;97"},
+                                        {MemoryUse::pool, "pool", 'P', "43;30"},
+                                        {MemoryUse::fence, "fence", '|', "42;30"},
+                                        {MemoryUse::misplaced, "misplaced pool", 'X', "41;97"}}};
+constexpr const Look& look_of(MemoryUse use) { return looks[static_cast<std::size_t>(use) - 1]; }
 
 // The kernel's rule for overlapping e820 entries is the painter's: the highest type wins.
 class Canvas {
 public:
-    void paint(const AddressRange& range, Use use) { table_.add(range, static_cast<e820::Type>(use)); }
+    void paint(const AddressRange& range, MemoryUse use) { table_.add(range, static_cast<e820::Type>(use)); }
     void paint(const e820::Table& map) {
-        for (const e820::Entry& e : map.entries) paint(e.range, e.type == e820::Type::ram ? Use::ram : Use::reserved);
+        for (const e820::Entry& e : map.entries)
+            paint(e.range, e.type == e820::Type::ram ? MemoryUse::ram : MemoryUse::reserved);
     }
     [[nodiscard]] std::vector<Stretch> finished() const {
         std::vector<Stretch> stretches;
-        for (const e820::Entry& e : sanitised(table_).entries) stretches.push_back({e.range, static_cast<Use>(e.type)});
+        for (const e820::Entry& e : sanitised(table_).entries)
+            stretches.push_back({e.range, static_cast<MemoryUse>(e.type)});
         return stretches;
     }
 
@@ -50,8 +52,8 @@ private:
     e820::Table table_;
 };
 
-Use use_of(const Segment& s) {
-    return s.name == "kernel" ? Use::kernel : s.name == "initrd" ? Use::initrd : Use::segment;
+MemoryUse use_of(const Segment& s) {
+    return s.name == "kernel" ? MemoryUse::kernel : s.name == "initrd" ? MemoryUse::initrd : MemoryUse::segment;
 }
 
 // From the first to the last of what the handoff is about, with a little around it.
@@ -59,7 +61,8 @@ void add_close_up(std::vector<AddressRange>& windows, const Picture& picture, co
     Address start = all.end(), end = all.start();
     for (const auto* side : {&picture.before, &picture.after})
         for (const Stretch& s : *side) {
-            const bool told = s.use >= Use::crash_kernel && !(side == &picture.before && s.use == Use::kernel);
+            const bool told =
+                s.use >= MemoryUse::crash_kernel && !(side == &picture.before && s.use == MemoryUse::kernel);
             if (const AddressRange part = s.range.intersect(all); told && !part.empty()) {
                 start = std::min(start, part.start());
                 end = std::max(end, part.end());
@@ -85,9 +88,9 @@ std::string window_text(const AddressRange& w) {
 
 // --- text
 
-std::vector<std::optional<Use>> cells_of(const std::vector<Stretch>& side, const AddressRange& window,
-                                         unsigned columns) {
-    std::vector<std::optional<Use>> cells(columns);
+std::vector<std::optional<MemoryUse>> cells_of(const std::vector<Stretch>& side, const AddressRange& window,
+                                               unsigned columns) {
+    std::vector<std::optional<MemoryUse>> cells(columns);
     const auto column_of = [&](Address a) {
         return static_cast<unsigned>(static_cast<double>(a - window.start()) / static_cast<double>(window.size()) *
                                      columns);
@@ -102,7 +105,7 @@ std::vector<std::optional<Use>> cells_of(const std::vector<Stretch>& side, const
     return cells;
 }
 
-std::string bar(const std::vector<std::optional<Use>>& cells, bool colour) {
+std::string bar(const std::vector<std::optional<MemoryUse>>& cells, bool colour) {
     std::string text;
     for (std::size_t i = 0; i < cells.size(); ++i) {
         const bool first = i == 0 || cells[i] != cells[i - 1];
@@ -119,7 +122,7 @@ std::string bar(const std::vector<std::optional<Use>>& cells, bool colour) {
 std::string list_of(const std::vector<Stretch>& side, bool colour) {
     std::string text;
     for (const Stretch& s : side) {
-        if (s.use < Use::crash_kernel) continue;
+        if (s.use < MemoryUse::crash_kernel) continue;
         const Look& look = look_of(s.use);
         text += colour ? fmt::format("    \x1b[0;{}m{}\x1b[0m", look.colour, look.letter)
                        : fmt::format("    {}", look.letter);
@@ -133,7 +136,7 @@ std::string list_of(const std::vector<Stretch>& side, bool colour) {
 
 constexpr double left = 130, width = 750, bar_height = 28;
 
-std::string css_of(Use use) {
+std::string css_of(MemoryUse use) {
     std::string css = name(use);
     std::replace(css.begin(), css.end(), ' ', '-');
     return css;
@@ -161,17 +164,17 @@ std::string svg_bar(const std::vector<Stretch>& side, const AddressRange& window
         const AddressRange part = s.range.intersect(window);
         if (part.empty()) continue;
         const double from = scale.x(part.start()), exact = scale.x(part.end()) - from;
-        if (exact < 0.3 && s.use < Use::crash_kernel) continue;
+        if (exact < 0.3 && s.use < MemoryUse::crash_kernel) continue;
         const double wide =
-            s.use == Use::fence || s.use == Use::misplaced ? std::max(exact, 3.0) : std::max(exact, 0.8);
+            s.use == MemoryUse::fence || s.use == MemoryUse::misplaced ? std::max(exact, 3.0) : std::max(exact, 0.8);
         text += fmt::format(
             "  <rect class=\"{}\" x=\"{:.1f}\" y=\"{}\" width=\"{:.1f}\" height=\"{}\"><title>{} {} "
             "{}</title></rect>\n",
             css_of(s.use), from, y, wide, bar_height, name(s.use), base::to_string(s.range), size_text(s.range.size()));
         std::string inside = name(s.use);
-        if (s.use == Use::pool || s.use == Use::crash_kernel) inside += " " + size_text(s.range.size());
+        if (s.use == MemoryUse::pool || s.use == MemoryUse::crash_kernel) inside += " " + size_text(s.range.size());
         if (static_cast<double>(inside.size()) * 7.3 + 8 > exact) inside = name(s.use);
-        if (static_cast<double>(inside.size()) * 7.3 + 8 <= exact && s.use >= Use::crash_kernel)
+        if (static_cast<double>(inside.size()) * 7.3 + 8 <= exact && s.use >= MemoryUse::crash_kernel)
             text +=
                 fmt::format("  <text class=\"in\" x=\"{:.1f}\" y=\"{}\">{}</text>\n", from + exact / 2, y + 18, inside);
     }
@@ -211,19 +214,19 @@ constexpr const char* style = R"(  <style>
 
 }  // namespace
 
-const char* name(Use use) { return look_of(use).name; }
+const char* name(MemoryUse use) { return look_of(use).name; }
 
 Picture picture_of(const Machine& machine, const Plan& plan) {
     Picture picture;
     Canvas before;
     before.paint(machine.map);
-    for (const AddressRange& r : machine.ram.ranges()) before.paint(r, Use::ram);
-    for (const AddressRange& c : machine.crash_kernel) before.paint(c, Use::crash_kernel);
-    if (machine.kernel_image) before.paint(*machine.kernel_image, Use::kernel);
+    for (const AddressRange& r : machine.ram.ranges()) before.paint(r, MemoryUse::ram);
+    for (const AddressRange& c : machine.crash_kernel) before.paint(c, MemoryUse::crash_kernel);
+    if (machine.kernel_image) before.paint(*machine.kernel_image, MemoryUse::kernel);
     if (plan.pool)
-        before.paint(*plan.pool, Use::pool);
+        before.paint(*plan.pool, MemoryUse::pool);
     else if (!machine.pool.empty())
-        before.paint(machine.pool.front().range, Use::pool);
+        before.paint(machine.pool.front().range, MemoryUse::pool);
     picture.before = before.finished();
 
     if (!plan.loads.empty()) {
@@ -231,12 +234,12 @@ Picture picture_of(const Machine& machine, const Plan& plan) {
         Canvas after;
         after.paint(plan.verdict == Verdict::ready ? plan.after : load.map);
         for (const Segment& s : load.segments) after.paint(s.range, use_of(s));
-        for (const AddressRange& f : plan.fences) after.paint(f, Use::fence);
+        for (const AddressRange& f : plan.fences) after.paint(f, MemoryUse::fence);
         if (plan.expected)
-            after.paint(*plan.expected, Use::pool);
+            after.paint(*plan.expected, MemoryUse::pool);
         else if (plan.pool && plan.counterexample && plan.counterexample->pool)
             if (const auto elsewhere = AddressRange::from_size(*plan.counterexample->pool, plan.pool->size()))
-                after.paint(*elsewhere, Use::misplaced);
+                after.paint(*elsewhere, MemoryUse::misplaced);
         picture.after = after.finished();
     }
 

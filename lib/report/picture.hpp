@@ -11,13 +11,23 @@
 namespace handoff {
 
 /// What an address is to somebody who looks at a map. Where several are true the later one shows.
-enum class Use : std::uint32_t { reserved = 1, ram, crash_kernel, segment, initrd, kernel, pool, fence, misplaced };
+enum class MemoryUse : std::uint32_t {
+    reserved = 1,
+    ram,
+    crash_kernel,
+    segment,
+    initrd,
+    kernel,
+    pool,
+    fence,
+    misplaced
+};
 /// "reserved", "RAM", "crashkernel", "loaded", "initrd", "kernel", "pool", "fence", "misplaced pool".
-const char* name(Use);
+const char* name(MemoryUse);
 
 struct Stretch {
     AddressRange range;
-    Use use = Use::ram;
+    MemoryUse use = MemoryUse::ram;
     friend bool operator==(const Stretch&, const Stretch&) = default;
 };
 
@@ -33,7 +43,8 @@ struct Picture {
 Picture picture_of(const Machine&, const Plan&);
 
 /// Two bars of `columns` characters for each window, and a list of what is in them. Of what
-/// is in one character's memory the last Use shows, however small. `colour`: with ECMA-48 sequences, letters included.
+/// is in one character's memory the last MemoryUse shows, however small. `colour`: with ECMA-48 sequences, letters
+/// included.
 std::string render_text(const Picture&, unsigned columns, bool colour);
 
 /// A self-contained picture, 900 units wide, that follows the reader's light or dark scheme.

@@ -10,6 +10,7 @@
 #include "base/excerpt.hpp"
 #include "base/scan.hpp"
 #include "e820/log_line.hpp"
+#include "lib/kernel/constants.hpp"
 
 namespace handoff {
 
@@ -23,8 +24,8 @@ using std::string_view;
 struct Malformed {
     const char* expected;
 };
-using Outcome = std::optional<Malformed>;
-constexpr Outcome fine = std::nullopt;
+using ReadResult = std::optional<Malformed>;
+constexpr ReadResult fine = std::nullopt;
 
 /// "START-END" or "START - END" in hexadecimal.
 std::optional<std::pair<Address, Address>> take_bounds(Scan& scan) {
@@ -53,12 +54,12 @@ std::optional<std::uint64_t> take_mib(Scan& scan, string_view open, string_view 
 
 // --- the boot -------------------------------------------------------------------------------------------------
 
-Outcome read_version(KernelLog& log, string_view rest, std::size_t line) {
+ReadResult read_version(KernelLog& log, string_view rest, std::size_t line) {
     log.release = Logged<std::string>{std::string(rest.substr(0, rest.find(' '))), line};
     return fine;
 }
 
-Outcome read_command_line(KernelLog& log, string_view rest, std::size_t line) {
+ReadResult read_command_line(KernelLog& log, string_view rest, std::size_t line) {
     // A record of printk holds 1024 bytes less its prefix (kernel/printk/printk.c, LOG_LINE_MAX);
     // what is longer is cut without a word.
     constexpr std::size_t shortest_cut = 960;
@@ -67,19 +68,19 @@ Outcome read_command_line(KernelLog& log, string_view rest, std::size_t line) {
     return fine;
 }
 
-Outcome nothing_to_read(KernelLog&, string_view, std::size_t) { return fine; }
+ReadResult nothing_to_read(KernelLog&, string_view, std::size_t) { return fine; }
 
-Outcome read_late(KernelLog& log, string_view, std::size_t) {
+ReadResult read_late(KernelLog& log, string_view, std::size_t) {
     log.reaches_initcalls = true;
     return fine;
 }
 
-Outcome read_efi(KernelLog& log, string_view, std::size_t) {
+ReadResult read_efi(KernelLog& log, string_view, std::size_t) {
     log.efi = true;
     return fine;
 }
 
-Outcome read_xen(KernelLog& log, string_view, std::size_t) {
+ReadResult read_xen(KernelLog& log, string_view, std::size_t) {
     log.xen = true;
     return fine;
 }
@@ -95,7 +96,7 @@ void take_pool(KernelLog& log, const AddressRange& range, std::size_t line) {
 /// "mapped [mem 0xdbff0000-0xdfff0000] (64MB)" and "[mem 0xca20c000-0xce20c000] (64MB) mapped at […]".
 /// swiotlb_print_info() in kernel/dma/swiotlb.c prints the first byte behind the pool as
 /// its end; some kernels of the second form print the last byte. The size tells.
-Outcome read_pool(KernelLog& log, string_view rest, std::size_t line) {
+ReadResult read_pool(KernelLog& log, string_view rest, std::size_t line) {
     constexpr Malformed expected{"'[mem 0xSTART-0xEND] (SIZEMB)' of a swiotlb pool"};
     Scan scan(rest);
     scan.take(" ");
@@ -104,7 +105,7 @@ Outcome read_pool(KernelLog& log, string_view rest, std::size_t line) {
     const auto mib = take_mib(scan, "] (", "MB)");
     for (const auto& range : {AddressRange::from_bounds(bounds->first, bounds->second),
                               AddressRange::from_inclusive(bounds->first, bounds->second)}) {
-        if (!range || range->empty() || range->size() / base::MiB != mib || range->size() % 2048 != 0) continue;
+        if (!range || range->empty() || range->size() / base::MiB != mib || range->size() % slab_size != 0) continue;
         take_pool(log, *range, line);
         return fine;
     }
@@ -113,7 +114,7 @@ Outcome read_pool(KernelLog& log, string_view rest, std::size_t line) {
 
 /// "0x20000000 - 0x24000000", up to 3.3, end exclusive. Its first line, "Placing 64MB software
 /// IO TLB between …", has virtual addresses.
-Outcome read_pool_at_phys(KernelLog& log, string_view rest, std::size_t line) {
+ReadResult read_pool_at_phys(KernelLog& log, string_view rest, std::size_t line) {
     Scan scan(rest);
     const auto bounds = take_bounds(scan);
     const auto range = bounds ? AddressRange::from_bounds(bounds->first, bounds->second) : std::nullopt;
@@ -122,7 +123,7 @@ Outcome read_pool_at_phys(KernelLog& log, string_view rest, std::size_t line) {
     return fine;
 }
 
-Outcome read_teardown(KernelLog& log, string_view, std::size_t) {
+ReadResult read_teardown(KernelLog& log, string_view, std::size_t) {
     log.pool.reset();
     log.other_pool.reset();
     log.pool_torn_down = true;
@@ -135,7 +136,7 @@ Outcome read_teardown(KernelLog& log, string_view, std::size_t) {
 /// "130MB of memory at 48MB for crashkernel (System RAM: 17408MB)" and "72MB of low memory
 /// at 2016MB for crashkernel (…)": reserve_crashkernel() and reserve_crashkernel_low() in
 /// arch/x86/kernel/setup.c up to 6.7.
-Outcome read_reserving(KernelLog& log, string_view rest, std::size_t line) {
+ReadResult read_reserving(KernelLog& log, string_view rest, std::size_t line) {
     constexpr Malformed expected{"'Reserving SIZEMB of memory at STARTMB for crashkernel'"};
     constexpr std::uint64_t most_mib = ~std::uint64_t{0} / base::MiB;
     Scan scan(rest);
@@ -154,7 +155,7 @@ Outcome read_reserving(KernelLog& log, string_view rest, std::size_t line) {
 
 /// "0x000000009f000000 - 0x00000000bf000000 (512 MB)", end exclusive: reserve_crashkernel_generic()
 /// in kernel/crash_reserve.c, 6.8 and later.
-Outcome take_reserved(std::optional<Logged<AddressRange>>& to, string_view rest, std::size_t line) {
+ReadResult take_reserved(std::optional<Logged<AddressRange>>& to, string_view rest, std::size_t line) {
     constexpr Malformed expected{"'crashkernel reserved: 0xSTART - 0xEND (SIZE MB)'"};
     Scan scan(rest);
     const auto bounds = take_bounds(scan);
@@ -163,16 +164,16 @@ Outcome take_reserved(std::optional<Logged<AddressRange>>& to, string_view rest,
     to = Logged<AddressRange>{*range, line};
     return fine;
 }
-Outcome read_reserved(KernelLog& log, string_view rest, std::size_t line) {
+ReadResult read_reserved(KernelLog& log, string_view rest, std::size_t line) {
     return take_reserved(log.crash_kernel, rest, line);
 }
-Outcome read_low_reserved(KernelLog& log, string_view rest, std::size_t line) {
+ReadResult read_low_reserved(KernelLog& log, string_view rest, std::size_t line) {
     return take_reserved(log.crash_kernel_low, rest, line);
 }
 
 /// "64 MB in 1 ranges", and "512 MB requested, 256 MB reserved in 2 ranges" where it got a part only:
 /// reserve_crashkernel_cma() in kernel/crash_reserve.c, 6.17 and later.
-Outcome take_cma(KernelLog& log, string_view rest, std::size_t line, string_view end) {
+ReadResult take_cma(KernelLog& log, string_view rest, std::size_t line, string_view end) {
     Scan scan(rest);
     const auto mib = scan.decimal();
     if (!mib || !scan.take(end) || *mib > ~std::uint64_t{0} / base::MiB) {
@@ -181,8 +182,8 @@ Outcome take_cma(KernelLog& log, string_view rest, std::size_t line, string_view
     log.crash_cma = Logged<std::uint64_t>{*mib * base::MiB, line};
     return fine;
 }
-Outcome read_cma(KernelLog& log, string_view rest, std::size_t line) { return take_cma(log, rest, line, " MB in "); }
-Outcome read_cma_in_part(KernelLog& log, string_view rest, std::size_t line) {
+ReadResult read_cma(KernelLog& log, string_view rest, std::size_t line) { return take_cma(log, rest, line, " MB in "); }
+ReadResult read_cma_in_part(KernelLog& log, string_view rest, std::size_t line) {
     Scan scan(rest);
     if (!scan.decimal() || !scan.take(" MB requested, ")) return Malformed{"'SIZE MB requested, SIZE MB reserved'"};
     return take_cma(log, scan.rest(), line, " MB reserved in ");
@@ -192,7 +193,7 @@ Outcome read_cma_in_part(KernelLog& log, string_view rest, std::size_t line) {
 
 /// "[mem 0x7969b000-0x7a7ddfff]", and "7f6ac000 - 7ffff000" up to 3.3. Later
 /// "RAMDISK: gzip image found at block 0" comes from init/do_mounts_rd.c.
-Outcome read_ramdisk(KernelLog& log, string_view rest, std::size_t line) {
+ReadResult read_ramdisk(KernelLog& log, string_view rest, std::size_t line) {
     Scan scan(rest);
     const auto range = take_range(scan);
     if (!range && !rest.starts_with("[mem ")) return fine;
@@ -212,7 +213,7 @@ void take_encryption(KernelLog& log, Encryption encryption, std::size_t line) {
 
 /// " AMD SEV SEV-ES SEV-SNP", "Intel TDX", " SME": arch/x86/mm/mem_encrypt.c,
 /// print_mem_encrypt_feature_info().
-Outcome read_features(KernelLog& log, string_view rest, std::size_t line) {
+ReadResult read_features(KernelLog& log, string_view rest, std::size_t line) {
     constexpr std::array known{
         std::pair{string_view("TDX"), Encryption::tdx},       std::pair{string_view("SEV-SNP"), Encryption::sev_snp},
         std::pair{string_view("SEV-ES"), Encryption::sev_es}, std::pair{string_view("SEV"), Encryption::sev},
@@ -226,14 +227,14 @@ Outcome read_features(KernelLog& log, string_view rest, std::size_t line) {
 }
 
 template <Encryption value>
-Outcome read_encryption(KernelLog& log, string_view, std::size_t line) {
+ReadResult read_encryption(KernelLog& log, string_view, std::size_t line) {
     take_encryption(log, value, line);
     return fine;
 }
 
 /// "Group A 0x1, Group B 0xba2": arch/x86/kernel/cpu/mshyperv.c, ms_hyperv_init_platform(). The low four bits of group
 /// B are the isolation type (include/asm-generic/mshyperv.h, hv_isolation_type): 0 none, 1 VBS, 2 SNP, 3 TDX.
-Outcome read_isolation(KernelLog& log, string_view rest, std::size_t line) {
+ReadResult read_isolation(KernelLog& log, string_view rest, std::size_t line) {
     Scan scan(rest);
     const bool first = scan.take("Group A ") && scan.hex().has_value();
     const auto group_b = first && scan.take(", Group B ") ? scan.hex() : std::nullopt;
@@ -245,14 +246,14 @@ Outcome read_isolation(KernelLog& log, string_view rest, std::size_t line) {
     return fine;
 }
 
-Outcome read_other_architecture(KernelLog& log, string_view, std::size_t) {
+ReadResult read_other_architecture(KernelLog& log, string_view, std::size_t) {
     log.other_architecture = true;
     return fine;
 }
 
 /// "0 [mem 0x0000000000001000-0x000000013fffffff]": free_area_init_node() in mm. A node without
 /// memory is "0 as memoryless", or 0x0-0x0 before 5.18.
-Outcome read_node(KernelLog& log, string_view rest, std::size_t line) {
+ReadResult read_node(KernelLog& log, string_view rest, std::size_t line) {
     Scan scan(rest);
     if (!scan.decimal() || !scan.take(" [mem ")) return fine;
     const auto bounds = take_bounds(scan);
@@ -264,7 +265,7 @@ Outcome read_node(KernelLog& log, string_view rest, std::size_t line) {
 
 /// "Node 1 PXM 1 [mem 0x100000000-0x27fffffff] hotplug": acpi_numa_memory_affinity_init() in
 /// drivers/acpi/numa/srat.c. "PXM 0 -> APIC 0x00 -> Node 0" begins alike.
-Outcome read_srat(KernelLog& log, string_view rest, std::size_t line) {
+ReadResult read_srat(KernelLog& log, string_view rest, std::size_t line) {
     Scan scan(rest);
     if (!scan.take("Node ") || !scan.decimal() || !scan.take(" PXM ") || !scan.decimal()) return fine;
     if (!scan.take(" ")) return fine;
@@ -277,7 +278,7 @@ Outcome read_srat(KernelLog& log, string_view rest, std::size_t line) {
 }
 
 /// "2 CPUs, 0 hotplug CPUs", and "2 present CPUs plus 0 hotplug CPUs" of 6.9 and later.
-Outcome read_cpus(KernelLog& log, string_view rest, std::size_t line) {
+ReadResult read_cpus(KernelLog& log, string_view rest, std::size_t line) {
     Scan scan(rest);
     const auto present = scan.decimal();
     if (!scan.take(" CPUs, ") && !scan.take(" present CPUs plus ")) return fine;
@@ -296,7 +297,7 @@ enum class Stage { before_version, version, command_line, map, later };
 
 struct Reader {
     string_view prefix;
-    Outcome (*read)(KernelLog&, string_view rest, std::size_t line);
+    ReadResult (*read)(KernelLog&, string_view rest, std::size_t line);
     Stage stage = Stage::later;
 };
 

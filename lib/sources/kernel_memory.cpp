@@ -17,6 +17,7 @@
 #include <fmt/format.h>
 
 #include "base/byte_cursor.hpp"
+#include "lib/kernel/constants.hpp"
 
 namespace handoff {
 
@@ -25,8 +26,7 @@ namespace {
 
 using base::input_error;
 
-constexpr std::size_t word = 8;       // phys_addr_t, unsigned long and pointers on x86-64
-constexpr std::uint64_t slab = 2048;  // 1 << IO_TLB_SHIFT
+constexpr std::size_t word = 8;  // phys_addr_t, unsigned long and pointers on x86-64
 
 // --- BTF ------------------------------------------------------------------------------------------------------
 
@@ -149,7 +149,7 @@ Result<std::optional<AddressRange>> checked_pool(Address start, Address end, std
     // swiotlb_exit() and a kernel that never made a pool leave zeros.
     if (start == 0 && end == 0) return std::optional<AddressRange>();
     const auto range = AddressRange::from_bounds(start, end);
-    if (!range || range->empty() || slabs != range->size() / slab || range->size() % slab != 0) {
+    if (!range || range->empty() || slabs != range->size() / slab_size || range->size() % slab_size != 0) {
         return input_error(0,
                            fmt::format("expected a pool of {} slabs of 2 KiB, found {:#x}-{:#x}", slabs, start, end));
     }

@@ -376,7 +376,8 @@ void kexec_arguments(Input in) {
 void record(Input in) {
     const auto record = handoff::parse_record(text_of(in));
     if (!record) return sound(record.error(), text_of(in));
-    for (const handoff::Reason& reason : handoff::review(*record)) HOLDS(reason.text.find('\n') == std::string::npos);
+    for (const handoff::Reason& reason : handoff::judge_record(*record))
+        HOLDS(reason.text.find('\n') == std::string::npos);
     const auto again = handoff::parse_record(handoff::record_document(*record).dump());
     HOLDS(again && *again == *record);
 }

@@ -46,19 +46,19 @@ std::string kernels_report(const Load& load) {
 
 class Fake final : public LoadEffects {
 public:
-    Result<Planned> planned = Planned{ready_plan(Loader::kexec_load), "6.1.0-50-amd64", "2.0.25"};
-    Finished finished{0, "exit status 0", "", ""};
+    Result<PlannedLoad> planned = PlannedLoad{ready_plan(Loader::kexec_load), "6.1.0-50-amd64", "2.0.25"};
+    KexecRun finished{0, "exit status 0", "", ""};
     std::string log;
     std::vector<std::string> did;
     std::vector<Record> records;
     std::optional<AddressRange> left_out;
     Result<ElfCore> headers = base::input_error(0, "not asked for");
 
-    Result<Planned> plan(const KexecArguments&) override {
+    Result<PlannedLoad> plan(const KexecArguments&) override {
         did.emplace_back("plan");
         return planned;
     }
-    Finished run(const std::vector<std::string>& arguments, const std::optional<AddressRange>& hidden) override {
+    KexecRun run(const std::vector<std::string>& arguments, const std::optional<AddressRange>& hidden) override {
         did.emplace_back("run");
         for (const std::string& a : arguments) did.back() += ' ' + a;
         left_out = hidden;
@@ -95,7 +95,7 @@ TEST(CrashLoad, AReportAsPlannedKeepsTheHandoff) {
                                             fake.planned->plan.append + " v",
                                         "record handoff"}));
     EXPECT_TRUE(fake.records.back().segments_reported);
-    EXPECT_TRUE(review(fake.records.back()).empty());
+    EXPECT_TRUE(judge_record(fake.records.back()).empty());
     EXPECT_EQ(fake.records.back().release, "6.1.0-50-amd64");
 }
 
@@ -136,7 +136,7 @@ TEST(CrashLoad, KexecDoesNotSeeAPoolThatIsLentAndItsHeadersAreReadBack) {
     EXPECT_EQ(fake.left_out, fake.planned->plan.pool);
     EXPECT_TRUE(fake.did[3].starts_with("headers ")) << fake.did[3];
     EXPECT_TRUE(fake.records.back().loan);
-    EXPECT_TRUE(review(fake.records.back()).empty());
+    EXPECT_TRUE(judge_record(fake.records.back()).empty());
     EXPECT_EQ(fake.records.back().marker, fake.planned->plan.pool);
 }
 
@@ -240,10 +240,10 @@ TEST(CrashLoad, WhatIsNotModelledIsNotEvenPlanned) {
 }
 
 TEST(News, IsWhatALogHasMoreThanBefore) {
-    EXPECT_EQ(news("a\nb\n", "a\nb\nc\nd\n"), "\nc\nd\n");
-    EXPECT_EQ(news("a\nb\n", "a\nb\n"), "\n");
-    EXPECT_EQ(news("", "a\n"), "") << "nobody knows what is new";
-    EXPECT_EQ(news("a\nb\n", "c\nd\n"), "") << "the ring buffer went round";
+    EXPECT_EQ(lines_since("a\nb\n", "a\nb\nc\nd\n"), "\nc\nd\n");
+    EXPECT_EQ(lines_since("a\nb\n", "a\nb\n"), "\n");
+    EXPECT_EQ(lines_since("", "a\n"), "") << "nobody knows what is new";
+    EXPECT_EQ(lines_since("a\nb\n", "c\nd\n"), "") << "the ring buffer went round";
 }
 
 TEST(WithoutDebug, KeepsWhatKexecSaysAnyway) {

@@ -134,7 +134,7 @@ TEST(Record, HostileDocumentsAreRefused) {
 }
 
 TEST(Record, AGoodOneAgreesWithItself) {
-    for (const Reason& reason : review(sample())) ADD_FAILURE() << reason.text;
+    for (const Reason& reason : judge_record(sample())) ADD_FAILURE() << reason.text;
     const Record record = sample();
     const Segment headers{"elfcorehdr", record.elfcorehdr.value()};
     EXPECT_EQ(std::count(record.segments.begin(), record.segments.end(), headers), 1);
@@ -144,7 +144,7 @@ TEST(Record, ContradictionsAreFound) {
     const auto spoilt = [](auto change) {
         Record record = sample();
         change(record);
-        return review(record);
+        return judge_record(record);
     };
     EXPECT_EQ(spoilt([](Record& r) { r.outcome = Record::Outcome::plain; }).size(), 1u);
     EXPECT_FALSE(spoilt([](Record& r) { r.verdict = Verdict::refused; }).empty());

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What several commands need.
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include "lib/load/record.hpp"
@@ -89,12 +90,13 @@ Result<handoff::Plan> plan_from(const Options& options) {
     return handoff::plan(*machine, *request);
 }
 
-std::optional<handoff::Record> last_record(const handoff::Host& host) {
+Result<handoff::Record> last_record(const handoff::Host& host) {
     const auto text = host.read(handoff::Source::load_record);
-    if (!text) return std::nullopt;
+    if (!text) return text.error();
     auto record = handoff::parse_record(*text);
-    if (!record) return std::nullopt;
-    return std::move(*record);
+    if (!record)
+        return std::move(record).error().at(fmt::format("{}/{}", handoff::record_directory, handoff::record_file));
+    return record;
 }
 
 }  // namespace tool

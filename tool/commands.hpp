@@ -89,8 +89,9 @@ base::Error machine_error(const handoff::Host&, base::Error);
 /// The plan for the machine at --root.
 base::Result<handoff::Plan> plan_from(const Options&);
 
-/// Of the last load; none where nobody wrote one that can be read.
-std::optional<handoff::Record> last_record(const handoff::Host&);
+/// Of the last load. not_found: nobody wrote one. Input error: what is there cannot be read, such as one of another
+/// version.
+base::Result<handoff::Record> last_record(const handoff::Host&);
 
 /// To the user, and the status that goes with it.
 Status fail(const base::Error&);

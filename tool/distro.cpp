@@ -69,7 +69,11 @@ handoff::StatusFacts facts_of(const Options& options) {
         }
     }
     if (const auto loaded = host.read(handoff::Source::crash_loaded)) facts.loaded = loaded->starts_with('1');
-    facts.record = last_record(host);
+    auto record = last_record(host);
+    if (record)
+        facts.record = *std::move(record);
+    else if (record.error().code != Errc::not_found)
+        facts.record_problem = machine_error(host, record.error()).message();
     facts.now = static_cast<std::int64_t>(std::time(nullptr));
 
     const auto machine = machine_of(host);

@@ -157,9 +157,7 @@ void print_status(const handoff::StatusReport& report) {
             if (reason.severity == handoff::Severity::refusal)
                 field("", fmt::format("{}: {}", reason.rule, reason.text));
     }
-    if (f.service_problem) field("problem", f.service_problem->message());
-    for (const std::string* problem : {&f.config_problem, &f.plan_problem})
-        if (!problem->empty()) field("problem", *problem);
+    for (const std::string& problem : handoff::problems_of(f)) field("problem", problem);
     print("\n");
     print_line("Next: " + report.next);
 }

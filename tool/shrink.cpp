@@ -61,7 +61,8 @@ public:
     }
     std::optional<handoff::Record> handoff_record() override {
         auto record = last_record(host_);
-        return record && record->outcome == handoff::Record::Outcome::handoff ? std::move(record) : std::nullopt;
+        if (!record || record->outcome != handoff::Record::Outcome::handoff) return std::nullopt;
+        return *std::move(record);
     }
     Failure unload() override { return run({kexec_, "-p", "-u"}); }
     Failure resize(std::uint64_t bytes) override { return host_.resize_reservation(bytes); }

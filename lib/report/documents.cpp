@@ -190,10 +190,7 @@ Json status_document(const StatusReport& report) {
     j["evidence_age_seconds"] = or_null(loan_age(f));
     j["plan"] = nullptr;
     if (f.plan) j["plan"] = {{"verdict", name(f.plan->verdict)}, {"reasons", list(f.plan->reasons)}};
-    j["problems"] = Json::array();
-    if (f.service_problem) j["problems"].push_back(f.service_problem->message());
-    for (const std::string* problem : {&f.config_problem, &f.plan_problem})
-        if (!problem->empty()) j["problems"].push_back(*problem);
+    j["problems"] = list(problems_of(f));
     j["next"] = report.next;
     return j;
 }

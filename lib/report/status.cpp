@@ -87,6 +87,14 @@ std::optional<std::int64_t> loan_age(const StatusFacts& facts) {
     return loaded ? std::optional(facts.now - *loaded) : std::nullopt;
 }
 
+std::vector<std::string> problems_of(const StatusFacts& facts) {
+    std::vector<std::string> problems;
+    if (facts.service_problem) problems.push_back(facts.service_problem->message());
+    for (const std::string* problem : {&facts.config_problem, &facts.record_problem, &facts.plan_problem})
+        if (!problem->empty()) problems.push_back(*problem);
+    return problems;
+}
+
 StatusReport judge_status(StatusFacts facts) {
     StatusReport report;
     report.handoff = handoff_of(facts);

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "lib/load/record.hpp"
 #include "lib/service/service.hpp"
@@ -22,6 +23,7 @@ struct StatusFacts {
     std::string config_problem;    ///< why not; "" where it could
     std::optional<bool> loaded;    ///< a crash kernel is
     std::optional<Record> record;  ///< of the last load; none: nobody wrote one since the boot
+    std::string record_problem;    ///< why one that is there cannot be read; "" else
     std::optional<AddressRange> pool;                ///< of the running kernel, now
     std::optional<std::uint64_t> crashkernel_bytes;  ///< reserved; nullopt: the machine could not be read
     std::optional<Plan> plan;                        ///< for what the service would load now
@@ -45,6 +47,8 @@ struct StatusReport {
     std::string next;  ///< what to do, one line; never empty
 };
 StatusReport judge_status(StatusFacts);
+/// What could not be read: a line each.
+std::vector<std::string> problems_of(const StatusFacts&);
 /// How old the evidence is on which the loaded crash kernel was lent the pool, in seconds; nullopt where none was lent.
 std::optional<std::int64_t> loan_age(const StatusFacts&);
 

@@ -8,6 +8,8 @@
 
 #include <fmt/format.h>
 
+#include "swiotlb-handoff/range.hpp"
+
 #include "base/number.hpp"
 
 namespace handoff {
@@ -81,6 +83,10 @@ bool skip_zeros(Window& window, std::uint64_t& offset) {
     return true;
 }
 
+// Real initrds have less than a block of zeros between archives. A file that goes on with more may be one without
+// content.
+constexpr std::uint64_t most_padding = 64 * base::MiB;
+
 struct Header {
     std::uint64_t mode = 0;
     std::uint64_t name_size = 0;  // with its NUL
@@ -125,7 +131,7 @@ bool takes_table(std::span<const std::byte> acpi_header, std::uint64_t file_size
 }  // namespace
 
 std::uint64_t EarlyCpio::acpi_bytes() const {
-    std::uint64_t sum = 0;
+    std::uint64_t sum = not_looked_at;
     for (const EarlyAcpiTable& table : acpi_tables) sum += table.bytes;
     return (sum + page - 1) / page * page;
 }
@@ -134,7 +140,7 @@ Result<EarlyCpio> read_early_cpio(std::uint64_t size, const ReadAt& read) {
     Window window(size, read);
     EarlyCpio found;
     std::size_t files = 0;
-    std::uint64_t offset = 0;
+    std::uint64_t offset = 0, archives_end = 0;
     const auto wrong = [&](std::string_view what) {
         return input_error(0, fmt::format("expected a cpio header at offset {}, found {}", offset, what));
     };
@@ -149,7 +155,9 @@ Result<EarlyCpio> read_early_cpio(std::uint64_t size, const ReadAt& read) {
         const std::string_view text = text_of(*head);
         if (text.front() == '\0') {
             if (!skip_zeros(window, offset)) return unread(offset);
-            continue;
+            if (offset - archives_end <= most_padding) continue;
+            found.not_looked_at = size - std::min(offset, size);
+            break;
         }
         if (!begins_an_archive(text)) break;
         if (text.size() < header_bytes) return wrong("the end");
@@ -171,7 +179,7 @@ Result<EarlyCpio> read_early_cpio(std::uint64_t size, const ReadAt& read) {
                 if (takes_table(*acpi, header->file_size)) found.acpi_tables.push_back({path, header->file_size});
             }
         }
-        offset = place.next;
+        offset = archives_end = place.next;
     }
     found.end = std::min(offset, size);
     return found;

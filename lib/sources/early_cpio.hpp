@@ -28,6 +28,8 @@ struct EarlyCpio {
     /// Those that acpi_table_upgrade() takes (drivers/acpi/tables.c): of the first 64 files each with a signature that
     /// it knows and a length that is the file's. It also wants a sound checksum, which is not looked at here.
     std::vector<EarlyAcpiTable> acpi_tables;
+    /// Bytes behind more than 64 MiB of zeros, which were not looked at: they may all be tables.
+    std::uint64_t not_looked_at = 0;
     /// Where the kernel's search ends, bytes from the start: at what is compressed, or at the end.
     std::uint64_t end = 0;
 

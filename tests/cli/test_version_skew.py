@@ -177,6 +177,8 @@ class OtherRecords(unittest.TestCase):
                 # And the state of the machine is unknown, not 'in use'.
                 state = self.status(self.record(schema=schema))
                 self.assertIsNone(state["record"])
+                self.assertEqual(state["handoff"], "unknown")
+                self.assertRegex("\n".join(state["problems"]), r"run/swiotlb-handoff/record\.json: schema: expected ")
 
     def test_one_of_an_older_tool_that_lacks_a_key_is_refused_with_its_name(self):
         for key in ("segments_reported", "elfcorehdr", "after", "schema"):

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lib/sources/early_cpio.hpp"
-#include "lib/sources/initrd.hpp"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "lib/sources/initrd.hpp"
+#include "swiotlb-handoff/range.hpp"
 #include "tests/temp_tree.hpp"
 
 namespace handoff {
@@ -217,6 +219,20 @@ TEST(EarlyCpio, WithAnyByteChangedItIsReadToAnEnd) {
                 EXPECT_LE(found->acpi_bytes(), 4096u) << at;
             }
         }
+}
+
+// A file of terabytes without content is not read to its end.
+TEST(EarlyCpio, BehindMoreZerosThanAnyInitrdHasItLooksAtNothingAndBoundsTheTablesByWhatIsLeft) {
+    std::uint64_t asked = 0;
+    const auto found = read_early_cpio(std::uint64_t{1} << 42, [&](std::uint64_t, std::span<std::byte> into) {
+        asked += into.size();
+        std::fill(into.begin(), into.end(), std::byte{0});
+        return true;
+    });
+    ASSERT_TRUE(found) << found.error().message();
+    EXPECT_LT(asked, 80 * base::MiB);
+    EXPECT_GT(found->acpi_bytes(), std::uint64_t{1} << 41);
+    EXPECT_EQ(read(std::string(512 * 1024, '\0') + compressed)->acpi_bytes(), 0u);
 }
 
 TEST(InitrdFile, HasItsSizeAndWhatItsAcpiTablesTake) {

@@ -1,0 +1,405 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the commands print with --json is what schema/ describes: no more, no less."""
+import copy
+import functools
+import json
+import os
+import pathlib
+import re
+import stat
+import sys
+import tempfile
+import unittest
+
+try:
+    import jsonschema
+except ImportError:
+    raise unittest.SkipTest("python3-jsonschema is not installed")
+
+from harness import READY, Tree, machines, run, tool, top
+
+sys.path.insert(0, os.path.join(top, "tests/kexec"))
+import faults  # noqa: E402
+
+schemas = pathlib.Path(top, "schema")
+fake_kexec = os.environ.get("FAKE_KEXEC", os.path.join(os.path.dirname(os.path.dirname(tool)), "tests/fake-kexec"))
+names = sorted(name for name in os.listdir(machines) if os.path.isdir(os.path.join(machines, name)))
+
+# What no document here has. Each needs a reason; what is seen after all has to go from this list.
+UNSEEN = {
+    "common.source=user",  # --pool is asked of a person
+    "common.method=auto",  # a plan has decided which
+    "plan.counterexample.kind=not-ram", "plan.counterexample.kind=slides-up",  # tests/placement_test.cpp has them
+    "plan.counterexample.kind=eaten-low",  # needs an initrd with ACPI tables: tests/plan_test.cpp has it
+    "common.segment.name=",  # of a record: a segment that the plan does not have
+    "show.slabs_hiwater",  # no machine here was captured with debugfs
+    "recommend.device.coherent_bits", "recommend.device.device", "recommend.device.driver", "recommend.low.because",
+}
+
+
+# --- the schemas
+
+
+@functools.cache
+def schema(name):
+    """With what common.json defines inside, so that any version of the validator finds it."""
+    text = (schemas / f"{name}.json").read_text(encoding="utf-8")
+    whole = json.loads(text.replace("common.json#/$defs/", "#/$defs/common."))
+    common = json.loads((schemas / "common.json").read_text(encoding="utf-8").replace("#/$defs/", "#/$defs/common."))
+    whole.setdefault("$defs", {}).update({f"common.{key}": value for key, value in common["$defs"].items()})
+    return whole
+
+
+@functools.cache
+def validator(name):
+    jsonschema.Draft202012Validator.check_schema(schema(name))
+    return jsonschema.Draft202012Validator(schema(name))
+
+
+def problems(document):
+    """Of a document, by the schema of the command that it names."""
+    command = document.get("command")
+    if not (schemas / f"{command}.json").exists():
+        return [f"there is no schema for '{command}'"]
+    return [f"{error.json_path}: {error.message}" for error in validator(command).iter_errors(document)]
+
+
+def described(name):
+    """Every object of a schema file: (what it is called, its schema)."""
+    whole = json.loads((schemas / f"{name}.json").read_text(encoding="utf-8"))
+    if "properties" in whole:
+        yield name, whole
+    for key, one in whole.get("$defs", {}).items():
+        yield f"{name}.{key}", one
+
+
+def allowed(place, one):
+    """What a schema allows: each property as 'place.property', each word of an enum as '…=word'."""
+    for word in one.get("enum", ()):
+        yield f"{place}={word}"
+    for key, value in one.get("properties", {}).items():
+        yield f"{place}.{key}"
+        yield from allowed(f"{place}.{key}", value)
+
+
+def seen_in(document):
+    """What of it a document has: a property that is neither null nor empty, a word."""
+    seen = set()
+
+    def walk(place, one, value):
+        if "$ref" in one:
+            key = one["$ref"].removeprefix("#/$defs/")
+            return walk(key if key.startswith("common.") else f"{document['command']}.{key}", schema(document["command"])["$defs"][key], value)
+        if "anyOf" in one:
+            return None if value is None else walk(place, one["anyOf"][0], value)
+        if "enum" in one:
+            seen.add(f"{place}={value}")
+        for key, inner in one.get("properties", {}).items():
+            if value[key] not in (None, "", []):
+                seen.add(f"{place}.{key}")
+            walk(f"{place}.{key}", inner, value[key])
+        if "items" in one:
+            for each in value:
+                walk(place, one["items"], each)
+        return None
+    walk(document["command"], schema(document["command"]), document)
+    return seen
+
+
+def shape(value):
+    """Of a property, without what is said of it and whether it may be null."""
+    value = {key: what for key, what in (value["anyOf"][0] if "anyOf" in value else value).items() if key not in ("description", "minimum")}
+    if isinstance(value.get("type"), list):
+        value["type"] = value["type"][0]
+    return json.dumps(value, sort_keys=True).replace("common.json#", "#").replace(", null]", "]")
+
+
+def commands():
+    return re.findall(r"^  ([a-z0-9]+) ", run("--help").out, re.M)
+
+
+def with_json():
+    return [command for command in commands() if "--json" in run(command, "--help").out]
+
+
+# --- documents of every kind
+
+
+def printed(*arguments, **more):
+    """The documents that a command prints: one, or one a line."""
+    out = run(arguments[0], "--json", *arguments[1:], **more).out
+    return [json.loads(line) for line in out.splitlines()] if arguments[0] == "audit" else [json.loads(out)] if out else []
+
+
+def of_the_machines():
+    """What is said of each captured machine."""
+    for name in names:
+        root = ("--root", os.path.join(machines, name))
+        for command in (("show",), ("plan",), ("plan", "--lend"), ("plan", "--loader", "kexec_load"), ("cmdline",), ("e820",), ("e820", "--before"), ("map",),
+                        ("recommend",), ("recommend", "--lend"), ("shrink", "--dry-run"), ("status",), ("verify",), ("check",), ("check", "--place")):
+            for document in printed(*command, *root):
+                yield f"{' '.join(command)} of {name}", document
+    yield from (("audit", document) for document in printed("audit", machines, "/no/such/directory"))
+
+
+def ready_words(name):
+    """A machine whose plan is ready: its root, the loader, the whole command line."""
+    root = os.path.join(machines, name)
+    words = ("--root", root, "--loader", "kexec_load", "--command-line", "console=ttyS0 reset_devices nr_cpus=1 irqpoll")
+    (plan,) = printed("plan", *words)
+    assert plan["verdict"] == "ready", plan["reasons"]
+    return root, plan
+
+
+def of_checks():
+    root, plan = ready_words("debian-6.1-kexec-load")
+    line = f"{plan['base']} {plan['append']}"
+    yield from (("check", one) for one in printed("check", "--root", root, "--command-line", line))
+    yield from (("check --place", one) for one in printed("check", "--root", root, "--loader", "kexec_load", "--place", "--command-line", line))
+    lent = f"nr_cpus=1 memmap=64M@0x56000000 swiotlb_lent=0x56000000-0x5a000000"
+    yield from (("check of a loan", one) for one in printed("check", "--command-line", lent))
+
+
+def of_crash_kernels():
+    """verify, where it would run: the promise on the command line, and what the kernel has."""
+    for name, words in (("debian-6.1-kexec-load", "swiotlb_handoff=0x71000000-0x75000000"), ("debian-6.1-kexec-load", "swiotlb_handoff=0x60000000-0x64000000"),
+                        ("debian-6.1-kexec-load", "swiotlb_lent=0x71000000-0x75000000"), ("debian-6.1-kexec-load", "ro"),
+                        ("synthetic-no-swiotlb-force", "swiotlb_handoff=0x60000000-0x64000000")):
+        with Tree(name) as tree:
+            tree.write("proc/cmdline", words.encode() + b"\n")
+            yield from ((f"verify {words}", one) for one in printed("verify", "--root", tree.root))
+    with Tree() as tree:
+        tree.write("proc/iomem", b"00100000-0fffffff : System RAM\n")
+        tree.write("dmesg", b"[    0.000000] Linux version 6.1.0 (x) (gcc) #1 SMP\n")
+        for words in ("swiotlb_lent=0x400000-0x800000", "swiotlb_handoff=0x400000-0x800000"):
+            tree.write("proc/cmdline", words.encode() + b"\n")
+            yield from ((f"verify {words}", one) for one in printed("verify", "--root", tree.root))
+
+
+def lending(tree):
+    """Makes of the machine one whose idle pool can be lent."""
+    tree.write("sys/kernel/debug/swiotlb/io_tlb_used_hiwater", b"0\n")
+    tree.write("sys/kernel/debug/swiotlb/io_tlb_used", b"0\n")
+    for bus in ("pci", "platform"):
+        os.makedirs(tree.path(f"sys/bus/{bus}/devices"))
+
+
+def of_loans():
+    with Tree("kvm-low-512M") as tree:
+        lending(tree)
+        for command in (("plan", "--lend", "--loader", "kexec_load", "--collector", "mmap"), ("recommend", "--lend", "--loader", "kexec_load", "--collector", "mmap"),
+                        ("audit", tree.root)):
+            root = () if command[0] == "audit" else ("--root", tree.root)
+            yield from ((" ".join(command), one) for one in printed(*command, *root))
+
+
+def of_services():
+    for script, config in (("usr/sbin/kdump-config", "etc/default/kdump-tools"), ("usr/bin/kdumpctl", "etc/sysconfig/kdump"), ("usr/lib/kdump/load.sh", "etc/sysconfig/kdump")):
+        with Tree("debian-6.1-kexec-load") as tree:
+            tree.write(script, b"#!/bin/sh\n")
+            tree.write(config, b"USE_KDUMP=1\n")
+            for command in ("status", "enable", "enable", "status", "disable", "disable"):
+                yield from ((f"{command} with {script}", one) for one in printed(command, "--root", tree.root))
+
+
+def of_loads():
+    """Records of loads, and what status says of them."""
+    with tempfile.TemporaryDirectory(prefix="handoff-schema-") as home:
+        lab = faults.Lab(tool, fake_kexec, pathlib.Path(machines), home)
+        for what, caller, fake in (("as planned", (), {}), ("without a report", (), {"report": "/dev/null"}), ("by the file", (), {}),
+                                   ("without a plan", ("-p", "-c", "--append=ro", "/no/such/vmlinuz"), {})):
+            lab.fresh()
+            lab.run(*(["-s" if word == "-c" else word for word in lab.caller] if what == "by the file" else caller), **fake)
+            record = lab.record()
+            assert record, what
+            yield f"the record of a load {what}", record
+            for loaded in ("1\n", "0\n"):
+                (lab.root / "sys/kernel/kexec_crash_loaded").write_text(loaded)
+                yield from ((f"status of a load {what}", one) for one in printed("status", "--root", lab.root))
+        lab.fresh()
+        lab.run()
+        path = lab.root / "run/swiotlb-handoff/record.json"
+        (lab.root / "sys/kernel/kexec_crash_loaded").write_text("1\n")
+        other = {"start": "0x60000000", "end": "0x64000000", "size_bytes": 64 << 20, "slabs": 32768}
+        for change in ({"lent": True}, {"pool": other}):
+            path.write_text(json.dumps({**lab.record(), **change}))
+            yield from ((f"status with {change}", one) for one in printed("status", "--root", lab.root))
+    with Tree("debian-6.1-kexec-load") as tree:
+        tree.write("sys/kernel/kexec_crash_loaded", b"1\n")
+        yield from (("status without a record", one) for one in printed("status", "--root", tree.root))
+
+
+class Shrinking(Tree):
+    """A machine whose reservation can be made smaller, with a kexec and a loader that are scripts."""
+
+    def __init__(self):
+        super().__init__("debian-6.12-high-no-low")
+        start, end = (int(n, 16) for n in self.read("proc/iomem").decode().split(" : Crash kernel")[-2].split("\n")[-1].split("-"))
+        self.size = self.path("sys/kernel/kexec_crash_size")
+        self.write("sys/kernel/kexec_crash_size", f"{end + 1 - start}\n".encode())
+        self.write("sys/kernel/kexec_crash_loaded", b"1\n")
+        self.write("initrd", b"")
+        os.truncate(self.path("initrd"), 4 << 20)
+        self.record("handoff", "0")
+
+    def record(self, outcome, time, path="run/swiotlb-handoff/record.json"):
+        empty = {"entries": []}
+        self.write(path, json.dumps({
+            "schema": 2, "command": "kexec", "outcome": outcome, "why": "", "tool": "0.1.0", "time": time, "release": "", "kexec_tools": "", "verdict": None,
+            "reasons": [], "loader": "auto", "method": "ram", "kernel": "", "initrd": "", "command_line": "nr_cpus=1", "append": "", "pool": None, "promised": None,
+            "lent": False, "fences": [], "segments": [], "segments_reported": False, "elfcorehdr": None, "rsdp_address": None, "before": empty, "after": empty}).encode())
+
+    def script(self, name, text):
+        self.write(name, f"#!/bin/sh\ncd {self.root}\n{text}\n".encode())
+        os.chmod(self.path(name), stat.S_IRWXU)
+        return self.path(name)
+
+    def shrink(self, unload="", load="", *more):
+        kexec = self.script("kexec", f"echo 0 >sys/kernel/kexec_crash_loaded; {unload}")
+        loader = self.script("load", load)
+        return printed("shrink", "--root", self.root, "--margin", "0", "--initrd", self.path("initrd"), "--kexec", kexec, *more, "--", loader)
+
+
+def of_shrinks():
+    loads = "echo 1 >sys/kernel/kexec_crash_loaded"
+    for what, unload, load in (("done", "", f"{loads}; cp new run/swiotlb-handoff/record.json"), ("without-handoff", "", f"{loads}; cp plain run/swiotlb-handoff/record.json"),
+                               ("not-loaded", "", "exit 1"), ("restored", "rm sys/kernel/kexec_crash_size; mkdir sys/kernel/kexec_crash_size", loads)):
+        with Shrinking() as tree:
+            tree.record("handoff", "1", "new")
+            tree.record("plain", "1", "plain")
+            (document,) = tree.shrink(unload, load)
+            assert document["outcome"] == what, document
+            yield f"shrink: {what}", document
+    with Shrinking() as tree:
+        tree.remove("run/swiotlb-handoff/record.json")
+        yield from (("shrink: unchanged", one) for one in tree.shrink())
+        yield from (("shrink --to 8M", one) for one in tree.shrink("", "", "--to", "8M"))
+
+
+def of_the_rest():
+    with Tree() as tree:
+        yield from (("capture", one) for one in printed("capture", "--root", os.path.join(machines, "debian-6.1-kexec-load"), tree.path("new")))
+        damaged = Tree("debian-6.1-kexec-load")
+        with damaged:
+            damaged.remove("proc/cmdline")
+            os.makedirs(damaged.path("proc/cmdline"))
+            yield from (("capture of a damaged one", one) for one in printed("capture", "--root", damaged.root, tree.path("other")))
+            yield from (("show of a damaged one", one) for one in printed("show", "--root", damaged.root))
+    yield from (("explain", one) for one in printed("explain"))
+    yield from (("explain pool-exact", one) for one in printed("explain", "pool-exact"))
+
+
+def of_the_goldens():
+    for path in sorted(pathlib.Path(machines).glob("*/expected/*.json")):
+        yield str(path.relative_to(top)), json.loads(path.read_text(encoding="utf-8"))
+
+
+@functools.cache
+def documents():
+    return [one for some in (of_the_machines, of_checks, of_crash_kernels, of_loans, of_services, of_loads, of_shrinks, of_the_rest, of_the_goldens) for one in some()]
+
+
+# --- the tests
+
+
+class Schemas(unittest.TestCase):
+    def test_every_command_that_has_json_has_one_and_there_is_no_other(self):
+        have = {path.stem for path in schemas.glob("*.json")} - {"common"}
+        self.assertGreater(len(with_json()), 10)
+        self.assertEqual(have, {*with_json(), "kexec"})  # its record
+
+    def test_they_describe_each_property_and_allow_no_other(self):
+        for path in schemas.glob("*.json"):
+            for name, one in described(path.stem):
+                with self.subTest(name):
+                    self.assertIn("$schema", json.loads(path.read_text(encoding="utf-8")))
+                    if "properties" not in one:
+                        self.assertTrue(one.get("description"))
+                        continue
+                    self.assertIs(one["additionalProperties"], False)
+                    self.assertEqual(one["required"], list(one["properties"]))
+                    for key, value in one["properties"].items():
+                        self.assertRegex(value.get("description", ""), r"^.*\.$", key)
+
+    def test_a_number_says_its_unit_in_its_name(self):
+        for path in schemas.glob("*.json"):
+            for name, one in described(path.stem):
+                for key, value in one.get("properties", {}).items():
+                    if "integer" in value.get("type", ""):
+                        self.assertRegex(key, r"_(bytes|seconds|bits)$|^slabs(_used|_hiwater)?$|^type$", f"{name}.{key}")
+                    is_address = "address" in str(value.get("$ref", value.get("anyOf", "")))
+                    self.assertEqual(is_address, key.endswith("_address") or key in ("start", "end"), f"{name}.{key}")
+
+    def test_the_same_name_is_the_same_thing_everywhere(self):
+        of_each_command = {"command", "verdict", "outcome", "enabled", "name"}  # words, whose values are said for each
+        shapes = {}
+        for path in schemas.glob("*.json"):
+            for place, one in described(path.stem):
+                for key, value in one.get("properties", {}).items():
+                    if key not in of_each_command:
+                        self.assertEqual(shapes.setdefault(key, shape(value)), shape(value), f"{place}.{key}")
+        self.assertGreater(len(shapes), 50)
+
+
+class Documents(unittest.TestCase):
+    def test_each_is_as_its_schema_says(self):
+        self.assertGreater(len(documents()), 10 * len(names))
+        for label, document in documents():
+            if wrong := problems(document):
+                self.fail(f"{label}: " + "; ".join(wrong[:5]))
+
+    def test_there_is_one_of_every_command(self):
+        self.assertEqual({document["command"] for _, document in documents()}, {*with_json(), "kexec"})
+
+    def test_everything_that_is_described_is_seen(self):
+        everything = {what for path in schemas.glob("*.json") for name, one in described(path.stem) for what in allowed(name, one)}
+        seen = set().union(*(seen_in(document) for _, document in documents()))
+        self.assertEqual(everything - seen - UNSEEN, set(), "never seen")
+        self.assertEqual(UNSEEN & seen, set(), "seen after all")
+        self.assertEqual(UNSEEN - everything, set(), "not described")
+
+    def test_what_is_not_described_is_found(self):
+        whole = next(document for label, document in documents() if label == "plan of debian-6.1-kexec-load")
+        self.assertEqual(problems(whole), [])
+        for change in (lambda d: d.update(later=1), lambda d: d.pop("append"), lambda d: d.update(schema=1), lambda d: d.update(verdict="maybe"),
+                       lambda d: d["pool"].update(size=1), lambda d: d["pool"].update(start="75000000"), lambda d: d["reasons"][0].pop("advice"),
+                       lambda d: d["before"]["entries"][0].update(type="1"), lambda d: d.update(command="else")):
+            document = copy.deepcopy(whole)
+            change(document)
+            self.assertNotEqual(problems(document), [])
+
+
+class Errors(unittest.TestCase):
+    def test_with_json_they_are_a_line_on_standard_error_and_no_document(self):
+        more = {"capture": ["/no/such/directory/either"], "audit": []}
+        for command in with_json():
+            if command in ("explain", "audit", "status"):
+                continue  # nothing can fail; errors are in the document
+            with self.subTest(command):
+                done = run(command, "--json", "--root", "/no/such/directory", *more.get(command, []))
+                self.assertEqual(done.out, "")
+                self.assertRegex(done.err, r"^swiotlb-handoff: [^\n]+\n$")
+                if command != "cmdline":  # without --strict a script goes on
+                    self.assertNotEqual(done.status, READY)
+
+
+class ManPage(unittest.TestCase):
+    def test_it_has_every_member_of_every_document(self):
+        page = pathlib.Path(top, "man/swiotlb-handoff-json.5").read_text(encoding="utf-8")
+        record = pathlib.Path(top, "man/swiotlb-handoff-record.5").read_text(encoding="utf-8")
+        sections = {name: body for heading, body in re.findall(r"^\.Ss (.*)\n((?:.*\n)*?)(?=\.S[sh] |\Z)", page, re.M) for name in heading.split(" and ")}
+        sections["kexec"] = record
+        for path in schemas.glob("*.json"):
+            if path.stem == "common":
+                continue
+            with self.subTest(path.stem):
+                items = re.findall(r"^\.It (Va .*)$", sections[path.stem], re.M)
+                members = [member for item in items for member in re.findall(r"[a-z][a-z0-9_]+", item)]
+                known = set(json.loads(path.read_text(encoding="utf-8"))["properties"])
+                self.assertEqual(set(members) - {"schema", "command"}, known - {"schema", "command"})
+                self.assertEqual(len(members), len(set(members)))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -9,6 +9,7 @@ namespace handoff {
 
 std::vector<Load> loads_of(const std::vector<Scenario>& scenarios) {
     std::vector<Load> loads;
+    loads.reserve(scenarios.size());
     for (const Scenario& s : scenarios) loads.push_back(s.load);
     return loads;
 }

@@ -9,6 +9,7 @@
 #include <memory>
 #include <set>
 
+#include "lib/kernel/boot_words.hpp"
 #include "lib/sources/gather.hpp"
 #include "lib/sources/kernel_memory.hpp"
 #include "lib/sources/redact.hpp"
@@ -275,6 +276,28 @@ TEST(RedactedCommandLine, KeepsWordsAboutMemoryAndTheLengthOfAll) {
         EXPECT_EQ(shown->find(gone), std::string::npos) << gone << " in " << *shown;
     }
     EXPECT_EQ(*redacted_command_line(*shown), *shown);
+}
+
+TEST(RedactedCommandLine, IsJudgedAsTheWholeOne) {
+    const auto judged = [](const std::string& text, std::optional<Series> series) {
+        const auto line = CommandLine::parse(text);
+        const WordsJudged words = judge_boot_words(*line, series);
+        std::vector<WordClass> effects;
+        for (const auto* list : {&words.findings, &words.takers})
+            for (const auto& finding : *list) effects.push_back(finding.effect.effect);
+        return std::pair(effects, early_take(words, 256 * base::MiB).bytes);
+    };
+    for (const WordEntry& entry : word_table()) {
+        std::string key(entry.name);
+        if (key.ends_with('=')) key.pop_back();
+        if (key.ends_with('*')) key.back() = 'x';
+        for (const char* value : {"", "=64M", "=0", "=off", "=auto", "=0x1000,0x2000", "=\\\\initrd", "=1,2,3"})
+            for (const auto series :
+                 {std::optional<Series>(), std::optional(Series::linux_5_10), std::optional(Series::linux_7_2)}) {
+                const std::string line = key + value;
+                EXPECT_EQ(judged(*redacted_command_line(line), series), judged(line, series)) << line;
+            }
+    }
 }
 
 TEST(RedactedLog, KeepsOnlyTheLinesThatAreRead) {

@@ -30,7 +30,7 @@ std::optional<std::string> objection_to_headers(LoadEffects& effects, const Addr
                                                 const LoadAddresses& addresses) {
     const auto segment = std::find_if(segments.begin(), segments.end(),
                                       [&](const AddressRange& s) { return s.start() == addresses.elfcorehdr; });
-    if (segment == segments.end()) return "nobody said where the ELF headers are";
+    if (segment == segments.end()) return "neither kexec nor the kernel reported the address of the elfcorehdr";
     const auto core = effects.loaded_headers(*segment);
     if (!core) return "the ELF headers that were loaded cannot be read: " + core.error().message();
     return pool_in_headers(*core, pool);
@@ -49,7 +49,7 @@ LoadResult load_with_handoff(LoadEffects& effects, const KexecArguments& argumen
         return LoadResult{false, std::move(why), {}, {}};
     };
     // Stands until the end is known, so that no older record outlives this load.
-    record.why = "the load did not come to its end";
+    record.why = "the load was interrupted";
     effects.record(record);
 
     if (!arguments.not_modelled.empty())
@@ -87,9 +87,9 @@ LoadResult load_with_handoff(LoadEffects& effects, const KexecArguments& argumen
     done.release = record.release;
     done.kexec_tools = record.kexec_tools;
     done.outcome = Record::Outcome::handoff;
-    done.why =
-        fmt::format("loaded with {} {}{}", plan.loan ? "the loan of" : "the handoff of", base::to_string(*plan.pool),
-                    segments->empty() ? "; nobody said where the segments are" : ", segments as planned");
+    done.why = fmt::format(
+        "loaded with {} {}{}", plan.loan ? "the loan of" : "the handoff of", base::to_string(*plan.pool),
+        segments->empty() ? "; neither kexec nor the kernel reported the segments" : ", segments as planned");
     effects.record(done);
     LoadResult result{true, done.why, std::move(load.output), std::move(load.errors)};
     if (!arguments.debug) {

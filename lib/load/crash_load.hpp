@@ -44,7 +44,7 @@ public:
     virtual Result<ElfCore> loaded_headers(const AddressRange& elfcorehdr) = 0;
     /// The lines of the kernel log since the last run() began; "" where nobody can say.
     virtual std::string kernel_log() = 0;
-    /// Writes the record; a failure is nobody's failure.
+    /// Writes the record, if it can: a record that cannot be written does not stop the load.
     virtual void record(const Record&) = 0;
 };
 

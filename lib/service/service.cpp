@@ -50,7 +50,7 @@ std::optional<std::filesystem::path> first_of(const Host& host, std::span<const 
 }  // namespace
 
 std::span<const KdumpService> kdump_services() {
-    static const std::array services{service::debian(), service::fedora(), service::suse()};
+    static const auto services = service::rows();
     return services;
 }
 

@@ -2,6 +2,7 @@
 #include "lib/sources/redact.hpp"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 
 #include <fmt/format.h>
@@ -9,6 +10,7 @@
 #include "base/scan.hpp"
 #include "e820/log.hpp"
 #include "e820/log_line.hpp"
+#include "lib/kernel/boot_words.hpp"
 #include "lib/kernel/command_line.hpp"
 #include "lib/sources/kernel_log.hpp"
 
@@ -23,87 +25,22 @@ namespace {
 
 /// Keys of the kernel command line that say nothing of whose machine it is, and whose values
 /// decide about memory, or are the same on many machines.
-constexpr string_view plain_keys[] = {"swiotlb",
-                                      "swiotlb_handoff",
-                                      "swiotlb_lent",
-                                      "memmap",
-                                      "mem",
-                                      "crashkernel",
-                                      "elfcorehdr",
-                                      "iommu",
-                                      "intel_iommu",
-                                      "amd_iommu",
-                                      "iommu.passthrough",
-                                      "iommu.strict",
-                                      "mem_encrypt",
-                                      "sev",
-                                      "kaslr",
-                                      "nokaslr",
-                                      "numa",
-                                      "numa_balancing",
-                                      "nr_cpus",
-                                      "maxcpus",
-                                      "possible_cpus",
-                                      "nosmp",
-                                      "noapic",
-                                      "hugepages",
-                                      "hugepagesz",
-                                      "default_hugepagesz",
-                                      "hugetlb_cma",
-                                      "cma",
-                                      "kernelcore",
-                                      "movablecore",
-                                      "movable_node",
-                                      "memhp_default_state",
-                                      "memory_hotplug.memmap_on_memory",
-                                      "reserve_mem",
-                                      "reservelow",
-                                      "kho",
-                                      "kho_scratch",
-                                      "vmalloc",
-                                      "memtest",
-                                      "memblock",
-                                      "mtrr_gran_size",
-                                      "mtrr_chunk_size",
-                                      "disable_mtrr_cleanup",
-                                      "enable_mtrr_cleanup",
-                                      "no5lvl",
-                                      "la57",
-                                      "nopat",
-                                      "pti",
-                                      "mitigations",
-                                      "efi",
-                                      "add_efi_memmap",
-                                      "efi_fake_mem",
-                                      "acpi",
-                                      "acpi_rsdp",
-                                      "pci",
-                                      "lockdown",
-                                      "xen",
-                                      "dom0_mem",
-                                      "reset_devices",
-                                      "irqpoll",
-                                      "panic",
-                                      "oops",
-                                      "debug",
-                                      "quiet",
-                                      "splash",
-                                      "ro",
-                                      "rw",
-                                      "console",
-                                      "earlyprintk",
-                                      "earlycon",
-                                      "loglevel",
-                                      "ignore_loglevel",
-                                      "printk.devkmsg",
-                                      "systemd.unit",
-                                      "single",
-                                      "nomodeset",
-                                      "rhgb"};
+// clang-format off
+constexpr std::array<string_view, 77> plain_keys{
+    "swiotlb", "swiotlb_handoff", "swiotlb_lent", "memmap", "mem", "crashkernel", "elfcorehdr", "iommu",
+    "intel_iommu", "amd_iommu", "iommu.passthrough", "iommu.strict", "mem_encrypt", "sev", "kaslr", "nokaslr", "numa",
+    "numa_balancing", "nr_cpus", "maxcpus", "possible_cpus", "nosmp", "noapic", "hugepages", "hugepagesz",
+    "default_hugepagesz", "hugetlb_cma", "cma", "kernelcore", "movablecore", "movable_node", "memhp_default_state",
+    "memory_hotplug.memmap_on_memory", "reserve_mem", "reservelow", "kho", "kho_scratch", "vmalloc", "memtest",
+    "memblock", "mtrr_gran_size", "mtrr_chunk_size", "disable_mtrr_cleanup", "enable_mtrr_cleanup", "no5lvl", "la57",
+    "nopat", "pti", "mitigations", "efi", "add_efi_memmap", "efi_fake_mem", "acpi", "acpi_rsdp", "pci", "lockdown",
+    "xen", "dom0_mem", "reset_devices", "irqpoll", "panic", "oops", "debug", "quiet", "splash", "ro", "rw", "console",
+    "earlyprintk", "earlycon", "loglevel", "ignore_loglevel", "printk.devkmsg", "systemd.unit", "single", "nomodeset",
+    "rhgb"
+};
+// clang-format on
 
-bool is_plain(string_view key) {
-    return std::find(std::begin(plain_keys), std::end(plain_keys), key) != std::end(plain_keys);
-}
+bool is_plain(string_view key) { return std::find(plain_keys.begin(), plain_keys.end(), key) != plain_keys.end(); }
 
 /// As many bytes that say only that something was here.
 std::string removed(std::size_t size) {
@@ -113,11 +50,28 @@ std::string removed(std::size_t size) {
     return text;
 }
 
+/// What decides about memory stays, and so does a word that would be judged otherwise without its value: the plan for a
+/// captured machine is the machine's.
+bool decides(const Word& word, const Word& without_value) {
+    constexpr std::array<std::optional<Series>, 6> all{std::nullopt,       Series::linux_5_10, Series::linux_6_1,
+                                                       Series::linux_6_12, Series::linux_7_2,  Series::linux_7_3};
+    return std::any_of(all.begin(), all.end(), [&](std::optional<Series> series) {
+        const WordClass effect = classify(word, series).effect;
+        const bool about_memory = effect > WordClass::harmless && effect != WordClass::not_covered;
+        return about_memory || classify(without_value, series).effect != effect;
+    });
+}
+
 std::string redacted_word(const Word& word) {
     if (is_plain(word.key) || word.text == "--") return word.text;
     // A word without a value can be anything, a key cannot.
-    if (!word.value) return removed(word.text.size());
-    return word.key + "=" + removed(word.text.size() - word.key.size() - 1);
+    Word hidden = word;
+    if (word.value)
+        hidden.value = removed(word.text.size() - word.key.size() - 1);
+    else
+        hidden.key = removed(word.text.size());
+    if (decides(word, hidden)) return word.text;
+    return hidden.value ? hidden.key + "=" + *hidden.value : hidden.key;
 }
 
 /// A line of the log as it may be shown; nullopt for those that nobody reads.

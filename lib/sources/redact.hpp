@@ -10,8 +10,9 @@ namespace handoff {
 
 // What of a machine's texts may be shown to others. Each of these is again what it was where it is done twice.
 
-/// A command line of the same length without what could name the machine: words about
-/// memory, consoles and the like stay, of other words only the keys. Errors: those of CommandLine::parse().
+/// A command line of the same length without what could name the machine: words that decide about memory
+/// (lib/kernel/boot_words.hpp), consoles and the like stay, of other words only the keys. Errors: those of
+/// CommandLine::parse().
 base::Result<std::string> redacted_command_line(std::string_view);
 
 /// The lines of a kernel log that are read, without host names and dates in front;

@@ -8,11 +8,15 @@
 #include "base/fd.hpp"
 #include "lib/sources/early_cpio.hpp"
 #include "lib/sources/user_file.hpp"
+#include "swiotlb-handoff/range.hpp"
 
 namespace handoff {
 
 using base::Fd;
 namespace {
+
+// Nobody loads a larger one, and a file with a hole may say that it is as large as it likes.
+constexpr std::uint64_t largest_that_is_read = 4 * base::GiB;
 
 bool read_at(const Fd& fd, std::uint64_t offset, std::span<std::byte> into) {
     while (!into.empty()) {
@@ -31,6 +35,7 @@ base::Result<InitrdFile> read_initrd(const std::filesystem::path& path) {
     // Says what is wrong with a file that is none, or cannot be read.
     const auto head = read_user_file_head(path, 1);
     if (!head) return head.error();
+    if (head->size > largest_that_is_read) return InitrdFile{head->size, head->size};
     const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     const auto front = read_early_cpio(
         head->size, [&fd](std::uint64_t offset, std::span<std::byte> into) { return fd && read_at(fd, offset, into); });

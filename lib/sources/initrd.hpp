@@ -11,8 +11,9 @@ namespace handoff {
 /// What a plan needs to know of an initrd, bytes.
 struct InitrdFile {
     std::uint64_t bytes = 0;  ///< of the whole file, as it is loaded
-    std::uint64_t acpi_bytes =
-        0;  ///< what its ACPI tables take below 4 GiB before the pool is made: EarlyCpio::acpi_bytes()
+    /// What its ACPI tables take below 4 GiB before the pool is made: EarlyCpio::acpi_bytes(). Of a file of more than
+    /// 4 GiB that is all of it, which no plan has room for: such a file is not looked into.
+    std::uint64_t acpi_bytes = 0;
 };
 
 /// Looks at the headers in front of the file, never at the whole of it. Errors: not_found, not_permitted or io where it

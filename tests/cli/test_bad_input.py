@@ -354,10 +354,11 @@ class HostileTree(unittest.TestCase):
 
     def test_ten_thousand_map_entries(self):
         with Tree(machine) as tree:
-            for i in range(10000):
+            known = len(os.listdir(tree.path("sys/firmware/memmap")))
+            for i in range(known, known + 10000):
                 for name, content in (("start", b"0x0\n"), ("end", b"0xfff\n"), ("type", b"Reserved\n")):
                     tree.write(f"sys/firmware/memmap/{i}/{name}", content)
-            # They say one thing ten thousand times; where RAM is, /proc/iomem says.
+            # They say one thing ten thousand times, behind what the machine says.
             self.assertEqual(run("plan", "--root", tree.root, *load).status, READY)
 
     def test_a_release_with_dots_and_slashes_names_no_other_file(self):

@@ -9,10 +9,7 @@
 #include <vector>
 
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
-#include "lib/report/documents.hpp"
-#include "swiotlb-handoff/plan.hpp"
 #include "swiotlb-handoff/rules.hpp"
 #include "tool/options.hpp"
 
@@ -86,20 +83,6 @@ TEST(ManPage, SaysWhichRulesCanBeAccepted) {
     for (const RuleInfo& rule : rules())
         if (rule.acceptable) ids.emplace_back(rule.id);
     EXPECT_EQ(all(section("RULES"), R"(\n\.It Cm ([a-z0-9-]+) Pq can be accepted)"), ids);
-}
-
-TEST(ManPage, HasEveryKeyOfThePlansJson) {
-    std::set<std::string> keys;
-    const e820::Json plan = plan_document(Plan{});
-    for (const auto& [key, value] : plan.items())
-        if (key != "schema" && key != "command") keys.insert(key);
-    std::set<std::string> documented;
-    const std::string page = read(MAN_DIR "/swiotlb-handoff-json.5");
-    const auto start = page.find("\n.Ss plan\n");
-    for (const std::string& line :
-         all(page.substr(start, page.find("\n.Ss ", start + 1) - start), R"(\n\.It ([^\n]+))"))
-        for (const std::string& key : all(line, R"(([a-z_]{2,}))")) documented.insert(key);
-    EXPECT_EQ(documented, keys);
 }
 
 TEST(ManPage, HasEveryCommandInTheOrderOfTheHelp) {

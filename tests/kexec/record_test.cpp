@@ -2,10 +2,6 @@
 #include "lib/load/record.hpp"
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
-#include <regex>
-#include <set>
 
 #include <gtest/gtest.h>
 
@@ -162,20 +158,6 @@ TEST(Record, ContradictionsAreFound) {
     EXPECT_FALSE(spoilt([](Record& r) { r.elfcorehdr = range(0x1000, 0x2000); }).empty());
     EXPECT_FALSE(spoilt([](Record& r) { r.map.add(*r.pool, e820::Type::ram); }).empty());
     EXPECT_FALSE(spoilt([](Record& r) { r.after = r.map; }).empty());
-}
-
-TEST(Record, TheManPageHasEveryKey) {
-    std::ifstream in(MAN_DIR "/swiotlb-handoff-record.5");
-    const std::string page(std::istreambuf_iterator<char>(in), {});
-    std::set<std::string> documented, written;
-    const std::regex item(R"(\n\.It ([^\n]+))"), word(R"(Va ([a-z_]+))");
-    for (std::sregex_iterator it(page.begin(), page.end(), item), end; it != end; ++it) {
-        const std::string line = (*it)[1];
-        for (std::sregex_iterator w(line.begin(), line.end(), word); w != end; ++w) documented.insert((*w)[1]);
-    }
-    const json record = record_document(Record{});
-    for (const auto& [key, value] : record.items()) written.insert(key);
-    EXPECT_EQ(documented, written);
 }
 
 }  // namespace

@@ -255,7 +255,9 @@ TEST(EncryptionInMemory, IsOfAConfidentialGuestWhoseProcessorSaysNothing) {
         return *read_amd_encryption(symbols, memory({{at, words({0, 0, vendor})}}));
     };
     EXPECT_EQ(of(0), Encryption::none);
+    EXPECT_EQ(of(1), Encryption::none) << "AMD's processors, whether they encrypt or not";
     EXPECT_EQ(of(2), Encryption::tdx);
+    EXPECT_EQ(of(3), Encryption::tdx) << "6.1's number of Intel, where 2 is Hyper-V's";
     EXPECT_EQ(of(0x500000000), Encryption::none) << "an enum has four bytes";
 }
 

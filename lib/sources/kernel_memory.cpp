@@ -278,13 +278,15 @@ Result<Encryption> read_amd_encryption(const Symbols& symbols, const MemoryReade
     if ((*status & 1) != 0) return Encryption::sev;
     if (*mask != 0) return Encryption::sme;
     // A TDX guest under a paravisor has no flag of its own; its kernel knows that it is a confidential guest
-    // (arch/x86/coco/core.c, cc_vendor, 5.19 and later).
+    // (arch/x86/coco/core.c, cc_vendor, 5.19 and later). CC_VENDOR_AMD says only who made the processor (6.12:
+    // arch/x86/kernel/cpu/amd.c, bsp_determine_snp()); what that encrypts was read above.
+    constexpr std::uint32_t vendor_none = 0, vendor_amd = 1;
     const auto vendor_at = find_symbol(symbols, cc_vendor);
-    const auto vendor = vendor_at ? read(*vendor_at, 4) : std::vector<std::byte>(4);
-    if (!vendor) return vendor.error();
-    const bool confidential =
-        std::any_of(vendor->begin(), vendor->end(), [](std::byte b) { return b != std::byte{0}; });
-    return confidential ? Encryption::tdx : Encryption::none;
+    const auto bytes = vendor_at ? read(*vendor_at, sizeof vendor_none) : std::vector<std::byte>(sizeof vendor_none);
+    if (!bytes) return bytes.error();
+    const auto vendor = base::ByteCursor(*bytes).take<std::uint32_t>();
+    if (!vendor) return input_error(0, fmt::format("expected {} bytes at {:#x}", sizeof vendor_none, *vendor_at));
+    return *vendor == vendor_none || *vendor == vendor_amd ? Encryption::none : Encryption::tdx;
 }
 
 Result<Core> Core::open(Fd file) {

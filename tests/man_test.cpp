@@ -10,6 +10,7 @@
 
 #include <gtest/gtest.h>
 
+#include "lib/service/service.hpp"
 #include "swiotlb-handoff/rules.hpp"
 #include "tool/options.hpp"
 
@@ -136,6 +137,14 @@ TEST(ManPage, TheSynopsisOfEachCommandHasItsOptionsAndNoOthers) {
             if (option.group == tool::Group::planning && planning) continue;
             EXPECT_EQ(said, takes(command, option)) << command.name << " --" << option.name;
         }
+    }
+}
+
+TEST(JsonPage, AndItsSchemaNameEachKdumpService) {
+    const std::string page = read(MAN_DIR "/swiotlb-handoff-json.5"), schema = read(MAN_DIR "/../schema/common.json");
+    for (const KdumpService& service : kdump_services()) {
+        EXPECT_NE(page.find(service.name), std::string::npos) << service.name;
+        EXPECT_NE(schema.find('"' + std::string(service.name) + '"'), std::string::npos) << service.name;
     }
 }
 

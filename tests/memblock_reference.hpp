@@ -75,6 +75,7 @@ struct Request {
     u64 bytes = 0;
     u64 align = 64;
     bool freed_at_once = false;  ///< init_mem_mapping() tries a huge page and gives it back
+    u64 limit = ~u64{0};         ///< exclusive end of what it may get
 };
 
 /// Bytes that a phase may take; how it does is drawn by lot.
@@ -82,6 +83,7 @@ struct Demand {
     u64 before_memory_map = 0;
     u64 memory_map = 0;
     u64 after_memory_map = 0;
+    u64 low = 0;  ///< one request that must lie below 4 GiB, whenever it comes
 };
 
 /// Requests of the kinds that real boots show, at most `budget` bytes in all.
@@ -132,22 +134,28 @@ struct Boot {
 /// From the memory as the kernel found it, everything reserved already, to the
 /// pool. `one_piece`: up to 6.x the memory map is one request (sparse_buffer_init()).
 inline Boot boot(Memblock memory, const Demand& demand, u64 pool_bytes, bool one_piece, std::mt19937_64& dice) {
+    std::vector<Request> requests = draw_requests(dice, demand.before_memory_map);
+    if (one_piece) {
+        if (demand.memory_map != 0) requests.push_back({demand.memory_map, 2 * MiB});
+    } else {
+        for (u64 left = demand.memory_map; left != 0; left -= std::min(left, 2 * MiB))
+            requests.push_back({2 * MiB, 2 * MiB});
+    }
+    for (const Request& request : draw_requests(dice, demand.after_memory_map)) requests.push_back(request);
+    if (demand.low != 0) {
+        const auto turn = std::uniform_int_distribution<std::size_t>(0, requests.size())(dice);
+        requests.insert(requests.begin() + static_cast<std::ptrdiff_t>(turn), {demand.low, 4096, false, low_limit});
+    }
+
     Boot result;
-    const auto serve = [&](const Request& request) {
-        const auto at = memory.take(request.bytes, request.align);
+    for (const Request& request : requests) {
+        const auto at = memory.take(request.bytes, request.align, request.limit);
         if (!at) {
             if (!request.freed_at_once) result.out_of_memory = true;
         } else if (request.freed_at_once) {
             memory.release(*at, *at + request.bytes);
         }
-    };
-    for (const Request& request : draw_requests(dice, demand.before_memory_map)) serve(request);
-    if (one_piece) {
-        if (demand.memory_map != 0) serve({demand.memory_map, 2 * MiB});
-    } else {
-        for (u64 left = demand.memory_map; left != 0; left -= std::min(left, 2 * MiB)) serve({2 * MiB, 2 * MiB});
     }
-    for (const Request& request : draw_requests(dice, demand.after_memory_map)) serve(request);
     for (u64 bytes = pool_bytes; bytes >= MiB; bytes /= 2)
         if (const auto at = memory.take(bytes, 4096, low_limit)) {
             result.pool = {*at, *at + bytes};

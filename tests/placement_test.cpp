@@ -440,6 +440,8 @@ TEST(NaturalPool, TakesTheUpperEndOfTheHighestBlockThatFits) {
 //   - only the first of `images` is tried
 //   - what the image occupies at most is taken for what it reserves; maybe_reserved counts as reserved
 //   - blocks are not cut at 4 GiB
+//   - what must lie below 4 GiB is not looked at, or counts only with the rest
+//   - room for it is looked for above 4 GiB, or in all low blocks together
 
 struct Machine {
     CrashMemory memory;
@@ -491,6 +493,7 @@ public:
         if (number(0, 1) != 0)
             m.demand = {number(1, 40) * 100 * KiB, number(1, 8) * 2 * MiB, number(1, 80) * 100 * KiB};
         if (number(0, 2) == 0) fill_up(m);
+        if (number(0, 2) == 0) ask_for_low(m);
         return m;
     }
 
@@ -508,7 +511,7 @@ public:
         const auto at_most = [&](std::uint64_t bytes) { return pick({number(0, bytes), bytes, bytes, bytes}); };
         const reference::Demand demand{at_most(m.demand.before_memory_map),
                                        at_most(m.demand.memory_map) / (2 * MiB) * 2 * MiB,
-                                       at_most(m.demand.after_memory_map)};
+                                       at_most(m.demand.after_memory_map), at_most(m.demand.low)};
         return reference::boot(std::move(memblock), demand, m.pool.size(), number(0, 1) != 0, dice_);
     }
 
@@ -559,18 +562,31 @@ private:
         m.memory.images = std::move(places);
     }
 
-    // A demand close to what is free above the pool, where the last MiB decide.
-    void fill_up(Machine& m) {
+    // What is free above the pool for certain.
+    static RangeSet free_above(const Machine& m) {
         RangeSet free = m.memory.ram;
         free.subtract(range(0, m.pool.end()));
         for (const AddressRange& r : m.memory.reserved) free.subtract(r);
         for (const AddressRange& r : m.memory.maybe_reserved) free.subtract(r);
         free.subtract(range(m.memory.images.front(), m.memory.image_at_most));
+        return free;
+    }
+
+    // A demand close to what is free above the pool, where the last MiB decide.
+    void fill_up(Machine& m) {
+        const RangeSet free = free_above(m);
         const std::uint64_t spare = number(0, 5 * MiB * free.ranges().size()) + number(0, 2 * MiB);
         const std::uint64_t all = free.size() > spare ? free.size() - spare : 0;
         m.demand.before_memory_map = number(0, all / 2);
         m.demand.memory_map = number(0, (all - m.demand.before_memory_map) / (4 * MiB)) * 2 * MiB;
         m.demand.after_memory_map = all - m.demand.before_memory_map - m.demand.memory_map;
+    }
+
+    // Tables of a few pages, as an initrd brings them, or about as much as is free below 4 GiB.
+    void ask_for_low(Machine& m) {
+        const std::uint64_t free = free_above(m).within(range(0, 4 * GiB)).size() / page_size;
+        const std::uint64_t spare = std::min(free, number(0, 8 * MiB / page_size));
+        m.demand.low = pick({number(1, 64), number(1, 16) * 256, number(0, free), free - spare}) * page_size;
     }
 
     // One page or more out of the reservation, as a fence or a firmware's range.
@@ -593,7 +609,7 @@ std::string describe(const Machine& m) {
     for (const AddressRange& r : m.memory.maybe_reserved) out << ' ' << to_string(r);
     out << " images " << m.memory.images.size() << " from " << std::hex << m.memory.images.front() << " of "
         << m.memory.image_at_least << ".." << m.memory.image_at_most << " demand " << m.demand.before_memory_map << '+'
-        << m.demand.memory_map << '+' << m.demand.after_memory_map;
+        << m.demand.memory_map << '+' << m.demand.after_memory_map << ", low " << m.demand.low;
     return out.str();
 }
 

@@ -83,6 +83,7 @@ public:
     std::uint64_t size = 512 * MiB;
     std::optional<Record> record = handoff_of(512 * MiB);
     bool reload_hands_over = true;
+    bool reload_records = true;  ///< false: the record of the load before stays, as if the loader had died
     /// "unload" → the calls of it that fail, from 1 on; 0: all of them.
     std::map<std::string, std::vector<int>> failures;
 
@@ -106,7 +107,7 @@ public:
     Failure reload() override {
         if (fails("reload")) return failure("reload");
         is_loaded = true;
-        record = reload_hands_over ? handoff_of(size) : std::nullopt;
+        if (reload_records) record = reload_hands_over ? handoff_of(size) : std::nullopt;
         return {};
     }
 
@@ -198,6 +199,14 @@ TEST(Shrink, SaysWhenTheSmallerReservationWasLoadedWithoutTheHandoff) {
     const ShrinkResult result = shrink(kernel, to_256());
     EXPECT_EQ(result.outcome, Outcome::without_handoff);
     EXPECT_TRUE(kernel.is_loaded);
+    EXPECT_EQ(std::count(result.steps.begin(), result.steps.end(), "load"), 2);
+}
+
+TEST(Shrink, DoesNotTakeTheRecordOfTheLoadBeforeForTheNewOne) {
+    FakeKernel kernel;
+    kernel.reload_records = false;
+    const ShrinkResult result = shrink(kernel, to_256());
+    EXPECT_EQ(result.outcome, Outcome::without_handoff);
     EXPECT_EQ(std::count(result.steps.begin(), result.steps.end(), "load"), 2);
 }
 

@@ -18,7 +18,7 @@ import re
 class Cell:
     name: str
     # The machine.
-    kernel: str = "6.1"  # 5.10, 6.1, 6.12 or newest; patched-6.1 or patched-newest, with the patches of kernel/
+    kernel: str = "6.1"  # 5.10, 6.1, 6.12, 7.3 or newest (of Debian unstable, 7.2); patched-6.1 or patched-newest, with the patches of kernel/
     firmware: str = "seabios"  # or ovmf
     plug: str = ""  # a device that is plugged in once the crash kernel is loaded
     iommu: str = ""  # or intel
@@ -36,36 +36,40 @@ class Cell:
     initrd: str = "small"  # or 60M: padded with zeros, which the kernel skips when it unpacks
     kexec: str = "2.0.25"  # or newest
     crash_words: str = "swiotlb=force"  # on the crash kernel's command line besides BASE_WORDS
+    trigger: str = ""  # more of them, which are what the cell is about: where they are refused, the words that are right without them are forced
+    acpi: str = ""  # the size of an ACPI table in an uncompressed cpio archive in front of the crash kernel's initrd; a trigger, too
     # What happens and what should come of it.
     method: str = ""  # what --method says; empty: nothing
     first_says: str = ""  # words that the log of the first kernel must have
     crash_says: str = ""  # and that of the crash kernel
     mode: str = "handoff"  # the tool decides; or naive: its words by rote; or plain: nothing handed over
     expect: str = "ready"  # the tool's verdict: ready, refused, not-needed, or either (whatever it says must be right)
-    dump: str = "ok"  # ok, lost or any
+    dump: str = "ok"  # ok, lost or any; none: the boot ends once the crash kernel has said where its pool is
     boots: int = 3
     tags: tuple = ()
 
     def key(self):
         """Identifies everything that could change the result, so that --resume never mixes two definitions."""
         # Without the fields that came later where they say nothing new, so that results from before them still count.
-        later = {"by": "kexec", "method": "", "first_says": "", "crash_says": "", "lend": "", "plug": "", "iommu": ""}
+        later = {"by": "kexec", "method": "", "first_says": "", "crash_says": "", "lend": "", "plug": "", "iommu": "", "trigger": "", "acpi": ""}
         fields = {k: v for k, v in dataclasses.asdict(self).items()
                   if k not in ("boots", "tags", "expect", "dump") and later.get(k) != v}
+        if self.dump == "none":
+            fields["dump"] = self.dump
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:12]
 
 
 # In every column a word is either one of these, or key=value with a key of that column.
 COLUMNS = [
-    ("machine", {"5.10": "kernel", "6.1": "kernel", "6.12": "kernel", "newest": "kernel",
+    ("machine", {"5.10": "kernel", "6.1": "kernel", "6.12": "kernel", "newest": "kernel", "7.3": "kernel",
                  "patched-6.1": "kernel", "patched-newest": "kernel", "seabios": "firmware",
                  "ovmf": "firmware", "q35": "machine", "pc": "machine", "machine": "machine", "cpus": "cpus", "nodes": "nodes",
                  "iommu": "iommu", "plug": "plug"}),
     ("words", None),
     ("load", {"-c": "loader", "-s": "loader", "-a": "loader", "lend": "lend", "wrapper": "by", "moved": "by", "small": "initrd", "60M": "initrd", "kexec-2.0.25": "kexec",
-              "kexec-newest": "kexec", "shrink": "shrink", "method": "method"}),
+              "kexec-newest": "kexec", "shrink": "shrink", "method": "method", "acpi": "acpi"}),
     ("expectation", {"ready": "expect", "refused": "expect", "not-needed": "expect", "either": "expect",
-                     "naive": "mode", "plain": "mode", "dump": "dump", "lost": "dump", "any": "dump",
+                     "naive": "mode", "plain": "mode", "dump": "dump", "lost": "dump", "any": "dump", "none": "dump",
                      "boots": "boots", "first-says": "first_says", "crash-says": "crash_says"}),
     ("tags", None),
 ]
@@ -106,6 +110,8 @@ def parse_line(line):
             elif title == "load" and key == "crash":
                 # Words for the crash kernel, instead of swiotlb=force; crash=none for no word at all.
                 fields["crash_words"] = "" if value == "none" else value.replace("+", " ")
+            elif title == "load" and key == "trigger" and value:
+                fields["trigger"] = value.replace("+", " ")
             elif key in ("first-says", "crash-says") and value:
                 fields[known[key]] = value.replace("+", " ")
             elif value and key in known:
@@ -127,13 +133,21 @@ def expand(cell):
                                   tags=("plain-twin",))
 
 
+# Words that a crash kernel reads before its pool is made, and boots with: they take memory, or nothing, or change page tables.
+EARLY_WORDS = ["log_buf_len=1M", "log_buf_len=3M", "log_buf_len=4M log_buf_len=1K", "dhash_entries=65536", "dhash_entries=99999999",
+               "ihash_entries=99999999", "slub_debug", "slub_debug=FZPU", "slab_debug=U", "initcall_blacklist=a,b,c", "nohz_full=1",
+               "rcu_nocbs=0-3", "irqaffinity=0", "isolcpus=1", "nr_cpus=2", "nr_cpus=4", "possible_cpus=2", "kfence.sample_interval=100",
+               "memory_corruption_check=1", "nopti", "nopcid", "no5lvl", "nogbpages", "nopat", "movable_node", "cma=0", "numa=off",
+               "memtest=0", "hugepages=4", "hugepagesz=2M hugepages=2", "hashdist=1", "noinvpcid", "mitigations=off"]
+
+
 def random_cells(seed, count):
-    """Machines nobody thought of: holes cut into low memory at random, any C, pool, kernel and loader. Whatever the tool
-    says must be right. The lowest 768 MiB stay whole, so that a reservation is always possible. Half of those that do not
+    """Machines nobody thought of: holes cut into low memory at random, any C, pool, kernel and loader, words on the crash
+    kernel's line, an ACPI table in front of its initrd. Whatever the tool says must be right. The lowest 768 MiB stay whole, so that a reservation is always possible. Half of those that do not
     boot by UEFI get their whole map from the command line (memmap=exactmap), the others only the holes."""
     dice = random.Random(seed)
     for number in range(1, count + 1):
-        kernel = dice.choice(["5.10", "6.1", "6.12", "newest"])
+        kernel = dice.choice(["5.10", "6.1", "6.12", "newest", "7.3"])
         smallest = 128 if kernel in ("5.10", "6.1") else 160
         size = dice.choice([smallest, 192, 256, dice.randrange(smallest, 513, 16)])
         slabs = dice.choice([16384, 32768, 32768, 65536, 131072])
@@ -157,7 +171,9 @@ def random_cells(seed, count):
         loader = dice.choice(["kexec_load", "kexec_file_load"])
         # With -d, kexec-tools 2.0.32 asks kexec_file_load for messages by a flag that Linux before 6.8 refuses.
         kexec = "2.0.25" if kernel in ("5.10", "6.1") and loader == "kexec_file_load" else dice.choice(["2.0.25", "newest"])
+        early = dice.sample(EARLY_WORDS, dice.choice([0, 1, 1, 2, 3]))
         yield Cell(name=f"random-{seed}-{number}", kernel=kernel, firmware=firmware, words=" ".join(words), loader=loader,
+                   crash_words=" ".join(["swiotlb=force", *early]), acpi=dice.choice(["", "", "", "64K", "1M"]),
                    kexec=kexec, initrd=dice.choice(["small", "small", "60M"]) if size >= 192 else "small", expect="either", boots=1,
                    tags=("random",))
 

@@ -98,6 +98,17 @@ def crash_image(archive, makedumpfile):
     return gzip.compress(archive.bytes(), 6, mtime=0)
 
 
+def acpi_table(size):
+    """An uncompressed cpio archive with an ACPI table of `size` bytes, as CONFIG_ACPI_TABLE_UPGRADE reads it in front of an
+    initial RAM disk (Documentation/admin-guide/acpi/initrd_table_override.rst). The table is of a kind that nothing uses, and
+    no machine has it."""
+    table = bytearray(b"UEFI" + size.to_bytes(4, "little") + b"\1\0" + b"LABLAB" + b"LABTABLE" + bytes(12)).ljust(size, b"\0")
+    table[9] = -sum(table) % 256
+    archive = Archive()
+    archive.file("kernel/firmware/acpi/lab.aml", bytes(table), 0o644)
+    return archive.bytes()
+
+
 def pad(image, size):
     """The kernel skips zeros between archives (init/initramfs.c, unpack_to_rootfs), so padding costs no memory later."""
     return image + bytes(max(0, size - len(image)))

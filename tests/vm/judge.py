@@ -12,6 +12,7 @@ import re
 import struct
 
 import load
+import vm
 
 SCHEMA = 2  # of the tool's JSON, as it is read here
 
@@ -127,6 +128,7 @@ def facts(said):
         "verdict": plan.get("verdict"),
         "loan": bool(plan.get("lent")),
         "lent_in_headers": lent_in_headers(crash.get("vmcore.head"), pool),
+        "forced": first.get("forced.status") == "0",
         "rules": [f"{reason.get('severity')} {reason.get('rule')}" for reason in plan.get("reasons", [])
                   if isinstance(reason, dict)],
         "predicted": expected_range(plan),
@@ -173,8 +175,11 @@ def judge(cell, said, dump_problem, vm_problem):
     """(status, reasons, facts). `dump_problem` and `vm_problem` are None when there is none."""
     fact = facts(said)
     first, crash = said["first"], said["crash"]
-    fact["dump"] = "lost" if dump_problem else "ok"
+    fact["dump"] = "lost" if dump_problem else "none" if cell.dump == "none" else "ok"
+    counts = cell.dump in ("ok", "none")  # that the crash kernel gets to its end
     if first.get("end") != "crash":
+        if first.get("end") == "not ready" and fact["verdict"] in ("refused", "not-needed"):
+            return "pass", [], fact
         if "end" in first:
             tail = (first.get("plan.stderr", "") + first.get("kexec.stderr", "")).strip().splitlines()
             return "fail", [f"{first['end']}: {tail[-1] if tail else 'no message'}"], fact
@@ -200,20 +205,21 @@ def judge(cell, said, dump_problem, vm_problem):
     if cell.plug:
         reasons += judge_plug(said, fact)
     if handed_over and lent:
-        reasons += judge_lent(cell, said, fact) + (lost if cell.dump == "ok" else [])
+        reasons += judge_lent(cell, said, fact) + (lost if counts else [])
     elif handed_over:
-        reasons += elsewhere + judge_ready(said, fact) + (lost if cell.dump == "ok" else [])
+        reasons += elsewhere + judge_ready(cell, said, fact) + (lost if counts else [])
     elif cell.mode == "naive" or (fact["verdict"] == "refused" and not plainly):
         fact["naive"] = elsewhere + lost
+        reasons += judge_forced(cell, first)
     elif cell.mode == "handoff" and fact["verdict"] == "not-needed" and fact["observed"]:
         reasons.append(f"not needed, but the crash kernel made a pool at {span(*fact['observed'])}")
 
-    must_dump = cell.dump == "ok" and (cell.mode == "plain" or fact["verdict"] == "not-needed" or plainly)
+    must_dump = counts and (cell.mode == "plain" or fact["verdict"] == "not-needed" or plainly)
     if must_dump:
         reasons += lost
     if cell.dump == "lost" and not dump_problem:
         reasons.append("the dump was written, although it should be lost: this control controls nothing")
-    if vm_problem and lost and cell.dump == "ok" and (handed_over or must_dump):
+    if vm_problem and lost and counts and (handed_over or must_dump):
         reasons.append(vm_problem)
     return ("fail" if reasons else "pass"), reasons, fact
 
@@ -222,6 +228,14 @@ def judge_sayings(cell, said):
     return [f"the log of the {kernel} kernel does not say '{wanted}'"
             for kernel, wanted in (("first", cell.first_says), ("crash", cell.crash_says))
             if wanted and wanted not in said[kernel].get("dmesg", "")]
+
+
+def judge_forced(cell, first):
+    """What is forced where a plan is refused for what the cell is about is right but for that."""
+    if cell.mode != "handoff" or "random" in cell.tags or not vm.triggered(cell) or first.get("forced.status") == "0":
+        return []
+    return ["without what the cell is about the plan is not ready either: "
+            f"{(first.get('forced.stderr') or 'nobody asked for it').strip()[:200]}"]
 
 
 def judge_listing(said, fact):
@@ -293,7 +307,7 @@ def judge_shrink(first, fact):
     return reasons
 
 
-def judge_ready(said, fact):
+def judge_ready(cell, said, fact):
     """What a handoff owes beyond having the pool in place and the dump on disk."""
     first, crash = said["first"], said["crash"]
     reasons = []
@@ -311,7 +325,8 @@ def judge_ready(said, fact):
     if fact["booted"]:
         if fact["ordinary_in_pool"] is None:
             reasons.append("the witness could not tell which pages are ordinary RAM")
-        if crash.get("verify.status") != "0":
+        # The quick boots leave it to the witness.
+        if crash.get("verify.status", "0" if cell.dump == "none" else None) != "0":
             reasons.append(f"verify exits with {crash.get('verify.status')}: "
                            f"{(crash.get('verify.stderr') or crash.get('verify') or '').strip()[:200]}")
         if fact["slabs_used_at_most"] == 0 and "io_tlb_used_hiwater.after-dump" in crash:

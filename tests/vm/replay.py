@@ -11,6 +11,7 @@ other boot is a line; the last line is 'N boots the same, N not, N without a pla
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from pathlib import Path
 
 import cells as table
 import fetch
+import initramfs
 import judge
 import vm
 
@@ -58,18 +60,27 @@ def plan_again(tool, cell, first, store):
     with tempfile.TemporaryDirectory(prefix="handoff-replay-") as name:
         root = Path(name)
         machine_of(cell, first, store, root)
-        words = ["plan", "--json", "--root", root, "--kernel", store.get(f"kernel-{cell.kernel}")[0] / "vmlinuz", "--loader", cell.loader,
-                 "--command-line", vm.base_words(cell)]
-        if initrd:
-            with open(root / "initrd", "wb") as file:
-                file.truncate(initrd)
-            words += ["--initrd", root / "initrd"]
-        if pool:  # read in the kernel's memory, which is not kept
-            words += ["--pool", judge.span(*pool)]
-        done = subprocess.run([tool, *map(str, words)], capture_output=True, text=True, check=False)
-    now = judge.parse_json(done.stdout)
-    return [{"verdict": one.get("verdict", done.stderr.strip()[:100]), "append": one.get("append", ""), "expected": judge.expected_range(one)}
-            for one in (now, was)]
+
+        def plan(command_line, front):
+            words = ["plan", "--json", "--root", root, "--kernel", store.get(f"kernel-{cell.kernel}")[0] / "vmlinuz", "--loader", cell.loader,
+                     "--command-line", command_line]
+            if initrd:
+                (root / "initrd").write_bytes(front)
+                os.truncate(root / "initrd", initrd)
+                words += ["--initrd", root / "initrd"]
+            if pool:  # read in the kernel's memory, which is not kept
+                words += ["--pool", judge.span(*pool)]
+            done = subprocess.run([tool, *map(str, words)], capture_output=True, text=True, check=False)
+            return judge.parse_json(done.stdout) or {"verdict": done.stderr.strip()[:100]}
+
+        now = plan(vm.base_words(cell), initramfs.acpi_table(vm.size_of(cell.acpi)) if cell.acpi else b"")
+        forced = ["", ""]
+        # What was loaded where it is refused is right but for what the cell is about.
+        if vm.triggered(cell):
+            forced = [plan(vm.harmless_words(cell), b"").get("append", "") if now.get("verdict") == "refused" else "",
+                      first.get("append", "").strip() if was.get("verdict") == "refused" else ""]
+    return [{"verdict": one.get("verdict", ""), "append": words or one.get("append", ""), "expected": judge.expected_range(one)}
+            for one, words in zip((now, was), forced)]
 
 
 def main():

@@ -1,9 +1,20 @@
+#!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What all boots together say: progress lines, the summary, and the tables in JSON and Markdown."""
+"""What all boots together say: progress lines, the summary, and the tables in JSON and Markdown.
+
+    tests/vm/report.py OUT DOCUMENT TITLE     puts the results of run.py --out OUT into a section of a Markdown document
+
+The section is replaced as a whole, up to the next one; where the document has none of this title it is added at the end. Text
+that stands between the title and the first line of the results stays.
+"""
 
 import dataclasses
 import json
+import re
+import sys
+from pathlib import Path
 
+import cells as cell_table
 import judge
 import load
 
@@ -91,7 +102,9 @@ def what_happened(facts):
     phrases = []
     for fact in facts:
         if "naive" in fact:
-            phrases.append("naive words went wrong" if fact["naive"] else "naive words went well")
+            phrases.append(f"{'forced' if fact.get('forced') else 'naive'} words went {'wrong' if fact['naive'] else 'well'}")
+        elif fact["verdict"] == "refused" and not fact["booted"]:
+            phrases.append("refused")
         elif fact.get("record", {}).get("outcome") == "plain":
             phrases.append(f"loaded plainly, dump {fact['dump']}")
         elif fact["verdict"] == "ready":
@@ -124,6 +137,10 @@ def words_of(cell):
     text = cell.words.replace("|", "\\|") + (f" shrunk to {cell.shrink}" if cell.shrink else "")
     if cell.crash_words.startswith("swiotlb=") and cell.crash_words != "swiotlb=force":
         text += f"<br>for the crash kernel {cell.crash_words}"
+    if cell.trigger:
+        text += "<br>and the crash kernel's " + cell.trigger.replace("|", "\\|")
+    if cell.acpi:
+        text += f"<br>an ACPI table of {cell.acpi} in front of the crash kernel's initrd"
     if cell.lend:
         text += "<br>the pool may be lent"
     if cell.plug:
@@ -134,7 +151,6 @@ def words_of(cell):
 
 
 def markdown(summary, outcomes, versions):
-    yield "# Predicted and observed\n"
     yield from (f"- {line}" for line in closing_lines(summary))
     yield f"- {summary['passed']} passed, {summary['failed']} failed, {summary['skipped']} skipped"
     yield f"- {versions['qemu']}\n"
@@ -152,7 +168,9 @@ def markdown(summary, outcomes, versions):
         found = outcome.boots[0]["versions"]
         crashkernel = "<br>".join(judge.span(*area) for area in facts[0]["crashkernel"])
         wrong = dict.fromkeys(text for fact in facts for text in fact.get("naive", ()))
-        result = "<br>".join([outcome.status + ": " + what_happened(facts), *outcome.reasons, *wrong])
+        because = dict.fromkeys(f"refused by {rule.removeprefix('refusal ')}" for fact in facts if fact.get("forced")
+                                for rule in fact["rules"] if rule.startswith("refusal "))
+        result = "<br>".join([outcome.status + ": " + what_happened(facts), *outcome.reasons, *because, *wrong])
         row = [cell.name, found["kernel"], found["kexec-tools"], cell.loader,
                words_of(cell), crashkernel,
                addresses(fact["pool"] for fact in facts),
@@ -171,4 +189,38 @@ def write(directory, summary, outcomes, versions):
               "free_without_kib": outcome.free_without, "boots": outcome.boots} for outcome in outcomes]
     (directory / "results.json").write_text(
         json.dumps({"summary": summary, "versions": versions, "cells": table}, indent=1) + "\n")
-    (directory / "results.md").write_text("\n".join(markdown(summary, outcomes, versions)) + "\n")
+    (directory / "results.md").write_text("\n".join(["# Predicted and observed\n", *markdown(summary, outcomes, versions)]) + "\n")
+
+
+def read(directory):
+    """What write() wrote: the outcomes and the versions."""
+    found = json.loads((directory / "results.json").read_text())
+    outcomes = [Outcome(cell_table.Cell(**one["cell"]), one["reasons"][0] if one["status"] == "skip" else None, one["boots"])
+                for one in found["cells"]]
+    return outcomes, found["versions"]
+
+
+def into(document, title, lines):
+    """The document with these lines as the results of its section `title`; the first of them tells results from other text."""
+    parts = re.split(r"(?m)^(?=## )", document)
+    results = "\n".join(lines) + "\n"
+    for number, part in enumerate(parts):
+        if part.startswith(f"## {title}\n"):
+            text = re.split(r"(?m)^- \d+ boots; ", part)[0]
+            parts[number] = text + results + ("\n" if number + 1 < len(parts) else "")
+            return "".join(parts)
+    return document.rstrip("\n") + f"\n\n## {title}\n\n" + results
+
+
+def main(argv):
+    if len(argv) != 4:
+        print(__doc__, file=sys.stderr)
+        return 2
+    directory, path, title = Path(argv[1]), Path(argv[2]), argv[3]
+    outcomes, versions = read(directory)
+    path.write_text(into(path.read_text(), title, markdown(summarise(outcomes), outcomes, versions)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))

@@ -70,11 +70,12 @@ class Images:
         if key not in self.ready:
             self.ready[key] = initramfs.crash_image(self.common(cell), makedumpfile)
         small = self.ready[key]
-        return small if cell.initrd == "small" else initramfs.pad(small, vm.mebibytes(cell.initrd))
+        image = small if cell.initrd == "small" else initramfs.pad(small, vm.size_of(cell.initrd))
+        return (initramfs.acpi_table(vm.size_of(cell.acpi)) if cell.acpi else b"") + image
 
     def first(self, cell):
         """Path of all of the first kernel's archive that does not differ from boot to boot."""
-        path = self.directory / f"first-{cell.kernel}-{cell.kexec}-{cell.initrd}{load.kind(cell)}.cpio"
+        path = self.directory / f"first-{cell.kernel}-{cell.kexec}-{cell.initrd}{cell.acpi}{load.kind(cell)}.cpio"
         if path not in self.ready:
             kernel, _ = self.store.get(f"kernel-{cell.kernel}")
             kexec, _ = self.store.get(f"kexec-{cell.kexec}")
@@ -139,7 +140,7 @@ class Lab:
                 status = said["crash"].get("dump.status")
                 found = {}
                 look = (lambda dump: found.update(load.compare(self.images.pattern, dump, said, seed))) if seed else None
-                dump_problem = (vm.read_dump(directory, makedumpfile, canary, look) if status == "0"
+                dump_problem = (None if cell.dump == "none" else vm.read_dump(directory, makedumpfile, canary, look) if status == "0"
                                 else f"makedumpfile exits with {status}")
             (directory / "disk").unlink()
             if seed and dump_problem is None:
@@ -183,7 +184,7 @@ def finished(arguments, lab, chosen):
                 planned = replay.plan_again(arguments.tool, cell, said["first"], lab.store)
             if planned is None or planned[0] != planned[1] or judge.parse_json(said["first"]["plan"]).get("schema") != judge.SCHEMA:
                 continue
-        lost = None if result["facts"]["dump"] == "ok" else "no dump that can be read back"
+        lost = None if result["facts"]["dump"] in ("ok", "none") else "no dump that can be read back"
         status, reasons, facts = judge.judge(cell, said, lost, None)
         done[cell.name, result["boot"]] = {**result, "status": status, "reasons": reasons, "facts": facts}
     return done
@@ -212,6 +213,8 @@ def arguments_of(argv):
     parser.add_argument("--matrix", type=Path, default=HERE / "matrix.table", help="another table of cells")
     parser.add_argument("--random", type=int, metavar="N", help="instead of the table: N machines made up by chance")
     parser.add_argument("--seed", type=int, default=1, help="for --random: equal seeds make equal machines (default 1)")
+    parser.add_argument("--no-dump", action="store_true",
+                        help="a boot ends once the crash kernel has told where its pool is: quicker, and shows nothing of the dump")
     parser.add_argument("--list", action="store_true", help="print the chosen cells and leave")
     return parser.parse_args(argv)
 
@@ -228,6 +231,8 @@ def choose(arguments):
     if arguments.boots:
         chosen = [dataclasses.replace(cell, boots=min(arguments.boots, cell.boots) if "plain-twin" in cell.tags
                                       else arguments.boots) for cell in chosen]
+    if arguments.no_dump:
+        chosen = [dataclasses.replace(cell, dump="none") for cell in chosen]
     if arguments.mode:
         chosen = [dataclasses.replace(cell, mode=arguments.mode, expect="", dump="any") if cell.mode == "handoff"
                   else cell for cell in chosen]
@@ -255,6 +260,8 @@ def repeat_command(arguments, cell):
         words += ["--random", str(arguments.random), "--seed", str(arguments.seed)]
     if arguments.mode:
         words += ["--mode", arguments.mode]
+    if arguments.no_dump:
+        words.append("--no-dump")
     return " ".join(words + ["--out", f"{arguments.out}-again"])
 
 

@@ -10,6 +10,7 @@ import cells
 import initramfs
 import judge
 import report
+import vm
 
 POOL = (0x70000000, 0x74000000)
 PLAN = {"verdict": "ready", "pool": {"start": "0x70000000", "end": "0x74000000"},
@@ -227,6 +228,61 @@ class Shrink(unittest.TestCase):
             self.assertEqual(verdict(said, self.CELL), "fail")
 
 
+class Triggered(unittest.TestCase):
+    """Cells that are about a word or an ACPI table: where they are refused, what is right without it is loaded."""
+    CELL = cells.Cell("cell", trigger="cma=64M", expect="refused", dump="none")
+
+    def said(self, forced="0", **crash):
+        said = boot("refused", **crash)
+        del said["crash"]["verify.status"], said["crash"]["dump.status"]
+        said["first"]["forced.status"] = forced
+        return said
+
+    def test_a_refusal_passes_whatever_the_forced_words_do(self):
+        status, _, facts = judge.judge(self.CELL, self.said(witness=witness(0x76000000, 0x7a000000)), None, None)
+        self.assertEqual((status, facts["forced"], facts["naive"]), ("pass", True, ["pool at 0x76000000-0x7a000000"]))
+        self.assertIn("forced words went wrong", report.what_happened([facts]))
+        self.assertEqual(verdict(self.said(), self.CELL), "pass")
+
+    def test_a_cell_whose_words_are_not_right_without_the_trigger_shows_nothing(self):
+        self.assertEqual(verdict(self.said(forced="3"), self.CELL), "fail")
+
+    def test_a_ready_one_must_land(self):
+        cell = cells.Cell("cell", acpi="64K", dump="none")
+        said = boot()
+        del said["crash"]["verify.status"], said["crash"]["dump.status"]
+        self.assertEqual(verdict(said, cell), "pass")
+        said["crash"]["witness"] = witness(0x76000000, 0x7a000000)
+        self.assertEqual(verdict(said, cell), "fail")
+
+    def test_a_quick_boot_must_get_to_its_end(self):
+        said = boot()
+        self.assertEqual(judge.judge(cells.Cell("cell", dump="none"), said, None, None)[2]["dump"], "none")
+        self.assertEqual(verdict(said, cells.Cell("cell", dump="none"), dump="no dump: the crash kernel did not get to the end"), "fail")
+
+    def test_the_words_are_planned_with_it_and_without(self):
+        cell, = cells.parse("a | | | -c crash=x trigger=cma=64M+y acpi=64K | none | ")
+        self.assertTrue(vm.base_words(cell).endswith(" x cma=64M y lab.nodump"))
+        self.assertTrue(vm.harmless_words(cell).endswith(" x lab.nodump"))
+        self.assertIn(b"HARMLESS=", vm.settings(cell, "canary"))
+        self.assertNotIn(b"HARMLESS=", vm.settings(cells.Cell("cell"), "canary"))
+
+    def test_an_acpi_table_is_sound(self):
+        archive = initramfs.acpi_table(4096)
+        table = archive[archive.index(b"UEFI"):][:4096]
+        self.assertEqual((int.from_bytes(table[4:8], "little"), sum(table) % 256), (4096, 0))
+        self.assertIn(b"kernel/firmware/acpi/lab.aml\0", archive)
+
+
+class Document(unittest.TestCase):
+    def test_a_section_is_replaced_and_its_text_stays(self):
+        once = report.into("# Title\n\nText.\n", "New", ["- 3 boots; all", "| a |"])
+        self.assertEqual(once, "# Title\n\nText.\n\n## New\n\n- 3 boots; all\n| a |\n")
+        told = once.replace("## New\n\n", "## New\n\nWhy.\n\n") + "\n## Other\n"
+        self.assertEqual(report.into(told, "New", ["- 4 boots; all", "| b |"]),
+                         "# Title\n\nText.\n\n## New\n\nWhy.\n\n- 4 boots; all\n| b |\n\n## Other\n")
+
+
 class Table(unittest.TestCase):
     def test_the_matrix_meets_what_is_asked_of_it(self):
         matrix = cells.parse((Path(__file__).parent / "matrix.table").read_text())
@@ -236,7 +292,7 @@ class Table(unittest.TestCase):
         self.assertGreaterEqual(3 * sum(",high" in cell.words for cell in tried), len(tried))
         self.assertGreaterEqual(sum(cell.boots for cell in matrix), 200)
         self.assertGreaterEqual(len(smoke), 10)
-        self.assertEqual({cell.kernel for cell in smoke}, {"5.10", "6.1", "6.12", "newest"})
+        self.assertEqual({cell.kernel for cell in smoke}, {"5.10", "6.1", "6.12", "newest", "7.3"})
         self.assertEqual({cell.loader for cell in smoke}, {"kexec_load", "kexec_file_load"})
 
     def test_a_bad_line_is_named_with_what_was_expected(self):

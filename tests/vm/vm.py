@@ -2,6 +2,7 @@
 """One boot of one cell: start QEMU, wait, and bring home what the guest said."""
 
 import base64
+import dataclasses
 import json
 import os
 import shlex
@@ -19,6 +20,9 @@ TOTAL_SECONDS = 900
 
 DISK_BYTES = 4 << 30
 
+# Records that are no text.
+BINARY = ("vmcore.head", "capture.tar")
+
 
 def first_words(cell):
     """Without KASLR in the first kernel a cell means the same layout in every boot: now and then the kernel would land
@@ -27,23 +31,39 @@ def first_words(cell):
 
 
 def base_words(cell):
-    return f"{BASE_WORDS} {cell.crash_words}".strip()
+    return " ".join(f"{BASE_WORDS} {cell.crash_words} {cell.trigger} {'lab.nodump' if cell.dump == 'none' else ''}".split())
+
+
+def harmless_words(cell):
+    """The same without the words that the cell is about."""
+    return base_words(dataclasses.replace(cell, trigger=""))
 
 
 def settings(cell, canary, seed=""):
     """What the first kernel's script sources; a seed only for a crash under load."""
-    shrink = cell.shrink if cell.shrink in ("", "tool") else str(mebibytes(cell.shrink))
+    shrink = cell.shrink if cell.shrink in ("", "tool") else str(size_of(cell.shrink))
     values = {"MODE": cell.mode, "LOADER": cell.loader, "BY": cell.by, "SHRINK": shrink,
               "BASE": base_words(cell), "CANARY": canary, "METHOD": cell.method, "SEED": seed, "LEND": cell.lend, "PLUG": cell.plug}
+    # A quick boot of a machine made up by chance is about plans that are ready.
+    if "random" in cell.tags and cell.dump == "none":
+        values["READY_ONLY"] = "yes"
+    elif triggered(cell):
+        values["HARMLESS"] = harmless_words(cell)
     return "".join(f"{key}={shlex.quote(value)}\n" for key, value in values.items()).encode()
 
 
-def mebibytes(text):
-    return int(text[:-1]) << {"M": 20, "G": 30}[text[-1]]
+def triggered(cell):
+    """The cell has something that a machine can be planned for without."""
+    return bool(cell.trigger or cell.acpi)
+
+
+def size_of(text):
+    """Bytes."""
+    return int(text[:-1]) << {"K": 10, "M": 20, "G": 30}[text[-1]]
 
 
 def command(cell, directory, kernel, initrd, ovmf):
-    memory = mebibytes(cell.memory)
+    memory = size_of(cell.memory)
     words = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
              "-machine", cell.machine, "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", str(cell.cpus),
              "-m", f"{memory >> 20}M"]
@@ -163,7 +183,7 @@ def records(directory):
     for line in lines:
         try:
             record = json.loads(line)
-            text = record["value"] if "value" in record else base64.b64decode(record["base64"]).decode(errors="surrogateescape" if record["key"] == "vmcore.head" else "replace")
+            text = record["value"] if "value" in record else base64.b64decode(record["base64"]).decode(errors="surrogateescape" if record["key"] in BINARY else "replace")
             said[record["from"]][record["key"]] = text
         except (ValueError, KeyError, TypeError):
             continue
@@ -180,7 +200,7 @@ def keep(directory, said):
 
 def kept(directory):
     """What keep() wrote, as records() gave it."""
-    return {kernel: {path.name: path.read_text(errors="surrogateescape" if path.name == "vmcore.head" else "replace").removesuffix("\n")
+    return {kernel: {path.name: path.read_text(errors="surrogateescape" if path.name in BINARY else "replace").removesuffix("\n")
                      for path in (directory / kernel).glob("*") if path.is_file()} for kernel in ("first", "crash")}
 
 

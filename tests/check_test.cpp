@@ -72,9 +72,10 @@ TEST(CheckedRegion, IsNotLookedForBehindTwoDashes) {
 
 // --- the words alone
 
-TEST(CheckedWords, AreSoundButNotProvenWithoutAMachine) {
+TEST(CheckedWords, AreNeitherComparedNorProvenWithoutAMachine) {
     const CheckResult result = check(words(synthetic_words));
     EXPECT_TRUE(result.sound()) << text_of(result.reasons);
+    EXPECT_FALSE(result.compared);
     EXPECT_FALSE(result.proven);
     EXPECT_TRUE(has(result.reasons, "handoff-present", Severity::info));
 }
@@ -86,6 +87,23 @@ TEST(CheckedWords, MayHaveFencesNokaslrForceAndAddr) {
           "swiotlb=32768,addr=0x6c000000 memmap=64M@0x6c000000 swiotlb_handoff=0x6c000000-0x70000000",
           "swiotlb=32767 memmap=64M@0x6c000000 swiotlb_handoff=0x6c000000-0x70000000"})
         EXPECT_TRUE(check(words(line)).sound()) << line << "\n" << text_of(check(words(line)).reasons);
+}
+
+// What plan() refuses on every machine is refused without one.
+TEST(CheckedWords, AreJudgedByTheKernelsWords) {
+    const auto beside = [](const std::string& word) {
+        return refusals(check(words(word + " reset_devices nr_cpus=1 " + synthetic_words)).reasons);
+    };
+    const std::set<std::string> early{"command-line-early"};
+    EXPECT_EQ(beside("numa_cma=0:64M"), early);
+    EXPECT_EQ(beside("hugepagesz=1G hugepages=2 hugepagesz=2M"), early);
+    EXPECT_EQ(beside("swiotlb=any"), std::set<std::string>{"command-line-agrees"});
+    EXPECT_EQ(beside("quiet log_buf_len=4M"), std::set<std::string>{});
+}
+
+TEST(CheckedWords, BehindTwoDashesGoToInit) {
+    const CheckResult result = check(words(std::string(synthetic_words) + " -- memmap=4K$0x1000000"));
+    EXPECT_EQ(refusals(result.reasons), std::set<std::string>{"command-line-init"});
 }
 
 TEST(CheckedWords, MayNotAddTheRegionInPieces) {
@@ -102,7 +120,7 @@ TEST(CheckedWords, AreAllLookedAt) {
 }
 
 TEST(CheckedWords, OfALoanMayTellTheCrashKernelToMakeNoPool) {
-    EXPECT_TRUE(check(words(std::string(synthetic_loan_words) + " swiotlb=noforce,force")).sound());
+    EXPECT_TRUE(check(words(std::string(synthetic_loan_words) + " swiotlb=noforce swiotlb=force")).sound());
 }
 
 TEST(CheckedWords, ThatCannotBeReadEndTheCheck) {
@@ -192,6 +210,7 @@ protected:
 TEST_F(CheckedPlacement, IsProvenWhereItHolds) {
     const CheckResult result = check(input);
     EXPECT_TRUE(result.sound()) << text_of(result.reasons);
+    EXPECT_TRUE(result.compared);
     EXPECT_TRUE(result.proven);
     EXPECT_TRUE(has(result.reasons, "pool-exact", Severity::info)) << text_of(result.reasons);
 }
@@ -214,7 +233,21 @@ TEST_F(CheckedPlacement, IsNotProvenForACrashKernelThatMakesNoPool) {
     machine.crash_kernel = {range(0x70000000, 0x80000000)};
     const CheckResult result = check(input);
     EXPECT_TRUE(result.sound()) << text_of(result.reasons);
+    EXPECT_TRUE(result.compared);
     EXPECT_FALSE(result.proven);
+    machine.pool.front().range = range(0x68000000, 0x6c000000);
+    EXPECT_EQ(refusals(check(input).reasons), std::set<std::string>{"pool-agrees"});
+}
+
+TEST_F(CheckedPlacement, OfALoanNeedsNumaOffWhereMemoryAbove4GIsNamed) {
+    machine = idle_machine();
+    machine.srat_memory_end = 8 * GiB;
+    input.request = lending_request();
+    const std::string line = "root=/dev/vda1 reset_devices nr_cpus=1 " + std::string(synthetic_loan_words);
+    input.command_line = line;
+    EXPECT_EQ(refusals(check(input).reasons), std::set<std::string>{"numa-single"});
+    input.command_line = line + " numa=off";
+    EXPECT_TRUE(check(input).proven) << text_of(check(input).reasons);
 }
 
 TEST_F(CheckedPlacement, OfALoanRestsOnItsEvidence) {
@@ -245,7 +278,35 @@ TEST_F(CheckedPlacement, IsRefusedForAPoolThatTheTableHasAndTheWordsAddAgain) {
     EXPECT_FALSE(result.proven);
 }
 
-// --- in the crash kernel
+// --- in the crash kernel, which was booted with the line
+
+class CheckedOwnLine : public CheckedPlacement {
+protected:
+    CheckedOwnLine() {
+        input.booted = true;
+        machine.crash_kernel.clear();
+    }
+};
+
+TEST_F(CheckedOwnLine, IsComparedWithItsOwnPool) {
+    EXPECT_TRUE(check(input).sound()) << text_of(check(input).reasons);
+    EXPECT_TRUE(check(input).compared);
+    machine.pool.front().range = range(0x68000000, 0x6c000000);
+    EXPECT_EQ(refusals(check(input).reasons), std::set<std::string>{"pool-agrees"});
+}
+
+TEST_F(CheckedOwnLine, IsComparedWithNothingWhereNoPoolIsSeen) {
+    machine.pool.clear();
+    EXPECT_TRUE(check(input).sound()) << text_of(check(input).reasons);
+    EXPECT_FALSE(check(input).compared);
+}
+
+TEST_F(CheckedOwnLine, OfALoanHasNoPoolOfItsOwn) {
+    input.command_line = synthetic_loan_words;
+    EXPECT_EQ(refusals(check(input).reasons), std::set<std::string>{"pool-agrees"});
+    machine.pool.clear();
+    EXPECT_TRUE(check(input).sound()) << text_of(check(input).reasons);
+}
 
 class Verified : public testing::Test {
 protected:

@@ -180,6 +180,18 @@ TEST(Gather, ReadsTheSingleValues) {
     EXPECT_TRUE(machine.unread.empty());
 }
 
+// fixtures/machines/debian-7.3-lend-untracked has the switch itself.
+TEST(Gather, TheHighWaterMarkIsTrackedWhereTheCommandLineAsksForIt) {
+    const TempTree tree;
+    tree.write("sys/kernel/debug/swiotlb/io_tlb_used_hiwater", "0\n");
+    tree.write("proc/sys/kernel/osrelease", "7.3.4\n");
+    tree.write("proc/cmdline", "ro\n");
+    EXPECT_FALSE(gathered(tree).hiwater_tracked) << "nobody says";
+    tree.write("proc/cmdline", "ro swiotlb=track_hiwater\n");
+    EXPECT_EQ(gathered(tree).hiwater_tracked, true);
+    EXPECT_EQ(gathered(tree).slabs_hiwater, 0u);
+}
+
 TEST(Gather, TheReleaseComesFromWhereverItIs) {
     const TempTree tree;
     tree.write("dmesg", "Linux version 5.10.0 (x)\n");

@@ -261,6 +261,26 @@ TEST(EncryptionInMemory, IsOfAConfidentialGuestWhoseProcessorSaysNothing) {
     EXPECT_EQ(of(0x500000000), Encryption::none) << "an enum has four bytes";
 }
 
+TEST(HighWaterMark, IsTrackedWhereTheKernelsSwitchIsOn) {
+    const Symbols symbols{{"track_hiwater_enabled", at}};
+    EXPECT_FALSE(*read_hiwater_tracking(symbols, true, memory({{at, words({0xffffffffffffff00})}})))
+        << "it has one byte";
+    EXPECT_TRUE(*read_hiwater_tracking(symbols, true, memory({{at, words({1})}})));
+    EXPECT_EQ(read_hiwater_tracking(symbols, true, memory({})).error().what, "not mapped");
+}
+
+TEST(HighWaterMark, IsTrackedByAKernelThatHasNoSwitch) {
+    EXPECT_TRUE(*read_hiwater_tracking({{"io_tlb_default_mem", at}}, true, memory({})));
+    EXPECT_TRUE(*read_hiwater_tracking({{"io_tlb_start", at}}, true, memory({})));
+}
+
+TEST(HighWaterMark, IsNotGuessedFromSymbolsThatMayHaveBeenLeftOut) {
+    EXPECT_EQ(read_hiwater_tracking({{"io_tlb_default_mem", at}}, false, memory({})).error().code, Errc::not_found)
+        << "by a capture";
+    EXPECT_EQ(read_hiwater_tracking({}, true, memory({})).error().code, Errc::not_found)
+        << "by a kernel that names no variables";
+}
+
 // --- core files -----------------------------------------------------------------------------------------------
 
 std::string text_of(const Bytes& bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }

@@ -75,6 +75,12 @@ TEST(Lend, IsRefusedByEachPieceOfEvidenceThatIsMissingOrSaysNo) {
     const Row rows[] = {
         {"a slab was in use once", "lend-idle", [](Machine& m) { m.slabs_hiwater = 1; }},
         {"the kernel keeps no count (before 6.4)", "lend-idle", [](Machine& m) { m.slabs_hiwater.reset(); }},
+        {"the kernel counts only when asked (7.3)", "lend-idle", [](Machine& m) { m.hiwater_tracked = false; }},
+        {"nobody says whether the running kernel counts", "lend-idle",
+         [](Machine& m) {
+             m.hiwater_tracked.reset();
+             m.live = true;
+         }},
         {"the count was set back, and slabs are in use", "lend-idle", [](Machine& m) { m.slabs_used = 3; }},
         {"nobody says what is in use", "lend-idle", [](Machine& m) { m.slabs_used.reset(); }},
         {"SEV", "lend-no-bounce",

@@ -156,7 +156,7 @@ TEST_F(PoolNeed, IsNotThereWithSwiotlbNoforce) {
 
 TEST_F(PoolNeed, IsNotInheritedFromAKernelThatHasNoforce) {
     reserve_low_only();
-    machine.command_line += " swiotlb=force,noforce";
+    machine.command_line += " swiotlb=force swiotlb=noforce";
     EXPECT_EQ(decided().verdict, Verdict::not_needed);
 }
 

@@ -578,6 +578,8 @@ const Row rows[] = {
      [](Case& c) { c.machine.slabs_hiwater = 0; }},
     {"lend-idle", refusal, "the kernel keeps no count", lent, [](Case& c) { c.machine.slabs_hiwater.reset(); },
      [](Case& c) { c.machine.slabs_hiwater = 0; }},
+    {"lend-idle", refusal, "the kernel counts only when asked, and was not", lent,
+     [](Case& c) { c.machine.hiwater_tracked = false; }, [](Case& c) { c.machine.hiwater_tracked = true; }},
     {"lend-idle", refusal, "one slab is in use", lent, [](Case& c) { c.machine.slabs_used = 1; },
      [](Case& c) { c.machine.slabs_used = 0; }},
     {"lend-devices", refusal, "a device addresses a bit too few", lent,

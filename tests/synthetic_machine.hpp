@@ -66,6 +66,7 @@ inline Machine idle_machine() {
     machine.command_line = "root=/dev/vda1 crashkernel=256M";
     machine.crash_kernel = {*AddressRange::from_bounds(0x70000000, 0x80000000)};
     machine.slabs_hiwater = machine.slabs_used = 0;
+    machine.hiwater_tracked = true;
     machine.devices = {{"0000:00:02.0", "pcieport", 0x060400, 32, 32},
                        {"0000:01:00.0", "nvme", 0x010802, 64, 64},
                        {"0000:02:00.0", "mgag200", 0x030000, 32, 32}};

@@ -12,6 +12,22 @@
 #include "tool/table.hpp"
 
 namespace tool {
+namespace {
+
+// What is loaded, of the record of a load by 'swiotlb-handoff kexec', which leaves a lent pool out of the ELF headers.
+handoff::Wishes of_record(handoff::Wishes wishes, const handoff::Record& record) {
+    wishes = handoff::as_recorded(std::move(wishes), record);
+    wishes.leaves_pool_out = true;
+    return wishes;
+}
+
+std::string headline(const handoff::CheckResult& result) {
+    if (!result.sound()) return "refused";
+    if (result.proven) return "sound, and proven to land";
+    return result.compared ? "sound" : "well-formed: there is no machine's pool to compare it with";
+}
+
+}  // namespace
 
 Status check(const Options& options) {
     handoff::CheckInput input;
@@ -35,21 +51,21 @@ Status check(const Options& options) {
         auto parsed = handoff::parse_record(*text);
         if (!parsed) return fail(std::move(parsed).error().at(*options.record_file));
         record = std::move(*parsed);
-        if (options.loader == handoff::Loader::automatic) wishes.loader = record->loader;
         if (options.method == handoff::Method::automatic) wishes.method = record->method;
         if (!input.map && !record->map.entries.empty()) input.map = record->map;
     }
     const handoff::Host host(options.root);
-    std::optional<handoff::Machine> machine;
-    if (options.place || (!options.command_line && !record)) {
-        auto gathered = machine_of(host);
-        if (!gathered) return fail(gathered.error());
-        machine = std::move(*gathered);
-    }
-    if (options.place) {
-        const auto request = handoff::request_for(host, *machine, wishes);
-        if (!request) return fail(request.error());
+    const bool own_line = !options.command_line && !record;
+    auto machine = machine_of(host);
+    // Without --place the machine is a help where it can be read and has a pool.
+    if (!machine && (options.place || own_line || !host.live())) return fail(machine.error());
+    if (options.place || (machine && (options.pool || !machine->pool.empty()))) {
         input.machine = &*machine;
+        input.booted = own_line && !options.place;
+    }
+    if (input.machine && !input.booted) {
+        const auto request = handoff::request_for(host, *machine, record ? of_record(wishes, *record) : wishes);
+        if (!request) return fail(request.error());
         input.request = *request;
     }
     input.command_line = options.command_line ? *options.command_line
@@ -63,7 +79,7 @@ Status check(const Options& options) {
     if (options.json) {
         print_json(handoff::check_document(result));
     } else {
-        field("handoff", result.sound() ? (result.proven ? "sound, and proven to land" : "sound") : "refused");
+        field("handoff", headline(result));
         print_reasons(result.reasons);
     }
     return result.sound() ? Status::ready : Status::refused;

@@ -84,7 +84,7 @@ constexpr auto option_table = std::to_array<OptionInfo>({
      "vmcore"},
     {"record", "FILE", Group::own, of(check), "The record of a load, as the command kexec writes it.",
      Completes::files},
-    {"place", "", Group::own, of(check), "Prove for this machine where the pool lands."},
+    {"place", "", Group::own, of(check), "Judge for this machine even where its pool cannot be seen."},
     {"jobs", "N", Group::own, of(audit), "Look at so many machines at a time. The default is one for each processor."},
     {"kexec", "FILE", Group::own, of(kexec, shrink),
      "The kexec program to run, as an absolute path. The default is the installed one.", Completes::files},
@@ -153,15 +153,6 @@ constexpr auto restriction_table = std::to_array<Restriction>({
     {e820, "accept", excludes, "input"},
     {e820, "lend", excludes, "input"},
     {e820, "collector", excludes, "input"},
-    {check, "root", excludes, "command-line", "place"},
-    {check, "root", excludes, "record", "place"},
-    {check, "kernel", needs, "place"},
-    {check, "initrd", needs, "place"},
-    {check, "loader", needs, "place"},
-    {check, "method", needs, "place"},
-    {check, "pool", needs, "place"},
-    {check, "accept", needs, "place"},
-    {check, "collector", needs, "place"},
 });
 
 }  // namespace

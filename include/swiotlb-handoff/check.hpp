@@ -23,20 +23,24 @@ struct ElfCore {
 /// that is empty or passes the end of the address space.
 Result<ElfCore> parse_elf_core(std::span<const std::byte> head);
 
-/// A handoff that somebody else made. What is not given is not looked at.
+/// A handoff that somebody else made. What is not given is not looked at, apart from the words, of which all is judged
+/// that plan() judges without a machine.
 struct CheckInput {
     std::string command_line;        ///< of the crash kernel, complete
     std::optional<e820::Table> map;  ///< its boot_params table
     std::optional<ElfCore> core;     ///< its elfcorehdr or vmcore
-    /// The machine it is for, and how it is loaded: then where the pool lands is
-    /// proven too.
+    /// The machine it is for, and how it is loaded: then the region is compared with its pool, all is judged that
+    /// plan() judges, and where the pool lands is proven.
     const Machine* machine = nullptr;
+    /// The machine was booted with this very line: it is the crash kernel. Its pool is compared, and nothing else.
+    bool booted = false;
     PlanRequest request;
 };
 
 struct CheckResult {
     std::optional<AddressRange> pool;  ///< that the handoff promises
     bool loan = false;                 ///< it is lent as ordinary RAM
+    bool compared = false;             ///< with the pool of a machine; otherwise it is well-formed at best
     bool proven = false;               ///< the machine was given, and the placement holds
     std::vector<Reason> reasons;
     [[nodiscard]] bool sound() const;  ///< no refusal among the reasons

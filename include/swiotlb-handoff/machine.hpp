@@ -129,7 +129,10 @@ struct Machine {
     std::optional<Error> pool_not_understood;
     std::optional<std::uint64_t> slabs;          ///< of 2 KiB, from debugfs
     std::optional<std::uint64_t> slabs_used;     ///< now
-    std::optional<std::uint64_t> slabs_hiwater;  ///< most ever used; Linux 6.4 and later
+    std::optional<std::uint64_t> slabs_hiwater;  ///< most ever used; Linux 6.4 and later; nullopt where nobody counts
+    /// The kernel counts them: always up to 7.2, and from 7.3 on where swiotlb=track_hiwater asks for it. Without that
+    /// the file in debugfs is there and says 0 for ever. nullopt: nobody could say.
+    std::optional<bool> hiwater_tracked;
 
     Encryption encryption = Encryption::unknown;
     Evidence encryption_from;

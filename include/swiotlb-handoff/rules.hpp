@@ -116,7 +116,7 @@ inline constexpr auto rule_table = std::to_array<RuleInfo>({
      "bounces gets the pool as a pool, or not at all."},
     {"lend-idle",
      "--lend: no slab of the pool was ever in use since boot, by the kernel's own count (io_tlb_used_hiwater, Linux "
-     "6.4 and later)."},
+     "6.4 and later; from 7.3 on only with swiotlb=track_hiwater)."},
     {"lend-devices",
      "--lend: each device with a driver can address all memory, or does no DMA. Another one may bounce through the "
      "pool at any time, "

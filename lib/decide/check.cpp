@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include "e820/memmap.hpp"
-#include "lib/decide/findings.hpp"
+#include "lib/decide/question.hpp"
 #include "lib/kernel/command_line.hpp"
 #include "lib/kernel/constants.hpp"
 
@@ -28,13 +28,20 @@ struct Promise {
     bool loan = false;
 };
 
-std::optional<Line> read_line(const std::string& text, Findings& found) {
+// The release of the kernel that reads the words; "" where it is not known.
+std::string release_of(const CheckInput& input) {
+    const auto& image = input.request.image;
+    if (image && !image->release.empty()) return image->release;
+    return input.machine ? input.machine->release : "";
+}
+
+std::optional<Line> read_line(const std::string& text, std::string_view release, Findings& found) {
     const auto unsound = [&](std::string why) {
         found.refuse("command-line-sound", std::move(why));
         return std::nullopt;
     };
     const auto words = CommandLine::parse(text);
-    const auto option = words ? swiotlb_option(*words) : words.error();
+    const auto option = words ? swiotlb_option(*words, release) : words.error();
     if (!option) return unsound(option.error().message());
     Line line{*words, *option, {}};
     for (const Word* word : line.words.all("memmap")) {
@@ -100,8 +107,6 @@ void judge_lent_words(const Line& line, const AddressRange& pool, Findings& foun
 bool judge_memmap(const Line& line, const AddressRange& pool, bool map_given, Findings& found) {
     std::size_t added = 0;
     for (const e820::MemmapOp& op : line.memmap) {
-        if (std::holds_alternative<e820::ExactMap>(op))
-            found.refuse("command-line-agrees", "memmap=exactmap replaces the crash kernel's map");
         const auto* add = std::get_if<e820::AddRange>(&op);
         if (!add || !add->range.overlaps(pool)) continue;
         if (add->type == Type::ram && add->range == pool)
@@ -158,11 +163,56 @@ void judge_core(const ElfCore& core, const Promise& promise, Findings& found) {
         found.refuse("elfcorehdr-agrees", "the ELF headers have no notes: no CPU state, no vmcoreinfo");
 }
 
-Plan review_on(const Machine& machine, const CheckInput& input, const Promise& promise) {
+PlanRequest request_of(const CheckInput& input, const Promise& promise) {
     PlanRequest request = input.request;
     request.command_line = input.command_line;
     request.lend = promise.loan;
-    return review(machine, request, promise.region);
+    return request;
+}
+
+// What plan() says of the words alone, on no machine.
+std::vector<Reason> judge_words_alone(const CheckInput& input, const Promise& promise) {
+    Findings found(input.request.accept);
+    const Machine nobodys;
+    const PlanRequest request = request_of(input, promise);
+    const Question question = ask(nobodys, request, found);
+    judge_map_words(question, true, found);
+    if (!promise.loan) judge_words(question, found);
+    return found.take();
+}
+
+// True where the crash kernel, which this machine is, has a pool to compare with.
+bool compare_booted(const Machine& machine, const Promise& promise, Findings& found) {
+    for (const PoolSighting& seen : machine.pool)
+        if (promise.loan)
+            found.refuse(
+                "pool-agrees",
+                fmt::format("the pool is lent, and this kernel has one of its own at {}", base::to_string(seen.range)),
+                seen.where.text());
+        else if (seen.range != promise.region)
+            found.refuse("pool-agrees",
+                         fmt::format("the handoff promises {}, this kernel's pool is at {}",
+                                     base::to_string(promise.region), base::to_string(seen.range)),
+                         seen.where.text());
+    return !machine.pool.empty();
+}
+
+// Everything about the machine, or without one about the words alone.
+void judge_machine(const CheckInput& input, const Promise& promise, CheckResult& result) {
+    std::vector<Reason> reasons;
+    if (input.machine && input.booted) {
+        Findings found(input.request.accept);
+        result.compared = compare_booted(*input.machine, promise, found);
+        reasons = found.take();
+    } else if (input.machine) {
+        Plan reviewed = review(*input.machine, request_of(input, promise), promise.region);
+        result.compared = true;
+        result.proven = reviewed.verdict == Verdict::ready;
+        reasons = std::move(reviewed.reasons);
+    } else {
+        reasons = judge_words_alone(input, promise);
+    }
+    std::move(reasons.begin(), reasons.end(), std::back_inserter(result.reasons));
 }
 
 }  // namespace
@@ -172,7 +222,7 @@ bool CheckResult::sound() const { return first_refusal(reasons) == nullptr; }
 CheckResult check(const CheckInput& input) {
     CheckResult result;
     Findings found(input.request.accept);
-    const auto line = read_line(input.command_line, found);
+    const auto line = read_line(input.command_line, release_of(input), found);
     const auto promise = line ? find_promise(*line, found) : std::nullopt;
     if (promise) {
         const AddressRange& region = promise->region;
@@ -187,11 +237,7 @@ CheckResult check(const CheckInput& input) {
         result.loan = promise->loan;
     }
     result.reasons = found.take();
-    if (promise && input.machine) {
-        Plan reviewed = review_on(*input.machine, input, *promise);
-        result.proven = reviewed.verdict == Verdict::ready;
-        std::move(reviewed.reasons.begin(), reviewed.reasons.end(), std::back_inserter(result.reasons));
-    }
+    if (promise) judge_machine(input, *promise, result);
     return result;
 }
 

@@ -27,7 +27,7 @@ void judge_bounce(const Machine& machine, Findings& found) {
             machine.encryption_from.text());
     if (machine.xen) return found.refuse("lend-no-bounce", "Xen: its swiotlb is not the kernel's to lend");
     const auto line = CommandLine::parse(machine.command_line);
-    const auto option = line ? swiotlb_option(*line) : line.error();
+    const auto option = line ? swiotlb_option(*line, machine.release) : line.error();
     if (!option || machine.command_line.empty())
         return found.refuse("lend-no-bounce", "the running kernel's command line is not known", "proc/cmdline");
     if (option->force)
@@ -37,6 +37,12 @@ void judge_bounce(const Machine& machine, Findings& found) {
 }
 
 void judge_idle(const Machine& machine, Findings& found) {
+    if (!machine.hiwater_tracked.value_or(true))
+        return found.refuse(
+            "lend-idle",
+            "the running kernel does not count how many slabs were ever in use: from Linux 7.3 on it does so only with "
+            "swiotlb=track_hiwater",
+            "proc/kcore", "boot with swiotlb=track_hiwater");
     if (!machine.slabs_hiwater)
         return found.refuse(
             "lend-idle", "the kernel does not say how many slabs were ever in use (Linux 6.4 and later do, in debugfs)",
@@ -51,6 +57,12 @@ void judge_idle(const Machine& machine, Findings& found) {
                             machine.slabs_used ? fmt::format("{} slabs are in use now", *machine.slabs_used)
                                                : "how many slabs are in use is not known",
                             "sys/kernel/debug/swiotlb/io_tlb_used");
+    if (!machine.hiwater_tracked)
+        return found.missing(machine.live, "lend-idle",
+                             "it is not known that the running kernel counts how many slabs were ever in use: from "
+                             "Linux 7.3 on it does so only with swiotlb=track_hiwater",
+                             "proc/kcore",
+                             machine.live ? "boot with swiotlb=track_hiwater, or run as root without lockdown" : "");
     found.note("lend-idle", "no slab was ever in use", hiwater);
 }
 

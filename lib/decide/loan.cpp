@@ -65,7 +65,14 @@ Plan lend(const Question& question, Findings& found) {
 
 Plan review_loan(const Question& question, const AddressRange& promised, Findings& found) {
     Plan plan;
-    if (const auto c = judge_proposal(question, promised, plan, found)) judge_line(*c, question.base, plan, found);
+    if (const auto c = judge_proposal(question, promised, plan, found)) {
+        if (wants_numa_off(question))
+            found.refuse("numa-single",
+                         "the crash kernel may see several NUMA nodes, or memory of ACPI's SRAT above 4 GiB: it then "
+                         "makes a pool of its own",
+                         {}, "add numa=off");
+        judge_line(*c, question.base, plan, found);
+    }
     if (plan.pool) judge_rivals(question, *plan.pool, {}, found);
     return plan;
 }

@@ -71,7 +71,7 @@ void judge_memory_kept(const Proposal& c, const CommandLine& handed_line, const 
     RangeSet free = plain->ram;
     for (const AddressRange& r : plain->reserved) free.subtract(r);
     free.subtract(*AddressRange::from_size(plain->images.front(), plain->image_at_most));
-    const auto option = swiotlb_option(plain_line);
+    const auto option = swiotlb_option(plain_line, crash_release(c.question));
     const std::uint64_t own = option && option->slabs ? *option->slabs * slab_size : default_pool_size;
     const auto natural = natural_pool(free, own);
     RangeSet before = plain->ram, after = handed->ram;  // of the reservation: a table in boot_params may have the pool

@@ -31,6 +31,7 @@ Plan pursue(const Question& question, const std::optional<AddressRange>& promise
         return promised ? review_handover(question, plan.method, need, *promised, found)
                         : hand_over(question, plan.method, need, found);
     if (question.request.lend) return promised ? review_loan(question, *promised, found) : lend(question, found);
+    if (promised) find_pool(question, promised, found);
     const Method method = plan.method;
     plan = not_needed();
     plan.method = method;

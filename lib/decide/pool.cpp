@@ -38,7 +38,8 @@ const PoolSighting* agreed(const std::vector<PoolSighting>& seen, const std::opt
         found.refuse("pool-agrees",
                      fmt::format("the handoff promises {}, the running kernel's pool is at {}",
                                  base::to_string(*promised), base::to_string(first.range)),
-                     first.where.text());
+                     first.where.text(),
+                     "check it on the machine that it is for, or give that machine's capture with --root");
         return nullptr;
     }
     return &first;

@@ -33,7 +33,7 @@ Question ask(const Machine& machine, const PlanRequest& request, Findings& found
     Question question{machine, request, {}, {}, {}, {}, {}, {}, {}};
     if (const auto running = CommandLine::parse(machine.command_line)) {
         question.running = *running;
-        if (const auto option = swiotlb_option(*running)) question.running_swiotlb = *option;
+        if (const auto option = swiotlb_option(*running, machine.release)) question.running_swiotlb = *option;
     }
     if (request.command_line) {
         const auto line = CommandLine::parse(*request.command_line);
@@ -47,7 +47,7 @@ Question ask(const Machine& machine, const PlanRequest& request, Findings& found
     }
     question.given = question.base.text();
     if (!request.command_line) assume_kdump_words(question, found);
-    const auto option = swiotlb_option(question.base);
+    const auto option = swiotlb_option(question.base, crash_release(question));
     if (!option) {
         found.refuse("command-line-sound", option.error().message());
         return question;
@@ -69,6 +69,11 @@ unsigned crash_cpus(const Question& question) {
 
 void judge_map_words(const Question& question, bool handoff_expected, Findings& found) {
     const CommandLine& base = question.base;
+    if (!question.swiotlb.unknown.empty())
+        found.refuse("command-line-agrees",
+                     fmt::format("swiotlb={} asks for something that is not understood",
+                                 fmt::join(question.swiotlb.unknown, ",")),
+                     {}, "remove it from the crash kernel's command line");
     if (base.ends_in_init_words())
         found.refuse("command-line-init", "the command line has a '--': words behind it go to init, not to the kernel",
                      {}, "remove the '--'");
@@ -133,11 +138,6 @@ std::string crash_release(const Question& question) {
 
 void judge_words(const Question& question, Findings& found) {
     const CommandLine& base = question.base;
-    if (!question.swiotlb.unknown.empty())
-        found.refuse("command-line-agrees",
-                     fmt::format("swiotlb={} asks for something that is not understood",
-                                 fmt::join(question.swiotlb.unknown, ",")),
-                     {}, "remove it from the crash kernel's command line");
     for (const auto& [word, effect] : question.words.findings) judge_boot_word(question, word, effect, found);
     judge_missing_words(question, found);
     if (!base.has("reset_devices"))

@@ -22,6 +22,12 @@ bool rounds_slabs_up(std::string_view release) {
     return !version || *version >= KernelVersion{6, 0};
 }
 
+std::optional<bool> reads_swiotlb_by_prefix(std::string_view release) {
+    const auto version = kernel_version(release);
+    if (!version) return std::nullopt;
+    return *version >= KernelVersion{7, 3};
+}
+
 bool takes_file_debug(std::string_view release) {
     const auto version = kernel_version(release);
     return !version || *version >= KernelVersion{6, 8};

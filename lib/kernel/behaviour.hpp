@@ -22,6 +22,11 @@ std::optional<KernelVersion> kernel_version(std::string_view release);
 /// Linux 6.0 and later). An unknown release may.
 bool rounds_slabs_up(std::string_view release);
 
+/// The kernel reads the parts of swiotlb= by how they begin: "forced" is "force", and "track_hiwater" may follow
+/// (kernel/dma/swiotlb.c, setup_io_tlb_npages(), Linux 7.3 and later). Before, "force" and "noforce" had to be all that
+/// is left of the word. nullopt of an unknown release.
+std::optional<bool> reads_swiotlb_by_prefix(std::string_view release);
+
 /// kexec_file_load of this kernel takes KEXEC_FILE_DEBUG, which kexec-tools 2.0.28 and later ask for with -d (Linux 6.8
 /// and later). An unknown release does: otherwise kexec fails, and is run again without.
 bool takes_file_debug(std::string_view release);

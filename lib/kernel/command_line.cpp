@@ -8,6 +8,7 @@
 
 #include "base/number.hpp"
 #include "e820/memmap.hpp"
+#include "lib/kernel/behaviour.hpp"
 
 namespace handoff {
 namespace {
@@ -107,33 +108,64 @@ std::string CommandLine::with(std::string_view more) const {
     return line;
 }
 
-Result<SwiotlbOption> swiotlb_option(const CommandLine& line) {
+namespace {
+
+// What is behind the numbers of a swiotlb= word. What a kernel of this release, or one of an unknown release, may read
+// otherwise than it looks is not understood.
+void take_swiotlb_flags(std::string_view text, std::optional<bool> by_prefix, SwiotlbOption& option) {
+    constexpr std::string_view track = "track_hiwater";
+    const bool prefix = by_prefix.value_or(false);
+    std::string_view rest = text;
+    for (const auto& [name, flag] : {std::pair{std::string_view("force"), &option.force}, {"noforce", &option.noforce}})
+        if (rest == name || (prefix && rest.starts_with(name))) {
+            *flag = true;
+            rest.remove_prefix(name.size());
+            // "forced" is "force", and the kernel reads on only behind a comma.
+            rest.remove_prefix(std::min(rest.find(','), rest.size()));
+            break;
+        }
+    if (rest.starts_with(',')) rest.remove_prefix(1);
+    if (rest.empty()) return;
+    // Alone it does nothing to a kernel that does not know it. Such a one reads no "force" in front of it either.
+    if (rest == track || (prefix && rest.starts_with(track)))
+        option.track_hiwater = true;
+    else
+        option.unknown.emplace_back(rest);
+}
+
+// The number of slabs or of areas; false where it is no number.
+bool take_swiotlb_number(std::string_view part, bool slabs_taken, SwiotlbOption& option) {
     constexpr std::uint64_t segment_slabs = 128;  // IO_TLB_SEGSIZE
+    const auto number = base::parse_prefixed(part);
+    if (!number || *number > (std::uint64_t{1} << 40)) return false;
+    if (slabs_taken)
+        option.areas = *number;
+    else
+        option.slabs = (*number + segment_slabs - 1) / segment_slabs * segment_slabs;
+    return true;
+}
+
+}  // namespace
+
+Result<SwiotlbOption> swiotlb_option(const CommandLine& line, std::string_view release) {
+    const auto by_prefix = reads_swiotlb_by_prefix(release);
     SwiotlbOption option;
     for (const Word* word : line.all("swiotlb")) {
         const std::string value = word->value.value_or("");
         std::string_view rest = value;
         option.addr.reset();  // unlike the others it holds for its own word only
         bool slabs_taken = false;
+        std::string flags;
         while (!rest.empty()) {
             const auto comma = std::min(rest.find(','), rest.size());
             const std::string_view part = rest.substr(0, comma);
             rest.remove_prefix(std::min(comma + 1, rest.size()));
-            if (part.empty()) {
+            if (part.empty() && flags.empty()) {
                 slabs_taken = true;  // "swiotlb=,4": areas only
-            } else if (part.front() >= '0' && part.front() <= '9') {
-                const auto number = base::parse_prefixed(part);
-                if (!number || *number > (std::uint64_t{1} << 40))
+            } else if (flags.empty() && part.front() >= '0' && part.front() <= '9') {
+                if (!take_swiotlb_number(part, slabs_taken, option))
                     return input_error(0, fmt::format("expected a number of slabs in 'swiotlb={}'", *word->value));
-                if (!slabs_taken)
-                    option.slabs = (*number + segment_slabs - 1) / segment_slabs * segment_slabs;
-                else
-                    option.areas = *number;
                 slabs_taken = true;
-            } else if (part == "force") {
-                option.force = true;
-            } else if (part == "noforce") {
-                option.noforce = true;
             } else if (part.starts_with("addr=")) {
                 std::string_view address = part.substr(5);
                 const auto number = base::take_memparse(address);
@@ -141,9 +173,10 @@ Result<SwiotlbOption> swiotlb_option(const CommandLine& line) {
                     return input_error(0, fmt::format("expected an address in 'swiotlb={}'", *word->value));
                 option.addr = *number;
             } else {
-                option.unknown.emplace_back(part);
+                flags += (flags.empty() ? "" : ",") + std::string(part);
             }
         }
+        take_swiotlb_flags(flags, by_prefix, option);
     }
     return option;
 }

@@ -58,9 +58,11 @@ struct SwiotlbOption {
     std::optional<base::Address> addr;  ///< addr=, only with the patches in kernel/
     bool force = false;
     bool noforce = false;              ///< no pool at all
+    bool track_hiwater = false;        ///< 7.3 and later count the most slabs ever in use only with it
     std::vector<std::string> unknown;  ///< "any" and what is yet to come; kept, not understood
 };
-base::Result<SwiotlbOption> swiotlb_option(const CommandLine&);
+/// As a kernel of this release reads them; "" is an unknown one, of which only that is taken which all read alike.
+base::Result<SwiotlbOption> swiotlb_option(const CommandLine&, std::string_view release);
 
 /// The map the kernel makes of `firmware` and the memmap= and mem= words.
 base::Result<e820::Table> apply_memory_words(const e820::Table& firmware, const CommandLine&);

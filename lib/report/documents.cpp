@@ -44,7 +44,7 @@ Json record_summary(const Record& record) {
 
 const char* verdict_of(const CheckResult& result) {
     if (!result.sound()) return name(Verdict::refused);
-    return result.proven ? "proven" : "sound";
+    return result.proven ? "proven" : result.compared ? "sound" : "well-formed";
 }
 
 }  // namespace

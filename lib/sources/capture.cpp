@@ -183,6 +183,8 @@ Failure copy_memory(Capture& c) {
         c.report.not_read.push_back(std::move(pool).error().at(c.host.path(Source::kcore)));
     }
     if (auto amd = read_amd_encryption(*symbols, read); !amd) c.skip(std::move(amd).error(), Source::kcore);
+    if (auto tracked = read_hiwater_tracking(*symbols, c.host.live(), read); !tracked)
+        c.skip(std::move(tracked).error(), Source::kcore);
 
     std::string lines;
     for (const auto& [name, address] : *symbols) lines += fmt::format("{:016x} b {}\n", address, name);

@@ -201,6 +201,7 @@ Result<Machine> gather(const Host& host) {
     read_neighbours(g);
     read_release(g);
     if (auto failure = read_command_line(g)) return std::move(*failure);
+    read_hiwater(g);
     if (auto failure = read_map(g)) return std::move(*failure);
     read_encryption(g);
     return std::move(g.machine);

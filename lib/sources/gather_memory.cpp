@@ -2,6 +2,7 @@
 #include <span>
 #include <utility>
 
+#include "lib/kernel/command_line.hpp"
 #include "lib/sources/gathering.hpp"
 
 namespace handoff {
@@ -15,6 +16,24 @@ void open_memory(Gathering& g) {
     if (!symbols) return;
     g.symbols = *std::move(symbols);
     g.core = *std::move(core);
+}
+
+void read_hiwater(Gathering& g) {
+    Machine& machine = g.machine;
+    // The word says it of any kernel: those that do not know it always count.
+    const auto line = CommandLine::parse(machine.command_line);
+    const auto option = line ? swiotlb_option(*line, machine.release) : line.error();
+    if (option && option->track_hiwater) {
+        machine.hiwater_tracked = true;
+    } else if (g.core) {
+        // A capture has the symbols that whoever made it looked for.
+        auto tracked = read_hiwater_tracking(g.symbols, g.host.live(), reader_of(g));
+        if (tracked)
+            machine.hiwater_tracked = *tracked;
+        else if (tracked.error().code != Errc::not_found)
+            g.note(std::move(tracked).error(), Source::kcore);
+    }
+    if (!machine.hiwater_tracked.value_or(true)) machine.slabs_hiwater.reset();
 }
 
 MemoryReader reader_of(const Gathering& g) {

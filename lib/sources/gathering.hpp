@@ -55,6 +55,9 @@ MemoryReader reader_of(const Gathering&);
 /// Where the kernel's own variables say that the pool is.
 void read_pool_in_memory(Gathering&);
 
+/// Whether the kernel counts the most slabs of its pool that were ever in use.
+void read_hiwater(Gathering&);
+
 /// What guards the memory: of the log, the processor's flags and the kernel's variables.
 void read_encryption(Gathering&);
 

@@ -130,7 +130,8 @@ Error elf_error(std::string_view expected) {
 constexpr std::string_view default_mem = "io_tlb_default_mem";  // 5.13 and later
 constexpr std::string_view old_start = "io_tlb_start", old_end = "io_tlb_end", old_nslabs = "io_tlb_nslabs";
 constexpr std::string_view sme_mask = "sme_me_mask", sev_status = "sev_status", cc_vendor = "cc_vendor";
-constexpr std::array names{default_mem, old_start, old_end, old_nslabs, sme_mask, sev_status, cc_vendor};
+constexpr std::string_view track_hiwater = "track_hiwater_enabled";
+constexpr std::array names{default_mem, old_start, old_end, old_nslabs, sme_mask, sev_status, cc_vendor, track_hiwater};
 
 std::optional<Address> find_symbol(const Symbols& symbols, std::string_view name) {
     const auto found = symbols.find(std::string(name));
@@ -287,6 +288,17 @@ Result<Encryption> read_amd_encryption(const Symbols& symbols, const MemoryReade
     const auto vendor = base::ByteCursor(*bytes).take<std::uint32_t>();
     if (!vendor) return input_error(0, fmt::format("expected {} bytes at {:#x}", sizeof vendor_none, *vendor_at));
     return *vendor == vendor_none || *vendor == vendor_amd ? Encryption::none : Encryption::tdx;
+}
+
+Result<bool> read_hiwater_tracking(const Symbols& symbols, bool all_symbols, const MemoryReader& read) {
+    if (const auto at = find_symbol(symbols, track_hiwater)) {
+        const auto value = read(*at, 1);  // a bool
+        if (!value) return value.error();
+        return value->front() != std::byte{0};
+    }
+    // A variable among the symbols: then this one would be there, too.
+    if (all_symbols && (find_symbol(symbols, default_mem) || find_symbol(symbols, old_start))) return true;
+    return Error{Errc::not_found, {}, 0, "the symbols do not show whether the kernel has track_hiwater_enabled"};
 }
 
 Result<Core> Core::open(Fd file) {

@@ -56,6 +56,12 @@ Result<std::optional<AddressRange>> read_pool(const Symbols&, const std::functio
 /// not in use, which leaves TDX. not_found where the variables are not there.
 Result<Encryption> read_amd_encryption(const Symbols&, const MemoryReader&);
 
+/// The kernel counts how many slabs of the pool were ever in use: where it has a switch for that, whether it is on
+/// (kernel/dma/swiotlb.c, track_hiwater_enabled; Linux commit 121f9fd1c308 (in v7.3)), else true: up to 7.2 it always
+/// does. `all_symbols`: what is not in `symbols` is no symbol of the kernel. not_found where that cannot be said: no
+/// symbol, and not all of them, or those of functions alone (CONFIG_KALLSYMS_ALL).
+Result<bool> read_hiwater_tracking(const Symbols&, bool all_symbols, const MemoryReader&);
+
 /// A 64-bit x86 ELF core file, such as /proc/kcore.
 class Core {
 public:

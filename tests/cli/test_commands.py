@@ -157,11 +157,48 @@ class Usage(unittest.TestCase):
     def test_an_option_that_would_do_nothing_is_refused(self):
         for arguments in (["status", "--prometheus", "--json"], ["status", "--output", "x", "--json"], ["map", "--svg", "--json"], ["e820", "--json", "--format", "log"],
                           ["e820", "--input-format", "log"], ["e820", "--input", "x", "--before"], ["e820", "--input", "x", "--root", "y"],
-                          ["e820", "--input", "x", "--kernel", "y"], ["check", "--kernel", "x"], ["check", "--loader", "auto"], ["check", "--pool", "1-2"],
-                          ["check", "--root", "x", "--command-line", "y"], ["check", "--root", "x", "--record", "y"]):
+                          ["e820", "--input", "x", "--kernel", "y"]):
             with self.subTest(arguments):
                 self.assertIn(f"{arguments[0]} has no use for --", self.refused(*arguments))
-        self.assertEqual(run("check", "--root", ready, "--command-line", words, "--place").status, REFUSED)
+
+
+class Check(unittest.TestCase):
+    def planned(self):
+        plan = json.loads(run("plan", "--root", ready, *load, "--json").out)
+        self.assertEqual(plan["verdict"], "ready")
+        return f"{plan['base']} {plan['append']}"
+
+    def verdict(self, *arguments):
+        done = run("check", "--json", "--loader", "kexec_load", *arguments)
+        said = json.loads(done.out)
+        self.assertEqual(done.status, REFUSED if said["verdict"] == "refused" else READY)
+        return said["verdict"], {reason["rule"] for reason in said["reasons"] if reason["severity"] == "refusal"}
+
+    def test_compares_with_the_machines_pool_wherever_it_is_known(self):
+        line = self.planned()
+        self.assertEqual(self.verdict("--root", ready, "--command-line", line), ("proven", set()))
+        moved = re.sub(r"0x71000000", "0x70000000", re.sub(r"0x75000000", "0x74000000", line))
+        self.assertNotEqual(moved, line)
+        self.assertEqual(self.verdict("--root", ready, "--command-line", moved), ("refused", {"pool-agrees"}))
+
+    def test_is_well_formed_where_no_pool_is_known(self):
+        line = self.planned()
+        with Tree() as nothing:
+            self.assertEqual(self.verdict("--root", nothing.root, "--command-line", line), ("well-formed", set()))
+            self.assertIn("well-formed: there is no machine's pool to compare it with", run("check", "--root", nothing.root, "--command-line", line).out)
+            # What is refused on each machine is refused without one.
+            self.assertEqual(self.verdict("--root", nothing.root, "--command-line", f"numa_cma=0:64M {line}"), ("refused", {"command-line-early"}))
+        with Tree("debian-6.1-kexec-load") as machine:
+            with open(os.path.join(ready, "dmesg"), "rb") as log:
+                machine.write("dmesg", b"".join(line for line in log if b"software IO TLB" not in line))
+            self.assertEqual(self.verdict("--root", machine.root, "--command-line", line)[0], "well-formed")
+            self.assertIn("pool-found", self.verdict("--root", machine.root, "--command-line", line, "--place")[1])
+            self.assertEqual(self.verdict("--root", machine.root, "--command-line", line, "--pool", "0x71000000-0x75000000"), ("proven", set()))
+
+    def test_judges_what_plan_judges(self):
+        line = self.planned()
+        self.assertEqual(self.verdict("--root", ready, "--command-line", f"{line} log_buf_len=64M")[0], "refused")
+        self.assertEqual(self.verdict("--root", ready, "--command-line", f"numa=fake=4 {line}")[1], {"command-line-early"})
 
 
 class Explain(unittest.TestCase):

@@ -177,7 +177,7 @@ void command_line(Input in) {
     }
     const auto again = handoff::CommandLine::parse(line->text());
     HOLDS(again && again->text() == line->text() && again->words().size() == line->words().size());
-    static_cast<void>(handoff::swiotlb_option(*line));
+    static_cast<void>(handoff::swiotlb_option(*line, "7.3.4"));
 
     // What a kernel that the table covers reads, one that it does not cover may read as well, and more.
     const auto covered = handoff::judge_boot_words(*line, handoff::Series::linux_6_12);

@@ -11,6 +11,7 @@
 
 #include "lib/kernel/boot_words.hpp"
 #include "lib/sources/gather.hpp"
+#include "lib/sources/kernel_config.hpp"
 #include "lib/sources/kernel_memory.hpp"
 #include "lib/sources/redact.hpp"
 #include "swiotlb-handoff/machine.hpp"
@@ -25,6 +26,7 @@ Machine carried(Machine machine) {
     machine.live = false;
     machine.random_ready.reset();
     machine.command_line = redacted_command_line(machine.command_line).value_or("");
+    if (machine.config) machine.config->command_line = redacted_command_line(machine.config->command_line).value_or("");
     const auto forget_line = [](const std::string& file, std::size_t& line) {
         if (file == info(Source::kernel_log).path) line = 0;
     };
@@ -49,6 +51,8 @@ std::string difference(const Machine& a, const Machine& b) {
         {"devices", a.devices == b.devices && a.external_devices == b.external_devices},
         {"platform_devices", a.platform_devices == b.platform_devices},
         {"neighbours", a.neighbours == b.neighbours},
+        {"config", a.config == b.config && a.config_from == b.config_from},
+        {"pool_areas", a.pool_areas == b.pool_areas},
         {"unread", a.unread == b.unread},
     };
     for (const auto& [name, same] : members)
@@ -164,7 +168,10 @@ TEST(Capture, AMachineWithoutAPoolInMemoryKeepsSayingSo) {
 
 /// A machine that has every source.
 void write_everything(const TempTree& tree) {
-    for (const SourceInfo& source : sources()) tree.write(source.path, "1\n");
+    // "1" is the kernel's release as well.
+    for (const SourceInfo& source : sources()) tree.write(path_of(source.id, "1"), "1\n");
+    for (const Source config : {Source::boot_config, Source::modules_config, Source::running_config})
+        tree.write(path_of(config, "1"), "CONFIG_X86_64=y\nCONFIG_NR_CPUS=64\n# end of Kernel hacking\n");
     for (const auto directory :
          {Source::firmware_map, Source::pci_devices, Source::platform_devices, Source::snp_platform})
         std::filesystem::remove(tree / info(directory).path);
@@ -188,9 +195,22 @@ TEST(Capture, ForgetsNoSource) {
     EXPECT_TRUE(report->not_read.empty()) << report->not_read.front().message();
     std::vector<Source> left_out;
     for (const SourceInfo& source : sources())
-        if (!std::filesystem::exists(tree / "copy" / source.path)) left_out.push_back(source.id);
+        if (!std::filesystem::exists(tree / "copy" / path_of(source.id, "1"))) left_out.push_back(source.id);
     EXPECT_EQ(left_out, (std::vector{Source::load_record, Source::os_release})) << "what is not the kernel's";
     expect_the_same(tree / "copy", tree.path());
+}
+
+TEST(Capture, KeepsOfTheConfigurationWhatIsRead) {
+    const TempTree tree;
+    tree.write("machine/proc/sys/kernel/osrelease", "6.12.0-55.el10.x86_64\n");
+    tree.write("machine/lib/modules/6.12.0-55.el10.x86_64/config",
+               "CONFIG_CC_VERSION_TEXT=\"gcc of somebody\"\nCONFIG_X86_64=y\nCONFIG_LOG_BUF_SHIFT=20\n"
+               "CONFIG_CMDLINE_BOOL=y\nCONFIG_CMDLINE=\"log_buf_len=1M host=here\"\n# end of Kernel hacking\n");
+    expect_that_a_capture_says_the_same(tree / "machine");
+    ASSERT_TRUE(capture(Host(tree / "machine"), tree / "copy"));
+    EXPECT_EQ(read_file(tree / "copy/lib/modules/6.12.0-55.el10.x86_64/config"),
+              "CONFIG_X86_64=y\nCONFIG_LOG_BUF_SHIFT=20\nCONFIG_CMDLINE_BOOL=y\n"
+              "CONFIG_CMDLINE=\"log_buf_len=1M host=remo\"\n# end of Kernel hacking\n");
 }
 
 TEST(Capture, KeepsWhetherThereAreDevicesAndWhetherTheyAreUnderstood) {

@@ -70,6 +70,19 @@ Bytes static_btf() {
     return make.bytes();
 }
 
+/// The same with what it has besides.
+Bytes static_btf_with(const char* member) {
+    BtfMaker make;
+    const int slots = make.pointer();
+    make.begin("io_tlb_mem");
+    make.member("start", 0);
+    make.member("end", 8);
+    make.member("nslabs", 24);
+    make.member(member, 32);
+    make.member("slots", 64, slots);
+    return make.bytes();
+}
+
 /// Of 6.6 and later, here with the pool not at the beginning.
 Bytes embedded_btf() {
     BtfMaker make;
@@ -120,13 +133,20 @@ constexpr Address at = 0xffffffff82c1e300;
 const AddressRange pool_64m = *AddressRange::from_bounds(0x75000000, 0x79000000);
 
 TEST(PoolLayout, OfEveryKernel) {
-    EXPECT_EQ(*pool_layout(allocated_btf()), (PoolLayout{true, 0, 8, 16}));
-    EXPECT_EQ(*pool_layout(static_btf()), (PoolLayout{false, 0, 8, 24}));
-    EXPECT_EQ(*pool_layout(embedded_btf()), (PoolLayout{false, 16, 24, 40}));
+    EXPECT_EQ(*pool_layout(allocated_btf()), (PoolLayout{true, 0, 8, 16, {}}));
+    EXPECT_EQ(*pool_layout(static_btf()), (PoolLayout{false, 0, 8, 24, {}}));
+    EXPECT_EQ(*pool_layout(embedded_btf()), (PoolLayout{false, 16, 24, 40, {}}));
+}
+
+TEST(PoolLayout, SaysWhetherTheKernelHasAreas) {
+    EXPECT_EQ(pool_layout(static_btf_with("nareas"))->areas, true);
+    EXPECT_EQ(pool_layout(static_btf_with("used"))->areas, false);
+    EXPECT_EQ(pool_layout(static_btf())->areas, std::nullopt) << "a part of the structure does not tell";
 }
 
 TEST(PoolLayout, AMinimalBtfSaysTheSame) {
-    for (const Bytes& btf : {allocated_btf(), static_btf(), embedded_btf()}) {
+    for (const Bytes& btf :
+         {allocated_btf(), static_btf(), embedded_btf(), static_btf_with("nareas"), static_btf_with("used")}) {
         const auto minimal = minimal_btf(btf);
         ASSERT_TRUE(minimal);
         EXPECT_EQ(*pool_layout(*minimal), *pool_layout(btf));

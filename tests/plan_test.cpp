@@ -12,6 +12,7 @@
 #include <gtest/gtest.h>
 
 #include "lib/kernel/command_line.hpp"
+#include "lib/kernel/early_take.hpp"
 #include "tests/reasons.hpp"
 #include "tests/synthetic_machine.hpp"
 
@@ -572,13 +573,15 @@ TEST_F(AssumedImage, ComesWithAnInitrdOf24MiB) {
 TEST_F(AssumedImage, OfTheRunningMachineIsNoProof) {
     request.image.reset();
     EXPECT_EQ(decided().verdict, Verdict::ready);
-    EXPECT_TRUE(has(decided().reasons, "image-known", Severity::warning));
+    ASSERT_EQ(decided().assumptions.size(), 1u);
+    EXPECT_TRUE(decided().assumptions.front().is("image-known"));
     machine.live = true;
     EXPECT_EQ(refusals(decided().reasons), std::set<std::string>{"image-known"});
 }
 
 TEST_F(AssumedImage, DecidesByItsReleaseWhetherThePoolIsRoundedUp) {
     reserve_high_only();
+    request.accept = {"release-tested"};
     machine.pool.front().range = range(0x6a000000, 0x70000000);  // 96 MiB
     const auto refused = [&](const char* of_image, const char* of_machine) {
         request.image->release = of_image;
@@ -592,6 +595,59 @@ TEST_F(AssumedImage, DecidesByItsReleaseWhetherThePoolIsRoundedUp) {
     EXPECT_TRUE(refused("", "6.1.0"));
     EXPECT_TRUE(refused("", "")) << "one that is not known may round up";
     EXPECT_TRUE(refused("next", "5.10.0"));
+}
+
+// --- what a capture lacks
+
+using Assumed = Plans;
+
+TEST_F(Assumed, IsSaidByTheVerdict) {
+    EXPECT_EQ(verdict_text(Verdict::ready, decided().assumptions), "ready") << "nothing is missing";
+    request.initrd_bytes.reset();
+    request.config.reset();
+    const Plan plan = decided();
+    ASSERT_EQ(plan.verdict, Verdict::ready) << headline(plan);
+    EXPECT_EQ(verdict_text(plan.verdict, plan.assumptions),
+              "ready if the crash kernel's configuration takes no more memory early than Debian's; "
+              "its initrd has up to 24 MiB");
+    EXPECT_EQ(headline(plan).find(verdict_text(plan.verdict, plan.assumptions) + ": pool-exact: "), 0u);
+    EXPECT_EQ(plan.assumptions.front().where, "boot/config-6.1.0-50-amd64");
+    EXPECT_EQ(verdict_text(Verdict::refused, plan.assumptions), "refused");
+    EXPECT_EQ(verdict_text(Verdict::not_needed, plan.assumptions), "not-needed");
+}
+
+TEST_F(Assumed, IsARefusalOnTheRunningMachine) {
+    machine.release.clear();
+    machine.encryption = Encryption::unknown;
+    request.image->release.clear();
+    request.initrd_bytes.reset();
+    request.config.reset();
+    line() += " some_new_word";
+    const Plan captured = decided();
+    std::set<std::string> rules;
+    for (const Assumption& assumption : captured.assumptions) rules.insert(assumption.rule);
+    EXPECT_EQ(captured.verdict, Verdict::ready) << headline(captured);
+    EXPECT_EQ(rules, (std::set<std::string>{"release-tested", "config-known", "encryption-known", "image-known",
+                                            "command-line-covered"}));
+    machine.live = true;
+    EXPECT_EQ(refusals(decided().reasons), rules);
+    EXPECT_EQ(decided().assumptions, std::vector<Assumption>{});
+}
+
+TEST_F(Assumed, IsNothingWhereTheRiskIsTaken) {
+    request.config.reset();
+    request.accept = {"config-known"};
+    EXPECT_EQ(decided().assumptions, std::vector<Assumption>{});
+    EXPECT_TRUE(has(decided().reasons, "config-known", Severity::warning));
+}
+
+TEST_F(Assumed, IsNotTheConfigurationOfAnotherKernel) {
+    machine.config.emplace();
+    request.config.reset();
+    EXPECT_EQ(decided().assumptions, std::vector<Assumption>{});
+    machine.release = "6.1.0-49-amd64";
+    ASSERT_EQ(decided().assumptions.size(), 1u);
+    EXPECT_TRUE(decided().assumptions.front().is("config-known"));
 }
 
 // --- what the crash kernel takes early
@@ -609,6 +665,19 @@ TEST_F(EarlyMemory, GrowsWithTheCpusThatTheCrashKernelPreparesFor) {
     EXPECT_EQ(bytes("possible_cpus=16", 2), of_sixteen);
     EXPECT_EQ(bytes("", 16), of_sixteen) << "the machine's, where the command line does not say";
     EXPECT_EQ(bytes("nr_cpus=0", 16), of_sixteen);
+}
+
+TEST_F(EarlyMemory, GrowsWithTheConfiguration) {
+    const std::uint64_t of_debian = decided().early_bytes;
+    request.config->kfence_objects = 1023;
+    EXPECT_EQ(decided().early_bytes, of_debian + early_take(*request.config, 1, 0).bytes);
+    request.config->kfence_objects = 65535;
+    EXPECT_EQ(refusals(decided().reasons), std::set<std::string>{"pool-exact"}) << "more than the reservation has";
+    request.config = KernelConfig{};
+    line() = "reset_devices nr_cpus=64";
+    const std::uint64_t of_cpus = decided().early_bytes;
+    request.config->log_cpu_max_buf_shift = 15;
+    EXPECT_GT(decided().early_bytes, of_cpus);
 }
 
 TEST_F(EarlyMemory, IsThatOfManyCpusWhereTheirNumberIsNotKnown) {
@@ -691,6 +760,7 @@ TEST_F(Accepted, OnlyWhatNobodyHasShownMayBe) {
     for (const RuleInfo& rule : rules())
         if (rule.acceptable) acceptable.push_back(rule.id);
     EXPECT_EQ(acceptable, (std::vector<std::string_view>{"pool-understood", "encryption-unproven", "encryption-known",
+                                                         "release-tested", "config-known", "config-words",
                                                          "command-line-covered"}));
 }
 

@@ -213,6 +213,13 @@ const Row rows[] = {
          c.pool() = range(0x6a000000, 0x70000000);
      },
      [](Case& c) { c.request.method = Method::ram; }},
+    {"pool-power-of-two", refusal, "it has 96 MiB, and the running kernel's structure has areas", planned,
+     [](Case& c) {
+         c.pool() = range(0x6a000000, 0x70000000);
+         c.machine.release = c.request.image->release = "5.14.0-427.el9.x86_64";
+         c.machine.pool_areas = true;
+     },
+     [](Case& c) { c.machine.pool_areas = false; }},
     {"pool-below-4g", refusal, "it ends a page above 4 GiB", planned,
      [](Case& c) {
          c.machine.ram.add(range(2 * GiB, 4 * GiB));
@@ -285,6 +292,104 @@ const Row rows[] = {
          c.machine.encryption = Encryption::unknown;
      },
      [](Case& c) { c.machine.live = false; }},
+
+    // --- the crash kernel itself
+    {"release-tested", refusal, "it is older than any that was looked at", planned,
+     [](Case& c) { c.request.image->release = "5.9.16"; }, [](Case& c) { c.request.image->release = "5.10.0"; }},
+    {"release-tested", refusal, "it is newer than any that was looked at", planned,
+     [](Case& c) { c.request.image->release = "7.4.0"; }, [](Case& c) { c.request.image->release = "7.3.99"; }},
+    {"release-tested", refusal, "it is outside, with the risk taken", planned,
+     [](Case& c) { c.request.image->release = "4.18.0-553.el8"; },
+     [](Case& c) { c.request.accept = {"release-tested"}; }},
+    {"release-tested", refusal, "nobody says which release it is, on the running machine", planned,
+     [](Case& c) {
+         c.machine.live = true;
+         c.machine.release.clear();
+         c.request.image->release.clear();
+     },
+     [](Case& c) { c.machine.live = false; }},
+    {"release-tested", refusal, "it is between, and its configuration is an accepted risk", planned,
+     [](Case& c) {
+         c.machine.live = true;
+         c.request.image->release = "6.8.0-31-generic";
+         c.request.config.reset();
+         c.request.accept = {"config-known"};
+     },
+     [](Case& c) { c.request.config.emplace(); }},
+    {"release-tested", warning, "it is between two series that were tested", planned,
+     [](Case& c) { c.request.image->release = "6.8.0-31-generic"; },
+     [](Case& c) { c.request.image->release = "6.12.117+deb13-amd64"; }},
+    {"release-tested", warning, "it is another vendor's", planned,
+     [](Case& c) { c.request.image->release = "6.12.0-55.el10.x86_64"; },
+     [](Case& c) { c.request.image->release = "6.12.117+deb13-amd64"; }},
+    {"config-known", refusal, "its configuration is not there, on the running machine", planned,
+     [](Case& c) {
+         c.machine.live = true;
+         c.request.config.reset();
+     },
+     [](Case& c) { c.machine.config.emplace(); }},
+    {"config-known", refusal, "only another kernel's configuration is there", planned,
+     [](Case& c) {
+         c.machine.live = true;
+         c.machine.config.emplace();
+         c.machine.release = "6.12.117+deb13-amd64";
+         c.request.config.reset();
+     },
+     [](Case& c) { c.request.accept = {"config-known"}; }},
+    {"config-known", refusal, "its configuration is damaged, also in a capture", planned,
+     [](Case& c) {
+         c.request.config.reset();
+         c.request.config_problem = Error{Errc::input, "boot/config-6.1.0-50-amd64", 3, "damaged"};
+     },
+     [](Case& c) { c.request.config.emplace(); }},
+    {"config-early", refusal, "an area for contiguous DMA by default", planned,
+     [](Case& c) { c.request.config->cma_mbytes = 1; }, [](Case& c) { c.line() += " cma=0"; }},
+    {"config-early", refusal, "KASAN", planned, [](Case& c) { c.request.config->kasan = true; },
+     [](Case& c) { c.request.config->kasan = false; }},
+    {"config-early", refusal, "KMSAN, of the running kernel's configuration", planned,
+     [](Case& c) {
+         c.request.config.reset();
+         c.machine.config.emplace().kmsan = true;
+     },
+     [](Case& c) { c.machine.config->kmsan = false; }},
+    {"config-early", refusal, "Kexec HandOver by default", planned,
+     [](Case& c) { c.request.config->kexec_handover = true; }, [](Case& c) { c.line() += " kho=off"; }},
+    {"config-words", refusal, "a word that takes memory is built in", planned,
+     [](Case& c) { c.request.config->command_line = "quiet log_buf_len=16M"; },
+     [](Case& c) { c.request.config->command_line = "quiet"; }},
+    {"config-words", refusal, "a word that has a rule of its own is built in", planned,
+     [](Case& c) { c.request.config->command_line = "memmap=64M@0x1000000"; },
+     [](Case& c) { c.request.accept = {"config-words"}; }},
+    {"config-words", refusal, "a word about the IOMMU that the running kernel does not have is built in", planned,
+     [](Case& c) { c.request.config->command_line = "iommu=memaper=2"; },
+     [](Case& c) { c.request.config->command_line = "quiet"; }},
+    {"config-words", refusal, "a bootconfig is built in", planned,
+     [](Case& c) { c.request.config->bootconfig_embedded = true; },
+     [](Case& c) { c.request.config->bootconfig_embedded = false; }},
+    {"config-words", refusal, "the initrd ends in a bootconfig that counts", planned,
+     [](Case& c) { c.request.config->bootconfig_forced = c.request.initrd_bootconfig = true; },
+     [](Case& c) { c.request.config->bootconfig_forced = false; }},
+    {"config-words", refusal, "a word that takes memory is built in, with a loan", lent,
+     [](Case& c) { c.request.config->command_line = "log_buf_len=16M"; },
+     [](Case& c) { c.request.config->command_line.clear(); }},
+    {"command-line-agrees", refusal, "the crash kernel reads only its own command line", planned,
+     [](Case& c) {
+         c.request.config->command_line = "quiet";
+         c.request.config->command_line_alone = true;
+     },
+     [](Case& c) { c.request.config->command_line_alone = false; }},
+    {"command-line-init", refusal, "a '--' is built in", planned,
+     [](Case& c) { c.request.config->command_line = "quiet -- single"; },
+     [](Case& c) { c.request.config->command_line = "quiet single"; }},
+    {"command-line-sound", refusal, "a quote that is built in is not closed", planned,
+     [](Case& c) { c.request.config->command_line = "dyndbg=\"file x"; },
+     [](Case& c) { c.request.config->command_line += '"'; }},
+    {"command-line-fits", refusal, "what is built in makes it a byte too long", planned,
+     [](Case& c) {
+         c.request.image->cmdline_size = bytes_of_line(c) + 5;
+         c.request.config->command_line = "quiet";
+     },
+     [](Case& c) { c.request.image->cmdline_size += 1; }},
     {"xen-none", refusal, "Xen", planned, [](Case& c) { c.machine.xen = true; },
      [](Case& c) { c.machine.xen = false; }},
 
@@ -432,16 +537,8 @@ const Row rows[] = {
          c.request.initrd_bytes.reset();
      },
      [](Case& c) { c.request.initrd_bytes = 0; }},
-    {"image-known", warning, "nobody names the initrd of a captured machine", planned,
-     [](Case& c) { c.request.initrd_bytes.reset(); }, [](Case& c) { c.request.initrd_bytes = 0; }},
     {"image-addr", refusal, "method addr, and the image does not announce it", planned,
      [](Case& c) { c.request.method = Method::addr; }, [](Case& c) { c.request.image->swiotlb_addr = true; }},
-    {"image-addr", warning, "method addr, and the image of a captured machine is not known", planned,
-     [](Case& c) {
-         c.request.method = Method::addr;
-         c.request.image.reset();
-     },
-     [](Case& c) { c.request.method = Method::ram; }},
     {"image-addr", refusal, "addr= is on the command line, and the image does not announce it", reviewed,
      [](Case& c) { replace(c.line(), "swiotlb=32768", "swiotlb=32768,addr=0x6c000000"); },
      [](Case& c) { c.request.image->swiotlb_addr = true; }},

@@ -16,7 +16,7 @@ inline Machine synthetic_machine() {
     using base::MiB;
     const auto range = [](Address start, Address end) { return *AddressRange::from_bounds(start, end); };
     Machine machine;
-    machine.release = "6.1.0-test";
+    machine.release = "6.1.0-50-amd64";
     machine.command_line = "root=/dev/vda1 crashkernel=512M,high crashkernel=256M,low";
     machine.map.add(range(0x1000, 0x9f000), e820::Type::ram);
     machine.map.add(range(0xf0000, 0x100000), e820::Type::reserved);
@@ -40,7 +40,9 @@ inline PlanRequest synthetic_request() {
     PlanRequest request;
     request.image = Image{};
     request.image->init_size = 64 * base::MiB;
-    request.image->release = "6.1.0-test";
+    request.image->release = "6.1.0-50-amd64";
+    request.config = KernelConfig{};
+    request.config_from = "boot/config-6.1.0-50-amd64";
     request.initrd_bytes = 16 * base::MiB;
     request.command_line = "root=/dev/vda1 reset_devices nr_cpus=1";
     return request;
@@ -62,7 +64,7 @@ inline constexpr const char* synthetic_words =
 /// A machine with crashkernel=256M, whose crash kernel makes no pool. Nothing speaks against lending it the old one.
 inline Machine idle_machine() {
     Machine machine = synthetic_machine();
-    machine.release = "6.12.0-test";
+    machine.release = "6.12.117+deb13-amd64";
     machine.command_line = "root=/dev/vda1 crashkernel=256M";
     machine.crash_kernel = {*AddressRange::from_bounds(0x70000000, 0x80000000)};
     machine.slabs_hiwater = machine.slabs_used = 0;
@@ -78,7 +80,7 @@ inline Machine idle_machine() {
 /// Asks for the loan, and loads by kexec_load with the pool left out of the ELF headers.
 inline PlanRequest lending_request() {
     PlanRequest request = synthetic_request();
-    request.image->release = "6.12.0-test";
+    request.image->release = "6.12.117+deb13-amd64";
     request.lend = true;
     request.loader = Loader::kexec_load;
     request.leaves_pool_out = true;

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <filesystem>
 #include <iostream>
+#include <map>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "lib/decide/recommend.hpp"
 #include "lib/report/audit.hpp"
@@ -104,23 +106,33 @@ constexpr std::string_view heading = "verdict     pool MiB  crashkernel  gives b
 std::string line_of(const MachineAudit& a) {
     if (a.error) return fmt::format("{:<43}  {}: {}", "unreadable", a.machine, a.error->message());
     const std::string gives = a.recommended ? fmt::format("{}", a.given_back / MiB) : "-";
-    std::string line = fmt::format("{:<10}  {:>8}  {:>11}  {:>10}  {}", name(a.verdict), a.pool_bytes / MiB,
-                                   a.crashkernel_bytes / MiB, gives, a.machine);
-    for (const std::string& rule : a.refused_by)
-        line += fmt::format("{}{}", &rule == &a.refused_by.front() ? ": " : ", ", rule);
+    std::string line =
+        fmt::format("{:<10}  {:>8}  {:>11}  {:>10}  {}", a.assumed.empty() ? name(a.verdict) : "ready if",
+                    a.pool_bytes / MiB, a.crashkernel_bytes / MiB, gives, a.machine);
+    for (const std::vector<std::string>* rules : {&a.refused_by, &a.assumed})
+        if (!rules->empty()) line += fmt::format(": {}", fmt::join(*rules, ", "));
     return line;
 }
 
-std::string text_of(const handoff::AuditSummary& sum) {
-    std::string text = fmt::format("\n{:<12}{:>7}\n{:<12}{:>7}\n{:<12}{:>7}\n", "machines", sum.machines(), "ready",
-                                   sum.ready, "not needed", sum.not_needed);
-    text += fmt::format("{:<12}{:>7}\n", "refused", sum.refused);
+// A line for each rule, the most frequent first.
+std::string lines_of(std::string_view what, const std::map<std::string, std::size_t>& count_of) {
     std::vector<std::pair<std::size_t, std::string>> rules;
-    for (const auto& [rule, count] : sum.refused_by) rules.emplace_back(count, rule);
+    for (const auto& [rule, count] : count_of) rules.emplace_back(count, rule);
     std::sort(rules.begin(), rules.end(), [](const auto& a, const auto& b) {
         return a.first != b.first ? a.first > b.first : a.second < b.second;
     });
-    for (const auto& [count, rule] : rules) text += fmt::format("{:<12}{:>7}  by {}\n", "", count, rule);
+    std::string text;
+    for (const auto& [count, rule] : rules) text += fmt::format("{:<12}{:>7}  {} {}\n", "", count, what, rule);
+    return text;
+}
+
+std::string text_of(const handoff::AuditSummary& sum) {
+    std::string text = fmt::format("\n{:<12}{:>7}\n{:<12}{:>7}\n", "machines", sum.machines(), "ready", sum.ready);
+    if (sum.ready_if != 0)
+        text += fmt::format("{:<12}{:>7}  of them if what their captures lack is as assumed\n", "", sum.ready_if) +
+                lines_of("if", sum.assumed);
+    text += fmt::format("{:<12}{:>7}\n{:<12}{:>7}\n", "not needed", sum.not_needed, "refused", sum.refused);
+    text += lines_of("by", sum.refused_by);
     if (sum.unreadable != 0) text += fmt::format("{:<12}{:>7}\n", "unreadable", sum.unreadable);
     text += fmt::format("{:<12}{:>7} MiB, by {} of them, with the crashkernel= that 'recommend' names\n", "gives back",
                         sum.given_back / MiB, sum.giving);

@@ -23,7 +23,9 @@ handoff::Wishes of_record(handoff::Wishes wishes, const handoff::Record& record)
 
 std::string headline(const handoff::CheckResult& result) {
     if (!result.sound()) return "refused";
-    if (result.proven) return "sound, and proven to land";
+    if (result.proven)
+        return result.assumptions.empty() ? "sound, and proven to land"
+                                          : "sound, and proven to land if what is assumed is so";
     return result.compared ? "sound" : "well-formed: there is no machine's pool to compare it with";
 }
 
@@ -80,6 +82,7 @@ Status check(const Options& options) {
         print_json(handoff::check_document(result));
     } else {
         field("handoff", headline(result));
+        print_assumptions(result.assumptions);
         print_reasons(result.reasons);
     }
     return result.sound() ? Status::ready : Status::refused;

@@ -111,8 +111,15 @@ void print_reasons(const std::vector<handoff::Reason>& reasons) {
         }
 }
 
+void print_assumptions(const std::vector<handoff::Assumption>& assumptions) {
+    for (const handoff::Assumption& a : assumptions) {
+        field("assumed", fmt::format("{}: {} (on the machine: {})", a.rule, a.text, a.where));
+        if (!a.advice.empty()) field("", "-> " + a.advice);
+    }
+}
+
 void print_plan(const handoff::Plan& plan) {
-    field("verdict", handoff::name(plan.verdict));
+    field("verdict", handoff::verdict_text(plan.verdict, plan.assumptions));
     if (plan.pool) field("pool", row(*plan.pool));
     if (plan.expected) field("expected", row(*plan.expected));
     if (!plan.append.empty()) field("append", plan.append);
@@ -120,6 +127,7 @@ void print_plan(const handoff::Plan& plan) {
     for (const handoff::Segment& s : load ? load->segments : std::vector<handoff::Segment>())
         field("loads", fmt::format("{}  {}", row(s.range), s.name));
     for (const AddressRange& f : plan.fences) field("fence", row(f));
+    print_assumptions(plan.assumptions);
     print_reasons(plan.reasons);
     if (load) print("\ncrash kernel's e820 before:\n" + e820::render_log(load->map));
     if (!plan.after.entries.empty()) print("\nafter:\n" + e820::render_log(plan.after));
@@ -152,7 +160,7 @@ void print_status(const handoff::StatusReport& report) {
     field("pool", f.pool ? row(*f.pool) : f.crashkernel_bytes ? "none seen" : "unknown");
     field("crashkernel", f.crashkernel_bytes ? bytes(*f.crashkernel_bytes) : "unknown");
     if (f.plan) {
-        field("plan", handoff::name(f.plan->verdict));
+        field("plan", handoff::verdict_text(f.plan->verdict, f.plan->assumptions));
         for (const handoff::Reason& reason : f.plan->reasons)
             if (reason.severity == handoff::Severity::refusal)
                 field("", fmt::format("{}: {}", reason.rule, reason.text));

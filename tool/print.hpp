@@ -43,6 +43,7 @@ void note(std::string_view text);
 
 void print_pool(const handoff::Machine&);
 void print_plan(const handoff::Plan&);
+void print_assumptions(const std::vector<handoff::Assumption>&);
 void print_reasons(const std::vector<handoff::Reason>&);
 void print_status(const handoff::StatusReport&);
 void print_verification(const handoff::Verification&);

@@ -27,7 +27,7 @@ std::string low_text(const handoff::LowPart& low) {
 }
 
 void print_recommendation(const handoff::Recommendation& r, const handoff::Machine& machine) {
-    field("verdict", name(r.verdict));
+    field("verdict", verdict_text(r.verdict, r.assumptions));
     if (r.chosen) field("boot with", r.chosen->reservation.text());
     std::string now = fmt::format("{} MiB", mib(r.now));
     for (const base::AddressRange& c : machine.crash_kernel) now += "  " + base::to_string(c);
@@ -64,6 +64,7 @@ void print_recommendation(const handoff::Recommendation& r, const handoff::Machi
         field("looked at", fmt::format("{}  {}: {}", c.reservation.text(), name(c.verdict), c.why));
     field("layout", r.reproduced.layout ? "the model puts this boot's reservation and pool where they are"
                                         : r.reproduced.text + "; the next boot may differ as well");
+    print_assumptions(r.assumptions);
     print_reasons(r.reasons);
     switch (r.verdict) {
         case Verdict::ready:

@@ -43,7 +43,8 @@ struct CheckResult {
     bool compared = false;             ///< with the pool of a machine; otherwise it is well-formed at best
     bool proven = false;               ///< the machine was given, and the placement holds
     std::vector<Reason> reasons;
-    [[nodiscard]] bool sound() const;  ///< no refusal among the reasons
+    std::vector<Assumption> assumptions;  ///< that `proven` rests on: Plan::assumptions
+    [[nodiscard]] bool sound() const;     ///< no refusal among the reasons
 };
 
 CheckResult check(const CheckInput&);

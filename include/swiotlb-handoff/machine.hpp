@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "swiotlb-handoff/kernel_config.hpp"
 #include "swiotlb-handoff/range.hpp"
 #include "swiotlb-handoff/result.hpp"
 #include "swiotlb-handoff/table.hpp"
@@ -101,9 +102,11 @@ struct Neighbours {
 /// What the deciding parts need to know of a machine: values only, so that a
 /// plan can be repeated, compared and tested without one.
 struct Machine {
-    std::string release;       ///< uname -r; "" where unknown
-    std::string command_line;  ///< of the running kernel; "" where unknown
-    bool live = false;         ///< read from "/", not from a captured directory
+    std::string release;                 ///< uname -r; "" where unknown
+    std::string command_line;            ///< of the running kernel; "" where unknown
+    std::optional<KernelConfig> config;  ///< of the kernel of this release
+    Evidence config_from;
+    bool live = false;  ///< read from "/", not from a captured directory
 
     /// /proc/iomem, or empty where there was none. Complete: never zeroed.
     std::vector<IomemEntry> iomem;
@@ -127,6 +130,9 @@ struct Machine {
     bool no_pool_in_memory = false;
     /// Its memory was read and is not that of a pool of any known kernel: what was expected and what is there.
     std::optional<Error> pool_not_understood;
+    /// The kernel's structure of the pool has areas, so it rounds the slabs up to a power of two (Linux commit
+    /// 20347fca71a3 ("swiotlb: split up the global swiotlb lock") (in v6.0)). nullopt: its BTF was not read.
+    std::optional<bool> pool_areas;
     std::optional<std::uint64_t> slabs;          ///< of 2 KiB, from debugfs
     std::optional<std::uint64_t> slabs_used;     ///< now
     std::optional<std::uint64_t> slabs_hiwater;  ///< most ever used; Linux 6.4 and later; nullopt where nobody counts

@@ -74,6 +74,7 @@ struct Plan {
     std::optional<Counterexample> counterexample;  ///< of the layout that was refused
     std::uint64_t early_bytes = 0;                 ///< bound on early allocations that the proof used
     std::vector<Reason> reasons;
+    std::vector<Assumption> assumptions;  ///< none on the running machine
 };
 
 /// Decides. Never fails: what is wrong is a reason, and the verdict `refused`.
@@ -86,6 +87,9 @@ Plan plan(const Machine&, const PlanRequest&);
 /// The same for a command line that has a handoff of `promised` already: nothing
 /// is added, the placement of exactly these words is judged.
 Plan review(const Machine&, const PlanRequest&, const AddressRange& promised);
+
+/// The verdict, with what it is assumed for: "ready if the initrd has up to 24 MiB; …".
+std::string verdict_text(Verdict, const std::vector<Assumption>&);
 
 /// In one line: the verdict and what decided it.
 std::string headline(const Plan&);

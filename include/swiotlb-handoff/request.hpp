@@ -57,8 +57,13 @@ std::optional<Collector> collector_from(std::string_view);
 struct PlanRequest {
     Loader loader = Loader::automatic;
     Method method = Method::automatic;
-    std::optional<Image> image;                 ///< none: the running kernel's size is assumed, and said
+    std::optional<Image> image;  ///< none: the running kernel's size is assumed, and said
+    /// What the image was configured for; none: as the running kernel, if it is of the same release.
+    std::optional<KernelConfig> config;
+    std::string config_from;                    ///< the file that has it
+    std::optional<Error> config_problem;        ///< why one that is there cannot be used
     std::optional<std::uint64_t> initrd_bytes;  ///< none: assumed, and said
+    bool initrd_bootconfig = false;             ///< it ends in a bootconfig
     /// What ACPI tables that the initrd brings take below 4 GiB before the pool is made (early_cpio.hpp), whole pages.
     std::uint64_t initrd_acpi_bytes = 0;
     /// Without the handoff's words; none: the running kernel's, as the kdump scripts derive it,
@@ -77,6 +82,8 @@ struct PlanRequest {
 /// The image that a plan goes by: the one of the request, else one of the running kernel's release and, with a margin,
 /// its size.
 Image assumed_image(const Machine&, const PlanRequest&);
+/// The configuration of that image, where it is known; else nullptr.
+const KernelConfig* known_config(const Machine&, const PlanRequest&);
 /// The size of the initrd that a plan goes by, in bytes.
 std::uint64_t assumed_initrd_bytes(const PlanRequest&);
 

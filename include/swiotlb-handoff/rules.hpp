@@ -50,6 +50,19 @@ inline constexpr auto rule_table = std::to_array<RuleInfo>({
      "tool on real hardware.",
      true},
     {"encryption-known", "Some source says whether the machine's memory is encrypted.", true},
+    {"release-tested",
+     "The crash kernel's release is one that was tested (Debian's of Linux 5.10, 6.1, 6.12, 7.2 and 7.3). Another one "
+     "between these is taken with a warning, where its configuration was read.",
+     true},
+    {"config-known",
+     "The crash kernel's configuration was read: it decides what the kernel takes of memory before its pool.", true},
+    {"config-early",
+     "The crash kernel's configuration has it take no memory before its pool without a bound: no area for contiguous "
+     "DMA, no KASAN, no KMSAN, no Kexec HandOver."},
+    {"config-words",
+     "The words that the crash kernel's image or initrd adds to its command line do nothing to memory: CONFIG_CMDLINE, "
+     "a bootconfig.",
+     true},
     {"xen-none", "Under Xen PV the pool is the hypervisor's business."},
     {"command-line-known",
      "The crash kernel's command line was given; otherwise the running kernel's is assumed, with reset_devices "
@@ -166,6 +179,17 @@ struct Reason {
     std::string advice;    ///< what to do about it, one line; "" where there is nothing
     [[nodiscard]] bool is(Rule other) const { return rule == other.id(); }
     friend bool operator==(const Reason&, const Reason&) = default;
+};
+
+/// What a plan for a captured machine takes for granted, since the capture lacks a source that the machine itself has.
+/// On the machine the source is read, or the rule refuses.
+struct Assumption {
+    std::string rule;    ///< the id
+    std::string text;    ///< what is assumed: "ready if …" goes on with it
+    std::string where;   ///< where the machine itself has it: "boot/config-6.1.0-50-amd64"
+    std::string advice;  ///< how to have it for this plan, one line; "" where there is no way
+    [[nodiscard]] bool is(Rule other) const { return rule == other.id(); }
+    friend bool operator==(const Assumption&, const Assumption&) = default;
 };
 
 /// The rules of rule_table.

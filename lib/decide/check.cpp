@@ -171,14 +171,12 @@ PlanRequest request_of(const CheckInput& input, const Promise& promise) {
 }
 
 // What plan() says of the words alone, on no machine.
-std::vector<Reason> judge_words_alone(const CheckInput& input, const Promise& promise) {
-    Findings found(input.request.accept);
+void judge_words_alone(const CheckInput& input, const Promise& promise, Findings& found) {
     const Machine nobodys;
     const PlanRequest request = request_of(input, promise);
     const Question question = ask(nobodys, request, found);
     judge_map_words(question, true, found);
     if (!promise.loan) judge_words(question, found);
-    return found.take();
 }
 
 // True where the crash kernel, which this machine is, has a pool to compare with.
@@ -200,17 +198,20 @@ bool compare_booted(const Machine& machine, const Promise& promise, Findings& fo
 // Everything about the machine, or without one about the words alone.
 void judge_machine(const CheckInput& input, const Promise& promise, CheckResult& result) {
     std::vector<Reason> reasons;
-    if (input.machine && input.booted) {
-        Findings found(input.request.accept);
-        result.compared = compare_booted(*input.machine, promise, found);
-        reasons = found.take();
-    } else if (input.machine) {
+    if (input.machine && !input.booted) {
         Plan reviewed = review(*input.machine, request_of(input, promise), promise.region);
         result.compared = true;
         result.proven = reviewed.verdict == Verdict::ready;
+        result.assumptions = std::move(reviewed.assumptions);
         reasons = std::move(reviewed.reasons);
     } else {
-        reasons = judge_words_alone(input, promise);
+        Findings found(input.request.accept);
+        if (input.machine)
+            result.compared = compare_booted(*input.machine, promise, found);
+        else
+            judge_words_alone(input, promise, found);
+        result.assumptions = found.take_assumptions();
+        reasons = found.take();
     }
     std::move(reasons.begin(), reasons.end(), std::back_inserter(result.reasons));
 }

@@ -5,10 +5,12 @@
 
 namespace handoff {
 
+bool Findings::accepts(Rule rule) const {
+    return rule.info().acceptable && std::find(accepted_.begin(), accepted_.end(), rule.id()) != accepted_.end();
+}
+
 void Findings::refuse(Rule rule, std::string text, std::string evidence, std::string advice) {
-    const bool accepted =
-        rule.info().acceptable && std::find(accepted_.begin(), accepted_.end(), rule.id()) != accepted_.end();
-    reasons_.push_back({std::string(rule.id()), accepted ? Severity::warning : Severity::refusal, std::move(text),
+    reasons_.push_back({std::string(rule.id()), accepts(rule) ? Severity::warning : Severity::refusal, std::move(text),
                         std::move(evidence), std::move(advice)});
 }
 
@@ -22,11 +24,12 @@ void Findings::note(Rule rule, std::string text, std::string evidence, std::stri
         {std::string(rule.id()), Severity::info, std::move(text), std::move(evidence), std::move(advice)});
 }
 
-void Findings::missing(bool live, Rule rule, std::string text, std::string evidence, std::string advice) {
-    if (live)
-        refuse(rule, std::move(text), std::move(evidence), std::move(advice));
+void Findings::missing(bool live, Rule rule, std::string text, std::string assumed, std::string where,
+                       std::string advice) {
+    if (live || accepts(rule))
+        refuse(rule, std::move(text), std::move(where), std::move(advice));
     else
-        warn(rule, std::move(text), std::move(evidence), std::move(advice));
+        assumptions_.push_back({std::string(rule.id()), std::move(assumed), std::move(where), std::move(advice)});
 }
 
 bool Findings::refused() const { return first_refusal(reasons_) != nullptr; }

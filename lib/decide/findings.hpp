@@ -21,17 +21,22 @@ public:
     void warn(Rule rule, std::string text, std::string evidence = {}, std::string advice = {});
     /// The rule holds, and this is why.
     void note(Rule rule, std::string text, std::string evidence = {}, std::string advice = {});
-    /// The rule cannot be judged, since a source is missing. On the running machine that is a refusal. A captured
-    /// machine may lack what the machine itself has: there it is an assumption, which is a warning.
-    void missing(bool live, Rule rule, std::string text, std::string evidence = {}, std::string advice = {});
+    /// The rule cannot be judged, since a source is missing, and so it does not hold. A captured machine may lack what
+    /// the machine itself has: there `assumed` is taken for granted instead, unless the user takes the risk.
+    void missing(bool live, Rule rule, std::string text, std::string assumed, std::string where,
+                 std::string advice = {});
 
     [[nodiscard]] bool refused() const;
     [[nodiscard]] const std::vector<Reason>& reasons() const { return reasons_; }
     [[nodiscard]] std::vector<Reason> take() { return std::move(reasons_); }
+    [[nodiscard]] std::vector<Assumption> take_assumptions() { return std::move(assumptions_); }
 
 private:
+    [[nodiscard]] bool accepts(Rule rule) const;
+
     std::vector<std::string> accepted_;
     std::vector<Reason> reasons_;
+    std::vector<Assumption> assumptions_;
 };
 
 /// The first refusal; nullptr where nothing is refused.

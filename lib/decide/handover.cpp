@@ -2,6 +2,7 @@
 // The old pool as the crash kernel's own: found by words that are proven, or proven for words that are there.
 #include <fmt/format.h>
 
+#include "lib/decide/configuration.hpp"
 #include "lib/decide/goals.hpp"
 #include "lib/decide/layout.hpp"
 #include "lib/decide/neighbours.hpp"
@@ -19,6 +20,8 @@ std::optional<Proposal> judge_proposal(const Question& question, Method method, 
     judge_protection(question.machine, question.request.loader, found);
     judge_map_words(question, promised.has_value(), found);
     judge_words(question, found);
+    judge_configuration(question, found);
+    judge_added_words(question, found);
     if (pool) judge_rounding(question, *pool, method, found);
     Cargo cargo = judge_cargo(question, found);
     auto scenarios = predict_loads(question, cargo, method, found);

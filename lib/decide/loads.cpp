@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "lib/kernel/behaviour.hpp"
 
@@ -49,6 +50,23 @@ bool is_known(const std::vector<Scenario>& scenarios, const Load& load, std::uin
     });
 }
 
+void judge_sizes(const Question& question, const Cargo& cargo, Findings& found) {
+    const PlanRequest& request = question.request;
+    std::vector<std::string> missing, assumed;
+    if (!request.image) {
+        missing.emplace_back("image");
+        assumed.push_back(fmt::format("the crash kernel takes up to {} MiB", whole_mib(cargo.image.init_size)));
+    }
+    if (!request.initrd_bytes) {
+        missing.emplace_back("initrd");
+        assumed.push_back(fmt::format("its initrd has up to {} MiB", whole_mib(cargo.initrd_bytes)));
+    }
+    if (missing.empty()) return;
+    found.missing(question.machine.live, "image-known",
+                  fmt::format("it is not known which {} will be loaded", fmt::join(missing, " and ")),
+                  fmt::format("{}", fmt::join(assumed, " and ")), "boot", "give --kernel and --initrd");
+}
+
 }  // namespace
 
 Cargo judge_cargo(const Question& question, Findings& found) {
@@ -57,13 +75,7 @@ Cargo judge_cargo(const Question& question, Findings& found) {
     if (request.loader == Loader::automatic)
         found.note("loader-known", "the loader is not known: the plan holds for both system calls");
     Cargo cargo{assumed_image(machine, request), assumed_initrd_bytes(request), request.initrd_acpi_bytes, {}};
-    if (!request.image || !request.initrd_bytes)
-        found.missing(machine.live, "image-known",
-                      fmt::format("assumed: a kernel of up to {} MiB{}", whole_mib(cargo.image.init_size),
-                                  request.initrd_bytes
-                                      ? std::string()
-                                      : fmt::format(" and an initrd of up to {} MiB", whole_mib(cargo.initrd_bytes))),
-                      {}, "give --kernel and --initrd");
+    judge_sizes(question, cargo, found);
     cargo.setup_data = judge_setup_data(question, found);
     return cargo;
 }
@@ -87,9 +99,8 @@ Method judge_method(const Question& question, const std::optional<AddressRange>&
                      advice);
     else
         found.missing(question.machine.live, "image-addr",
-                      question.machine.live ? "it is not known whether the crash kernel's image takes swiotlb=...,addr="
-                                            : "assumed: an image that takes swiotlb=...,addr=",
-                      {}, advice);
+                      "it is not known whether the crash kernel's image takes swiotlb=...,addr=",
+                      "its image takes swiotlb=...,addr=", "boot", advice);
     return method;
 }
 

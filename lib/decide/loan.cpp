@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "e820/memmap.hpp"
+#include "lib/decide/configuration.hpp"
 #include "lib/decide/evidence.hpp"
 #include "lib/decide/goals.hpp"
 #include "lib/decide/neighbours.hpp"
@@ -23,6 +24,7 @@ std::optional<Proposal> judge_proposal(const Question& question, const std::opti
     judge_dump(question.request, found);
     judge_protection(question.machine, question.request.loader, found);
     judge_map_words(question, promised.has_value(), found);
+    judge_added_words(question, found);
     Cargo cargo = judge_cargo(question, found);
     auto scenarios = predict_loads(question, cargo, plan.method, found);
     if (pool) plan.pool = pool->range;

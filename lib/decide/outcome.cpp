@@ -53,12 +53,14 @@ std::optional<e820::Table> judge_outcome(const Proposal& c, const CommandLine& l
     judge_segments(c, line, found);
     std::uint64_t added = 0;
     for (const Scenario& s : c.scenarios) added = std::max(added, s.load.added_words);
+    if (const std::string& own = c.question.config.command_line; !own.empty()) added += own.size() + 1;
     const std::uint64_t length = line.text().size() + added;
     if (length > c.cargo.image.cmdline_size)
-        found.refuse("command-line-fits",
-                     fmt::format("the command line would have {} bytes with what the loader adds, the image takes {}",
-                                 length, c.cargo.image.cmdline_size),
-                     {}, "shorten the crash kernel's command line");
+        found.refuse(
+            "command-line-fits",
+            fmt::format("the command line would have {} bytes with what loader and image add, the image takes {}",
+                        length, c.cargo.image.cmdline_size),
+            {}, "shorten the crash kernel's command line");
     return *std::move(map);
 }
 
@@ -72,7 +74,7 @@ void judge_memory_kept(const Proposal& c, const CommandLine& handed_line, const 
     for (const AddressRange& r : plain->reserved) free.subtract(r);
     free.subtract(*AddressRange::from_size(plain->images.front(), plain->image_at_most));
     const auto option = swiotlb_option(plain_line, crash_release(c.question));
-    const std::uint64_t own = option && option->slabs ? *option->slabs * slab_size : default_pool_size;
+    const std::uint64_t own = option && option->slabs ? *option->slabs * slab_size : c.question.config.pool_bytes;
     const auto natural = natural_pool(free, own);
     RangeSet before = plain->ram, after = handed->ram;  // of the reservation: a table in boot_params may have the pool
     before.subtract(c.pool.range);

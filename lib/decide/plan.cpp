@@ -54,6 +54,7 @@ Plan answer(const Machine& machine, const PlanRequest& request, const std::optio
     }
     for (const Error& error : machine.unread) found.note("source-unread", error.message(), error.source);
     plan.reasons = found.take();
+    plan.assumptions = found.take_assumptions();
     return plan;
 }
 
@@ -77,6 +78,16 @@ Plan review(const Machine& machine, const PlanRequest& request, const AddressRan
     return answer(machine, request, promised);
 }
 
+std::string verdict_text(Verdict verdict, const std::vector<Assumption>& assumptions) {
+    std::string text = name(verdict);
+    if (verdict != Verdict::ready) return text;
+    for (const Assumption& assumption : assumptions) {
+        text += &assumption == &assumptions.front() ? " if " : "; ";
+        text += assumption.text;
+    }
+    return text;
+}
+
 std::string headline(const Plan& plan) {
     // What decided: a refusal, or the rule that the verdict rests on.
     const Rule rests_on = plan.verdict == Verdict::not_needed ? Rule("pool-needed")
@@ -86,10 +97,10 @@ std::string headline(const Plan& plan) {
     if (!reason) {
         const auto it =
             std::find_if(plan.reasons.begin(), plan.reasons.end(), [&](const Reason& r) { return r.is(rests_on); });
-        if (it == plan.reasons.end()) return name(plan.verdict);
+        if (it == plan.reasons.end()) return verdict_text(plan.verdict, plan.assumptions);
         reason = &*it;
     }
-    return fmt::format("{}: {}: {}", name(plan.verdict), reason->rule, reason->text);
+    return fmt::format("{}: {}: {}", verdict_text(plan.verdict, plan.assumptions), reason->rule, reason->text);
 }
 
 }  // namespace handoff

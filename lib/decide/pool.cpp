@@ -236,7 +236,8 @@ void judge_protection(const Machine& machine, Loader loader, Findings& found) {
             break;
         case Encryption::unknown:
             found.missing(machine.live, "encryption-known",
-                          "no source says whether memory is encrypted (the kernel log may have wrapped)", {},
+                          "no source says whether memory is encrypted (the kernel log may have wrapped)",
+                          "its memory is not encrypted", "dmesg",
                           "give the boot log, or --accept encryption-known if you know that it is not");
             break;
     }
@@ -248,7 +249,10 @@ void judge_protection(const Machine& machine, Loader loader, Findings& found) {
 
 void judge_rounding(const Question& question, const Pool& pool, Method method, Findings& found) {
     const std::string release = crash_release(question);
-    const bool rounds = rounds_slabs_up(release);
+    // The running kernel's structure tells better than its number.
+    const bool rounds = release == question.machine.release && question.machine.pool_areas
+                            ? *question.machine.pool_areas
+                            : rounds_slabs_up(release);
     if ((rounds || method == Method::addr) && !std::has_single_bit(pool.slabs))
         found.refuse("pool-power-of-two", fmt::format("{} slabs are not a power of two, and {} rounds up", pool.slabs,
                                                       release.empty() ? "an unknown kernel perhaps" : release));

@@ -26,9 +26,10 @@ std::uint64_t image_at_least(const Proposal& c) {
 // What the crash kernel takes before its pool, at most.
 EarlyDemand demand_of(const Proposal& c, const RangeSet& ram) {
     const Question& question = c.question;
-    const EarlyTake words = early_take(question.words, ram.size());
-    return early_demand(
-        {ram, c.pool.slabs, crash_cpus(question), words.bytes, words.largest, c.cargo.initrd_acpi_bytes});
+    const unsigned cpus = crash_cpus(question);
+    EarlyTake more = early_take(question.words, ram.size());
+    more += early_take(question.config, cpus, ram.size());
+    return early_demand({ram, c.pool.slabs, cpus, more.bytes, more.largest, c.cargo.initrd_acpi_bytes});
 }
 
 }  // namespace

@@ -30,7 +30,11 @@ void assume_kdump_words(Question& question, Findings& found) {
 }  // namespace
 
 Question ask(const Machine& machine, const PlanRequest& request, Findings& found) {
-    Question question{machine, request, {}, {}, {}, {}, {}, {}, {}};
+    Question question{machine, request, {}, {}, {}, {}, {}, false, {}, {}, {}};
+    if (const KernelConfig* config = known_config(machine, request)) {
+        question.config = *config;
+        question.config_known = true;
+    }
     if (const auto running = CommandLine::parse(machine.command_line)) {
         question.running = *running;
         if (const auto option = swiotlb_option(*running, machine.release)) question.running_swiotlb = *option;
@@ -104,10 +108,10 @@ void judge_boot_word(const Question& question, const Word& word, const WordEffec
             const bool known = question.machine.live || !release.empty();
             found.missing(
                 known, "command-line-covered",
-                fmt::format("it is not known what '{}' does in {}: only the words of Linux 5.10, 6.1, 6.12, 7.2 and "
-                            "7.3 were looked at",
+                fmt::format("it is not known what '{}' does in {}: only the words of Debian's and kernel.org's Linux "
+                            "5.10, 6.1, 6.12, 7.2 and 7.3 were looked at",
                             word.text, release.empty() ? "a kernel of an unknown release" : "Linux " + release),
-                {}, remove);
+                fmt::format("its release has no word '{}'", word.text), "proc/sys/kernel/osrelease", remove);
             break;
         }
         default:

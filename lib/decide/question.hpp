@@ -19,6 +19,8 @@ struct Question {
     SwiotlbOption running_swiotlb;
     CommandLine base;  ///< of the crash kernel, without a handoff's words
     SwiotlbOption swiotlb;
+    KernelConfig config;  ///< of the crash kernel; Debian's where it is not known
+    bool config_known = false;
     WordsJudged words;    ///< what those of `base` do to memory before the pool
     std::string given;    ///< `base` without the words that nobody gave
     std::string assumed;  ///< those words: what kdump adds to every crash kernel's command line

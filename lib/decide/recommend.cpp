@@ -56,6 +56,7 @@ struct Tried {
     Candidate candidate;
     Need need;
     std::vector<Reason> reasons;
+    std::vector<Assumption> assumptions;
     bool final = false;  // no other size changes it
 };
 
@@ -108,12 +109,13 @@ void judge_without_pool(const Search& search, const Machine& machine, const Plan
         return r.is("pool-needed") && r.severity == Severity::warning;
     });
     if (own_pool) {
-        tried.need.own_pool = default_pool_size;
+        const KernelConfig* config = known_config(search.machine, search.request);
+        tried.need.own_pool = config ? config->pool_bytes : KernelConfig{}.pool_bytes;
         if (c.reservation.size < tried.need.total())
             return refuse(
                 fmt::format("load-fits: the crash kernel makes a pool of {} MiB that it does not need; numa=off on "
                             "its command line saves that",
-                            default_pool_size / MiB));
+                            tried.need.own_pool / MiB));
     }
     if (!load_fits(search, machine)) refuse("load-fits: kernel and initrd do not fit");
 }
@@ -140,6 +142,7 @@ Tried attempt(const Search& search, const Reservation& reservation) {
     c.why = why(next);
     for (const Reason& r : next.reasons)
         if (r.severity != Severity::info) tried.reasons.push_back(r);
+    tried.assumptions = next.assumptions;
     if (c.verdict == Verdict::ready && boots.size() > 1)
         c.why += fmt::format("; in each of {} places where its pool may be", boots.size());
     // Where a reservation below 4 GiB will lie, and what above it, only a layout that is understood can tell.
@@ -218,6 +221,7 @@ Recommendation recommend(const Machine& machine, const PlanRequest& request, std
     const Tried& shown = best ? *best : tried[1];
     result.need = shown.need;
     result.reasons = shown.reasons;
+    result.assumptions = shown.assumptions;
     if (!best) return result;
     result.chosen = best->candidate;
     result.verdict = best->candidate.verdict;

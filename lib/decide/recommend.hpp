@@ -47,6 +47,7 @@ struct Recommendation {
     std::uint64_t now = 0;  ///< bytes reserved by this boot
     LayoutComparison reproduced;
     std::vector<Reason> reasons;  ///< warnings and refusals of the plan for the chosen one, else of the last one tried
+    std::vector<Assumption> assumptions;  ///< of the same plan
     /// Bytes that the next boot has more than this one; negative where it needs more.
     [[nodiscard]] std::int64_t given_back() const;
 };

@@ -62,6 +62,12 @@ Image assumed_image(const Machine& machine, const PlanRequest& request) {
     return image;
 }
 
+const KernelConfig* known_config(const Machine& machine, const PlanRequest& request) {
+    if (request.config) return &*request.config;
+    const bool another = request.image && !request.image->release.empty() && request.image->release != machine.release;
+    return machine.config && !another ? &*machine.config : nullptr;
+}
+
 std::uint64_t assumed_initrd_bytes(const PlanRequest& request) { return request.initrd_bytes.value_or(usual_initrd); }
 
 }  // namespace handoff

@@ -1,21 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lib/kernel/behaviour.hpp"
 
-#include <algorithm>
-
 #include "base/number.hpp"
+#include "lib/kernel/release.hpp"
 
 namespace handoff {
-
-std::optional<KernelVersion> kernel_version(std::string_view release) {
-    const auto dot = release.find('.');
-    if (dot == release.npos) return std::nullopt;
-    const auto end = std::min(release.find_first_not_of("0123456789", dot + 1), release.size());
-    const auto major = base::parse_number(release.substr(0, dot), 10);
-    const auto minor = base::parse_number(release.substr(dot + 1, end - dot - 1), 10);
-    if (!major || !minor) return std::nullopt;
-    return KernelVersion{*major, *minor};
-}
 
 bool rounds_slabs_up(std::string_view release) {
     const auto version = kernel_version(release);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
-#include <compare>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -11,15 +10,8 @@ namespace handoff {
 // What kernels and kexec-tools of different versions do differently, where nothing but the version tells. Whatever the
 // machine shows by itself (BTF, symbols, the image's announcements) is not here.
 
-/// The first two numbers of `uname -r`: {6, 12} of "6.12.107+deb13-amd64".
-struct KernelVersion {
-    std::uint64_t major = 0, minor = 0;
-    friend auto operator<=>(const KernelVersion&, const KernelVersion&) = default;
-};
-std::optional<KernelVersion> kernel_version(std::string_view release);
-
 /// The kernel rounds the slab count of its pool up to a power of two (kernel/dma/swiotlb.c, round_up_default_nslabs(),
-/// Linux 6.0 and later). An unknown release may.
+/// Linux 6.0 and later). An unknown release may. Where a kernel's BTF is there it tells better (PoolLayout::areas).
 bool rounds_slabs_up(std::string_view release);
 
 /// The kernel reads the parts of swiotlb= by how they begin: "forced" is "force", and "track_hiwater" may follow

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <iterator>
 #include <unordered_map>
 
@@ -115,11 +114,6 @@ struct Named {
     std::string_view name;
     Value value;
 };
-constexpr std::array<Named<Series>, 5> series_names = {{{"5.10", Series::linux_5_10},
-                                                        {"6.1", Series::linux_6_1},
-                                                        {"6.12", Series::linux_6_12},
-                                                        {"7.2", Series::linux_7_2},
-                                                        {"7.3", Series::linux_7_3}}};
 constexpr std::array<Named<WordKind>, 5> kind_names = {{{"early", WordKind::early},
                                                         {"setup", WordKind::setup},
                                                         {"param", WordKind::param},
@@ -160,9 +154,8 @@ bool read_heading(std::string_view line, WordEntry& heading) {
             if (find_named(rules_of_values, heading.unless) == rules_of_values.end()) return false;
         } else if (part == "on") {
             const std::string_view where = take_until(said, ' ');
-            const auto series = find_named(series_names, where);
             heading.only_uncovered = where == "older";
-            if (series != series_names.end()) heading.only_in = series->value;
+            heading.only_in = series_from(where);
             if (!heading.only_uncovered && !heading.only_in) return false;
         } else {
             return false;
@@ -220,20 +213,12 @@ bool harmless_value(const WordEntry& entry, const Word& word, std::optional<Seri
 
 // --- bounds
 
-constexpr std::uint64_t largest_log = 2 * GiB;  // LOG_BUF_LEN_MAX
-
 // A word that is smaller than an earlier one does not undo it (kernel/printk/printk.c, log_buf_len_update()).
 EarlyTake log_buffer(const std::vector<const Word*>& words) {
     std::uint64_t size = 0;
-    for (const Word* word : words) size = std::max(size, size_in(word->value.value_or("0")).value_or(largest_log));
+    for (const Word* word : words)
+        size = std::max(size, size_in(word->value.value_or("0")).value_or(~std::uint64_t{0}));
     return log_buffer_take(size);
-}
-
-// lib/stackdepot.c, stack_depot_early_init(): 16 bytes (6.1: 8) for each 16 KiB of memory, rounded up to a power of two
-// between 4096 and 1 Mi; from 7.2 on 8 bytes for each pool, of which there are at most 131071 (stack_depot_max_pools=).
-EarlyTake stack_depot(std::uint64_t ram) {
-    const std::uint64_t buckets = std::clamp<std::uint64_t>(std::bit_ceil((ram + MiB) / (16 * KiB)), 4096, MiB);
-    return {buckets * 16 + MiB, std::max(buckets * 16, MiB)};
 }
 
 // `words` meet entries of this taker, at least one.
@@ -250,7 +235,7 @@ EarlyTake taken(Taker taker, const std::vector<const Word*>& words, std::uint64_
             return {(both ? 2 : 1) * (ram / 16), ram / 16};
         }
         case Taker::stack_depot:
-            return stack_depot(ram);
+            return stack_depot_take(ram);
         case Taker::small: {
             // init/main.c, initcall_blacklist(): two cache lines a name, and a name may be empty. Masks of CPUs: up to
             // nine of 1 KiB for one word (kernel/sched/isolation.c, housekeeping_setup()).
@@ -273,24 +258,10 @@ bool sizes_pages(const Word& word) { return same(word.key, "hugepagesz") || same
 
 }  // namespace
 
-// For each 32 bytes of the log, which is a power of two, a descriptor of 24 bytes, and an info of 88, or of 112 with
-// CONFIG_PRINTK_EXECUTION_CTX (kernel/printk/printk.c, setup_log_buf(); printk_ringbuffer.h).
-EarlyTake log_buffer_take(std::uint64_t size) {
-    if (size == 0) return {};
-    size = std::bit_ceil(std::min(size, largest_log));
-    return {size + size / 32 * 24 + size / 32 * 112, size / 32 * 112};
-}
-
 const char* name(WordClass effect) {
     for (const auto& named : class_names)
         if (named.value == effect) return named.name.data();
     return "not_covered";
-}
-
-std::optional<Series> series_of(std::string_view release) {
-    for (const auto& [name, series] : series_names)
-        if (release.starts_with(name) && release.size() > name.size() && release[name.size()] == '.') return series;
-    return std::nullopt;
 }
 
 Result<std::vector<WordEntry>> read_word_table(std::string_view text) {
@@ -389,9 +360,7 @@ EarlyTake early_take(const WordsJudged& judged, std::uint64_t ram) {
         for (const auto& [word, effect] : judged.takers)
             if (effect.taker == taker) words.push_back(&word);
         if (words.empty()) continue;
-        const EarlyTake take = taken(taker, words, ram);
-        sum.bytes += take.bytes;
-        sum.largest = std::max(sum.largest, take.largest);
+        sum += taken(taker, words, ram);
     }
     return sum;
 }

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "lib/kernel/command_line.hpp"
+#include "lib/kernel/early_take.hpp"
+#include "lib/kernel/release.hpp"
 #include "swiotlb-handoff/result.hpp"
 
 namespace handoff {
@@ -17,12 +19,6 @@ namespace handoff {
 // the images by scripts/kernel-words), and those that the sources of these series have for other configurations. A word
 // that it does not have is therefore no word of a kernel of these series: the kernel hands it to init. Of any other
 // kernel nothing is known.
-
-/// The releases of Linux whose words the table covers.
-enum class Series { linux_5_10, linux_6_1, linux_6_12, linux_7_2, linux_7_3 };
-
-/// The series of a release as uname has it ("6.12.117+deb13-amd64"); nullopt for one that is not covered.
-std::optional<Series> series_of(std::string_view release);
 
 /// From what costs nothing to what cannot be proven, in this order.
 enum class WordClass {
@@ -73,15 +69,6 @@ struct WordEffect {
 /// '=' also answers to every longer one (init/main.c, obsolete_checksetup()). Where several match, the worst one
 /// counts.
 WordEffect classify(const Word&, std::optional<Series>);
-
-/// A bound on memory that is taken before the pool, bytes.
-struct EarlyTake {
-    std::uint64_t bytes = 0;    ///< all requests together
-    std::uint64_t largest = 0;  ///< the largest of them
-};
-/// What setup_log_buf() takes for a log of this size, which log_buf_len= asks for, or many CPUs do
-/// (kernel/printk/printk.c, log_buf_add_cpu()).
-EarlyTake log_buffer_take(std::uint64_t size);
 
 /// What a whole command line does.
 struct WordsJudged {

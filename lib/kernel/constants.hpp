@@ -15,8 +15,6 @@ inline constexpr std::uint64_t slab_size = 2 * base::KiB;
 inline constexpr std::uint64_t segment_slabs = 128;
 /// What the kernel keeps for each slab: struct io_tlb_slot in kernel/dma/swiotlb.c; 5.10 has 12 bytes in two arrays.
 inline constexpr std::uint64_t slot_size = 24;
-/// The pool that a kernel makes where nothing asks for another size: IO_TLB_DEFAULT_SIZE in include/linux/swiotlb.h.
-inline constexpr std::uint64_t default_pool_size = 64 * base::MiB;
 /// The smallest pool that a kernel falls back to: IO_TLB_MIN_SLABS in kernel/dma/swiotlb.c.
 inline constexpr std::uint64_t smallest_pool_size = base::MiB;
 
@@ -34,5 +32,8 @@ inline constexpr base::Address physical_memory_end = base::Address{1} << 52;
 inline constexpr std::uint64_t section_size = 128 * base::MiB;
 /// struct page of a whole section: 64 bytes for each page.
 inline constexpr std::uint64_t section_memory_map_size = 2 * base::MiB;
+/// What KFENCE takes in Debian's kernels, with 255 objects: 2 MiB for its pool, the rest for its metadata
+/// (mm/kfence/core.c, kfence_alloc_pool_and_metadata()).
+inline constexpr std::uint64_t kfence_bytes = 5 * base::MiB / 2;
 
 }  // namespace handoff

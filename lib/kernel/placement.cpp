@@ -163,12 +163,12 @@ EarlyDemand early_demand(const DemandInput& input) {
     const std::uint64_t per_cpu =
         align_up(std::uint64_t{input.cpus} * 512 * KiB, 2 * MiB) + (input.cpus > 1 ? 2 * MiB : 0);
     // Dentry and inode hashes: 8 bytes per 8 and 16 KiB of RAM, rounded up to a
-    // power of two (fs/dcache.c, fs/inode.c). kfence: 2 MiB and its metadata.
+    // power of two (fs/dcache.c, fs/inode.c).
     const std::uint64_t dentry_hash = std::bit_ceil(ram / 1024 + 1);
     const std::uint64_t hashes = dentry_hash * 3 / 2;
     // A third more than today's, for what a later kernel may add.
     const std::uint64_t slots = input.slabs * slot_size * 4 / 3;
-    demand.after_memory_map = per_cpu + hashes + slots + 5 * MiB / 2 + 1 * MiB + input.extra;
+    demand.after_memory_map = per_cpu + hashes + slots + kfence_bytes + 1 * MiB + input.extra;
     demand.low = input.low;
     demand.largest_other = std::max({2 * MiB, per_cpu, dentry_hash, input.extra_largest});
     return demand;

@@ -54,7 +54,8 @@ struct DemandInput {
     base::RangeSet ram;       ///< all that the crash kernel's map calls RAM
     std::uint64_t slabs = 0;  ///< of the pool
     unsigned cpus = 1;        ///< that the crash kernel prepares for (nr_cpus=)
-    std::uint64_t extra = 0;  ///< bytes for what the command line asks for (log_buf_len=), all requests together
+    /// Bytes for what the command line asks for (log_buf_len=) and the configuration, all requests together.
+    std::uint64_t extra = 0;
     std::uint64_t extra_largest = 0;  ///< the largest of them
     std::uint64_t low = 0;            ///< EarlyDemand::low
 };

@@ -8,6 +8,7 @@
 #include "lib/sources/host.hpp"
 #include "lib/sources/image.hpp"
 #include "lib/sources/initrd.hpp"
+#include "lib/sources/kernel_config.hpp"
 
 namespace handoff {
 namespace {
@@ -57,6 +58,13 @@ Result<PlanRequest> request_for(const Host& host, const Machine& machine, const 
         const auto image = read_image(*kernel);
         if (!image) return image.error();
         request.image = *image;
+        auto found = read_image_config(host, *kernel, wishes.kernel.has_value(), image->release);
+        if (!found) {
+            request.config_problem = found.error();
+        } else if (*found) {
+            request.config = (*found)->config;
+            request.config_from = (*found)->file;
+        }
     }
     const auto initrd = either(wishes.initrd, usual.initrd);
     if (initrd && initrd->empty()) {
@@ -66,6 +74,7 @@ Result<PlanRequest> request_for(const Host& host, const Machine& machine, const 
         if (!file) return file.error();
         request.initrd_bytes = file->bytes;
         request.initrd_acpi_bytes = file->acpi_bytes;
+        request.initrd_bootconfig = file->bootconfig;
     }
 
     const LendSettings configured = configured_lending(host);

@@ -32,9 +32,9 @@ struct Wishes {
 Wishes as_recorded(Wishes, const Record&);
 
 /// What to plan for on this machine: every command that plans has its request from here. Reads the crash kernel's
-/// image, the initrd's size and the configuration of the installed kdump service; where there is no such service, or it
-/// has no such file, the plan assumes, and says so. Errors: a file that is named, or that the service loads, cannot be
-/// read, or is no image of a kernel.
+/// image and its configuration, the initrd's size and the configuration of the installed kdump service; where there is
+/// no such service, or it has no such file, the plan assumes, and says so. Errors: a file that is named, or that the
+/// service loads, cannot be read, or is no image of a kernel.
 Result<PlanRequest> request_for(const Host&, const Machine&, const Wishes&);
 
 }  // namespace handoff

@@ -15,6 +15,8 @@ MachineAudit audit(std::string name, const Machine& machine, const PlanRequest& 
     if (planned.verdict == Verdict::refused)
         for (const Reason& reason : planned.reasons)
             if (reason.severity == Severity::refusal) audited.refused_by.emplace_back(reason.rule);
+    if (planned.verdict == Verdict::ready)
+        for (const Assumption& assumption : planned.assumptions) audited.assumed.push_back(assumption.rule);
     if (!machine.pool.empty()) audited.pool_bytes = machine.pool.front().range.size();
     for (const AddressRange& c : machine.crash_kernel) audited.crashkernel_bytes += c.size();
     const Recommendation next = recommend(machine, request, margin);
@@ -52,6 +54,7 @@ void AuditSummary::add(const MachineAudit& audited) {
     switch (audited.verdict) {
         case Verdict::ready:
             ++ready;
+            ready_if += !audited.assumed.empty();
             break;
         case Verdict::not_needed:
             ++not_needed;
@@ -61,6 +64,7 @@ void AuditSummary::add(const MachineAudit& audited) {
             break;
     }
     for (const std::string& rule : audited.refused_by) ++refused_by[rule];
+    for (const std::string& rule : audited.assumed) ++assumed[rule];
     lendable += audited.lendable;
     would_lend += audited.would_lend;
     if (audited.lendable) lent += audited.lent_bytes;

@@ -18,6 +18,7 @@ struct MachineAudit {
     std::string machine;  ///< as the caller names it
     Verdict verdict = Verdict::refused;
     std::vector<std::string> refused_by;  ///< ids of rules
+    std::vector<std::string> assumed;     ///< of a ready plan: ids of the rules that only assumptions hold
     std::uint64_t pool_bytes = 0;         ///< 0: none seen
     std::uint64_t crashkernel_bytes = 0;
     /// The words to boot with, where recommend() finds some with which the handoff is ready and memory is given back.
@@ -34,7 +35,9 @@ MachineAudit audit(std::string name, const Machine&, const PlanRequest&, std::ui
 /// Of any number of machines, in memory that does not grow with it.
 struct AuditSummary {
     std::size_t ready = 0, not_needed = 0, refused = 0, unreadable = 0;
+    std::size_t ready_if = 0;                       ///< of the ready ones: those that rest on assumptions
     std::map<std::string, std::size_t> refused_by;  ///< a machine counts for each rule that refuses it
+    std::map<std::string, std::size_t> assumed;     ///< a ready machine counts for each rule that it assumes
     std::size_t giving = 0;                         ///< machines that can give memory back
     std::uint64_t given_back = 0;                   ///< bytes, of those
     std::size_t lendable = 0, would_lend = 0;

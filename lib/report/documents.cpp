@@ -68,6 +68,7 @@ Json plan_document(const Plan& plan) {
     const Load* load = plan.loads.empty() ? nullptr : &plan.loads.front();
     Json j = begin_document("plan");
     j["verdict"] = name(plan.verdict);
+    j["assumptions"] = list(plan.assumptions);
     j["reasons"] = list(plan.reasons);
     j["method"] = name(plan.method);
     j["loader"] = name(plan.loader);
@@ -109,6 +110,7 @@ Json map_document(const Plan& plan, const Picture& picture) {
 Json check_document(const CheckResult& result) {
     Json j = begin_document("check");
     j["verdict"] = verdict_of(result);
+    j["assumptions"] = list(result.assumptions);
     j["reasons"] = list(result.reasons);
     j["promised"] = or_null(result.pool);
     j["lent"] = result.loan;
@@ -133,6 +135,7 @@ Json capture_document(const CaptureReport& report) {
 Json recommend_document(const Recommendation& r) {
     Json j = begin_document("recommend");
     j["verdict"] = name(r.verdict);
+    j["assumptions"] = list(r.assumptions);
     j["reasons"] = list(r.reasons);
     j["crashkernel"] = r.chosen ? Json(r.chosen->reservation.text()) : Json(nullptr);
     j["reservation_bytes"] = r.now;
@@ -168,6 +171,7 @@ Json audit_document(const MachineAudit& audited) {
     j["error"] = or_null(audited.error);
     j["verdict"] = read ? Json(name(audited.verdict)) : Json(nullptr);
     j["refused_by"] = audited.refused_by;
+    j["assumed"] = audited.assumed;
     j["pool_bytes"] = read ? Json(audited.pool_bytes) : Json(nullptr);
     j["reservation_bytes"] = read ? Json(audited.crashkernel_bytes) : Json(nullptr);
     j["crashkernel"] = or_null(audited.recommended);
@@ -189,7 +193,10 @@ Json status_document(const StatusReport& report) {
     j["record"] = f.record ? record_summary(*f.record) : Json(nullptr);
     j["evidence_age_seconds"] = or_null(loan_age(f));
     j["plan"] = nullptr;
-    if (f.plan) j["plan"] = {{"verdict", name(f.plan->verdict)}, {"reasons", list(f.plan->reasons)}};
+    if (f.plan)
+        j["plan"] = {{"verdict", name(f.plan->verdict)},
+                     {"assumptions", list(f.plan->assumptions)},
+                     {"reasons", list(f.plan->reasons)}};
     j["problems"] = list(problems_of(f));
     j["next"] = report.next;
     return j;

@@ -16,6 +16,13 @@ Json to_json(const Reason& reason) {
             {"advice", text_or_null(reason.advice)}};
 }
 
+Json to_json(const Assumption& assumption) {
+    return {{"rule", assumption.rule},
+            {"text", assumption.text},
+            {"where", assumption.where},
+            {"advice", text_or_null(assumption.advice)}};
+}
+
 Json to_json(const Segment& segment) {
     Json j = to_json(segment.range);
     j["name"] = segment.name;

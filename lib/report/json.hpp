@@ -26,6 +26,8 @@ Json begin_document(std::string_view command);
 
 /// {"rule", "severity", "text", "evidence", "advice"}; the last two are null where there are none.
 Json to_json(const Reason&);
+/// {"rule", "text", "where", "advice"}; the last is null where there is none.
+Json to_json(const Assumption&);
 /// A range with the "name" of what lies there.
 Json to_json(const Segment&);
 /// A range with its "source" and the "evidence" for it.

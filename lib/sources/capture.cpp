@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "lib/sources/iomem.hpp"
+#include "lib/sources/kernel_config.hpp"
 #include "lib/sources/kernel_memory.hpp"
 #include "lib/sources/kexec_program.hpp"
 #include "lib/sources/new_directory.hpp"
@@ -89,6 +90,17 @@ Failure copy_log(Capture& c) {
         return std::nullopt;
     }
     return c.write("dmesg", redacted_log(*text));
+}
+
+// Of the running kernel, whose release the other sources say.
+Failure copy_configuration(Capture& c, Source source) {
+    const std::string release = release_of(c.host);
+    auto text = read_config_text(c.host, source, release);
+    if (!text) {
+        if (text.error().code != Errc::not_found) c.report.not_read.push_back(std::move(text).error());
+        return std::nullopt;
+    }
+    return c.write(path_of(source, release), reduced_kernel_config(*text));
 }
 
 Failure copy_firmware_map(Capture& c) {
@@ -219,6 +231,8 @@ Failure copy(Capture& c, const SourceInfo& source) {
             return copy_platform_devices(c);
         case Kept::pool_in_memory:
             return source.id == Source::kcore ? copy_memory(c) : std::nullopt;
+        case Kept::options_that_count:
+            return copy_configuration(c, source.id);
         case Kept::nothing:
             return std::nullopt;
     }

@@ -69,14 +69,8 @@ void take_log_facts(Gathering& g) {
 // --- release and command line ---------------------------------------------------------------------------------
 
 void read_release(Gathering& g) {
-    if (const auto release = g.text(Source::release)) {
-        g.machine.release = trimmed(*release);
-    } else if (const auto version = g.text(Source::version); version && version->starts_with("Linux version ")) {
-        const string_view rest = trimmed(*version).substr(14);
-        g.machine.release = rest.substr(0, rest.find(' '));
-    } else if (g.log.release) {
-        g.machine.release = g.log.release->value;
-    }
+    g.machine.release = release_of(g.host);
+    if (g.machine.release.empty() && g.log.release) g.machine.release = g.log.release->value;
 }
 
 Failure read_command_line(Gathering& g) {
@@ -184,6 +178,15 @@ void read_values(Gathering& g) {
 
 }  // namespace
 
+std::string release_of(const Host& host) {
+    if (const auto release = host.read(Source::release)) return std::string(trimmed(*release));
+    constexpr string_view banner = "Linux version ";
+    const auto version = host.read(Source::version);
+    if (!version || !version->starts_with(banner)) return {};
+    const string_view rest = trimmed(*version).substr(banner.size());
+    return std::string(rest.substr(0, rest.find(' ')));
+}
+
 Result<Machine> gather(const Host& host) {
     if (auto root = host.open_root(); !root) return std::move(root).error();
     Gathering g{host};
@@ -200,6 +203,7 @@ Result<Machine> gather(const Host& host) {
     read_devices(g);
     read_neighbours(g);
     read_release(g);
+    read_configuration(g);
     if (auto failure = read_command_line(g)) return std::move(*failure);
     read_hiwater(g);
     if (auto failure = read_map(g)) return std::move(*failure);

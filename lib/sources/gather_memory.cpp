@@ -52,6 +52,7 @@ void read_pool_in_memory(Gathering& g) {
         if (!btf) return std::move(btf).error();
         auto offsets = pool_layout(std::as_bytes(std::span(*btf)));
         if (!offsets) return std::move(offsets).error().at(file);
+        g.machine.pool_areas = offsets->areas;
         return offsets;
     };
     auto pool = read_pool(g.symbols, layout, reader_of(g));

@@ -58,6 +58,9 @@ void read_pool_in_memory(Gathering&);
 /// Whether the kernel counts the most slabs of its pool that were ever in use.
 void read_hiwater(Gathering&);
 
+/// What the running kernel was configured for, of its release's files.
+void read_configuration(Gathering&);
+
 /// What guards the memory: of the log, the processor's flags and the kernel's variables.
 void read_encryption(Gathering&);
 

@@ -13,8 +13,6 @@
 namespace handoff {
 namespace {
 
-constexpr std::size_t largest_image = 128 * base::MiB;
-
 // Every compressor of the kernel build ends the payload with the uncompressed
 // size, 32 bits little-endian (scripts/Makefile.lib, size_append; gzip has it anyway).
 std::uint32_t announced_size(std::span<const std::byte> bytes, const SetupHeader& header) {

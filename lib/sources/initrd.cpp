@@ -3,7 +3,9 @@
 
 #include <fcntl.h>
 #include <unistd.h>
+#include <array>
 #include <cerrno>
+#include <string_view>
 
 #include "base/fd.hpp"
 #include "lib/sources/early_cpio.hpp"
@@ -29,18 +31,27 @@ bool read_at(const Fd& fd, std::uint64_t offset, std::span<std::byte> into) {
     return true;
 }
 
+// "#BOOTCONFIG\n" is at the very end, or before up to three bytes that a boot loader added to have a multiple of four.
+bool ends_in_bootconfig(const Fd& fd, std::uint64_t size) {
+    constexpr std::string_view magic = "#BOOTCONFIG\n";
+    std::array<std::byte, magic.size() + 3> end{};
+    if (size < end.size() || !read_at(fd, size - end.size(), end)) return false;
+    const std::string_view text(reinterpret_cast<const char*>(end.data()), end.size());
+    return text.find(magic) != text.npos;
+}
+
 }  // namespace
 
 base::Result<InitrdFile> read_initrd(const std::filesystem::path& path) {
     // Says what is wrong with a file that is none, or cannot be read.
     const auto head = read_user_file_head(path, 1);
     if (!head) return head.error();
-    if (head->size > largest_that_is_read) return InitrdFile{head->size, head->size};
+    if (head->size > largest_that_is_read) return InitrdFile{head->size, head->size, false};
     const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     const auto front = read_early_cpio(
         head->size, [&fd](std::uint64_t offset, std::span<std::byte> into) { return fd && read_at(fd, offset, into); });
     if (!front) return base::Error(front.error()).at(path.string());
-    return InitrdFile{head->size, front->acpi_bytes()};
+    return InitrdFile{head->size, front->acpi_bytes(), ends_in_bootconfig(fd, head->size)};
 }
 
 }  // namespace handoff

@@ -14,11 +14,12 @@ struct InitrdFile {
     /// What its ACPI tables take below 4 GiB before the pool is made: EarlyCpio::acpi_bytes(). Of a file of more than
     /// 4 GiB that is all of it, which no plan has room for: such a file is not looked into.
     std::uint64_t acpi_bytes = 0;
+    bool bootconfig = false;  ///< it ends in one: init/main.c, get_boot_config_from_initrd()
 };
 
-/// Looks at the headers in front of the file, never at the whole of it. Errors: not_found, not_permitted or io where it
-/// cannot be read or is no regular file; input where a header of its early cpio is damaged. Error::source is `path` as
-/// given.
+/// Looks at the headers in front of the file and at its end, never at the whole of it. Errors: not_found, not_permitted
+/// or io where it cannot be read or is no regular file; input where a header of its early cpio is damaged.
+/// Error::source is `path` as given.
 base::Result<InitrdFile> read_initrd(const std::filesystem::path& path);
 
 }  // namespace handoff

@@ -35,6 +35,8 @@ struct FreeBtf {
 };
 using Btf = std::unique_ptr<btf, FreeBtf>;
 
+constexpr const char* areas_member = "nareas";
+
 /// libbpf prints its complaints unless it is told not to.
 class QuietLibbpf {
 public:
@@ -190,6 +192,11 @@ Result<PoolLayout> pool_layout(std::span<const std::byte> bytes) {
     const btf_type* slots_type = slots ? plain_type(types, slots->type) : nullptr;
     if (!slots_type || !(btf_is_array(slots_type) || btf_is_ptr(slots_type))) return unknown("'slots'");
     layout.pointer = btf_is_array(slots_type);
+    constexpr std::uint32_t members_above = 4;
+    if (find_member(types, pool.type, areas_member))
+        layout.areas = true;
+    else if (btf_vlen(pool.type) > members_above)
+        layout.areas = false;
     return layout;
 }
 
@@ -218,6 +225,8 @@ Result<std::vector<std::byte>> minimal_btf(std::span<const std::byte> bytes) {
     failed |= btf__add_field(types, "end", integer, bits(layout->end), 0);
     failed |= btf__add_field(types, "nslabs", integer, bits(layout->nslabs), 0);
     failed |= btf__add_field(types, "slots", slots_type, static_cast<std::uint32_t>(slots->offset * 8), 0);
+    // Whether there are areas, and otherwise another member: it shows that the structure is whole.
+    if (layout->areas) failed |= btf__add_field(types, *layout->areas ? areas_member : "used", integer, 0, 0);
     if (embedded) {
         failed |= std::min(btf__add_struct(types, "io_tlb_mem", (*mem)->size), 0);
         failed |= btf__add_field(types, "defpool", pool_id, static_cast<std::uint32_t>(pool.offset * 8), 0);

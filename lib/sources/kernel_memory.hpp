@@ -33,6 +33,9 @@ struct PoolLayout {
     std::size_t start = 0;  ///< offsets from the beginning of struct io_tlb_mem, bytes;
     std::size_t end = 0;    ///< each member has 8 bytes
     std::size_t nslabs = 0;
+    /// There is a member 'nareas' (6.0 and later): the kernel rounds its slabs up. nullopt: the structure is a part of
+    /// one, as minimal_btf() left it in earlier versions.
+    std::optional<bool> areas;
     friend bool operator==(const PoolLayout&, const PoolLayout&) = default;
 };
 

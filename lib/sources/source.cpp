@@ -39,6 +39,9 @@ constexpr std::array table{
     SourceInfo{Source::kho_scratch_sizes, "sys/kernel/debug/kho/out/scratch_len", Kept::whole},
     SourceInfo{Source::memory_crash_hotplug, "sys/devices/system/memory/crash_hotplug", Kept::whole},
     SourceInfo{Source::cpu_crash_hotplug, "sys/devices/system/cpu/crash_hotplug", Kept::whole},
+    SourceInfo{Source::boot_config, "boot/config-{}", Kept::options_that_count},
+    SourceInfo{Source::modules_config, "lib/modules/{}/config", Kept::options_that_count},
+    SourceInfo{Source::running_config, "proc/config.gz", Kept::options_that_count},
     SourceInfo{Source::load_record, "run/swiotlb-handoff/record.json", Kept::nothing},
     SourceInfo{Source::os_release, "etc/os-release", Kept::nothing},
 };

@@ -40,6 +40,9 @@ enum class Source {
     kho_scratch_sizes,
     memory_crash_hotplug,
     cpu_crash_hotplug,
+    boot_config,     ///< the kernel's configuration, as it is installed
+    modules_config,  ///< the same (Fedora, openSUSE; Debian from 7.2 on)
+    running_config,  ///< of the running kernel, compressed (CONFIG_IKCONFIG_PROC)
     load_record,  ///< what the last load of a crash kernel was: swiotlb-handoff-record(5)
     os_release,   ///< which distribution it is: os-release(5)
 };
@@ -58,13 +61,15 @@ enum class Kept {
     pci_drivers,  ///< of each PCI device with a driver: driver, class and masks; and which are outside of the machine
     platform_drivers,  ///< of each platform device with a driver: which
     pool_in_memory,    ///< what tells where the pool is; of kallsyms and btf, the part that this takes
+    options_that_count,  ///< of a configuration the options that are read: reduced_kernel_config()
     nothing,           ///< it is the distribution's or ours, not the kernel's
 };
 
 struct SourceInfo {
     Source id;
     std::string_view
-        path;  ///< without the leading slash; in a captured directory and, but for the log, on the machine itself
+        path;  ///< without the leading slash; in a captured directory and, but for the log, on the machine itself; "{}"
+               ///< stands for the kernel's release
     Kept kept;
 };
 

@@ -35,6 +35,8 @@ class Audit(unittest.TestCase):
                 self.assertEqual(each["verdict"], plan["verdict"])
                 refusals = [reason["rule"] for reason in plan["reasons"] if reason["severity"] == "refusal"]
                 self.assertEqual(each["refused_by"], refusals if plan["verdict"] == "refused" else [])
+                assumed = [assumption["rule"] for assumption in plan["assumptions"]]
+                self.assertEqual(each["assumed"], assumed if plan["verdict"] == "ready" else [])
                 pool = json.loads(run("show", "--json", "--root", each["machine"]).out)["pool"]
                 self.assertEqual(each["pool_bytes"], pool["size_bytes"] if pool else 0)
         self.assertEqual(done.status, INPUT if any(each["error"] for each in found) else READY)
@@ -54,6 +56,8 @@ class Audit(unittest.TestCase):
         lines = audit(machines)[1]
         verdicts = collections.Counter(each["verdict"] or "unreadable" for each in lines)
         rules = collections.Counter(rule for each in lines for rule in each["refused_by"])
+        assumed = collections.Counter(rule for each in lines for rule in each["assumed"])
+        resting = sum(bool(each["assumed"]) for each in lines)
         giving = [each["saved_bytes"] for each in lines if each["saved_bytes"] > 0]
         loans = [each["loan"] for each in lines if each["loan"]]
         lent = [loan["gain_bytes"] for loan in loans if loan["verdict"] == "ready"]
@@ -64,6 +68,9 @@ class Audit(unittest.TestCase):
                                    **{name: verdicts[key] for name, key in (("ready", "ready"), ("not needed", "not-needed"), ("refused", "refused"),
                                                                             ("unreadable", "unreadable")) if name != "unreadable" or verdicts[key]}})
         self.assertEqual({rule: int(count) for count, rule in re.findall(r"^ +(\d+)  by (\S+)$", text, re.M)}, dict(rules))
+        self.assertEqual({rule: int(count) for count, rule in re.findall(r"^ +(\d+)  if (\S+)$", text, re.M)}, dict(assumed))
+        self.assertIn(f"{resting}  of them if what their captures lack is as assumed", text)
+        self.assertGreater(resting, 0)
         self.assertIn(f"by {len(giving)} of them", text)
         self.assertGreater(lacking, 0)
         self.assertIn(f"to {len(lent)} crash kernels that make no pool; {lacking} more but for evidence", text)

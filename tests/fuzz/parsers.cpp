@@ -21,6 +21,7 @@
 #include "e820/render.hpp"
 #include "lib/kernel/boot_words.hpp"
 #include "lib/kernel/command_line.hpp"
+#include "lib/kernel/early_take.hpp"
 #include "lib/load/kexec_arguments.hpp"
 #include "lib/load/load_report.hpp"
 #include "lib/load/record.hpp"
@@ -29,9 +30,11 @@
 #include "lib/sources/devices.hpp"
 #include "lib/sources/early_cpio.hpp"
 #include "lib/sources/gather.hpp"
+#include "lib/sources/gzip.hpp"
 #include "lib/sources/host.hpp"
 #include "lib/sources/image.hpp"
 #include "lib/sources/iomem.hpp"
+#include "lib/sources/kernel_config.hpp"
 #include "lib/sources/kernel_log.hpp"
 #include "lib/sources/kernel_memory.hpp"
 #include "lib/sources/kmsg.hpp"
@@ -341,6 +344,26 @@ void early_cpio(Input in) {
     HOLDS(std::equal(half->acpi_tables.begin(), half->acpi_tables.end(), found->acpi_tables.begin()));
 }
 
+// What a capture keeps says the same, and is kept again as it is. As an image, too, and as a file that is compressed.
+void kernel_config(Input in) {
+    const std::string_view text = text_of(in);
+    const auto config = handoff::parse_kernel_config(text);
+    const std::string reduced = handoff::reduced_kernel_config(text);
+    HOLDS(handoff::reduced_kernel_config(reduced) == reduced);
+    if (config) {
+        auto again = handoff::parse_kernel_config(reduced);
+        HOLDS(again && again->command_line.size() == config->command_line.size());
+        again->command_line = config->command_line;
+        HOLDS(*again == *config);
+        HOLDS(handoff::early_take(*config, 65535, 64 * base::GiB).largest <= 64 * base::GiB);
+    } else {
+        sound(config.error(), text);
+    }
+    if (const auto inside = handoff::embedded_config(text)) HOLDS(inside->size() <= 4 * base::MiB);
+    const auto unpacked = handoff::gunzip(text, base::MiB);
+    HOLDS(!unpacked || unpacked->size() <= base::MiB);
+}
+
 void bzimage(Input in) {
     const auto image = handoff::image_of(text_of(in));
     if (!image) return sound(image.error(), text_of(in));
@@ -433,7 +456,8 @@ void machine(Input in) {
                                             "usr/sbin/kexec",
                                             "proc/sys/kernel/osrelease",
                                             "sys/kernel/kexec_crash_size",
-                                            "sys/devices/system/node/has_memory"};
+                                            "sys/devices/system/node/has_memory",
+                                            "boot/config-6.1.0"};
     static const TempTree tree;
     static constexpr std::string_view iomem =
         "00001000-0009fbff : System RAM\n00100000-7fffffff : System RAM\n  70000000-7affffff : Crash kernel\n";

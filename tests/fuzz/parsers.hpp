@@ -21,6 +21,7 @@ void btf(Input);
 void kallsyms(Input);
 void bzimage(Input);
 void early_cpio(Input);
+void kernel_config(Input);
 void load_report(Input);
 void kexec_arguments(Input);
 void record(Input);

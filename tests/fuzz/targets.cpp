@@ -24,6 +24,7 @@ std::span<const Target> targets() {
         {"kallsyms", kallsyms},
         {"bzimage", bzimage},
         {"early_cpio", early_cpio},
+        {"kernel_config", kernel_config},
         {"load_report", load_report},
         {"kexec_arguments", kexec_arguments},
         {"record", record},

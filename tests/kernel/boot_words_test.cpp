@@ -127,19 +127,6 @@ TEST(WordTable, RefusesWhatItDoesNotUnderstand) {
               "line 3: expected a new word and its kinds, found 'a early'");
 }
 
-// --- which kernels are covered
-
-TEST(Series, IsThatOfTheRelease) {
-    EXPECT_EQ(series_of("5.10.0-32-amd64"), v5_10);
-    EXPECT_EQ(series_of("6.1.0-50-amd64"), Series::linux_6_1);
-    EXPECT_EQ(series_of("6.12.117+deb13-amd64"), v6_12);
-    EXPECT_EQ(series_of("7.2.13+deb14-amd64"), v7_2);
-    EXPECT_EQ(series_of("7.3.4+deb13-amd64"), Series::linux_7_3);
-    for (const char* release :
-         {"", "6", "6.1", "6.13.1", "6.11.0", "5.15.0-91-generic", "5.1.0", "7.30.1", "16.1.0", "4.18.0-553.el8"})
-        EXPECT_EQ(series_of(release), std::nullopt) << release;
-}
-
 // --- words that take memory
 
 TEST(Words, ALogBufferIsRoundedUpAndKeptWithItsRecords) {

@@ -245,6 +245,14 @@ TEST(InitrdFile, HasItsSizeAndWhatItsAcpiTablesTake) {
     EXPECT_EQ(read->acpi_bytes, 8192u);
     tree.write("plain", compressed);
     EXPECT_EQ(read_initrd(tree / "plain")->acpi_bytes, 0u);
+    EXPECT_FALSE(read->bootconfig);
+    for (const std::size_t padding : {0u, 1u, 3u}) {
+        tree.write("words", compressed + "kernel.log_buf_len = 64M" + std::string(8, '\1') + "#BOOTCONFIG\n" +
+                                std::string(padding, '\0'));
+        EXPECT_TRUE(read_initrd(tree / "words")->bootconfig) << padding << " bytes for a boot loader's alignment";
+    }
+    tree.write("short", "#BOOTCONFIG\n");
+    EXPECT_FALSE(read_initrd(tree / "short")->bootconfig) << "there is no size and no checksum in front";
     tree.write("cut", "070701");
     EXPECT_EQ(read_initrd(tree / "cut").error().message(),
               (tree / "cut").string() + ": expected a cpio header at offset 0, found the end");

@@ -156,7 +156,7 @@ def extract(package, tree, *patterns):
 
 
 def keep_kernel(suite, work, packages):
-    """vmlinuz and the modules of the newest kernel of a suite."""
+    """vmlinuz, its configuration and the modules of the newest kernel of a suite."""
     meta = "linux-image-amd64"
     image = next((name for name in suite.depends(meta) if name.startswith("linux-image-")), None)
     if image is None:
@@ -164,25 +164,30 @@ def keep_kernel(suite, work, packages):
     release = image.removeprefix("linux-image-")
     if suite.describe(image) is None:
         image += "-unsigned"
-    # Newer suites split the image: linux-binary has vmlinuz, linux-modules the modules.
+    # Newer suites split the image: linux-binary has vmlinuz, linux-modules the modules, linux-base the configuration.
     parts = [name for name in suite.depends(image) if re.match(r"linux-(binary|modules)-", name)] or [image]
+    if parts != [image]:
+        parts.append(f"linux-base-{release}")
     tree = work / "tree"
     for part in parts:
         path, version, digest = suite.download(part, work)
         packages[part] = {"version": version, "sha256": digest}
-        extract(path, tree, "*/vmlinuz*", *(f"*/{module}.ko*" for module in MODULES))
+        extract(path, tree, "*/vmlinuz*", f"*/config-{release}", f"*/{release}/config", *(f"*/{module}.ko*" for module in MODULES))
         path.unlink()
     (work / "modules").mkdir()
     for path in sorted(path for path in tree.rglob("*") if path.is_file()):
         if path.name.startswith("vmlinuz"):
             shutil.copy(path, work / "vmlinuz")
+        elif path.name.startswith("config"):
+            shutil.copy(path, work / f"config-{release}")  # where the tool looks for it: beside the image
         elif path.name.endswith(".ko.xz"):
             (work / "modules" / path.stem).write_bytes(lzma.decompress(path.read_bytes()))
         elif path.suffix == ".ko":
             shutil.copy(path, work / "modules")
     shutil.rmtree(tree)
-    if not (work / "vmlinuz").exists():
-        raise Unavailable(f"{suite.name}: no vmlinuz in {', '.join(parts)}")
+    for name in ("vmlinuz", f"config-{release}"):
+        if not (work / name).exists():
+            raise Unavailable(f"{suite.name}: no {name} in {', '.join(parts)}")
     return {"release": release, "version": packages[parts[0]]["version"]}
 
 
@@ -328,6 +333,8 @@ class Store:
         manifest = self.verify(CACHE / item)
         series = item.removeprefix("kernel-")
         if manifest is not None and series in kernels.SERIES and manifest.get("made of") != kernels.inputs(series):
+            return None
+        if manifest is not None and item.startswith("kernel-") and f"config-{manifest['release']}" not in manifest["files"]:
             return None
         return manifest
 

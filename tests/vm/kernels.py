@@ -115,6 +115,7 @@ def keep_patched(suite, cached, packages, series):
         out = build(package, directory, work, work / f"log-{directory}")
         shutil.copy(out / "arch/x86/boot/bzImage", cached / "vmlinuz")
         release = (out / "include/config/kernel.release").read_text().strip()
+        shutil.copy(out / ".config", cached / f"config-{release}")
     finally:
         if not kept:
             shutil.rmtree(work, ignore_errors=True)

@@ -77,13 +77,15 @@ class Images:
         """Path of all of the first kernel's archive that does not differ from boot to boot."""
         path = self.directory / f"first-{cell.kernel}-{cell.kexec}-{cell.initrd}{cell.acpi}{load.kind(cell)}.cpio"
         if path not in self.ready:
-            kernel, _ = self.store.get(f"kernel-{cell.kernel}")
+            kernel, manifest = self.store.get(f"kernel-{cell.kernel}")
             kexec, _ = self.store.get(f"kexec-{cell.kexec}")
             archive = self.common(cell)
             archive.program("kexec", kexec)
             # Where the tool looks for its version; not in the guest's PATH, for it brings no libraries there.
             archive.file("usr/local/sbin/kexec", (Path(kexec) / "kexec").read_bytes())
             archive.file("cell/vmlinuz", (kernel / "vmlinuz").read_bytes(), 0o644)
+            config = f"config-{manifest['release']}"
+            archive.file(f"cell/{config}", (kernel / config).read_bytes(), 0o644)
             archive.file("cell/crash.img", self.crash(cell), 0o644)
             path.write_bytes(archive.bytes())
             self.ready[path] = True

@@ -45,9 +45,9 @@ file(RELATIVE_PATH pc_includedir ${CMAKE_INSTALL_PREFIX} ${CMAKE_INSTALL_FULL_IN
 # Whoever links an archive links what it needs as well.
 set(pc_requires "fmt nlohmann_json")
 if(BUILD_SHARED_LIBS)
-  set(pc_requires_private "libelf libbpf zlib")
+  set(pc_requires_private "zlib")
 else()
-  string(APPEND pc_requires " libelf libbpf zlib")
+  string(APPEND pc_requires " zlib")
 endif()
 configure_file(${CMAKE_CURRENT_LIST_DIR}/swiotlb-handoff.pc.in ${PROJECT_BINARY_DIR}/swiotlb-handoff.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/swiotlb-handoff.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

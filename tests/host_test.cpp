@@ -110,9 +110,9 @@ TEST(Host, FindsTheKernelsOwnSymbols) {
     tree.write("proc/kallsyms",
                "ffffffff81000000 T _text\n"
                "ffffffffa81c1300 b io_tlb_default_mem\n"
-               "ffffffffc0001000 b io_tlb_start\t[some_module]\n"
                "not a line\n"
-               "ffffffffa81c1400 D io_tlb_end");
+               "ffffffffa81c1400 D io_tlb_end\n"
+               "ffffffffc0001000 b io_tlb_start\t[some_module]");
     constexpr std::string_view names[] = {"io_tlb_default_mem", "io_tlb_start", "io_tlb_end"};
     const auto symbols = Host(tree.path()).symbols(names);
     ASSERT_TRUE(symbols);

@@ -99,7 +99,7 @@ Bytes embedded_btf() {
 }
 
 std::string layout_error(const Bytes& btf) {
-    const auto layout = pool_layout(btf);
+    const auto layout = pool_layout(read_at(btf));
     return layout ? "no error" : layout.error().message();
 }
 
@@ -122,7 +122,7 @@ MemoryReader memory(std::vector<MemoryPiece> pieces) {
 }
 
 std::function<Result<PoolLayout>()> layout_of(const Bytes& btf) {
-    return [btf] { return pool_layout(btf); };
+    return [btf] { return pool_layout(read_at(btf)); };
 }
 
 Result<PoolLayout> no_layout() {
@@ -133,32 +133,100 @@ constexpr Address at = 0xffffffff82c1e300;
 const AddressRange pool_64m = *AddressRange::from_bounds(0x75000000, 0x79000000);
 
 TEST(PoolLayout, OfEveryKernel) {
-    EXPECT_EQ(*pool_layout(allocated_btf()), (PoolLayout{true, 0, 8, 16, {}}));
-    EXPECT_EQ(*pool_layout(static_btf()), (PoolLayout{false, 0, 8, 24, {}}));
-    EXPECT_EQ(*pool_layout(embedded_btf()), (PoolLayout{false, 16, 24, 40, {}}));
+    EXPECT_EQ(*pool_layout(read_at(allocated_btf())), (PoolLayout{true, 0, 8, 16, {}}));
+    EXPECT_EQ(*pool_layout(read_at(static_btf())), (PoolLayout{false, 0, 8, 24, {}}));
+    EXPECT_EQ(*pool_layout(read_at(embedded_btf())), (PoolLayout{false, 16, 24, 40, {}}));
 }
 
 TEST(PoolLayout, SaysWhetherTheKernelHasAreas) {
-    EXPECT_EQ(pool_layout(static_btf_with("nareas"))->areas, true);
-    EXPECT_EQ(pool_layout(static_btf_with("used"))->areas, false);
-    EXPECT_EQ(pool_layout(static_btf())->areas, std::nullopt) << "a part of the structure does not tell";
+    EXPECT_EQ(pool_layout(read_at(static_btf_with("nareas")))->areas, true);
+    EXPECT_EQ(pool_layout(read_at(static_btf_with("used")))->areas, false);
+    EXPECT_EQ(pool_layout(read_at(static_btf()))->areas, std::nullopt) << "a part of the structure does not tell";
 }
 
 TEST(PoolLayout, AMinimalBtfSaysTheSame) {
     for (const Bytes& btf :
          {allocated_btf(), static_btf(), embedded_btf(), static_btf_with("nareas"), static_btf_with("used")}) {
-        const auto minimal = minimal_btf(btf);
-        ASSERT_TRUE(minimal);
-        EXPECT_EQ(*pool_layout(*minimal), *pool_layout(btf));
-        EXPECT_EQ(*minimal_btf(*minimal), *minimal);
-        EXPECT_LT(minimal->size(), 300u);
+        const auto layout = pool_layout(read_at(btf));
+        const Bytes minimal = minimal_btf(*layout);
+        EXPECT_EQ(*pool_layout(read_at(minimal)), *layout);
+        EXPECT_LT(minimal.size(), 300u);
     }
+}
+
+/// As many types as a kernel has, and the structure in the middle of them.
+Bytes large_btf() {
+    BtfMaker make;
+    const auto more = [&] {
+        for (int i = 0; i < 20000; ++i) {
+            const int integer =
+                btf__add_int(make.types(), ("integer_" + std::to_string(btf__type_cnt(make.types()))).c_str(), 4, 0);
+            btf__add_struct(make.types(), ("io_tlb_mem_" + std::to_string(btf__type_cnt(make.types()))).c_str(), 8);
+            btf__add_field(make.types(), "io_tlb_mem", integer, 0, 0);
+            btf__add_const(make.types(), integer);
+        }
+    };
+    more();
+    const int slots = make.pointer();
+    make.begin("io_tlb_mem");
+    make.member("start", 0);
+    make.member("end", 8);
+    make.member("nslabs", 24, static_cast<int>(btf__type_cnt(make.types())));
+    make.member("slots", 64, slots);
+    btf__add_int(make.types(), "u64", 8, 0);
+    more();
+    return make.bytes();
+}
+
+TEST(PoolLayout, IsFoundAmongAllTypesOfAKernel) {
+    const Bytes btf = large_btf();
+    ASSERT_GT(btf.size(), 2 * base::MiB);
+    EXPECT_EQ(*pool_layout(read_at(btf)), (PoolLayout{false, 0, 8, 24, {}}));
+}
+
+TEST(PoolLayout, IsReadInSmallPiecesAndOnlyAsFarAsItGoes) {
+    BtfMaker make;
+    const int slots = make.pointer();
+    make.begin("io_tlb_mem");
+    make.member("start", 0);
+    make.member("end", 8);
+    make.member("nslabs", 24);
+    make.member("slots", 64, slots);
+    for (int i = 0; i < 30000; ++i) btf__add_struct(make.types(), ("another_" + std::to_string(i)).c_str(), 8);
+    const Bytes btf = make.bytes();
+    std::size_t read = 0, largest = 0;
+    const ReadAt counted = [&](std::uint64_t offset, std::span<std::byte> into) {
+        read += into.size();
+        largest = std::max(largest, into.size());
+        return read_at(btf)(offset, into);
+    };
+    EXPECT_EQ(*pool_layout(counted), (PoolLayout{false, 0, 8, 24, {}}));
+    EXPECT_GT(btf.size(), 500 * base::KiB);
+    EXPECT_LT(read, 100 * base::KiB);
+    EXPECT_LE(largest, 16 * base::KiB);
+}
+
+TEST(PoolLayout, TypesThatReferToEachOtherInACircleAreAnError) {
+    BtfMaker make;
+    const int first = btf__add_typedef(make.types(), "a", static_cast<int>(btf__type_cnt(make.types())) + 1);
+    btf__add_typedef(make.types(), "b", first);
+    make.begin("io_tlb_mem");
+    make.member("start", 0, first);
+    EXPECT_EQ(layout_error(make.bytes()), "expected a 64-bit 'start' in struct io_tlb_mem, found: start");
+}
+
+TEST(PoolLayout, AMemberOutsideOfItsStructureIsAnError) {
+    BtfMaker make;
+    make.begin("io_tlb_mem");
+    make.member("start", 0);
+    make.member("end", 124);
+    EXPECT_EQ(layout_error(make.bytes()), "expected all of 'end' in struct io_tlb_mem, found: start, end");
 }
 
 TEST(PoolLayout, OfThisMachinesKernelIfItHasBtf) {
     const std::string btf = read_file("/sys/kernel/btf/vmlinux");
     if (btf.empty()) GTEST_SKIP() << "no BTF here";
-    const auto layout = pool_layout(std::as_bytes(std::span(btf)));
+    const auto layout = pool_layout(read_at(std::as_bytes(std::span(btf))));
     ASSERT_TRUE(layout) << layout.error().message();
     EXPECT_FALSE(layout->pointer);
 }

@@ -21,7 +21,7 @@ constexpr std::array<std::string_view, 2> names{"io_tlb_default_mem", "sme_me_ma
 
 Result<std::map<std::string, Address>> search(std::string_view text, std::size_t piece) {
     SymbolSearch search(names);
-    for (; !text.empty(); text.remove_prefix(std::min(piece, text.size()))) search.take(text.substr(0, piece));
+    while (!text.empty() && search.take(text.substr(0, piece))) text.remove_prefix(std::min(piece, text.size()));
     return std::move(search).finish();
 }
 
@@ -29,7 +29,7 @@ TEST(SymbolSearch, FindsTheSameWhateverThePiecesAre) {
     const std::string_view text =
         "ffffffff81000000 T _text\n"
         "ffffffff82000008 b io_tlb_default_mem\n"
-        "ffffffffc0000000 b io_tlb_default_mem\t[module]\n"
+        "not a line\n"
         "ffffffff82000030 D sme_me_mask";
     for (std::size_t piece = 1; piece <= text.size(); ++piece) {
         const auto found = search(text, piece);
@@ -38,6 +38,18 @@ TEST(SymbolSearch, FindsTheSameWhateverThePiecesAre) {
                                                           {"sme_me_mask", 0xffffffff82000030}}))
             << piece;
     }
+}
+
+TEST(SymbolSearch, EndsWhereTheModulesBegin) {
+    const std::string_view text =
+        "ffffffff82000008 b io_tlb_default_mem\n"
+        "ffffffffc0000000 b sme_me_mask\t[module]\n"
+        "ffffffffc0000008 b io_tlb_default_mem\t[module]\n";
+    for (std::size_t piece = 1; piece <= text.size(); ++piece)
+        EXPECT_EQ(*search(text, piece), (std::map<std::string, Address>{{"io_tlb_default_mem", 0xffffffff82000008}}));
+    SymbolSearch of_kernel(names);
+    EXPECT_TRUE(of_kernel.take(text.substr(0, text.find('[')))) << "the line may go on";
+    EXPECT_FALSE(of_kernel.take("[module]\n")) << "nothing after it is read";
 }
 
 TEST(SymbolSearch, RefusesTwoAddressesOfOneNameAndHiddenOnes) {

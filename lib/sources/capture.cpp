@@ -4,7 +4,6 @@
 #include "lib/sources/gather.hpp"
 
 #include <optional>
-#include <span>
 
 #include <fmt/format.h>
 
@@ -184,12 +183,12 @@ Failure copy_memory(Capture& c) {
     };
     std::optional<std::vector<std::byte>> btf;
     const auto layout = [&]() -> Result<PoolLayout> {
-        auto whole = c.host.read(Source::btf);
-        if (!whole) return std::move(whole).error();
-        auto minimal = minimal_btf(std::as_bytes(std::span(*whole)));
-        if (!minimal) return std::move(minimal).error().at(c.host.path(Source::btf));
-        btf = *std::move(minimal);
-        return pool_layout(*btf);
+        auto types = c.host.open(Source::btf);
+        if (!types) return std::move(types).error();
+        auto found = pool_layout(read_at(*types));
+        if (!found) return std::move(found).error().at(c.host.path(Source::btf));
+        btf = minimal_btf(*found);
+        return found;
     };
     if (auto pool = read_pool(*symbols, layout, read); !pool) {
         c.report.not_read.push_back(std::move(pool).error().at(c.host.path(Source::kcore)));

@@ -3,11 +3,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "lib/sources/read_at.hpp"
 #include "swiotlb-handoff/result.hpp"
 
 namespace handoff {
@@ -37,13 +37,10 @@ struct EarlyCpio {
     [[nodiscard]] std::uint64_t acpi_bytes() const;
 };
 
-/// Reads into.size() bytes at an offset from the start of the initrd; never asked for bytes beyond its size.
-/// False where they could not be read.
-using ReadAt = std::function<bool(std::uint64_t offset, std::span<std::byte> into)>;
-
-/// Looks at the headers and at the first bytes of ACPI tables, never at a whole file. Input errors name the offset: a
-/// header that is cut off or no number, a file or a name that is longer than the initrd, bytes that cannot be read.
-/// What begins like no header of the format ("070701", "070702") ends the search, as in the kernel, and is no error.
+/// Never reads beyond `size`. Looks at the headers and at the first bytes of ACPI tables, never at a whole file. Input
+/// errors name the offset: a header that is cut off or no number, a file or a name that is longer than the initrd,
+/// bytes that cannot be read. What begins like no header of the format ("070701", "070702") ends the search, as in the
+/// kernel, and is no error.
 base::Result<EarlyCpio> read_early_cpio(std::uint64_t size, const ReadAt&);
 base::Result<EarlyCpio> read_early_cpio(std::span<const std::byte> initrd);
 

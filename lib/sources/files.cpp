@@ -7,14 +7,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
-#include <vector>
-
-#include <fmt/format.h>
 
 #include "base/fd.hpp"
+#include "base/text.hpp"
 
 namespace handoff {
 
@@ -83,8 +82,9 @@ std::optional<Error> require_regular(int fd, std::string_view file) {
 }
 
 std::optional<Error> read_pieces(int fd, std::string_view file, std::size_t limit,
-                                 const std::function<std::optional<Error>(std::string_view)>& take) {
-    std::vector<char> buffer(256 * base::KiB);
+                                 const std::function<bool(std::string_view)>& take) {
+    // Files of /proc and /sys give a page or two at a time, however much is asked for.
+    std::array<char, 16 * base::KiB> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): it is filled
     std::size_t total = 0;
     while (true) {
         const ssize_t got = ::read(fd, buffer.data(), buffer.size());
@@ -92,17 +92,17 @@ std::optional<Error> read_pieces(int fd, std::string_view file, std::size_t limi
         if (got < 0) return system_error(file, errno);
         if (got == 0) return std::nullopt;
         const auto size = static_cast<std::size_t>(got);
-        if (size > limit - total) return io_error(file, fmt::format("larger than {} MiB", limit / base::MiB));
+        if (size > limit - total) return io_error(file, base::text("larger than ", limit / base::MiB, " MiB"));
         total += size;
-        if (auto error = take(std::string_view(buffer.data(), size))) return error;
+        if (!take(std::string_view(buffer.data(), size))) return std::nullopt;
     }
 }
 
 Result<std::string> read_all(int fd, std::string_view file, std::size_t limit) {
     std::string text;
-    auto error = read_pieces(fd, file, limit, [&](std::string_view piece) -> std::optional<Error> {
+    auto error = read_pieces(fd, file, limit, [&](std::string_view piece) {
         text += piece;
-        return std::nullopt;
+        return true;
     });
     if (error) return std::move(*error);
     return text;

@@ -27,11 +27,11 @@ int open_inside(int root, std::string_view path, int flags, bool whole);
 /// An io error where it is anything but a regular file.
 std::optional<base::Error> require_regular(int fd, std::string_view file);
 
-/// Reads to the end of the file and gives every piece to `take`, which may answer with an error. An io error where
-/// there are more than `limit` bytes.
+/// Gives every piece of the file to `take`, to the end or until that needs no more: it answers whether it goes on. An
+/// io error where there are more than `limit` bytes.
 std::optional<base::Error> read_pieces(int fd, std::string_view file, std::size_t limit,
-                                       const std::function<std::optional<base::Error>(std::string_view)>& take);
-/// The same as one text.
+                                       const std::function<bool(std::string_view)>& take);
+/// All of them as one text.
 base::Result<std::string> read_all(int fd, std::string_view file, std::size_t limit);
 
 }  // namespace handoff

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <span>
 #include <utility>
 
 #include "lib/kernel/command_line.hpp"
@@ -48,9 +47,9 @@ void read_pool_in_memory(Gathering& g) {
     if (!g.core) return;
     const auto layout = [&g]() -> Result<PoolLayout> {
         const std::string file = g.path(Source::btf);
-        auto btf = g.host.read(Source::btf);
+        auto btf = g.host.open(Source::btf);
         if (!btf) return std::move(btf).error();
-        auto offsets = pool_layout(std::as_bytes(std::span(*btf)));
+        auto offsets = pool_layout(read_at(*btf));
         if (!offsets) return std::move(offsets).error().at(file);
         g.machine.pool_areas = offsets->areas;
         return offsets;

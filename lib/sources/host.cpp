@@ -116,10 +116,8 @@ Result<std::map<std::string, base::Address>> Host::symbols(std::span<const std::
     auto fd = open(Source::kallsyms);
     if (!fd) return std::move(fd).error();
     SymbolSearch search(names);
-    const auto error = read_pieces(fd->get(), file, file_limit, [&](std::string_view piece) -> std::optional<Error> {
-        search.take(piece);
-        return std::nullopt;
-    });
+    const auto error =
+        read_pieces(fd->get(), file, file_limit, [&](std::string_view piece) { return search.take(piece); });
     if (error) return *error;
     auto found = std::move(search).finish();
     if (!found) return std::move(found).error().at(file);

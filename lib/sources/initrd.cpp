@@ -2,9 +2,7 @@
 #include "lib/sources/initrd.hpp"
 
 #include <fcntl.h>
-#include <unistd.h>
 #include <array>
-#include <cerrno>
 #include <string_view>
 
 #include "base/fd.hpp"
@@ -20,22 +18,11 @@ namespace {
 // Nobody loads a larger one, and a file with a hole may say that it is as large as it likes.
 constexpr std::uint64_t largest_that_is_read = 4 * base::GiB;
 
-bool read_at(const Fd& fd, std::uint64_t offset, std::span<std::byte> into) {
-    while (!into.empty()) {
-        const ssize_t n = ::pread(fd.get(), into.data(), into.size(), static_cast<off_t>(offset));
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) return false;
-        offset += static_cast<std::uint64_t>(n);
-        into = into.subspan(static_cast<std::size_t>(n));
-    }
-    return true;
-}
-
 // "#BOOTCONFIG\n" is at the very end, or before up to three bytes that a boot loader added to have a multiple of four.
-bool ends_in_bootconfig(const Fd& fd, std::uint64_t size) {
+bool ends_in_bootconfig(const ReadAt& initrd, std::uint64_t size) {
     constexpr std::string_view magic = "#BOOTCONFIG\n";
     std::array<std::byte, magic.size() + 3> end{};
-    if (size < end.size() || !read_at(fd, size - end.size(), end)) return false;
+    if (size < end.size() || !initrd(size - end.size(), end)) return false;
     const std::string_view text(reinterpret_cast<const char*>(end.data()), end.size());
     return text.find(magic) != text.npos;
 }
@@ -48,10 +35,9 @@ base::Result<InitrdFile> read_initrd(const std::filesystem::path& path) {
     if (!head) return head.error();
     if (head->size > largest_that_is_read) return InitrdFile{head->size, head->size, false};
     const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-    const auto front = read_early_cpio(
-        head->size, [&fd](std::uint64_t offset, std::span<std::byte> into) { return fd && read_at(fd, offset, into); });
+    const auto front = read_early_cpio(head->size, read_at(fd));
     if (!front) return base::Error(front.error()).at(path.string());
-    return InitrdFile{head->size, front->acpi_bytes(), ends_in_bootconfig(fd, head->size)};
+    return InitrdFile{head->size, front->acpi_bytes(), ends_in_bootconfig(read_at(fd), head->size)};
 }
 
 }  // namespace handoff

@@ -4,13 +4,11 @@
 #include <algorithm>
 #include <utility>
 
-#include <fmt/format.h>
-
 #include "base/number.hpp"
+#include "base/scan.hpp"
+#include "base/text.hpp"
 
 namespace handoff {
-
-using base::take_line;
 
 using base::Errc;
 using base::Error;
@@ -18,42 +16,56 @@ using base::Result;
 
 namespace {
 
-/// The name in one line of /proc/kallsyms, "ffffffffa81c1300 b io_tlb_default_mem", with "\t[module]" behind it where
-/// it is a module's; "" of another line.
-std::string_view symbol_name(std::string_view line) {
-    const auto blank = line.find(' ');
-    if (blank == std::string_view::npos || line.size() < blank + 4 || line[blank + 2] != ' ') return {};
-    return line.substr(blank + 3);
-}
+/// Of /proc/kallsyms: "ffffffffa81c1300 b io_tlb_default_mem", and of a module "\t[module]" behind it.
+constexpr std::size_t name_at = 19;
 
 }  // namespace
 
+SymbolSearch::SymbolSearch(std::span<const std::string_view> names) : names_(names) {
+    for (const std::string_view name : names_)
+        if (!name.empty()) first_letters_[static_cast<unsigned char>(name.front())] = true;
+}
+
 void SymbolSearch::take_line(std::string_view line) {
-    const std::string_view name = symbol_name(line);
+    const auto blank = line.find(' ');
+    if (blank == line.npos || line.size() < blank + 4 || line[blank + 2] != ' ') return;
+    const std::string_view name = line.substr(blank + 3);
     if (std::find(names_.begin(), names_.end(), name) == names_.end()) return;
-    const auto address = base::parse_number(line.substr(0, line.find(' ')), 16);
+    const auto address = base::parse_number(line.substr(0, blank), 16);
     if (!address) return;
     const auto [known, inserted] = found_.emplace(name, *address);
     if (!inserted && known->second != *address) twice_ = known->first;
 }
 
-void SymbolSearch::take(std::string_view piece) {
-    for (auto newline = piece.find('\n'); newline != piece.npos; newline = piece.find('\n')) {
-        if (rest_.empty()) {
-            take_line(piece.substr(0, newline));
-        } else {
-            rest_ += piece.substr(0, newline);
-            take_line(rest_);
-            rest_.clear();
-        }
-        piece.remove_prefix(newline + 1);
+bool SymbolSearch::take_whole_lines(std::string_view lines) {
+    while (!lines.empty()) {
+        const std::string_view line = lines.substr(0, lines.find('\n'));
+        lines.remove_prefix(line.size() + 1);
+        // Of nearly all lines one letter is looked at.
+        const bool usual = line.size() > name_at && line[name_at - 1] == ' ' && line[name_at - 3] == ' ';
+        if (!usual || first_letters_[static_cast<unsigned char>(line[name_at])]) take_line(line);
+        if (line.ends_with(']') && line.find("\t[") != line.npos) return false;
     }
-    rest_ += piece;
+    return true;
+}
+
+bool SymbolSearch::take(std::string_view piece) {
+    const auto end = piece.rfind('\n') + 1;  // 0: there is none
+    if (end != 0 && !rest_.empty()) {
+        const std::string_view line = base::take_line(piece);
+        rest_.append(line) += '\n';
+        const bool more = take_whole_lines(rest_);
+        rest_.clear();
+        return more && take(piece);
+    }
+    if (!take_whole_lines(piece.substr(0, end))) return false;
+    rest_ += piece.substr(end);
+    return true;
 }
 
 Result<std::map<std::string, base::Address>> SymbolSearch::finish() && {
     take_line(rest_);
-    if (twice_) return base::input_error(0, fmt::format("expected one symbol {}, found two", *twice_));
+    if (twice_) return base::input_error(0, base::text("expected one symbol ", *twice_, ", found two"));
     const auto hidden = [](const auto& symbol) { return symbol.second == 0; };
     if (std::any_of(found_.begin(), found_.end(), hidden))
         return Error{Errc::not_permitted, {}, 0, "the kernel hides addresses (kernel.kptr_restrict)"};

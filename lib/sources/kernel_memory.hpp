@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/fd.hpp"
+#include "lib/sources/read_at.hpp"
 #include "swiotlb-handoff/machine.hpp"
 
 namespace handoff {
@@ -42,11 +43,10 @@ struct PoolLayout {
 /// The layout from a kernel's BTF (/sys/kernel/btf/vmlinux). Errors: no BTF, no
 /// struct io_tlb_mem in it, or one of a shape that is not known here; what was
 /// found is named.
-Result<PoolLayout> pool_layout(std::span<const std::byte> btf);
+Result<PoolLayout> pool_layout(ReadAt btf);
 
-/// The smallest BTF of which pool_layout() says the same: names and types of
-/// struct io_tlb_mem and what it embeds, nothing else of the kernel.
-Result<std::vector<std::byte>> minimal_btf(std::span<const std::byte> btf);
+/// BTF with one structure, struct io_tlb_mem, of which pool_layout() says this.
+std::vector<std::byte> minimal_btf(const PoolLayout&);
 
 /// The kernel's default pool from its memory; nullopt where it has none. `layout` is
 /// asked only where the kernel needs it (5.13 and later). not_found where the

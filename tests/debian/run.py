@@ -27,11 +27,11 @@ sys.path.insert(0, str(HERE.parent / "vm"))
 import fetch  # noqa: E402
 
 PACKAGES = ("systemd-sysv udev kmod kdump-tools linux-image-cloud-amd64 initramfs-tools makedumpfile kexec-tools "
-            "libfmt9 libboost-program-options1.74.0 libelf1 libbpf1 bash-completion prometheus-node-exporter dracut-core")
+            "libfmt9 libboost-program-options1.74.0 bash-completion prometheus-node-exporter dracut-core")
 BASE = fetch.CACHE / "debian-root"
 # The modules of both initramfs, which a chroot cannot find out (MODULES=dep), and of which "most" takes minutes to pack.
 MODULES = "virtio_pci virtio_blk ext4"
-RECIPE = hashlib.sha256(f"3 bookworm minbase {PACKAGES} {MODULES}".encode()).hexdigest()
+RECIPE = hashlib.sha256(f"4 bookworm minbase {PACKAGES} {MODULES}".encode()).hexdigest()
 
 began = time.monotonic()
 

@@ -306,12 +306,10 @@ void kcore(Input in) {
 }
 
 void btf(Input in) {
-    const auto bytes = std::as_bytes(in);
-    const auto layout = handoff::pool_layout(bytes);
-    const auto minimal = handoff::minimal_btf(bytes);
-    HOLDS(layout.has_value() == minimal.has_value());
+    const auto layout = handoff::pool_layout(handoff::read_at(std::as_bytes(in)));
     if (!layout) return sound(layout.error(), "");
-    const auto again = handoff::pool_layout(*minimal);
+    const auto minimal = handoff::minimal_btf(*layout);
+    const auto again = handoff::pool_layout(handoff::read_at(minimal));
     HOLDS(again && *again == *layout);
 }
 

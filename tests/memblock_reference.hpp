@@ -72,10 +72,13 @@ private:
 };
 
 struct Request {
+    /// Where the node's data lies decides where the use maps may lie.
+    enum Kind { any, node_data, usemaps };
     u64 bytes = 0;
     u64 align = 64;
     bool freed_at_once = false;  ///< init_mem_mapping() tries a huge page and gives it back
     u64 limit = ~u64{0};         ///< exclusive end of what it may get
+    Kind what = any;
 };
 
 /// Bytes that a phase may take; how it does is drawn by lot.
@@ -131,10 +134,29 @@ struct Boot {
     bool out_of_memory = false;               ///< an earlier request was not met: the kernel panics
 };
 
+/// What the node's data takes, and the use maps of the sections.
+inline constexpr u64 node_data_bytes = 172 * 1024, usemap_bytes = 16 * 1024;
+
+/// sparse_early_usemaps_alloc_pgdat_section() of mm/sparse.c, 5.10 to 6.12: below the end of the section of 128 MiB
+/// that holds the node's data, and anywhere only where nothing is free there.
+inline std::optional<u64> take_usemaps(Memblock& memory, u64 node_data, u64 bytes) {
+    constexpr u64 section = 128 * MiB;
+    const auto near = memory.take(bytes, 64, (node_data / section + 1) * section);
+    return near ? near : memory.take(bytes, 64);
+}
+
 /// From the memory as the kernel found it, everything reserved already, to the
 /// pool. `one_piece`: up to 6.x the memory map is one request (sparse_buffer_init()).
 inline Boot boot(Memblock memory, const Demand& demand, u64 pool_bytes, bool one_piece, std::mt19937_64& dice) {
-    std::vector<Request> requests = draw_requests(dice, demand.before_memory_map);
+    std::vector<Request> requests;
+    if (demand.before_memory_map > node_data_bytes + usemap_bytes && dice() % 2 == 0) {
+        requests = draw_requests(dice, demand.before_memory_map - node_data_bytes - usemap_bytes);
+        const auto turn = static_cast<std::ptrdiff_t>(dice() % (requests.size() + 1));
+        requests.insert(requests.begin() + turn, {node_data_bytes, 4096, false, ~u64{0}, Request::node_data});
+        requests.push_back({usemap_bytes, 64, false, ~u64{0}, Request::usemaps});
+    } else {
+        requests = draw_requests(dice, demand.before_memory_map);
+    }
     if (one_piece) {
         if (demand.memory_map != 0) requests.push_back({demand.memory_map, 2 * MiB});
     } else {
@@ -148,8 +170,11 @@ inline Boot boot(Memblock memory, const Demand& demand, u64 pool_bytes, bool one
     }
 
     Boot result;
+    u64 node_data = 0;
     for (const Request& request : requests) {
-        const auto at = memory.take(request.bytes, request.align, request.limit);
+        const auto at = request.what == Request::usemaps ? take_usemaps(memory, node_data, request.bytes)
+                                                         : memory.take(request.bytes, request.align, request.limit);
+        if (request.what == Request::node_data) node_data = at.value_or(0);
         if (!at) {
             if (!request.freed_at_once) result.out_of_memory = true;
         } else if (request.freed_at_once) {

@@ -313,6 +313,39 @@ TEST(PlacementProof, TheMemoryMapMustFitInOnePiece) {
     EXPECT_EQ(found->room, 16 * MiB);
 }
 
+// What 5.10 to 6.12 take for the sections' use maps must lie below the end of the section that holds the node's data.
+// The node's data goes to the highest block that holds it. So if that is a small one in R's section, and nothing else
+// above R is free up to the section's end, they go into R.
+TEST(PlacementProof, OneBlockAboveThePoolHoldsAllThatComesBeforeTheMemoryMap) {
+    const AddressRange pool = range(0x10000000, 64 * MiB);
+    CrashMemory memory;
+    memory.ram = RangeSet({pool, range(pool.end(), 40 * MiB)});
+    memory.reserved = {range(pool.end(), page_size)};
+    memory.images = {pool.end() + 4 * MiB};
+    memory.image_at_least = memory.image_at_most = 32 * MiB;
+    // Two blocks of 4 MiB: that is too little even without any memory map.
+    const EarlyDemand demand{3 * MiB, 0, 0};
+    const auto found = find_counterexample(memory, pool, demand);
+    ASSERT_TRUE(found);
+    EXPECT_EQ(found->kind, Kind::eaten);
+    EXPECT_EQ(found->wanted, 5 * MiB);
+    memory.ram.add(range(pool.end() + 40 * MiB, 8 * MiB));
+    EXPECT_FALSE(find_counterexample(memory, pool, demand));
+}
+
+TEST(PlacementProof, TheUseMapsOfTheSectionsFollowTheNodesData) {
+    const std::uint64_t bytes = reference::node_data_bytes;
+    reference::Memblock memory;  // the pool, and a block that the node's data fills
+    memory.add(0x10000000, 0x14000000);
+    memory.add(0x14001000, 0x14001000 + bytes);
+    reference::Memblock larger = memory;
+    const auto node = memory.take(bytes, 4096);
+    ASSERT_EQ(node, 0x14001000u);
+    EXPECT_EQ(reference::take_usemaps(memory, *node, 4096), 0x14000000u - 4096) << "they take the pool's top";
+    larger.add(0x20000000, 0x20000000 + 2 * bytes);
+    EXPECT_GT(reference::take_usemaps(larger, *larger.take(bytes, 4096), 4096), 0x20000000u);
+}
+
 TEST(PlacementProof, AnyOtherLargeRequestMustFitInOnePieceToo) {
     //   The per-CPU areas of 32 CPUs, or log_buf_len=32M, come in one request each.
     const Drawing drawing = drawn("RRRR|-KKKK-i-i-");

@@ -80,7 +80,10 @@ std::optional<Counterexample> find_shortage(const std::vector<AddressRange>& blo
     };
     // The memory map is one large request. It fits where a block holds it
     // after all that came before was taken from that very block; so does any
-    // other large one where a block holds everything.
+    // other large one where a block holds everything. Such a block is asked for
+    // even where the memory map is small: what 5.10 to 6.12 want near the node's
+    // data (mm/sparse.c, sparse_early_usemaps_alloc_pgdat_section()) finds room
+    // in it, before it would be taken from the pool.
     const std::uint64_t up_to_map = demand.before_memory_map + demand.memory_map + demand.low + 2 * MiB;
     const bool other_large = std::max(demand.largest_other, demand.low) > EarlyDemand::largest_request;
     const std::uint64_t in_one_piece = other_large ? demand.total() + EarlyDemand::largest_request : up_to_map;

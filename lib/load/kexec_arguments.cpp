@@ -15,10 +15,11 @@ namespace {
 // What an option means here; short options have their letter.
 enum Meaning { append = 256, initrd, reuse, alters_load, no_load, keeps_load };
 
-// kexec-tools 2.0.32, KEXEC_ALL_OPTIONS for x86-64 (kexec/kexec.h,
-// kexec/arch/x86_64/include/arch/options.h), in its order. 2.0.20 to 2.0.25 lack the
-// first two here.
-constexpr std::array<option, 48> newest_options = {{
+// KEXEC_ALL_OPTIONS for x86-64 of kexec-tools 2.0.32 and its development after that (kexec/kexec.h,
+// kexec/arch/x86_64/include/arch/options.h). 2.0.32 lacks the first two here, 2.0.20 to 2.0.25 the first four.
+constexpr std::array<option, 50> newest_options = {{
+    {"force-dtb", 0, nullptr, alters_load},
+    {"no-cma", 0, nullptr, alters_load},
     {"hotplug", 0, nullptr, alters_load},
     {"dtb", 1, nullptr, alters_load},
     {"help", 0, nullptr, no_load},
@@ -69,7 +70,7 @@ constexpr std::array<option, 48> newest_options = {{
     {"real-mode", 0, nullptr, alters_load},
     {"entry-32bit", 0, nullptr, alters_load},
 }};
-constexpr std::size_t added_since_2_0_25 = 2;
+constexpr std::size_t added_since_2_0_25 = 4;
 constexpr const char* short_options = "h?vdfixyluet:pscaS";  // KEXEC_OPT_STR, all the time
 
 std::optional<KexecArguments> read(const std::vector<std::string>& arguments, std::span<const option> known) {

@@ -70,6 +70,8 @@ TEST(KexecArguments, EverySpellingOfTheRest) {
 
 TEST(KexecArguments, OptionsThatAlterTheLoadAreNamed) {
     for (const char* text : {"--hotplug",
+                             "--force-dtb",
+                             "--no-cma",
                              "--dtb=x",
                              "--mem-min=1",
                              "--mem-max 1",
@@ -98,7 +100,7 @@ TEST(KexecArguments, WhatAVersionWouldReadOtherwiseIsNotRead) {
     EXPECT_FALSE(read_kexec_arguments(words("-p --d v"))) << "--debug, or ambiguous since there is --dtb";
     EXPECT_FALSE(read_kexec_arguments(words("--h")));
     for (const char* text : {"-p --no-such v", "--load-p v", "-p --re v", "-p --append", "-pZ v", "-p --initrd", "-?",
-                             "-p --reuse v", "-p --debug=1 v"})
+                             "-p --reuse v", "-p --debug=1 v", "-p --no-c v"})
         EXPECT_FALSE(read_kexec_arguments(words(text))) << text;
 }
 

@@ -104,6 +104,8 @@ Golden golden_of(const fs::path& folder, const json& j) {
             request.pool = pool_of(value.get<std::string>()).value();
         else if (key == "accept")
             request.accept = value.get<std::vector<std::string>>();
+        else if (key == "lend")  // by 'swiotlb-handoff kexec', which leaves the pool out of the dump
+            request.lend = request.leaves_pool_out = value.get<bool>();
         else
             ADD_FAILURE() << "request.json has no '" << key << "'";
     }

@@ -609,7 +609,7 @@ TEST_F(Assumed, IsSaidByTheVerdict) {
     ASSERT_EQ(plan.verdict, Verdict::ready) << headline(plan);
     EXPECT_EQ(verdict_text(plan.verdict, plan.assumptions),
               "ready if the crash kernel's configuration takes no more memory early than Debian's; "
-              "its initrd has up to 24 MiB");
+              "the crash kernel's initrd has up to 24 MiB");
     EXPECT_EQ(headline(plan).find(verdict_text(plan.verdict, plan.assumptions) + ": pool-exact: "), 0u);
     EXPECT_EQ(plan.assumptions.front().where, "boot/config-6.1.0-50-amd64");
     EXPECT_EQ(verdict_text(Verdict::refused, plan.assumptions), "refused");
@@ -632,6 +632,16 @@ TEST_F(Assumed, IsARefusalOnTheRunningMachine) {
     machine.live = true;
     EXPECT_EQ(refusals(decided().reasons), rules);
     EXPECT_EQ(decided().assumptions, std::vector<Assumption>{});
+}
+
+TEST_F(Assumed, MayBeEvidenceForALoan) {
+    machine = idle_machine();
+    request = lending_request();
+    machine.hiwater_tracked.reset();
+    const Plan plan = decided();
+    EXPECT_EQ(verdict_text(plan.verdict, plan.assumptions),
+              "ready if the running kernel counts how many slabs were ever in use");
+    EXPECT_EQ(plan.assumptions.front().where, "proc/kcore");
 }
 
 TEST_F(Assumed, IsNothingWhereTheRiskIsTaken) {

@@ -18,8 +18,8 @@ struct KernelConfig {
     std::uint64_t cma_mbytes = 0;      ///< MiB; 0 without CONFIG_DMA_CMA
     std::uint64_t cma_percentage = 0;  ///< of all memory; 0 without CONFIG_DMA_CMA
 
-    bool kasan = false;  ///< shadows an eighth of memory (arch/x86/mm/kasan_init_64.c, kasan_init())
-    bool kmsan = false;  ///< shadows all of it (mm/kmsan/init.c, kmsan_init_shadow())
+    bool kasan = false;                  ///< shadows an eighth of memory (arch/x86/mm/kasan_init_64.c, kasan_init())
+    bool kmsan = false;                  ///< shadows all of it (mm/kmsan/init.c, kmsan_init_shadow())
     std::uint64_t kfence_objects = 255;  ///< CONFIG_KFENCE_NUM_OBJECTS; 0 without CONFIG_KFENCE
     /// CONFIG_STACKDEPOT_ALWAYS_INIT: the table of stacks is made before the pool (lib/stackdepot.c,
     /// stack_depot_early_init()).

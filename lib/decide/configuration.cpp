@@ -39,7 +39,7 @@ void judge_release(const Question& question, Findings& found) {
             return;
         case Coverage::unknown:
             found.missing(live, "release-tested", "the crash kernel's release is not known",
-                          "the crash kernel's release was tested", "proc/sys/kernel/osrelease");
+                          {"the crash kernel's release was tested", "proc/sys/kernel/osrelease"});
             return;
     }
 }
@@ -92,11 +92,11 @@ void judge_configuration(const Question& question, Findings& found) {
         found.refuse("config-known", "the crash kernel's configuration cannot be used: " + problem->what,
                      Evidence{problem->source, problem->line}.text(), cure);
     else if (!question.config_known)
-        found.missing(question.machine.live, "config-known",
-                      "the crash kernel's configuration was not found: what it takes of memory before its pool is "
-                      "not known",
-                      "the crash kernel's configuration takes no more memory early than Debian's",
-                      config_file(question), cure);
+        found.missing(
+            question.machine.live, "config-known",
+            "the crash kernel's configuration was not found: what it takes of memory before its pool is "
+            "not known",
+            {"the crash kernel's configuration takes no more memory early than Debian's", config_file(question)}, cure);
     judge_early(question, found);
 }
 

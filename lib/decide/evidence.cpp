@@ -61,7 +61,7 @@ void judge_idle(const Machine& machine, Findings& found) {
         return found.missing(machine.live, "lend-idle",
                              "it is not known that the running kernel counts how many slabs were ever in use: from "
                              "Linux 7.3 on it does so only with swiotlb=track_hiwater",
-                             "proc/kcore",
+                             {"the running kernel counts how many slabs were ever in use", "proc/kcore"},
                              machine.live ? "boot with swiotlb=track_hiwater, or run as root without lockdown" : "");
     found.note("lend-idle", "no slab was ever in use", hiwater);
 }

@@ -24,12 +24,12 @@ void Findings::note(Rule rule, std::string text, std::string evidence, std::stri
         {std::string(rule.id()), Severity::info, std::move(text), std::move(evidence), std::move(advice)});
 }
 
-void Findings::missing(bool live, Rule rule, std::string text, std::string assumed, std::string where,
-                       std::string advice) {
+void Findings::missing(bool live, Rule rule, std::string text, Assumed assumed, std::string advice) {
     if (live || accepts(rule))
-        refuse(rule, std::move(text), std::move(where), std::move(advice));
+        refuse(rule, std::move(text), std::move(assumed.where), std::move(advice));
     else
-        assumptions_.push_back({std::string(rule.id()), std::move(assumed), std::move(where), std::move(advice)});
+        assumptions_.push_back(
+            {std::string(rule.id()), std::move(assumed.text), std::move(assumed.where), std::move(advice)});
 }
 
 bool Findings::refused() const { return first_refusal(reasons_) != nullptr; }

@@ -8,6 +8,12 @@
 
 namespace handoff {
 
+/// What a captured machine that lacks a source is taken for (Assumption).
+struct Assumed {
+    std::string text;
+    std::string where;
+};
+
 /// The reasons that were found so far. Whatever judges something adds to them, and nothing else does.
 class Findings {
 public:
@@ -23,8 +29,7 @@ public:
     void note(Rule rule, std::string text, std::string evidence = {}, std::string advice = {});
     /// The rule cannot be judged, since a source is missing, and so it does not hold. A captured machine may lack what
     /// the machine itself has: there `assumed` is taken for granted instead, unless the user takes the risk.
-    void missing(bool live, Rule rule, std::string text, std::string assumed, std::string where,
-                 std::string advice = {});
+    void missing(bool live, Rule rule, std::string text, Assumed assumed, std::string advice = {});
 
     [[nodiscard]] bool refused() const;
     [[nodiscard]] const std::vector<Reason>& reasons() const { return reasons_; }

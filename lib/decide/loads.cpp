@@ -59,12 +59,13 @@ void judge_sizes(const Question& question, const Cargo& cargo, Findings& found) 
     }
     if (!request.initrd_bytes) {
         missing.emplace_back("initrd");
-        assumed.push_back(fmt::format("its initrd has up to {} MiB", whole_mib(cargo.initrd_bytes)));
+        assumed.push_back(fmt::format("{} initrd has up to {} MiB", assumed.empty() ? "the crash kernel's" : "its",
+                                      whole_mib(cargo.initrd_bytes)));
     }
     if (missing.empty()) return;
     found.missing(question.machine.live, "image-known",
                   fmt::format("it is not known which {} will be loaded", fmt::join(missing, " and ")),
-                  fmt::format("{}", fmt::join(assumed, " and ")), "boot", "give --kernel and --initrd");
+                  {fmt::format("{}", fmt::join(assumed, " and ")), "boot"}, "give --kernel and --initrd");
 }
 
 }  // namespace
@@ -100,7 +101,7 @@ Method judge_method(const Question& question, const std::optional<AddressRange>&
     else
         found.missing(question.machine.live, "image-addr",
                       "it is not known whether the crash kernel's image takes swiotlb=...,addr=",
-                      "its image takes swiotlb=...,addr=", "boot", advice);
+                      {"the crash kernel's image takes swiotlb=...,addr=", "boot"}, advice);
     return method;
 }
 

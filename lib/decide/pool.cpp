@@ -237,7 +237,7 @@ void judge_protection(const Machine& machine, Loader loader, Findings& found) {
         case Encryption::unknown:
             found.missing(machine.live, "encryption-known",
                           "no source says whether memory is encrypted (the kernel log may have wrapped)",
-                          "its memory is not encrypted", "dmesg",
+                          {"memory is not encrypted", "dmesg"},
                           "give the boot log, or --accept encryption-known if you know that it is not");
             break;
     }

@@ -111,7 +111,7 @@ void judge_boot_word(const Question& question, const Word& word, const WordEffec
                 fmt::format("it is not known what '{}' does in {}: only the words of Debian's and kernel.org's Linux "
                             "5.10, 6.1, 6.12, 7.2 and 7.3 were looked at",
                             word.text, release.empty() ? "a kernel of an unknown release" : "Linux " + release),
-                fmt::format("its release has no word '{}'", word.text), "proc/sys/kernel/osrelease", remove);
+                {fmt::format("the crash kernel has no word '{}'", word.text), "proc/sys/kernel/osrelease"}, remove);
             break;
         }
         default:

@@ -43,8 +43,8 @@ enum class Source {
     boot_config,     ///< the kernel's configuration, as it is installed
     modules_config,  ///< the same (Fedora, openSUSE; Debian from 7.2 on)
     running_config,  ///< of the running kernel, compressed (CONFIG_IKCONFIG_PROC)
-    load_record,  ///< what the last load of a crash kernel was: swiotlb-handoff-record(5)
-    os_release,   ///< which distribution it is: os-release(5)
+    load_record,     ///< what the last load of a crash kernel was: swiotlb-handoff-record(5)
+    os_release,      ///< which distribution it is: os-release(5)
 };
 
 /// What a capture keeps of a source.
@@ -59,17 +59,16 @@ enum class Kept {
     presence,          ///< that it is there
     entries,           ///< the entries of /sys/firmware/memmap
     pci_drivers,  ///< of each PCI device with a driver: driver, class and masks; and which are outside of the machine
-    platform_drivers,  ///< of each platform device with a driver: which
-    pool_in_memory,    ///< what tells where the pool is; of kallsyms and btf, the part that this takes
+    platform_drivers,    ///< of each platform device with a driver: which
+    pool_in_memory,      ///< what tells where the pool is; of kallsyms and btf, the part that this takes
     options_that_count,  ///< of a configuration the options that are read: reduced_kernel_config()
-    nothing,           ///< it is the distribution's or ours, not the kernel's
+    nothing,             ///< it is the distribution's or ours, not the kernel's
 };
 
 struct SourceInfo {
     Source id;
-    std::string_view
-        path;  ///< without the leading slash; in a captured directory and, but for the log, on the machine itself; "{}"
-               ///< stands for the kernel's release
+    std::string_view path;  ///< without the leading slash; in a captured directory and, but for the log, on the machine
+                            ///< itself; "{}" stands for the kernel's release
     Kept kept;
 };
 

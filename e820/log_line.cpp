@@ -251,17 +251,20 @@ void clean(string_view line, std::string& out) {
 
 }  // namespace
 
-string_view strip_prefix(string_view line, std::optional<std::uint64_t>* time_us) {
-    std::optional<std::uint64_t> time;
+LogLine strip_prefix(string_view line) {
+    LogLine found;
     string_view text = trim_front(line);
+    found.indent = line.size() - text.size();
     bool stamped = false;  // "kernel:" and "host kernel:" are prefixes only after a time stamp, or at the very start
     bool tagged = false;
     while (!text.empty()) {
-        if (text.front() == '>') {
-            text.remove_prefix(1);
-        } else if (take_bracket(text, time)) {
+        if (text.front() == '>') {  // of a mail: says nothing of who speaks
+            text = trim_front(text.substr(1));
+            continue;
+        }
+        if (take_bracket(text, found.time_us)) {
             stamped = true;
-        } else if (take_priority(text) || take_decoded_priority(text) || take_kmsg_head(text, time) ||
+        } else if (take_priority(text) || take_decoded_priority(text) || take_kmsg_head(text, found.time_us) ||
                    take_json_message(text)) {
         } else if (!stamped && take_wall_clock(text)) {
             stamped = true;
@@ -270,10 +273,11 @@ string_view strip_prefix(string_view line, std::optional<std::uint64_t>* time_us
         } else {
             break;
         }
+        found.prefixed = true;
         text = trim_front(text);
     }
-    if (time_us) *time_us = time;
-    return trim(text);
+    found.text = trim(text);
+    return found;
 }
 
 std::optional<LogLine> LogLines::next() {
@@ -285,9 +289,8 @@ std::optional<LogLine> LogLines::next() {
         clean(raw, scratch_);
         raw = scratch_;
     }
-    LogLine line;
+    LogLine line = strip_prefix(raw);
     line.number = ++number_;
-    line.text = strip_prefix(raw, &line.time_us);
     return line;
 }
 

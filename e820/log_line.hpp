@@ -14,6 +14,8 @@ struct LogLine {
     std::size_t number = 0;                ///< 1-based
     std::optional<std::uint64_t> time_us;  ///< the kernel's own time stamp, microseconds since boot
     std::string_view text;                 ///< cleaned, no blanks at either end; valid until the next call of next()
+    bool prefixed = false;                 ///< a time, a priority or the kernel's name was in front of it
+    std::size_t indent = 0;                ///< blanks at the very front
 };
 
 /// The lines of a log in any dress it comes in: printk time stamps and callers
@@ -35,8 +37,8 @@ private:
     std::string scratch_;
 };
 
-/// `line`, already free of colour codes and the like, without its prefix.
+/// `line`, already free of colour codes and the like, without its prefix; number 0.
 /// What LogLines does to each line; for a line that stands alone.
-std::string_view strip_prefix(std::string_view line, std::optional<std::uint64_t>* time_us = nullptr);
+LogLine strip_prefix(std::string_view line);
 
 }  // namespace e820

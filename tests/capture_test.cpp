@@ -32,6 +32,7 @@ Machine carried(Machine machine) {
     };
     for (Evidence* evidence : {&machine.map_from, &machine.crash_kernel_from, &machine.encryption_from})
         forget_line(evidence->file, evidence->line);
+    for (MapSighting& map : machine.other_maps) forget_line(map.where.file, map.where.line);
     for (PoolSighting& sighting : machine.pool) forget_line(sighting.where.file, sighting.where.line);
     for (Error& error : machine.unread) forget_line(error.source, error.line);
     return machine;
@@ -95,6 +96,28 @@ TEST(Capture, OfACapturedMachineSaysTheSame) {
         }
     }
     EXPECT_GE(machines, 10u);
+}
+
+TEST(Capture, KeepsHowMuchOfTheLogIsMissing) {
+    for (const char* log : {"[11\xe6\x9c\x88"
+                            "13 14:11] Linux version 6.1\n[  +0.000000] Command line: ro\nhello\n"
+                            "[  +0.000000] smp: Brought up 1 node, 2 CPUs\n",
+                            "Nov 13 14:11:02 host kernel: Linux version 6.1\n** 2 printk messages dropped **\nhello\n"
+                            "Nov 13 14:11:02 host kernel: smp: Brought up 1 node, 2 CPUs\n"
+                            "Nov 13 14:11:02 host systemd-journald[99]: Missed 3 kernel messages\n",
+                            "Linux version 6.1\nhello\nsmp: Brought up 1 node, 2 CPUs\n"}) {
+        const TempTree tree;
+        tree.write("dmesg", log);
+        expect_that_a_capture_says_the_same(tree.path());
+    }
+}
+
+TEST(Capture, KeepsOfImasListHowLongItIs) {
+    const TempTree tree, made;
+    tree.write("sys/kernel/security/ima/binary_runtime_measurements", "/home/somebody/secret");
+    ASSERT_TRUE(capture(Host(tree.path()), made / "copy"));
+    EXPECT_EQ(read_file(made / "copy/sys/kernel/security/ima/binary_runtime_measurements"), std::string(21, '\0'));
+    expect_the_same(made / "copy", tree.path());
 }
 
 TEST(Capture, OfThisMachineCanBeCapturedAgain) {

@@ -107,8 +107,20 @@ TEST(LogLine, LeavesWhatTheKernelSaid) {
         "Secure kernel: x",
         "e820: BIOS-provided physical RAM map:",
     };
-    for (const char* line : plain) EXPECT_EQ(strip_prefix(line), line);
-    EXPECT_EQ(strip_prefix("May 14 10:21:07 host kdump[12]: Linux version 6"), "host kdump[12]: Linux version 6");
+    for (const char* line : plain) EXPECT_EQ(strip_prefix(line).text, line);
+    EXPECT_EQ(strip_prefix("May 14 10:21:07 host kdump[12]: Linux version 6").text, "host kdump[12]: Linux version 6");
+}
+
+TEST(LogLine, KnowsWhetherAnythingWasInFront) {
+    for (const char* line : {"[    0.000000] x", "<6>x", "kernel: x", "6,1,2,-;x", "\"msg\": \"x\"", "10:21:07 x"})
+        EXPECT_TRUE(strip_prefix(line).prefixed) << line;
+    for (const char* line : {"x", "", "> x",
+                             "[11\xe6\x9c\x88"
+                             "13 14:11] x",
+                             "[mem 0x1-0x2] x"})
+        EXPECT_FALSE(strip_prefix(line).prefixed) << line;
+    EXPECT_EQ(strip_prefix("  x").indent, 2u);
+    EXPECT_EQ(strip_prefix("[    0.000000]   x").indent, 0u);
 }
 
 TEST(LogLine, NumbersLinesAndReadsTimeStamps) {

@@ -2,9 +2,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <span>
 
 #include "lib/sources/gather.hpp"
 #include "lib/sources/host.hpp"
+#include "lib/sources/kernel_memory.hpp"
 #include "swiotlb-handoff/machine.hpp"
 #include "tests/temp_tree.hpp"
 
@@ -48,6 +50,13 @@ void write_firmware_entry(const TempTree& tree, int number, const char* start, c
     tree.write(directory + "start", start);
     tree.write(directory + "end", end);
     tree.write(directory + "type", type);
+}
+
+/// Of a kernel whose memory can be read, and has nothing that is looked for.
+void write_core(const TempTree& tree) {
+    const MemoryPiece piece{0xffffffff82000000, std::vector<std::byte>(8)};
+    const auto core = minimal_core(std::span(&piece, 1));
+    tree.write("proc/kcore", std::string(reinterpret_cast<const char*>(core.data()), core.size()));
 }
 
 TEST(Gather, AnEmptyDirectoryIsAMachineOfWhichNothingIsKnown) {
@@ -302,6 +311,100 @@ TEST(GatherEncryption, AnSnpGuestHasItsPlatformDevice) {
     const TempTree tree;
     std::filesystem::create_directories(tree / "sys/devices/platform/sev-guest");
     EXPECT_EQ(gathered(tree).encryption, Encryption::sev_snp);
+}
+
+TEST(GatherEncryption, ThatMemoryIsMadePrivateAgainIsSeenByTheKernelsOwnSymbols) {
+    constexpr const char* snp = "ffffffff81000000 T snp_kexec_finish\n";
+    constexpr const char* tdx = "ffffffff81000000 t tdx_kexec_finish\n";
+    constexpr const char* tdx_flags = "vendor_id\t: GenuineIntel\nflags\t\t: fpu hypervisor tdx_guest\n";
+    constexpr const char* amd_flags = "vendor_id\t: AuthenticAMD\nflags\t\t: fpu hypervisor\n";
+    constexpr const char* isolation = "Hyper-V: Isolation Config: Group A 0x1, Group B 0xba2\n";
+    const struct {
+        const char* what;
+        const char* symbols;
+        const char* cpuinfo;
+        const char* log;
+        bool platform_device;
+        Encryption encryption;
+        bool made_private;
+    } cases[] = {
+        {"SNP", snp, amd_flags, "", true, Encryption::sev_snp, true},
+        {"SNP, an older kernel", tdx, amd_flags, "", true, Encryption::sev_snp, false},
+        {"SNP by the log alone", snp, amd_flags, "Memory Encryption Features active: AMD SEV SEV-ES SEV-SNP\n", false,
+         Encryption::sev_snp, false},
+        {"SNP behind Hyper-V", snp, amd_flags, isolation, true, Encryption::sev_snp, false},
+        {"TDX", tdx, tdx_flags, "", false, Encryption::tdx, true},
+        {"TDX, an older kernel", snp, tdx_flags, "", false, Encryption::tdx, false},
+        {"TDX without its flag, as behind a paravisor", tdx, amd_flags,
+         "Memory Encryption Features active: Intel TDX\n", false, Encryption::tdx, false},
+        {"neither", snp, "vendor_id\t: AuthenticAMD\nflags\t\t: fpu\n", "", false, Encryption::none, false},
+    };
+    for (const auto& c : cases) {
+        const TempTree tree;
+        write_core(tree);
+        tree.write("proc/kallsyms", c.symbols);
+        tree.write("proc/cpuinfo", c.cpuinfo);
+        tree.write("dmesg", c.log);
+        if (c.platform_device) std::filesystem::create_directories(tree / "sys/devices/platform/sev-guest");
+        const Machine machine = gathered(tree);
+        EXPECT_EQ(machine.encryption, c.encryption) << c.what;
+        EXPECT_EQ(machine.makes_memory_private, c.made_private) << c.what;
+    }
+}
+
+TEST(GatherLog, WhatIsMissingIsCounted) {
+    const TempTree tree;
+    tree.write("dmesg",
+               "[    0.000000] Linux version 6.1\n[11\xe6\x9c\x88"
+               "13 14:11] x\n** 2 printk messages dropped **\n"
+               "[    0.100000] PCI-DMA: Using software bounce buffering for IO (SWIOTLB)\n");
+    const Machine machine = gathered(tree);
+    EXPECT_EQ(machine.log_gaps, (LogGaps{1, 2}));
+    EXPECT_FALSE(machine.log_complete);
+    EXPECT_TRUE(machine.pool_put_to_use);
+    EXPECT_EQ(machine.encryption, Encryption::unknown);
+}
+
+TEST(GatherMap, WhatMemmapMadeOfTheFirmwaresMapIsKeptBesideIt) {
+    const TempTree tree;
+    tree.write("dmesg",
+               "Linux version 6.1\nBIOS-provided physical RAM map:\n"
+               "BIOS-e820: [mem 0x0000000000001000-0x000000007fffffff] usable\n"
+               "user-defined physical RAM map:\n"
+               "user: [mem 0x0000000000001000-0x000000006fffffff] usable\n"
+               "user: [mem 0x0000000070000000-0x000000007fffffff] reserved\n");
+    const Machine by_log = gathered(tree);
+    ASSERT_EQ(by_log.other_maps.size(), 1u);
+    EXPECT_EQ(by_log.other_maps[0].where, (Evidence{"dmesg", 5}));
+    EXPECT_EQ(by_log.other_maps[0].table.of(e820::Type::ram).ranges(), std::vector{range(0x1000, 0x70000000)});
+    write_firmware_entry(tree, 0, "0x1000\n", "0x7fffffff\n", "System RAM\n");
+    const Machine by_firmware = gathered(tree);
+    EXPECT_EQ(by_firmware.map_from.file, "sys/firmware/memmap");
+    EXPECT_EQ(by_firmware.other_maps.size(), 2u) << "the log's copy of the firmware's map, too";
+}
+
+TEST(GatherLoader, SeesWhatKexecFileLoadAddsByItself) {
+    const TempTree tree;
+    tree.write("sys/kernel/config/crash_dm_crypt_keys/count", "3\n");
+    tree.write("sys/kernel/security/ima/binary_runtime_measurements", std::string(5000, 'x'));
+    tree.write("sys/kernel/crash_elfcorehdr_size", "917504\n");
+    EXPECT_EQ(gathered(tree).neighbours.dm_crypt_keys, 3u);
+    EXPECT_EQ(gathered(tree).neighbours.ima_list_bytes, 5000u);
+    EXPECT_EQ(gathered(tree).neighbours.crash_elf_headers, 917504u);
+}
+
+TEST(GatherArchitecture, IsTheReleasesToo) {
+    const struct {
+        const char* release;
+        bool other;
+    } cases[] = {{"6.1.0-50-arm64", true},         {"5.14.0-570.el9.aarch64", true}, {"6.4.0-150600.23-default", false},
+                 {"5.14.0-686.el9.x86_64", false}, {"6.1.0-50-amd64", false},        {"6.1.0-50-686-pae", true},
+                 {"6.1.0-50-686", true},           {"6.12.41-s390x", true}};
+    for (const auto& c : cases) {
+        const TempTree tree;
+        tree.write("proc/sys/kernel/osrelease", std::string(c.release) + "\n");
+        EXPECT_EQ(gathered(tree).other_architecture, c.other) << c.release;
+    }
 }
 
 TEST(GatherMachines, CapturedOnesSayWhatTheyAre) {

@@ -176,6 +176,12 @@ TEST(LinesOfKmsg, TurnsRecordsIntoLinesOfTheKernelAlone) {
               "[    0.000000] Linux version 6.1\n[   12.345678] software IO TLB: mapped\n");
 }
 
+TEST(LinesOfKmsg, SaysWhereRecordsAreMissing) {
+    EXPECT_EQ(lines_of_kmsg("5,7,0,-;Linux version 6.1\n6,8,1,-;one\n12,9,1,-;a program's\n6,12,2,-;two\n"),
+              "[    0.000000] Linux version 6.1\n[    0.000001] one\n** 2 printk messages dropped **\n"
+              "[    0.000002] two\n");
+}
+
 TEST(LinesOfKmsg, StopsAtWhatIsNoRecord) {
     EXPECT_EQ(lines_of_kmsg("6,0,1,-;one\ngarbage\n6,1,2,-;two\n"), "[    0.000001] one\n");
 }

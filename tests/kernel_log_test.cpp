@@ -247,6 +247,82 @@ TEST(KernelLogEncryption, IsNoneOnlyWhereTheWholeLogIsThere) {
     EXPECT_EQ(encryption_of(parsed("")), Encryption::unknown);
 }
 
+TEST(KernelLogGaps, ALineWithoutAKnownPrefixAmongOthersIsNotUnderstood) {
+    constexpr const char* begin = "[    0.000000] Linux version 6.1.0\n";
+    constexpr const char* end = "[    0.100000] PCI-DMA: Using software bounce buffering for IO (SWIOTLB)\n";
+    const struct {
+        const char* what;
+        std::string text;
+        std::uint64_t not_understood;
+    } cases[] = {
+        {"all are", std::string(begin) + end, 0},
+        {"a date of a form that is not known",
+         std::string(begin) +
+             "[11\xe6\x9c\x88"
+             "13 14:11] Memory Encryption: SEV\n" +
+             end,
+         1},
+        {"the first line of the boot is such a one",
+         std::string("[11\xe6\x9c\x88"
+                     "13 14:11] Linux version 6.1\n[  +0.000000] Command line: ro\n") +
+             end,
+         1},
+        {"what a mailer cut in two", std::string(begin) + "[    0.000000] efi: ACPI=0x1\nSMBIOS=0x2\n> x\n" + end, 2},
+        {"a bare line that is known all the same", std::string(begin) + "Command line: ro\n" + end, 0},
+        {"blank lines and those of one message", std::string(begin) + "\n   of the same message\n" + end, 0},
+        {"the early console", std::string(begin) + "Poking KASLR using RDRAND RDTSC...\n" + end, 0},
+        {"dmesg -J", "{\n\"dmesg\": [\n\"pri\": 6,\n\"msg\": \"Linux version 6.1.0\"\n},{\n" + std::string(end), 0},
+        {"a log without prefixes", "Linux version 6.1.0\nhello\nPCI-DMA: Disabling AGP.\n", 0},
+        {"before the boot", std::string("SeaBIOS (version 1)\n") + begin + end, 0},
+        {"after the initcalls", std::string(begin) + end + "[  OK  ] Started cron\n", 0},
+        {"of a boot before", std::string(begin) + "x\n" + end + begin + end, 0},
+        {"of a boot before that broke off, and this one's first line is lost",
+         std::string("[    0.000000] Command line: a\nx\n[    0.000000] Command line: b\n") + end, 1},
+    };
+    for (const auto& c : cases) {
+        const KernelLog log = parsed(c.text);
+        EXPECT_EQ(log.gaps.not_understood, c.not_understood) << c.what;
+        EXPECT_EQ(log.gaps.dropped, 0u) << c.what;
+        EXPECT_EQ(encryption_of(log), c.not_understood == 0 ? Encryption::none : Encryption::unknown) << c.what;
+    }
+}
+
+TEST(KernelLogGaps, WhatTheLogSaysThatItDroppedIsMissing) {
+    constexpr const char* begin = "[    0.000000] Linux version 6.1.0\n";
+    constexpr const char* end = "[    0.100000] PCI-DMA: Using software bounce buffering for IO (SWIOTLB)\n";
+    const struct {
+        std::string text;
+        std::uint64_t dropped;
+    } cases[] = {
+        {std::string(begin) + "** 12 printk messages dropped **\n" + end, 12},
+        {std::string(begin) + "** 12 printk messages dropped ** [    0.05] x\n" + end, 12},
+        {std::string(begin) + end + "** 12 printk messages dropped **\n", 0},
+        {std::string(begin) + "** replaying previous printk message **\n" + end, 0},
+        {std::string(begin) + end + "Nov 13 14:11:02 host systemd-journald[99]: Missed 3 kernel messages\n", 3},
+        {"** 12 printk messages dropped **\n" + std::string(begin) + end, 0},
+    };
+    for (const auto& c : cases) {
+        const KernelLog log = parsed(c.text);
+        EXPECT_EQ(log.gaps.dropped, c.dropped) << c.text;
+        EXPECT_EQ(log.gaps.not_understood, 0u) << c.text;
+        EXPECT_EQ(shows_everything(log), c.dropped == 0) << c.text;
+    }
+}
+
+TEST(KernelLogGaps, AreSaidInWords) {
+    EXPECT_EQ(LogGaps{}.text(), "");
+    EXPECT_EQ((LogGaps{1, 0}.text()), "1 line was not understood");
+    EXPECT_EQ((LogGaps{3, 1}.text()), "3 lines were not understood, 1 message was dropped");
+}
+
+TEST(KernelLogPool, IsPutToUseOnceTheIommusAreKnown) {
+    constexpr const char* made = "software IO TLB: mapped [mem 0x75000000-0x79000000] (64MB)\n";
+    constexpr const char* used = "PCI-DMA: Using software bounce buffering for IO (SWIOTLB)\n";
+    EXPECT_FALSE(parsed(made).pool_put_to_use);
+    EXPECT_TRUE(parsed(std::string(made) + used + made).pool_put_to_use);
+    EXPECT_FALSE(parsed(std::string(made) + "PCI-DMA: Intel(R) Virtualization Technology\n").pool_put_to_use);
+}
+
 TEST(KernelLogEncryption, WhatAProcessorCouldDoIsNoEvidence) {
     for (const char* line : {"kvm_amd: SEV enabled (ASIDs 1 - 509)", "SEV supported: 509 ASIDs",
                              "SEV-SNP: RMP table physical range [0x0000000016000000 - 0x00000000568fffff]",

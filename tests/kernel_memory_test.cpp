@@ -441,5 +441,23 @@ TEST(CoreFile, MoreSegmentsThanTheHeaderCanCount) {
     EXPECT_FALSE(core->read(at + 16 * Address{count - 1}, 8)) << "a note";
 }
 
+TEST(KernelFunctions, TellWhatTheKernelDoesBeforeACrash) {
+    const Symbols snp{{"snp_kexec_finish", 1}}, tdx{{"tdx_kexec_finish", 1}};
+    EXPECT_TRUE(unshares_memory(snp, Encryption::sev_snp));
+    EXPECT_TRUE(unshares_memory(tdx, Encryption::tdx));
+    for (const Encryption other : {Encryption::none, Encryption::sme, Encryption::sev, Encryption::sev_es,
+                                   Encryption::vbs, Encryption::tdx, Encryption::unknown})
+        EXPECT_FALSE(unshares_memory(snp, other)) << name(other);
+    EXPECT_FALSE(unshares_memory(tdx, Encryption::sev_snp));
+}
+
+TEST(KernelFunctions, ThatAreNotAmongAllSymbolsAreNotThere) {
+    const Symbols with{{"sme_me_mask", 1}, {"ima_add_kexec_buffer", 2}}, without{{"sme_me_mask", 1}};
+    EXPECT_TRUE(may_pass_ima_list(with, true));
+    EXPECT_FALSE(may_pass_ima_list(without, true));
+    EXPECT_TRUE(may_pass_ima_list(without, false)) << "a capture, by somebody who did not look for it";
+    EXPECT_TRUE(may_pass_ima_list({}, true)) << "the kernel hides them";
+}
+
 }  // namespace
 }  // namespace handoff

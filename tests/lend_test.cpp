@@ -93,6 +93,8 @@ TEST(Lend, IsRefusedByEachPieceOfEvidenceThatIsMissingOrSaysNo) {
         {"Xen", "lend-no-bounce", [](Machine& m) { m.xen = true; }},
         {"the running kernel's command line is not known", "lend-no-bounce",
          [](Machine& m) { m.command_line.clear(); }},
+        {"the running kernel's command line is not known to its end", "lend-no-bounce",
+         [](Machine& m) { m.command_line_cut = true; }},
         {"streaming DMA of 32 bits", "lend-devices",
          [](Machine& m) {
              m.devices->push_back({"0000:03:00.0", "e1000", 0x020000, 32, 64});

@@ -16,6 +16,7 @@
 #include "lib/kernel/command_line.hpp"
 #include "lib/sources/host.hpp"
 #include "swiotlb-handoff/plan.hpp"
+#include "tests/synthetic_machine.hpp"
 
 namespace handoff {
 namespace {
@@ -376,6 +377,31 @@ PlanRequest debian_request() {
 }
 
 // A pool that touches the reservation is kept from sliding up by kexec-tools' random seed there, which may be missing.
+// kexec --hotplug keeps as much for the ELF headers as /sys/kernel/crash_elfcorehdr_size says.
+TEST(Plan, HoldsForKexecHotplugToo) {
+    const auto largest_headers = [](const Machine& machine, const PlanRequest& request) {
+        std::uint64_t largest = 0;
+        for (const Load& load : plan(machine, request).loads)
+            largest = std::max(largest, load.find("elfcorehdr")->range.size());
+        return largest;
+    };
+    Machine machine = synthetic_machine();
+    PlanRequest request = synthetic_request();
+    request.loader = Loader::kexec_load;
+    machine.neighbours.crash_elf_headers = 896 * KiB;
+    EXPECT_LT(largest_headers(machine, request), 64 * KiB) << "the kernel does not offer it";
+    machine.neighbours.memory_crash_hotplug = true;
+    EXPECT_EQ(largest_headers(machine, request), 896 * KiB);
+    EXPECT_EQ(plan(machine, request).verdict, Verdict::ready);
+    machine.neighbours.crash_elf_headers.reset();
+    EXPECT_GT(largest_headers(machine, request), 896 * KiB) << "as many as there can be";
+    request.leaves_pool_out = true;
+    EXPECT_LT(largest_headers(machine, request), 64 * KiB) << "'swiotlb-handoff kexec' loads, which takes no --hotplug";
+    request.leaves_pool_out = false;
+    request.loader = Loader::kexec_file_load;
+    EXPECT_LT(largest_headers(machine, request), 64 * KiB) << "the kernel makes them";
+}
+
 TEST(Plan, ASeedThatMayBeMissingKeepsNoPoolInItsPlace) {
     auto machine = gather(Host(std::filesystem::path(FIXTURES_DIR) / "machines/debian-6.1-kexec-load"));
     ASSERT_TRUE(machine);

@@ -40,7 +40,8 @@ std::string judged(const Machine& machine, const char* crash_line, bool file_loa
     std::string text;
     const auto line = CommandLine::parse(crash_line);
     Findings found;
-    judge_neighbours(machine, *line, file_load, machine.pool.front().range, {range(0x74000000, 0x74001000)}, found);
+    judge_neighbours(machine, *line, machine.release, file_load, machine.pool.front().range,
+                     {range(0x74000000, 0x74001000)}, found);
     for (const Reason& r : found.reasons()) text += (text.empty() ? "" : ", ") + r.rule + " " + name(r.severity);
     return text;
 }
@@ -74,6 +75,49 @@ const std::vector<Case> cases = {
      "kho-apart refusal", "kho-apart refusal"},
     {"KHO, and debugfs cannot be read", [](Machine& m) { m.command_line += " kho=on"; }, "kho=off", "kho-apart info",
      "kho-apart refusal"},
+    {"KHO of a kernel that passes nothing of it on to a crash kernel",
+     [](Machine& m) {
+         m.neighbours.kho_scratch = {range(5 * GiB, 6 * GiB)};
+         m.release = "7.2.13+deb14-amd64";
+     },
+     "kho=off", "kho-apart info", "kho-apart info"},
+    {"KHO by default, and the crash kernel is one that still makes scratch areas",
+     [](Machine& m) {
+         m.neighbours.kho_scratch = {range(5 * GiB, 6 * GiB)};
+         m.release = "7.2.13+deb14-amd64";
+     },
+     "", "kho-apart info, kho-apart refusal", "kho-apart info, kho-apart refusal"},
+    {"KHO by default, and the crash kernel is one that makes none",
+     [](Machine& m) {
+         m.neighbours.kho_scratch = {range(5 * GiB, 6 * GiB)};
+         m.release = "7.3.4+deb13-amd64";
+     },
+     "kho=on", "kho-apart info", "kho-apart info"},
+    {"KHO over the pool, whatever the crash kernel gets of it",
+     [](Machine& m) {
+         m.neighbours.kho_scratch = {range(0x60000000, 0x6c001000)};
+         m.release = "7.3.4+deb13-amd64";
+     },
+     "", "kho-apart refusal", "kho-apart refusal"},
+    {"a command line whose end is not known", [](Machine& m) { m.command_line_cut = true; }, "", "", ""},
+    {"the same, on the running machine",
+     [](Machine& m) {
+         m.live = true;
+         m.command_line_cut = true;
+     },
+     "", "", "cma-apart refusal"},
+    {"no command line, on the running machine",
+     [](Machine& m) {
+         m.live = true;
+         m.command_line.clear();
+     },
+     "", "", "cma-apart refusal"},
+    {"no command line, and sysfs shows that there is no CMA",
+     [](Machine& m) {
+         m.command_line.clear();
+         m.neighbours.cma.emplace();
+     },
+     "", "", ""},
     {"KHO off", [](Machine& m) { m.command_line += " kho=off"; }, "kho=off", "", ""},
     {"KHO in the crash kernel alone", [](Machine&) {}, "kho=1", "kho-apart refusal", "kho-apart refusal"},
     {"reserve_mem", [](Machine& m) { m.command_line += " reserve_mem=12M:4096:trace"; }, "", "reserve-mem-apart info",

@@ -79,7 +79,11 @@ TEST(CpuInfo, TellsAnotherArchitecture) {
     const std::string arm = "processor\t: 0\nFeatures\t: fp asimd\nCPU implementer\t: 0x41\nCPU part\t: 0xd0c\n";
     EXPECT_TRUE(names_another_architecture(arm));
     EXPECT_TRUE(names_another_architecture(first_processor(arm))) << "a capture says so, too";
+    for (const char* other : {"processor\t: 0\ncpu\t\t: POWER9\n", "processor\t: 0\nhart\t\t: 0\n",
+                              "vendor_id       : IBM/S390\n# processors    : 4\n"})
+        EXPECT_TRUE(names_another_architecture(first_processor(other))) << other;
     EXPECT_FALSE(names_another_architecture("processor\t: 0\nvendor_id\t: GenuineIntel\n"));
+    EXPECT_FALSE(names_another_architecture("garbage\n"));
 }
 
 TEST(Srat, EndsWithTheHighestMemoryThatIsEnabled) {

@@ -769,9 +769,9 @@ TEST_F(Accepted, OnlyWhatNobodyHasShownMayBe) {
     std::vector<std::string_view> acceptable;
     for (const RuleInfo& rule : rules())
         if (rule.acceptable) acceptable.push_back(rule.id);
-    EXPECT_EQ(acceptable, (std::vector<std::string_view>{"pool-understood", "encryption-unproven", "encryption-known",
-                                                         "release-tested", "config-known", "config-words",
-                                                         "command-line-covered"}));
+    EXPECT_EQ(acceptable, (std::vector<std::string_view>{"pool-understood", "encryption-unshared",
+                                                         "encryption-unproven", "encryption-known", "release-tested",
+                                                         "config-known", "config-words", "command-line-covered"}));
 }
 
 TEST_F(Accepted, APoolThatIsNotUnderstoodIsWhereTheLogSays) {

@@ -125,6 +125,19 @@ const Row rows[] = {
     // --- is there anything to hand over?
     {"machine-x86-64", refusal, "an arm64 machine", planned, [](Case& c) { c.machine.other_architecture = true; },
      [](Case& c) { c.machine.other_architecture = false; }},
+    {"machine-x86-64", refusal, "proc/iomem has nothing but RAM, and there is no other map", planned,
+     [](Case& c) {
+         c.machine.map_from = {"proc/iomem", 0};
+         c.machine.iomem = {iomem_line(range(0x80000000, 0x80001000), "reserved")};
+     },
+     [](Case& c) { c.machine.iomem = {iomem_line(range(0, 0x1000), "reserved")}; }},
+    {"crashkernel-reserved", refusal, "only a log shows it, which may have lost a second one", planned,
+     [](Case& c) {
+         c.machine.live = true;
+         c.machine.crash_kernel_from = {"dmesg", 12};
+         c.machine.log_complete = false;
+     },
+     [](Case& c) { c.machine.log_complete = true; }},
     {"crashkernel-reserved", refusal, "nothing is reserved", planned, [](Case& c) { c.machine.crash_kernel.clear(); },
      [](Case& c) { c.machine = synthetic_machine(); }},
     {"crashkernel-reserved", refusal, "a page more than 64 GiB is reserved", planned,
@@ -156,6 +169,18 @@ const Row rows[] = {
          c.request.pool = synthetic_pool;
      },
      [](Case& c) { c.machine.pool_torn_down = false; }},
+    {"pool-found", refusal, "the running machine's log does not show that it was kept", planned,
+     [](Case& c) {
+         c.machine.live = true;
+         c.machine.pool.front().source = PoolSource::log;
+     },
+     [](Case& c) { c.machine.slabs = 32768; }},
+    {"pool-found", refusal, "the same, up to the line that says what is used", planned,
+     [](Case& c) {
+         c.machine.live = true;
+         c.machine.pool.front().source = PoolSource::log;
+     },
+     [](Case& c) { c.machine.pool_put_to_use = true; }},
     {"pool-found", refusal, "the kernel's own variables say that there is none", planned,
      [](Case& c) { c.machine.no_pool_in_memory = true; }, [](Case& c) { c.machine.no_pool_in_memory = false; }},
     {"pool-understood", refusal, "its structure is of no known kernel", planned,
@@ -190,6 +215,19 @@ const Row rows[] = {
      [](Case& c) { c.pool() = range(0x6ff00000, 0x70000000); }},
     {"pool-slabs", refusal, "debugfs counts another number", planned, [](Case& c) { c.machine.slabs = 32767; },
      [](Case& c) { c.machine.slabs = 32768; }},
+    {"pool-slabs", refusal, "debugfs counts more, and nothing else counts", planned,
+     [](Case& c) {
+         c.machine.pool.front().source = PoolSource::log;
+         c.machine.slabs = 40960;
+     },
+     [](Case& c) { c.machine.pool.front().source = PoolSource::memory; }},
+    {"pool-slabs", refusal, "an encrypted guest takes the default number for none", planned,
+     [](Case& c) {
+         c.machine.encryption = Encryption::sev;
+         c.request.accept = {"encryption-unproven"};
+         c.machine.crash_kernel.back() = range(7 * GiB, 8 * GiB);
+     },
+     [](Case& c) { c.machine.crash_kernel.back() = range(7 * GiB + 512 * MiB, 8 * GiB); }},
     {"pool-slabs", refusal, "the crash kernel has more CPUs than the pool has segments", planned,
      [](Case& c) {
          c.machine = synthetic_machine_without_low_part();
@@ -240,6 +278,19 @@ const Row rows[] = {
          c.machine.map.add(range(0, 0x6d000000), Type::ram);
      },
      [](Case& c) { c.machine.map.entries.front().range = range(0, 0x80000000); }},
+    {"pool-in-ram", refusal, "the map that memmap= made has it as reserved", planned,
+     [](Case& c) {
+         MapSighting user{c.machine.map, {"dmesg", 20}};
+         user.table.entries[2].range = range(MiB, 0x6f000000);
+         c.machine.other_maps = {user};
+     },
+     [](Case& c) { c.machine.other_maps.front().table = c.machine.map; }},
+    {"pool-in-ram", refusal, "a memmap= of the running kernel reserves a page of it", planned,
+     [](Case& c) { c.machine.command_line += " memmap=4K$0x6ffff000"; },
+     [](Case& c) { replace(c.machine.command_line, "0x6ffff000", "0x70000000"); }},
+    {"pool-in-ram", refusal, "a mem= of the running kernel ends inside of it", planned,
+     [](Case& c) { c.machine.command_line += " mem=1791M"; },
+     [](Case& c) { replace(c.machine.command_line, "mem=1791M", "mem=1792M"); }},
     {"cma-apart", refusal, "crashkernel=,cma of an unknown size with kexec_file_load", planned,
      [](Case& c) {
          c.request.loader = Loader::kexec_file_load;
@@ -273,6 +324,25 @@ const Row rows[] = {
          c.request.accept = {"encryption-none", "encryption-unproven", "encryption-known"};
      },
      [](Case& c) { c.machine.encryption = Encryption::sev; }},
+    {"encryption-none", refusal, "a guest of Hyper-V's VBS, with every risk taken", planned,
+     [](Case& c) {
+         c.machine.encryption = Encryption::vbs;
+         c.request.accept = {"encryption-none", "encryption-unproven", "encryption-known", "encryption-unshared"};
+     },
+     [](Case& c) { c.machine.encryption = Encryption::none; }},
+    {"encryption-unshared", refusal, "an SEV-SNP guest whose kernel makes the pool private again", planned,
+     [](Case& c) {
+         c.machine.encryption = Encryption::sev_snp;
+         c.machine.makes_memory_private = true;
+     },
+     [](Case& c) { c.request.accept = {"encryption-unshared"}; }},
+    {"encryption-unshared", refusal, "a TDX guest whose kernel does, with the risk of others taken", planned,
+     [](Case& c) {
+         c.machine.encryption = Encryption::tdx;
+         c.machine.makes_memory_private = true;
+         c.request.accept = {"encryption-none", "encryption-unproven", "encryption-known"};
+     },
+     [](Case& c) { c.request.accept = {"encryption-unshared"}; }},
     {"encryption-unproven", refusal, "SME", planned, [](Case& c) { c.machine.encryption = Encryption::sme; },
      [](Case& c) { c.machine.encryption = Encryption::none; }},
     {"encryption-unproven", refusal, "an SEV guest", planned, [](Case& c) { c.machine.encryption = Encryption::sev; },
@@ -479,6 +549,13 @@ const Row rows[] = {
      [](Case& c) { replace(c.line(), " some_new_word=1", ""); }},
     {"command-line-early", refusal, "fake NUMA nodes", planned, [](Case& c) { c.line() += " numa=fake=2"; },
      [](Case& c) { replace(c.line(), "numa=fake=2", "numa=off"); }},
+    {"command-line-iommu", refusal, "the running kernel's command line is not known to its end", planned,
+     [](Case& c) {
+         c.machine.live = true;
+         c.request.loader = Loader::kexec_load;
+         c.machine.command_line_cut = true;
+     },
+     [](Case& c) { c.machine.command_line_cut = false; }},
     {"command-line-iommu", refusal, "an aperture for the crash kernel alone", planned,
      [](Case& c) { c.line() += " iommu=memaper=2"; }, [](Case& c) { c.machine.command_line += " iommu=memaper=2"; }},
     {"command-line-iommu", refusal, "iommu=pt on 5.10 for the crash kernel alone", planned,
@@ -523,6 +600,13 @@ const Row rows[] = {
      [](Case& c) { c.request.loader = Loader::kexec_file_load; }},
     {"loader-setup-data", warning, "the version of kexec-tools is not known", planned,
      [](Case& c) { c.machine.kexec_tools.reset(); }, [](Case& c) { c.machine.kexec_tools = "2.0.24"; }},
+    {"loader-setup-data", info, "an old kexec-tools, and nothing shows that the machine has no EFI", planned,
+     [](Case& c) {
+         c.request.loader = Loader::kexec_load;
+         c.machine.kexec_tools = "2.0.24";
+         c.machine.log_complete = false;
+     },
+     [](Case& c) { c.machine.log_complete = true; }},
     {"loader-setup-data", warning, "kexec-tools 2.0.25 may get no random seed yet", planned,
      [](Case& c) { c.machine.random_ready = false; }, [](Case& c) { c.machine.kexec_tools = "2.0.24"; }},
     {"image-known", refusal, "nobody names the image of the running machine", planned,
@@ -545,6 +629,20 @@ const Row rows[] = {
     {"segments-in-ram", refusal, "somebody's memmap= takes a page of the initrd", planned,
      [](Case& c) { c.line() += fmt::format(" memmap=4K${:#x}", segment_start(c, "initrd") + 0x1000); },
      [](Case& c) { c.line() = c.line().substr(0, c.line().find(" memmap")); }},
+    {"loader-segments", refusal, "the crash kernel gets a key of dm-crypt by kexec_file_load", planned,
+     [](Case& c) { c.machine.neighbours.dm_crypt_keys = 1; }, [](Case& c) { c.machine.neighbours.dm_crypt_keys = 0; }},
+    {"loader-segments", refusal, "the same, and kexec_load would do", planned,
+     [](Case& c) {
+         c.request.loader = Loader::kexec_file_load;
+         c.machine.neighbours.dm_crypt_keys = 128;
+     },
+     [](Case& c) { c.request.loader = Loader::kexec_load; }},
+    {"loader-segments", refusal, "IMA's list is larger than what is kept for it", planned,
+     [](Case& c) { c.machine.neighbours.ima_list_bytes = 128 * KiB - 6 * KiB + 1; },
+     [](Case& c) { c.machine.neighbours.ima_list_bytes = 128 * KiB - 6 * KiB; }},
+    {"loader-segments", refusal, "a kernel that passes IMA's list on", planned,
+     [](Case& c) { c.machine.neighbours.ima_list_bytes = MiB; },
+     [](Case& c) { c.machine.release = c.request.image->release = "7.2.13+deb14-amd64"; }},
     {"load-fits", refusal, "the kernel is larger than the reservation", planned,
      [](Case& c) { c.request.image->init_size = 512 * MiB; }, [](Case& c) { c.request.image->init_size = 64 * MiB; }},
     {"load-fits", refusal, "the initrd finds no room beside the kernel, with a loan", lent,

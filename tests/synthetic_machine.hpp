@@ -28,6 +28,7 @@ inline Machine synthetic_machine() {
     machine.kernel_image = range(16 * MiB, 64 * MiB);
     machine.pool = {{synthetic_pool, PoolSource::memory, {"proc/kcore", 0}}};
     machine.encryption = Encryption::none;
+    machine.log_complete = true;
     machine.memory_nodes = 1;
     machine.possible_cpus = 2;
     machine.kexec_tools = "2.0.25";

@@ -96,14 +96,39 @@ struct Neighbours {
     /// The kernel itself rebuilds the elfcorehdr of a loaded crash kernel when memory, or CPUs, come
     /// and go (6.6 and later). nullopt: older.
     std::optional<bool> memory_crash_hotplug, cpu_crash_hotplug;
+    /// Bytes that kexec_load with --hotplug keeps for those headers.
+    std::optional<std::uint64_t> crash_elf_headers;
+    /// Keys of dm-crypt that kexec_file_load passes on to the crash kernel (6.16 and later); nullopt: none can be.
+    std::optional<std::uint64_t> dm_crypt_keys;
+    /// Bytes of IMA's measurement list, where the kernel may pass it on to what kexec_file_load loads.
+    std::optional<std::uint64_t> ima_list_bytes;
     friend bool operator==(const Neighbours&, const Neighbours&) = default;
+};
+
+/// What the log of the last boot has lost, up to where the kernel has said all that is looked for (but for the pool).
+struct LogGaps {
+    std::uint64_t not_understood = 0;  ///< lines with nothing in front that is known, where others have something
+    std::uint64_t dropped = 0;         ///< messages, as the log itself says
+    [[nodiscard]] bool any() const { return not_understood != 0 || dropped != 0; }
+    /// "3 lines of it were not understood, and 2 messages were dropped"; "" where there are none.
+    [[nodiscard]] std::string text() const;
+    friend bool operator==(const LogGaps&, const LogGaps&) = default;
+};
+
+/// A memory map, and whose it is.
+struct MapSighting {
+    e820::Table table;
+    Evidence where;
+    friend bool operator==(const MapSighting&, const MapSighting&) = default;
 };
 
 /// What the deciding parts need to know of a machine: values only, so that a
 /// plan can be repeated, compared and tested without one.
 struct Machine {
-    std::string release;                 ///< uname -r; "" where unknown
-    std::string command_line;            ///< of the running kernel; "" where unknown
+    std::string release;       ///< uname -r; "" where unknown
+    std::string command_line;  ///< of the running kernel; "" where unknown
+    /// The end of the command line may be missing: printk cuts it, and nothing but the log has it.
+    bool command_line_cut = false;
     std::optional<KernelConfig> config;  ///< of the kernel of this release
     Evidence config_from;
     bool live = false;  ///< read from "/", not from a captured directory
@@ -114,6 +139,9 @@ struct Machine {
     /// else what /proc/iomem shows.
     e820::Table map;
     Evidence map_from;
+    /// The other maps that the log shows: the firmware's, where `map` is of another source, and what mem= and memmap=
+    /// made of it. A log from another machine contradicts the rest here.
+    std::vector<MapSighting> other_maps;
     /// "System RAM" of /proc/iomem, at any depth; else the map's RAM.
     RangeSet ram;
     /// "Crash kernel" ranges in address order; from iomem, else from the log.
@@ -126,6 +154,9 @@ struct Machine {
     std::vector<PoolSighting> pool;
     /// The log says that a pool was given back ("tearing down default memory pool").
     bool pool_torn_down = false;
+    /// The log says that the kernel goes on to use its pool, once it knows what IOMMUs there are ("PCI-DMA: Using
+    /// software bounce buffering"). Up to there it may still give back the pool that it made.
+    bool pool_put_to_use = false;
     /// The kernel's own variables say that there is no pool, whatever others say.
     bool no_pool_in_memory = false;
     /// Its memory was read and is not that of a pool of any known kernel: what was expected and what is there.
@@ -142,6 +173,12 @@ struct Machine {
 
     Encryption encryption = Encryption::unknown;
     Evidence encryption_from;
+    /// A guest of SEV-SNP or TDX whose kernel makes shared memory private again before it starts a crash kernel
+    /// (snp_kexec_finish(), tdx_kexec_finish()), and that no paravisor stands behind.
+    bool makes_memory_private = false;
+    /// The log shows the whole boot and was understood: what it does not say was not said.
+    bool log_complete = false;
+    LogGaps log_gaps;
     bool efi = false;
     /// There is /sys/firmware/efi/runtime-map, without which kexec-tools passes no SETUP_EFI
     /// (kexec/arch/i386/x86-linux-setup.c, setup_efi_data()). A captured EFI machine that does not say is taken to have
@@ -175,6 +212,8 @@ struct Machine {
     /// plan repeats them so that nothing is silently missing.
     std::vector<Error> unread;
 
+    /// The running kernel's command line is known to its end: a word that is not there was not given.
+    [[nodiscard]] bool knows_command_line() const { return !command_line.empty() && !command_line_cut; }
     friend bool operator==(const Machine&, const Machine&) = default;
 };
 

@@ -35,7 +35,7 @@ inline constexpr auto rule_table = std::to_array<RuleInfo>({
      "Linux 6.0 and later round the slab count up to a power of two; a pool of another size would not fit its own "
      "region."},
     {"pool-below-4g", "The pool ends below 4 GiB, where the crash kernel looks for its own."},
-    {"pool-in-ram", "The pool lies inside one System RAM range."},
+    {"pool-in-ram", "The pool lies inside one RAM range, in every memory map that a source shows."},
     {"pool-disjoint",
      "The pool overlaps neither the crashkernel reservation, nor the running kernel's image, ACPI or "
      "reserved memory, nor anything else that /proc/iomem names."},
@@ -45,6 +45,10 @@ inline constexpr auto rule_table = std::to_array<RuleInfo>({
     {"encryption-none",
      "An encrypted guest, or an SME host, changes who may touch the pool and how. SNP and TDX guests "
      "are refused: their pool is in a state that a new kernel cannot know."},
+    {"encryption-unshared",
+     "The kernel of an SNP or TDX guest makes the pool private again before the crash kernel starts, as its source "
+     "says. Nobody has shown it, and where it fails for a page, the crash kernel ends the guest.",
+     true},
     {"encryption-unproven",
      "SME, SEV and SEV-ES should work as a plain machine does, but nobody has shown it with this "
      "tool on real hardware.",
@@ -98,6 +102,9 @@ inline constexpr auto rule_table = std::to_array<RuleInfo>({
      "The initrd and what the loader puts beside it stay in RAM of the crash kernel's map: no memmap= or mem= word "
      "takes a "
      "page of them."},
+    {"loader-segments",
+     "kexec_file_load puts nothing into the reservation that is not modelled: no keys of dm-crypt, and no list of "
+     "IMA's that is larger than what is kept for it."},
     {"load-fits", "Kernel, initrd and the rest fit into the reservation."},
     {"numa-single",
      "The crash kernel sees one NUMA node (numa=off is added where there are more): a node's memory map "

@@ -28,7 +28,7 @@ void judge_bounce(const Machine& machine, Findings& found) {
     if (machine.xen) return found.refuse("lend-no-bounce", "Xen: its swiotlb is not the kernel's to lend");
     const auto line = CommandLine::parse(machine.command_line);
     const auto option = line ? swiotlb_option(*line, machine.release) : line.error();
-    if (!option || machine.command_line.empty())
+    if (!option || !machine.knows_command_line())
         return found.refuse("lend-no-bounce", "the running kernel's command line is not known", "proc/cmdline");
     if (option->force)
         return found.refuse("lend-no-bounce", "swiotlb=force: the running kernel bounces all DMA", "proc/cmdline");

@@ -28,6 +28,9 @@ std::optional<bool> judge_setup_data(const Question& question, Findings& found) 
     if (machine.efi_runtime_map) return true;
     if (machine.kexec_tools) {
         const bool seed = passes_random_seed(*machine.kexec_tools);
+        // A log that is not whole does not show that the machine has no EFI, whose runtime map would be there.
+        if (!seed && !machine.live && !machine.efi && !machine.log_complete && loader != Loader::kexec_file_load)
+            return std::nullopt;
         // setup_rng_seed() passes nothing where getrandom() with GRND_NONBLOCK has nothing.
         if (!seed || machine.random_ready != false || loader == Loader::kexec_file_load) return seed;
         found.warn("loader-setup-data",
@@ -42,10 +45,44 @@ std::optional<bool> judge_setup_data(const Question& question, Findings& found) 
     return true;
 }
 
+// What kexec_file_load adds to the segments of a load by itself.
+void judge_extra_segments(const Machine& machine, Findings& found) {
+    const Neighbours& n = machine.neighbours;
+    const std::string otherwise = "load with kexec_load (kexec -c)";
+    // crash_load_dm_crypt_keys() in kernel/crash_dump_dm_crypt.c; and dmcryptkeys= on the command line.
+    if (n.dm_crypt_keys.value_or(0) != 0)
+        found.refuse(
+            "loader-segments",
+            fmt::format("the crash kernel gets {} keys of dm-crypt: kexec_file_load puts them at a random place "
+                        "in the reservation",
+                        *n.dm_crypt_keys),
+            "sys/kernel/config/crash_dm_crypt_keys/count", otherwise);
+    // With half a page more, in whole pages; it is placed first, and moves all others.
+    const std::uint64_t list = n.ima_list_bytes.value_or(0) + base::page_size / 2 + base::page_size;
+    if (passes_ima_list(machine.release) && list > slacks[std::size(slacks) - 1])
+        found.refuse("loader-segments",
+                     fmt::format("IMA's list of measurements has {} KiB, and kexec_file_load may put it into the "
+                                 "reservation",
+                                 n.ima_list_bytes.value_or(0) / KiB),
+                     "sys/kernel/security/ima/binary_runtime_measurements", otherwise);
+}
+
+// How much kexec_load may keep for the ELF headers. Whoever does not load through us may use --hotplug where the kernel
+// offers it, and kexec-tools then goes by crash_elfcorehdr_size.
+std::vector<std::uint64_t> elf_header_sizes(const Question& question, Loader loader) {
+    const Neighbours& n = question.machine.neighbours;
+    const bool offered = n.memory_crash_hotplug.value_or(false) || n.cpu_crash_hotplug.value_or(false);
+    if (loader != Loader::kexec_load || !offered || question.request.leaves_pool_out) return {0};
+    // arch/x86/kernel/crash.c, arch_crash_get_elfcorehdr_size(): 8192 CPUs and as many pieces of memory.
+    constexpr std::uint64_t most = 64 + 56 * (2 + 8192 + 8192);
+    return {0, n.crash_elf_headers.value_or(most)};
+}
+
 // The large segments are where they are in a scenario that is there already.
 bool is_known(const std::vector<Scenario>& scenarios, const Load& load, std::uint64_t initrd_bytes) {
     return std::any_of(scenarios.begin(), scenarios.end(), [&](const Scenario& s) {
         return s.load.loader == load.loader && s.load.find("kernel")->range == load.find("kernel")->range &&
+               s.load.find("elfcorehdr")->range == load.find("elfcorehdr")->range &&
                (initrd_bytes == 0 || s.load.find("initrd")->range == load.find("initrd")->range);
     });
 }
@@ -73,6 +110,7 @@ void judge_sizes(const Question& question, const Cargo& cargo, Findings& found) 
 Cargo judge_cargo(const Question& question, Findings& found) {
     const Machine& machine = question.machine;
     const PlanRequest& request = question.request;
+    if (request.loader != Loader::kexec_load) judge_extra_segments(machine, found);
     if (request.loader == Loader::automatic)
         found.note("loader-known", "the loader is not known: the plan holds for both system calls");
     Cargo cargo{assumed_image(machine, request), assumed_initrd_bytes(request), request.initrd_acpi_bytes, {}};
@@ -125,15 +163,18 @@ std::vector<Scenario> predict_loads(const Question& question, const Cargo& cargo
     for (const Loader loader : {Loader::kexec_load, Loader::kexec_file_load}) {
         if (question.request.loader != Loader::automatic && question.request.loader != loader) continue;
         if (method == Method::e820 && loader == Loader::kexec_file_load) continue;
-        for (const std::uint64_t slack : slacks) {
-            const LoadInput in = load_input(cargo, loader, question.given.size(), slack);
-            auto load = predict_load(question.machine, in);
-            if (!load) {
-                found.refuse("load-fits", fmt::format("{}: {}", name(loader), load.error().what),
-                             question.machine.crash_kernel_from.text(), "a larger crashkernel=");
-                return {};
+        for (const std::uint64_t elf_headers : elf_header_sizes(question, loader)) {
+            for (const std::uint64_t slack : slacks) {
+                LoadInput in = load_input(cargo, loader, question.given.size(), slack);
+                in.elf_header_bytes = elf_headers;
+                auto load = predict_load(question.machine, in);
+                if (!load) {
+                    found.refuse("load-fits", fmt::format("{}: {}", name(loader), load.error().what),
+                                 question.machine.crash_kernel_from.text(), "a larger crashkernel=");
+                    return {};
+                }
+                if (!is_known(scenarios, *load, in.initrd_bytes)) scenarios.push_back({in, std::move(*load)});
             }
-            if (!is_known(scenarios, *load, in.initrd_bytes)) scenarios.push_back({in, std::move(*load)});
         }
     }
     if (scenarios.empty())

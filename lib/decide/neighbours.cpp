@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "lib/kernel/behaviour.hpp"
+
 namespace handoff {
 namespace {
 
@@ -43,8 +45,15 @@ bool asks_for_cma(const CommandLine& line) {
                        [](const Word* word) { return word->value.value_or("").ends_with(",cma"); });
 }
 
-void judge_cma(const Neighbours& n, const CommandLine& running, bool file_load, const AddressRange& pool,
+void judge_cma(const Machine& machine, const CommandLine& running, bool file_load, const AddressRange& pool,
                const std::vector<AddressRange>& fences, Findings& found) {
+    const Neighbours& n = machine.neighbours;
+    if (!n.cma && !n.cma_bytes && !machine.knows_command_line() && file_load)
+        found.missing(machine.live, "cma-apart",
+                      "the running kernel's command line is not known as a whole: it may have crashkernel=,cma, and "
+                      "kexec_file_load would give that memory to the crash kernel, where the pool could go",
+                      {"the running kernel's command line has no crashkernel=,cma", "proc/cmdline"},
+                      "give proc/cmdline, or load with kexec_load (kexec -c), which does not");
     if (!n.cma && !n.cma_bytes && asks_for_cma(running) && file_load)
         found.refuse(
             "cma-apart",
@@ -71,17 +80,26 @@ void judge_cma(const Neighbours& n, const CommandLine& running, bool file_load, 
                    where);
 }
 
-void judge_kho(const Neighbours& n, const CommandLine& running, const CommandLine& crash_kernel, bool file_load,
-               const AddressRange& pool, const std::vector<AddressRange>& fences, Findings& found) {
+/// `uname -r` of both kernels; "" where unknown.
+struct Releases {
+    std::string running, crash_kernel;
+};
+
+void judge_kho(const Neighbours& n, const Releases& releases, const CommandLine& running,
+               const CommandLine& crash_kernel, bool file_load, const AddressRange& pool,
+               const std::vector<AddressRange>& fences, Findings& found) {
     const bool scratch_seen = n.kho_scratch && !n.kho_scratch->empty();
     if (scratch_seen || asks_for_kho(running)) {
         const std::string where = scratch_seen ? "sys/kernel/debug/kho/out/scratch_phys" : "proc/cmdline";
         if (const auto what = scratch_seen ? overlap(*n.kho_scratch, pool, fences) : std::nullopt)
             found.refuse("kho-apart", "Kexec HandOver: the scratch area " + *what, where,
                          "boot this kernel by the firmware, not by a kexec with a handover, or with kho=off");
+        else if (file_load && keeps_handover_from_crash_kernel(releases.running))
+            found.note("kho-apart", "Kexec HandOver is on: this kernel passes nothing of it on to a crash kernel",
+                       where);
         else if (file_load)
-            // kho_fill_kimage() in kernel/liveupdate/kexec_handover.c does not ask what kind of image it is;
-            // kho_populate() then lets early allocations, the pool among them, come from the scratch areas only.
+            // Before that kho_fill_kimage() in kernel/liveupdate/kexec_handover.c does not ask what kind of image it
+            // is; kho_populate() then lets early allocations, the pool among them, come from the scratch areas only.
             found.refuse(
                 "kho-apart",
                 "Kexec HandOver is on: kexec_file_load may pass its scratch areas on to the crash kernel, which "
@@ -91,6 +109,7 @@ void judge_kho(const Neighbours& n, const CommandLine& running, const CommandLin
             found.note("kho-apart", "Kexec HandOver is on: a crash kernel loaded by kexec_load takes nothing over",
                        where);
     }
+    if (makes_no_handover_in_kdump(releases.crash_kernel)) return;
     // Scratch areas of the crash kernel's own: twice what is reserved, and no memory for the kernel itself.
     const bool by_default = scratch_seen && !crash_kernel.has("kho");
     if (asks_for_kho(crash_kernel) || by_default)
@@ -115,12 +134,13 @@ void judge_hotplug(const Neighbours& n, bool file_load, Findings& found) {
 
 }  // namespace
 
-void judge_neighbours(const Machine& machine, const CommandLine& crash_kernel, bool file_load, const AddressRange& pool,
-                      const std::vector<AddressRange>& fences, Findings& found) {
+void judge_neighbours(const Machine& machine, const CommandLine& crash_kernel, const std::string& crash_release,
+                      bool file_load, const AddressRange& pool, const std::vector<AddressRange>& fences,
+                      Findings& found) {
     const Neighbours& n = machine.neighbours;
     const CommandLine running = CommandLine::parse(machine.command_line).value_or(CommandLine());
-    judge_cma(n, running, file_load, pool, fences, found);
-    judge_kho(n, running, crash_kernel, file_load, pool, fences, found);
+    judge_cma(machine, running, file_load, pool, fences, found);
+    judge_kho(n, {machine.release, crash_release}, running, crash_kernel, file_load, pool, fences, found);
     if (running.has("reserve_mem"))
         found.note(
             "reserve-mem-apart",

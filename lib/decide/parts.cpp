@@ -27,8 +27,8 @@ void note_numa_off(const Question& question, Findings& found) {
 
 void judge_rivals(const Question& question, const AddressRange& pool, const std::vector<AddressRange>& fences,
                   Findings& found) {
-    judge_neighbours(question.machine, question.base, question.request.loader != Loader::kexec_load, pool, fences,
-                     found);
+    judge_neighbours(question.machine, question.base, crash_release(question),
+                     question.request.loader != Loader::kexec_load, pool, fences, found);
 }
 
 CommandLine without_handoff(const CommandLine& line, const AddressRange& pool) {

@@ -45,6 +45,24 @@ const PoolSighting* agreed(const std::vector<PoolSighting>& seen, const std::opt
     return &first;
 }
 
+// Why the log does not show that a thing is not there.
+std::string log_loss(const Machine& machine) {
+    return machine.log_gaps.any() ? "of the kernel log " + machine.log_gaps.text()
+                                  : std::string("the kernel log is not there, or it does not show the whole boot");
+}
+
+// arch/x86/mm/mem_encrypt.c, mem_encrypt_setup_arch(): CC_ATTR_GUEST_MEM_ENCRYPT.
+bool is_encrypted_guest(Encryption encryption) {
+    return encryption != Encryption::none && encryption != Encryption::sme && encryption != Encryption::unknown;
+}
+
+// At most, in bytes: the reservation, the pool, and what lies below 1 MiB.
+std::uint64_t memory_of_crash_kernel(const Machine& machine, const Pool& pool) {
+    std::uint64_t bytes = pool.range.size() + base::MiB;
+    for (const AddressRange& c : machine.crash_kernel) bytes += c.size();
+    return bytes;
+}
+
 // Nobody else has a byte of it.
 bool judge_neighbourhood(const Machine& machine, const Pool& pool, Findings& found) {
     bool alone = true;
@@ -76,13 +94,50 @@ bool judge_neighbourhood(const Machine& machine, const Pool& pool, Findings& fou
     return alone;
 }
 
+// Every map that a source shows, and what the running kernel's own words make of the firmware's, has the pool as RAM.
+bool judge_maps(const Machine& machine, const Pool& pool, Findings& found) {
+    std::vector<MapSighting> maps = machine.other_maps;
+    if (!machine.map.entries.empty()) maps.push_back({machine.map, machine.map_from});
+    const auto running = CommandLine::parse(machine.command_line);
+    const bool has_words = running && (running->has("memmap") || running->has("mem"));
+    if (auto map = has_words ? apply_memory_words(machine.map, *running) : e820::Table{}; map && has_words)
+        maps.push_back({*std::move(map), {"proc/cmdline", 0}});
+    bool all = true;
+    for (const MapSighting& map : maps) {
+        if (map.table.of(e820::Type::ram).contains(pool.range)) continue;
+        found.refuse("pool-in-ram",
+                     fmt::format("the sources contradict each other: {} shows the pool at {}, and by {} that memory is "
+                                 "not inside one RAM range",
+                                 pool.where.text(), base::to_string(pool.range), map.where.text()),
+                     map.where.text(), "find out which one is of another boot or another machine");
+        all = false;
+    }
+    return all;
+}
+
+// The kernel reserves the first page of memory, so that every x86-64 machine's /proc/iomem has what e820 tables have
+// (arch/x86/kernel/setup.c, trim_bios_range()). In lower case, as kernels before 4.11 have it, others have it too.
+bool shows_e820(const std::vector<IomemEntry>& iomem) {
+    return std::any_of(iomem.begin(), iomem.end(), [](const IomemEntry& entry) {
+        const auto type = e820::from_iomem_name(entry.name);
+        return type && *type != e820::Type::ram && (entry.name.front() != 'r' || entry.range.start() < base::MiB);
+    });
+}
+
 }  // namespace
 
 bool judge_architecture(const Machine& machine, Findings& found) {
-    if (!machine.other_architecture) return true;
+    if (machine.other_architecture) {
+        found.refuse("machine-x86-64",
+                     "this is no x86-64 machine: its kernel has no e820 map, and no memmap= word to add to it", {},
+                     "swiotlb-handoff is for x86-64 only");
+        return false;
+    }
+    if (machine.map_from.file != "proc/iomem" || shows_e820(machine.iomem)) return true;
     found.refuse("machine-x86-64",
-                 "this is no x86-64 machine: its kernel has no e820 map, and no memmap= word to add to it", {},
-                 "swiotlb-handoff is for x86-64 only");
+                 "proc/iomem shows nothing but RAM, and an x86-64 machine's shows what its firmware reserved: this is "
+                 "another machine, or proc/iomem is not whole",
+                 "proc/iomem", "give the whole of proc/iomem, or the boot log");
     return false;
 }
 
@@ -98,7 +153,13 @@ bool judge_reservation(const Machine& machine, Findings& found) {
                 evidence);
             return false;
         }
-    if (!machine.crash_kernel.empty()) return true;
+    if (!machine.crash_kernel.empty()) {
+        if (machine.crash_kernel_from.file == "dmesg" && !machine.log_complete)
+            found.missing(machine.live, "crashkernel-reserved",
+                          "the log shows a reservation, and may have lost another one: " + log_loss(machine),
+                          {"there is no other reservation than the log shows", "proc/iomem"}, "give proc/iomem");
+        return true;
+    }
     found.refuse("crashkernel-reserved", "no memory is reserved for a crash kernel", evidence,
                  "boot with crashkernel=");
     return false;
@@ -171,6 +232,15 @@ std::optional<Pool> find_pool(const Question& question, const std::optional<Addr
     }
     const PoolSighting* first = agreed(seen, promised, found);
     if (!first) return std::nullopt;
+    // pci_iommu_init() in arch/x86/kernel/pci-dma.c gives the pool back where an IOMMU takes its place, and says which
+    // it does; debugfs counts no slabs then.
+    const bool log_alone =
+        std::all_of(seen.begin(), seen.end(), [](const PoolSighting& s) { return s.source == PoolSource::log; });
+    if (log_alone && !machine.pool_put_to_use && machine.slabs.value_or(0) == 0)
+        found.missing(machine.live, "pool-found",
+                      "the log shows that the kernel made a pool, and no source shows that the kernel kept it",
+                      {"the running kernel kept the pool that the log shows", "proc/kcore"},
+                      "read the log on to the line that begins with 'PCI-DMA:'");
     const Pool pool{first->range, first->range.size() / slab_size, first->where};
     found.note("pool-found",
                fmt::format("the pool is at {}, {} MiB, {} slabs", base::to_string(pool.range),
@@ -188,7 +258,11 @@ bool judge_pool(const Machine& machine, const Pool& pool, Findings& found) {
         found.refuse("pool-slabs",
                      fmt::format("{} slabs are not a whole number of segments of {}", pool.slabs, segment_slabs),
                      where);
-    if (machine.slabs && *machine.slabs != pool.slabs)
+    // debugfs counts those of all pools where there can be several (mm with CONFIG_SWIOTLB_DYNAMIC, 6.6 and later). The
+    // kernel's memory has the count of the default pool, which was compared with its size.
+    const bool counted = std::any_of(machine.pool.begin(), machine.pool.end(),
+                                     [](const PoolSighting& s) { return s.source == PoolSource::memory; });
+    if (machine.slabs && (counted ? *machine.slabs < pool.slabs : *machine.slabs != pool.slabs))
         found.refuse("pool-slabs",
                      fmt::format("the pool has {} slabs by its size and {} by debugfs", pool.slabs, *machine.slabs),
                      "sys/kernel/debug/swiotlb/io_tlb_nslabs");
@@ -201,14 +275,11 @@ bool judge_pool(const Machine& machine, const Pool& pool, Findings& found) {
             "pool-below-4g",
             fmt::format("the pool ends at {:#x}, above 4 GiB, where no other kernel looks for one", pool.range.end()),
             where);
-    const bool in_ram = machine.ram.contains(pool.range) &&
-                        (machine.map.entries.empty() || machine.map.of(e820::Type::ram).contains(pool.range));
-    if (!in_ram)
-        found.refuse("pool-in-ram",
-                     machine.ram.contains(pool.range)
-                         ? "the pool does not lie inside one RAM range of the firmware's memory map"
-                         : "the pool does not lie inside one System RAM range",
-                     where);
+    bool in_ram = machine.ram.contains(pool.range);
+    if (in_ram)
+        in_ram = judge_maps(machine, pool, found);
+    else
+        found.refuse("pool-in-ram", "the pool does not lie inside one System RAM range", where);
     const bool alone = judge_neighbourhood(machine, pool, found);
     return below && in_ram && alone;
 }
@@ -229,14 +300,23 @@ void judge_protection(const Machine& machine, Loader loader, Findings& found) {
         case Encryption::vbs:
         case Encryption::sev_snp:
         case Encryption::tdx:
-            found.refuse("encryption-none",
-                         fmt::format("{}: the pool's pages are shared with the host, and a new kernel cannot know it",
-                                     name(machine.encryption)),
-                         evidence);
+            if (machine.makes_memory_private)
+                found.refuse("encryption-unshared",
+                             fmt::format("{}: the kernel makes the pool private again before the crash kernel starts, "
+                                         "by its source. Nobody has seen it, and where it fails for a page, the crash "
+                                         "kernel ends the guest when it first touches that page",
+                                         name(machine.encryption)),
+                             evidence, "try it on a machine that may lose a dump, with --accept encryption-unshared");
+            else
+                found.refuse(
+                    "encryption-none",
+                    fmt::format("{}: the pool's pages are shared with the host, and a new kernel cannot know it",
+                                name(machine.encryption)),
+                    evidence);
             break;
         case Encryption::unknown:
             found.missing(machine.live, "encryption-known",
-                          "no source says whether memory is encrypted (the kernel log may have wrapped)",
+                          "no source says whether memory is encrypted: " + log_loss(machine),
                           {"memory is not encrypted", "dmesg"},
                           "give the boot log, or --accept encryption-known if you know that it is not");
             break;
@@ -247,7 +327,24 @@ void judge_protection(const Machine& machine, Loader loader, Findings& found) {
                      "sys/kernel/security/lockdown", "load with kexec -s");
 }
 
+namespace {
+
+// swiotlb_adjust_size() of an encrypted guest takes the default number of slabs for "not given".
+void judge_default_size(const Question& question, const Pool& pool, Findings& found) {
+    const std::uint64_t usual = question.config.pool_bytes;
+    const std::uint64_t share = memory_of_crash_kernel(question.machine, pool) / 100 * 6;
+    if (!is_encrypted_guest(question.machine.encryption) || pool.range.size() != usual || share < usual) return;
+    found.refuse("pool-slabs",
+                 fmt::format("in an encrypted guest {} slabs count as not given: the pool then takes 6 % of the crash "
+                             "kernel's memory, {} MiB",
+                             pool.slabs, whole_mib(share)),
+                 {}, "reserve no more than 1000 MiB for the crash kernel");
+}
+
+}  // namespace
+
 void judge_rounding(const Question& question, const Pool& pool, Method method, Findings& found) {
+    judge_default_size(question, pool, found);
     const std::string release = crash_release(question);
     // The running kernel's structure tells better than its number.
     const bool rounds = release == question.machine.release && question.machine.pool_areas

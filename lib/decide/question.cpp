@@ -121,6 +121,12 @@ void judge_boot_word(const Question& question, const Word& word, const WordEffec
 
 // Words that both kernels must have, and only the running one has.
 void judge_missing_words(const Question& question, Findings& found) {
+    if (!question.machine.knows_command_line())
+        found.missing(question.machine.live, "command-line-iommu",
+                      "the running kernel's command line is not known as a whole: it may have a word that the crash "
+                      "kernel must be told too",
+                      {"the running kernel's command line has no word that both kernels must have", "proc/cmdline"},
+                      "give proc/cmdline");
     const auto series = series_of(crash_release(question));
     for (const Word& word : question.running.words()) {
         const WordEffect effect = classify(word, series);

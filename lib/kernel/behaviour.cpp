@@ -22,6 +22,21 @@ bool takes_file_debug(std::string_view release) {
     return !version || *version >= KernelVersion{6, 8};
 }
 
+bool passes_ima_list(std::string_view release) {
+    const auto version = kernel_version(release);
+    return !version || *version < KernelVersion{7, 2};
+}
+
+bool keeps_handover_from_crash_kernel(std::string_view release) {
+    const auto version = kernel_version(release);
+    return version && *version >= KernelVersion{7, 2};
+}
+
+bool makes_no_handover_in_kdump(std::string_view release) {
+    const auto version = kernel_version(release);
+    return version && *version >= KernelVersion{7, 3};
+}
+
 std::optional<std::uint64_t> kexec_tools_release(std::string_view version) {
     constexpr std::string_view series = "2.0.";
     if (!version.starts_with(series)) return std::nullopt;

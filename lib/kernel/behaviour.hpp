@@ -23,6 +23,19 @@ std::optional<bool> reads_swiotlb_by_prefix(std::string_view release);
 /// and later). An unknown release does: otherwise kexec fails, and is run again without.
 bool takes_file_debug(std::string_view release);
 
+/// kexec_file_load of this kernel passes IMA's measurement list on to a crash kernel, too, where it has
+/// CONFIG_IMA_KEXEC (security/integrity/ima/ima_kexec.c, ima_add_kexec_buffer(): 6.1 does, 7.2 does not). In between it
+/// may.
+bool passes_ima_list(std::string_view release);
+
+/// kexec_file_load of this kernel passes no Kexec HandOver on to a crash kernel (Linux commit a6715d7ec472 ("kho: skip
+/// KHO for crash kernel"), seen in 7.2).
+bool keeps_handover_from_crash_kernel(std::string_view release);
+
+/// As a kdump kernel it makes no scratch areas of its own (kernel/liveupdate/kexec_handover.c, kho_memory_init(), seen
+/// in 7.3).
+bool makes_no_handover_in_kdump(std::string_view release);
+
 /// N of kexec-tools 2.0.N; nullopt for another version, which is newer.
 std::optional<std::uint64_t> kexec_tools_release(std::string_view version);
 

@@ -131,7 +131,7 @@ Result<Load> with_kexec_tools(const Machine& machine, const LoadInput& in) {
     const AddressRange low = backup_source(machine);
     const auto backup = layout.top_down("backup", align_up(low.size(), KiB));
     if (!backup) return backup.error();
-    const std::uint64_t elf_bytes = kexec_elf_header_bytes(machine);
+    const std::uint64_t elf_bytes = std::max(kexec_elf_header_bytes(machine), align_up(in.elf_header_bytes, KiB));
     const auto elfcorehdr = layout.top_down("elfcorehdr", elf_bytes);
     if (!elfcorehdr) return elfcorehdr.error();
     if (const auto r = layout.top_down("purgatory", 36 * KiB); !r) return r.error();

@@ -31,6 +31,8 @@ struct LoadInput {
     /// Bytes more than expected in the small segments, which other versions of a
     /// loader may need; they can move the large ones.
     std::uint64_t slack = 0;
+    /// kexec_load: bytes that the ELF headers have at least, as with --hotplug.
+    std::uint64_t elf_header_bytes = 0;
 };
 
 /// Predicts a load. kexec_load: kexec-tools' load_crashdump_segments() and

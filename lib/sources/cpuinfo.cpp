@@ -31,7 +31,8 @@ string_view cpuinfo_value(string_view cpuinfo, string_view name) {
 }  // namespace
 
 bool names_another_architecture(string_view cpuinfo) {
-    return cpuinfo_value(cpuinfo, "vendor_id").empty() && !cpuinfo_value(cpuinfo, "CPU implementer").empty();
+    const string_view vendor = cpuinfo_value(cpuinfo, "vendor_id");
+    return vendor == "IBM/S390" || (vendor.empty() && !cpuinfo_value(cpuinfo, "processor").empty());
 }
 
 Encryption encryption_by_flags(string_view cpuinfo) {

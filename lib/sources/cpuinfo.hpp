@@ -8,7 +8,7 @@
 
 namespace handoff {
 
-/// The first processor in /proc/cpuinfo is an ARM's: it has an implementer where one of x86 has a vendor.
+/// The first processor in /proc/cpuinfo is none of x86: it has no vendor, or is one of s390.
 bool names_another_architecture(std::string_view cpuinfo);
 
 /// What the flags of the first processor in /proc/cpuinfo prove: tdx or none, else unknown. A TDX guest has "tdx_guest"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include <fmt/format.h>
@@ -30,6 +31,7 @@ Failure read_log(Gathering& g) {
     if (!log) return std::move(log).error().at(g.path(Source::kernel_log));
     g.log = *std::move(log);
     g.log_text = *std::move(text);
+    if (g.log.gaps.any()) g.note(base::input_error(0, "of the last boot " + g.log.gaps.text()), Source::kernel_log);
     if (g.log.boots > 1) {
         g.note(base::input_error(g.log.first_line,
                                  fmt::format("the log holds {} boots, the last one counts", g.log.boots)),
@@ -47,6 +49,9 @@ void take_log_facts(Gathering& g) {
         if (*pool) machine.pool.push_back({(*pool)->value, PoolSource::log, {file, (*pool)->line}});
     machine.other_architecture = log.other_architecture;
     machine.pool_torn_down = log.pool_torn_down;
+    machine.pool_put_to_use = log.pool_put_to_use;
+    machine.log_complete = shows_everything(log);
+    machine.log_gaps = log.gaps;
     if (machine.iomem.empty()) {
         for (const auto* reserved : {&log.crash_kernel, &log.crash_kernel_low}) {
             if (!*reserved) continue;
@@ -59,7 +64,9 @@ void take_log_facts(Gathering& g) {
         machine.initrd = log.initrd->value;
         machine.initrd_bytes = log.initrd->value.size();
     }
-    if (log.memory_nodes && !machine.memory_nodes) machine.memory_nodes = log.memory_nodes->value;
+    // A line each: of those that are there, one may be one of several.
+    if (log.memory_nodes && !machine.memory_nodes && (machine.log_complete || log.memory_nodes->value > 1))
+        machine.memory_nodes = log.memory_nodes->value;
     if (log.possible_cpus && !machine.possible_cpus) machine.possible_cpus = log.possible_cpus->value;
     if (log.srat_memory_end) machine.srat_memory_end = log.srat_memory_end->value;
     machine.efi = machine.efi || log.efi;
@@ -68,9 +75,24 @@ void take_log_facts(Gathering& g) {
 
 // --- release and command line ---------------------------------------------------------------------------------
 
+/// Distributions put the architecture behind the version: "6.1.0-50-arm64", "5.14.0-570.el9.aarch64".
+bool names_another_architecture_in(string_view release) {
+    constexpr std::array others{"arm64",   "aarch64",     "armmp", "armhf",   "armv7l",      "ppc64",
+                                "ppc64le", "powerpc64le", "s390x", "riscv64", "loongarch64", "mips64el",
+                                "i386",    "i586",        "i686",  "pae"};
+    while (!release.empty()) {
+        const string_view word = release.substr(0, release.find_first_of("-.+_"));
+        release.remove_prefix(std::min(release.size(), word.size() + 1));
+        if (std::find(others.begin(), others.end(), word) != others.end() || (word == "686" && release.empty()))
+            return true;
+    }
+    return false;
+}
+
 void read_release(Gathering& g) {
     g.machine.release = release_of(g.host);
     if (g.machine.release.empty() && g.log.release) g.machine.release = g.log.release->value;
+    g.machine.other_architecture = g.machine.other_architecture || names_another_architecture_in(g.machine.release);
 }
 
 Failure read_command_line(Gathering& g) {
@@ -83,6 +105,7 @@ Failure read_command_line(Gathering& g) {
         g.machine.command_line = line;
     } else if (g.log.command_line) {
         g.machine.command_line = g.log.command_line->value;
+        g.machine.command_line_cut = g.log.command_line_cut;
         if (g.log.command_line_cut) {
             g.note(
                 base::input_error(g.log.command_line->line, "the command line is so long that printk may have cut it"),
@@ -159,6 +182,10 @@ void read_neighbours(Gathering& g) {
         n.kho_scratch = g.optional(parse_kho_scratch(*addresses, *sizes), Source::kho_scratch_addresses);
     if (const auto value = read_count(g, Source::memory_crash_hotplug)) n.memory_crash_hotplug = *value != 0;
     if (const auto value = read_count(g, Source::cpu_crash_hotplug)) n.cpu_crash_hotplug = *value != 0;
+    n.crash_elf_headers = read_count(g, Source::crash_elf_headers);
+    n.dm_crypt_keys = read_count(g, Source::dm_crypt_keys);
+    if (const auto list = may_pass_ima_list(g.symbols, g.host.live()) ? g.text(Source::ima_measurements) : std::nullopt)
+        n.ima_list_bytes = list->size();
 }
 
 void read_values(Gathering& g) {

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <optional>
+#include <string>
 #include <utility>
 
 #include "lib/sources/cpuinfo.hpp"
@@ -6,14 +8,21 @@
 
 namespace handoff {
 
-void read_encryption(Gathering& g) {
+namespace {
+
+// What stands behind Hyper-V's paravisor has neither the platform device nor the flag of the processor.
+bool makes_memory_private(const Gathering& g, Encryption by_flags) {
+    const Encryption encryption = g.machine.encryption;
+    const bool without_paravisor =
+        encryption == Encryption::tdx ? by_flags == Encryption::tdx : g.host.exists(Source::snp_platform);
+    return without_paravisor && !g.log.hyperv_isolation && unshares_memory(g.symbols, encryption);
+}
+
+void decide_encryption(Gathering& g, Encryption flags, const std::optional<std::string>& cpuinfo) {
     const auto decide = [&g](Encryption encryption, Source source, std::size_t line) {
         g.machine.encryption = encryption;
         g.machine.encryption_from = {g.path(source), line};
     };
-    const auto cpuinfo = g.text(Source::cpuinfo);
-    if (cpuinfo && names_another_architecture(*cpuinfo)) g.machine.other_architecture = true;
-    const Encryption flags = cpuinfo ? encryption_by_flags(*cpuinfo) : Encryption::unknown;
     auto memory = Encryption::unknown;
     if (g.core) {
         auto amd = read_amd_encryption(g.symbols, reader_of(g));
@@ -34,6 +43,16 @@ void read_encryption(Gathering& g) {
     if (memory == Encryption::none && cpuinfo) return decide(Encryption::none, Source::kcore, 0);
     if (flags == Encryption::none) return decide(Encryption::none, Source::cpuinfo, 0);
     if (encryption_of(g.log) == Encryption::none) return decide(Encryption::none, Source::kernel_log, 0);
+}
+
+}  // namespace
+
+void read_encryption(Gathering& g) {
+    const auto cpuinfo = g.text(Source::cpuinfo);
+    if (cpuinfo && names_another_architecture(*cpuinfo)) g.machine.other_architecture = true;
+    const Encryption flags = cpuinfo ? encryption_by_flags(*cpuinfo) : Encryption::unknown;
+    decide_encryption(g, flags, cpuinfo);
+    g.machine.makes_memory_private = makes_memory_private(g, flags);
 }
 
 }  // namespace handoff

@@ -100,20 +100,34 @@ Result<std::optional<e820::Table>> firmware_map(Gathering& g) {
     return std::optional(*std::move(table));
 }
 
-Result<std::optional<e820::LogMap>> log_map(Gathering& g) {
+/// The maps of the last boot in the log.
+Result<e820::LogBoot> log_maps(Gathering& g) {
     auto boots = e820::parse_log_table(g.log_text);
     if (!boots) return std::move(boots).error().at(g.path(Source::kernel_log));
-    if (boots->empty()) return std::optional<e820::LogMap>();
-    const e820::LogMap* firmware = boots->back().find(e820::MapKind::firmware);
-    const e820::LogMap* extended = boots->back().find(e820::MapKind::extended);
+    return boots->empty() ? e820::LogBoot{} : std::move(boots->back());
+}
+
+/// The one that the firmware gave to the kernel, as a whole.
+std::optional<e820::LogMap> firmwares_of(Gathering& g, const e820::LogBoot& boot) {
+    const e820::LogMap* firmware = boot.find(e820::MapKind::firmware);
+    const e820::LogMap* extended = boot.find(e820::MapKind::extended);
     const e820::LogMap* map = extended ? extended : firmware;
-    if (!map || map->line < g.log.first_line) return std::optional<e820::LogMap>();
+    if (!map || map->line < g.log.first_line) return std::nullopt;
     if (!map->headed) {
         g.note(base::input_error(map->line, "expected a heading above the memory map: its beginning may be lost"),
                Source::kernel_log);
-        return std::optional<e820::LogMap>();
+        return std::nullopt;
     }
-    return std::optional(*map);
+    return *map;
+}
+
+/// All others that are whole, and that no source but the log has.
+void take_other_maps(Gathering& g, const e820::LogBoot& boot) {
+    for (const e820::LogMap& map : boot.maps) {
+        const Evidence where{g.path(Source::kernel_log), map.line};
+        if (map.headed && map.line >= g.log.first_line && where != g.machine.map_from)
+            g.machine.other_maps.push_back({e820::sanitised(map.table), where});
+    }
 }
 
 }  // namespace
@@ -122,15 +136,16 @@ Failure read_map(Gathering& g) {
     Machine& machine = g.machine;
     auto firmware = firmware_map(g);
     if (!firmware) return std::move(firmware).error();
-    auto log = log_map(g);
-    if (!log) return std::move(log).error();
+    auto boot = log_maps(g);
+    if (!boot) return std::move(boot).error();
+    const auto log = firmwares_of(g, *boot);
 
     if (*firmware) {
         machine.map = e820::sanitised(**firmware);
         machine.map_from = {g.path(Source::firmware_map), 0};
-    } else if (*log) {
-        machine.map = e820::sanitised((*log)->table);
-        machine.map_from = {g.path(Source::kernel_log), (*log)->line};
+    } else if (log) {
+        machine.map = e820::sanitised(log->table);
+        machine.map_from = {g.path(Source::kernel_log), log->line};
     } else if (!machine.iomem.empty()) {
         e820::Table shown;
         for (const IomemEntry& entry : machine.iomem) {
@@ -140,6 +155,7 @@ Failure read_map(Gathering& g) {
         machine.map = e820::sanitised(shown);
         machine.map_from = {g.path(Source::iomem), 0};
     }
+    take_other_maps(g, *boot);
     if (machine.iomem.empty()) machine.ram = machine.map.of(e820::Type::ram);
     return std::nullopt;
 }

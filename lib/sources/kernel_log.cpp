@@ -11,6 +11,7 @@
 #include "base/scan.hpp"
 #include "e820/log_line.hpp"
 #include "lib/kernel/constants.hpp"
+#include "lib/sources/log_gaps.hpp"
 
 namespace handoff {
 
@@ -70,18 +71,10 @@ ReadResult read_command_line(KernelLog& log, string_view rest, std::size_t line)
 
 ReadResult nothing_to_read(KernelLog&, string_view, std::size_t) { return fine; }
 
-ReadResult read_late(KernelLog& log, string_view, std::size_t) {
-    log.reaches_initcalls = true;
-    return fine;
-}
-
-ReadResult read_efi(KernelLog& log, string_view, std::size_t) {
-    log.efi = true;
-    return fine;
-}
-
-ReadResult read_xen(KernelLog& log, string_view, std::size_t) {
-    log.xen = true;
+/// A line that says one thing by being there.
+template <bool KernelLog::*what>
+ReadResult says(KernelLog& log, string_view, std::size_t) {
+    log.*what = true;
     return fine;
 }
 
@@ -126,8 +119,16 @@ ReadResult read_pool_at_phys(KernelLog& log, string_view rest, std::size_t line)
 ReadResult read_teardown(KernelLog& log, string_view, std::size_t) {
     log.pool.reset();
     log.other_pool.reset();
+    log.pool_put_to_use = false;
     log.pool_torn_down = true;
     log.reaches_initcalls = true;  // pci_iommu_init() in arch/x86/kernel/pci-dma.c
+    return fine;
+}
+
+/// The other branch of the same function.
+ReadResult read_put_to_use(KernelLog& log, string_view, std::size_t) {
+    log.pool_put_to_use = true;
+    log.reaches_initcalls = true;
     return fine;
 }
 
@@ -242,12 +243,8 @@ ReadResult read_isolation(KernelLog& log, string_view rest, std::size_t line) {
     constexpr std::array types{Encryption::none, Encryption::vbs, Encryption::sev_snp, Encryption::tdx};
     const std::uint64_t type = *group_b & 0xf;
     const Encryption encryption = type < types.size() ? types[type] : Encryption::unknown;
-    if (encryption != Encryption::none) take_encryption(log, encryption, line);
-    return fine;
-}
-
-ReadResult read_other_architecture(KernelLog& log, string_view, std::size_t) {
-    log.other_architecture = true;
+    log.hyperv_isolation = encryption != Encryption::none;
+    if (log.hyperv_isolation) take_encryption(log, encryption, line);
     return fine;
 }
 
@@ -322,26 +319,27 @@ constexpr std::array readers{
     Reader{"AMD Secure Encrypted Virtualization (SEV) active", read_encryption<Encryption::sev>},
     Reader{"Hyper-V: Isolation Config: ", read_isolation},
     // arm and arm64, RISC-V, and what PowerPC and s390 begin with.
-    Reader{"Booting Linux on physical CPU ", read_other_architecture, Stage::before_version},
-    Reader{"Machine model: ", read_other_architecture},
-    Reader{"SBI specification ", read_other_architecture},
-    Reader{"Using pSeries machine description", read_other_architecture},
-    Reader{"Linux is running natively in 64-bit mode", read_other_architecture},
-    Reader{"Linux is running under z/VM", read_other_architecture},
-    Reader{"efi: EFI v", read_efi},
-    Reader{"EFI v", read_efi},
-    Reader{"Hypervisor detected: Xen", read_xen},
-    Reader{"Booting paravirtualized kernel on Xen", read_xen},
+    Reader{"Booting Linux on physical CPU ", says<&KernelLog::other_architecture>, Stage::before_version},
+    Reader{"Machine model: ", says<&KernelLog::other_architecture>},
+    Reader{"SBI specification ", says<&KernelLog::other_architecture>},
+    Reader{"Using pSeries machine description", says<&KernelLog::other_architecture>},
+    Reader{"Linux is running natively in 64-bit mode", says<&KernelLog::other_architecture>},
+    Reader{"Linux is running under z/VM", says<&KernelLog::other_architecture>},
+    Reader{"efi: EFI v", says<&KernelLog::efi>},
+    Reader{"EFI v", says<&KernelLog::efi>},
+    Reader{"Hypervisor detected: Xen", says<&KernelLog::xen>},
+    Reader{"Booting paravirtualized kernel on Xen", says<&KernelLog::xen>},
     Reader{"Initmem setup node ", read_node},
     Reader{"ACPI: SRAT: ", read_srat},
     Reader{"SRAT: ", read_srat},
     Reader{"smpboot: Allowing ", read_cpus},
     Reader{"SMP: Allowing ", read_cpus},
     Reader{"CPU topo: Allowing ", read_cpus},
-    Reader{"smp: Brought up ", read_late},
-    Reader{"PCI-DMA: ", read_late},
-    Reader{"Freeing initrd memory", read_late},
-    Reader{"Freeing unused kernel ", read_late},
+    Reader{"smp: Brought up ", says<&KernelLog::reaches_initcalls>},
+    Reader{"PCI-DMA: Using software bounce buffering", read_put_to_use},
+    Reader{"PCI-DMA: ", says<&KernelLog::reaches_initcalls>},
+    Reader{"Freeing initrd memory", says<&KernelLog::reaches_initcalls>},
+    Reader{"Freeing unused kernel ", says<&KernelLog::reaches_initcalls>},
 };
 
 const Reader* reader_of(string_view line) {
@@ -355,17 +353,25 @@ const Reader* reader_of(string_view line) {
 Result<KernelLog> parse_kernel_log(string_view text) {
     KernelLog log;
     Stage stage = Stage::later;
+    bool prefixed = false;  // the lines of this boot have something in front
+    LogGaps gaps;           // since the last boot began, in a log whose lines are prefixed
     e820::LogLines lines(text);
     while (const auto line = lines.next()) {
         const Reader* reader = reader_of(line->text);
+        const bool early = !log.reaches_initcalls;
+        if (early || !line->text.starts_with('*')) gaps.dropped += messages_dropped(line->text);
+        if (early && !reader && is_not_understood(*line)) ++gaps.not_understood;
         if (!reader) continue;
         const bool begins = reader->stage != Stage::later && (log.boots == 0 || reader->stage <= stage);
         if (begins || log.boots == 0) {
             const unsigned boots = log.boots + 1;
+            // What stands before its first line is no part of a boot; before another, it may have been the first.
+            if (reader->stage <= Stage::version || !early) gaps = {};
             log = KernelLog{};
             log.boots = boots;
             log.first_line = line->number;
             log.complete = begins;
+            prefixed = line->prefixed;
         }
         stage = reader->stage;
         if (const auto malformed = reader->read(log, line->text.substr(reader->prefix.size()), line->number)) {
@@ -373,12 +379,16 @@ Result<KernelLog> parse_kernel_log(string_view text) {
                 line->number, fmt::format("expected {}, found {}", malformed->expected, base::excerpt(line->text)));
         }
     }
+    log.gaps = gaps;
+    if (!prefixed) log.gaps.not_understood = 0;
     return log;
 }
 
+bool shows_everything(const KernelLog& log) { return log.complete && log.reaches_initcalls && !log.gaps.any(); }
+
 Encryption encryption_of(const KernelLog& log) {
     if (log.encryption) return log.encryption->value;
-    return log.complete && log.reaches_initcalls ? Encryption::none : Encryption::unknown;
+    return shows_everything(log) ? Encryption::none : Encryption::unknown;
 }
 
 bool is_known_log_line(string_view line) { return reader_of(line) != nullptr; }

@@ -30,12 +30,14 @@ struct KernelLog {
     /// The log goes on to where the kernel has said everything that is looked for
     /// here except the pool: it is not the beginning of a longer one.
     bool reaches_initcalls = false;
+    LogGaps gaps;  ///< of the last boot, up to there
 
     /// The default pool, where it has not been torn down since.
     std::optional<Logged<AddressRange>> pool;
     /// An earlier line of the same boot shows another one, which was not torn down before.
     std::optional<Logged<AddressRange>> other_pool;
-    bool pool_torn_down = false;  ///< and not made again
+    bool pool_torn_down = false;   ///< and not made again
+    bool pool_put_to_use = false;  ///< Machine::pool_put_to_use
 
     /// Up to 6.7 the kernel prints whole MiB of start and size, rounded down.
     std::optional<Logged<AddressRange>> crash_kernel;
@@ -47,6 +49,7 @@ struct KernelLog {
     std::optional<Logged<std::string>> command_line;  ///< printk may cut it: command_line_cut
     bool command_line_cut = false;
     std::optional<Logged<AddressRange>> initrd;
+    bool hyperv_isolation = false;                 ///< a confidential guest of Hyper-V, perhaps behind a paravisor
     std::optional<Logged<Encryption>> encryption;  ///< the strongest that is named; never `none`: see encryption_of()
     std::optional<Logged<unsigned>> memory_nodes;
     std::optional<Logged<unsigned>> possible_cpus;
@@ -61,8 +64,11 @@ struct KernelLog {
 /// gives an empty value.
 Result<KernelLog> parse_kernel_log(std::string_view text);
 
-/// What the log can say about encryption: `none` only where it is complete and
-/// goes past the place where the kernel would have said otherwise.
+/// What is not in the log was not said: it is complete, goes past the place where the kernel would have said it, and
+/// has no gaps.
+bool shows_everything(const KernelLog&);
+
+/// What the log can say about encryption: `none` only where it shows everything.
 Encryption encryption_of(const KernelLog&);
 
 /// Whether parse_kernel_log() takes anything from this line, already without its prefix.

@@ -51,7 +51,10 @@ constexpr std::string_view default_mem = "io_tlb_default_mem";  // 5.13 and late
 constexpr std::string_view old_start = "io_tlb_start", old_end = "io_tlb_end", old_nslabs = "io_tlb_nslabs";
 constexpr std::string_view sme_mask = "sme_me_mask", sev_status = "sev_status", cc_vendor = "cc_vendor";
 constexpr std::string_view track_hiwater = "track_hiwater_enabled";
-constexpr std::array names{default_mem, old_start, old_end, old_nslabs, sme_mask, sev_status, cc_vendor, track_hiwater};
+constexpr std::string_view snp_finish = "snp_kexec_finish", tdx_finish = "tdx_kexec_finish",
+                           ima_list = "ima_add_kexec_buffer";  // functions: what matters is that they are there
+constexpr std::array names{default_mem, old_start,     old_end,    old_nslabs, sme_mask, sev_status,
+                           cc_vendor,   track_hiwater, snp_finish, tdx_finish, ima_list};
 
 std::optional<Address> find_symbol(const Symbols& symbols, std::string_view name) {
     const auto found = symbols.find(std::string(name));
@@ -80,6 +83,15 @@ Result<std::optional<AddressRange>> checked_pool(Address start, Address end, std
 }  // namespace
 
 std::span<const std::string_view> wanted_symbols() { return names; }
+
+bool unshares_memory(const Symbols& symbols, Encryption encryption) {
+    return (encryption == Encryption::sev_snp && find_symbol(symbols, snp_finish)) ||
+           (encryption == Encryption::tdx && find_symbol(symbols, tdx_finish));
+}
+
+bool may_pass_ima_list(const Symbols& symbols, bool all_symbols) {
+    return !all_symbols || symbols.empty() || find_symbol(symbols, ima_list);
+}
 
 Result<PoolLayout> pool_layout(ReadAt btf) {
     auto types = Btf::open(std::move(btf));

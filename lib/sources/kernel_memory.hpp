@@ -65,6 +65,14 @@ Result<Encryption> read_amd_encryption(const Symbols&, const MemoryReader&);
 /// symbol, and not all of them, or those of functions alone (CONFIG_KALLSYMS_ALL).
 Result<bool> read_hiwater_tracking(const Symbols&, bool all_symbols, const MemoryReader&);
 
+/// Before it starts a crash kernel, the kernel of such a guest makes private again what it shared with the host:
+/// snp_kexec_finish() of arch/x86/coco/sev/core.c, Linux commit 3074152e56c9 ("x86/sev: Convert shared memory back to
+/// private on kexec"), seen in 7.2; tdx_kexec_finish() of arch/x86/coco/tdx/tdx.c, seen in 6.12.
+bool unshares_memory(const Symbols&, Encryption);
+
+/// The kernel has ima_add_kexec_buffer() (CONFIG_IMA_KEXEC), or nobody can say. `all_symbols` as above.
+bool may_pass_ima_list(const Symbols&, bool all_symbols);
+
 /// A 64-bit x86 ELF core file, such as /proc/kcore.
 class Core {
 public:

@@ -7,12 +7,14 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <optional>
 
 #include <fmt/format.h>
 
 #include "base/number.hpp"
 #include "base/scan.hpp"
 #include "lib/sources/files.hpp"
+#include "lib/sources/log_gaps.hpp"
 #include "swiotlb-handoff/range.hpp"
 
 namespace handoff {
@@ -26,6 +28,7 @@ std::string lines_of_kmsg(std::string_view records) {
     // dictionary, each with a leading blank. The prefix is (facility << 3) | level; /dev/kmsg does not let
     // programs write with facility 0.
     std::string text;
+    std::optional<std::uint64_t> next;  // sequence number: each record has the one behind the one before
     while (!records.empty()) {
         const std::string_view line = take_line(records);
         if (line.starts_with(' ')) continue;
@@ -39,6 +42,10 @@ std::string lines_of_kmsg(std::string_view records) {
         }
         const auto prefix = base::parse_number(fields[0], 10);
         const auto microseconds = base::parse_number(fields[2], 10);
+        if (const auto sequence = base::parse_number(fields[1], 10)) {
+            if (next && *sequence > *next) text += dropped_line(*sequence - *next) + "\n";
+            next = *sequence + 1;
+        }
         if (!prefix || !microseconds || *prefix >> 3 != 0) continue;
         text += fmt::format("[{:5}.{:06}] {}\n", *microseconds / 1000000, *microseconds % 1000000,
                             line.substr(semicolon + 1));

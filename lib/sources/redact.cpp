@@ -13,6 +13,7 @@
 #include "lib/kernel/boot_words.hpp"
 #include "lib/kernel/command_line.hpp"
 #include "lib/sources/kernel_log.hpp"
+#include "lib/sources/log_gaps.hpp"
 
 namespace handoff {
 
@@ -74,6 +75,13 @@ std::string redacted_word(const Word& word) {
     return hidden.value ? hidden.key + "=" + *hidden.value : hidden.key;
 }
 
+bool has_prefixes(string_view log) {
+    e820::LogLines lines(log);
+    while (const auto line = lines.next())
+        if (line->prefixed) return true;
+    return false;
+}
+
 /// A line of the log as it may be shown; nullopt for those that nobody reads.
 std::optional<std::string> redacted_line(string_view line) {
     constexpr string_view label = "Command line: ";
@@ -105,12 +113,23 @@ Result<std::string> redacted_command_line(string_view text) {
 
 std::string redacted_log(string_view text) {
     std::string shown;
+    const bool prefixed = has_prefixes(text);  // of which something must stay
     e820::LogLines lines(text);
     while (const auto line = lines.next()) {
-        const auto kept = redacted_line(line->text);
-        if (!kept) continue;
-        if (const auto us = line->time_us) shown += fmt::format("[{:5}.{:06}] ", *us / 1000000, *us % 1000000);
-        shown += *kept + "\n";
+        if (const auto dropped = messages_dropped(line->text)) {
+            shown += line->text.starts_with('*') ? dropped_line(dropped)
+                                                 : fmt::format("kernel: Missed {} kernel messages", dropped);
+            shown += "\n";
+        } else if (const auto kept = redacted_line(line->text)) {
+            const auto us = line->time_us;
+            if (us)
+                shown += fmt::format("[{:5}.{:06}] ", *us / 1000000, *us % 1000000);
+            else if (line->prefixed)
+                shown += "kernel: ";
+            shown += *kept + "\n";
+        } else if (prefixed && is_not_understood(*line)) {
+            shown += removed(line->text.size()) + "\n";
+        }
     }
     return shown;
 }

@@ -40,11 +40,14 @@ enum class Source {
     kho_scratch_sizes,
     memory_crash_hotplug,
     cpu_crash_hotplug,
-    boot_config,     ///< the kernel's configuration, as it is installed
-    modules_config,  ///< the same (Fedora, openSUSE; Debian from 7.2 on)
-    running_config,  ///< of the running kernel, compressed (CONFIG_IKCONFIG_PROC)
-    load_record,     ///< what the last load of a crash kernel was: swiotlb-handoff-record(5)
-    os_release,      ///< which distribution it is: os-release(5)
+    crash_elf_headers,  ///< bytes that kexec --hotplug keeps for the ELF headers; 6.6 and later
+    dm_crypt_keys,      ///< how many keys of dm-crypt the crash kernel gets; 6.16 and later
+    ima_measurements,   ///< IMA's list, as kexec_file_load passes it on
+    boot_config,        ///< the kernel's configuration, as it is installed
+    modules_config,     ///< the same (Fedora, openSUSE; Debian from 7.2 on)
+    running_config,     ///< of the running kernel, compressed (CONFIG_IKCONFIG_PROC)
+    load_record,        ///< what the last load of a crash kernel was: swiotlb-handoff-record(5)
+    os_release,         ///< which distribution it is: os-release(5)
 };
 
 /// What a capture keeps of a source.
@@ -57,6 +60,7 @@ enum class Kept {
     lines_that_count,  ///< of the kernel log what somebody reads: redacted_log()
     without_makers,    ///< an ACPI table without the names in its header
     presence,          ///< that it is there
+    size_alone,        ///< as many zeros
     entries,           ///< the entries of /sys/firmware/memmap
     pci_drivers,  ///< of each PCI device with a driver: driver, class and masks; and which are outside of the machine
     platform_drivers,    ///< of each platform device with a driver: which

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/sources/log_gaps.hpp"
+
+#include <fmt/format.h>
+
+#include "base/scan.hpp"
+
+namespace handoff {
+
+using base::Scan;
+using std::string_view;
+
+bool is_not_understood(const e820::LogLine& line) {
+    const string_view text = line.text;
+    if (line.prefixed || text.empty() || line.indent != 0) return false;
+    const bool json =
+        text.find_first_not_of("{}[],") == text.npos || (text.starts_with('"') && text.find("\":") != text.npos);
+    // arch/x86/lib/kaslr.c, kaslr_get_random_long()
+    const bool early_console = text.find("KASLR using") != text.npos;
+    return !json && !early_console && !text.starts_with("** ");
+}
+
+std::uint64_t messages_dropped(string_view text) {
+    for (const auto& [before, after] :
+         {std::pair<string_view, string_view>{"** ", " printk messages dropped"}, {"Missed ", " kernel messages"}}) {
+        const auto at = text.find(before);
+        if (at == text.npos || (before == "** " && at != 0)) continue;
+        Scan scan(text.substr(at + before.size()));
+        const auto count = scan.decimal();
+        if (count && scan.take(after)) return *count;
+    }
+    return 0;
+}
+
+std::string dropped_line(std::uint64_t messages) { return fmt::format("** {} printk messages dropped **", messages); }
+
+}  // namespace handoff

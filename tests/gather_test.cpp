@@ -165,6 +165,7 @@ TEST(Gather, ReadsTheSingleValues) {
     tree.write("sys/kernel/kexec_crash_size", "268435456\n");
     tree.write("sys/devices/system/cpu/possible", "0-3,8\n");
     tree.write("sys/devices/system/node/has_memory", "0-1\n");
+    tree.write("sys/devices/system/node/possible", "0-7\n");
     tree.write("sys/kernel/security/lockdown", "none [integrity] confidentiality\n");
     tree.write("sys/hypervisor/type", "xen\n");
     tree.write("sys/firmware/efi/fw_platform_size", "64\n");
@@ -180,6 +181,7 @@ TEST(Gather, ReadsTheSingleValues) {
     EXPECT_EQ(machine.crash_size, 268435456u);
     EXPECT_EQ(machine.possible_cpus, 5u);
     EXPECT_EQ(machine.memory_nodes, 2u);
+    EXPECT_EQ(machine.possible_nodes, 8u);
     EXPECT_EQ(machine.lockdown, true);
     EXPECT_TRUE(machine.xen);
     EXPECT_TRUE(machine.efi);

@@ -649,6 +649,8 @@ const Row rows[] = {
      [](Case& c) { c.request.initrd_bytes = 200 * MiB; }, [](Case& c) { c.request.initrd_bytes = 100 * MiB; }},
 
     // --- where the pool lands
+    {"numa-single", info, "a second node may come", planned, [](Case& c) { c.machine.possible_nodes = 2; },
+     [](Case& c) { c.machine.possible_nodes = 1; }},
     {"numa-single", info, "two nodes have memory", planned, [](Case& c) { c.machine.memory_nodes = 2; },
      [](Case& c) { c.machine.memory_nodes = 1; }},
     {"numa-single", refusal, "two nodes have memory, and the words do not have numa=off", reviewed,

@@ -188,6 +188,8 @@ struct Machine {
     bool other_architecture = false;       ///< it is no x86-64 machine: nothing here holds for it
     std::optional<bool> lockdown;          ///< anything but "none"
     std::optional<unsigned> memory_nodes;  ///< NUMA nodes with memory
+    /// NUMA nodes that may have memory or processors one day; at most 1 << CONFIG_NODES_SHIFT. nullopt: not known.
+    std::optional<unsigned> possible_nodes;
     std::optional<unsigned> possible_cpus;
     std::optional<std::uint64_t> initrd_bytes;  ///< "RAMDISK:" of the running kernel, a size to compare with
     std::optional<AddressRange> initrd;         ///< the same line's range: where the firmware or boot loader put it

@@ -15,14 +15,19 @@ std::vector<Load> loads_of(const std::vector<Scenario>& scenarios) {
 }
 
 bool sees_several_nodes(const Question& question) {
-    return question.base.last("numa").value_or("") != "off" && question.machine.memory_nodes != 1u;
+    const Machine& machine = question.machine;
+    const bool several = machine.memory_nodes != 1u || machine.possible_nodes.value_or(1) > 1;
+    return several && question.base.last("numa").value_or("") != "off";
 }
 
 void note_numa_off(const Question& question, Findings& found) {
-    const auto& nodes = question.machine.memory_nodes;
-    found.note("numa-single", nodes == 1u ? std::string("numa=off is added: ACPI's SRAT names memory above 4 GiB")
-                              : nodes ? fmt::format("numa=off is added: the machine has {} nodes with memory", *nodes)
-                                      : std::string("numa=off is added: the number of NUMA nodes is not known"));
+    const auto &nodes = question.machine.memory_nodes, &possible = question.machine.possible_nodes;
+    found.note("numa-single", nodes.value_or(1) != 1u
+                                  ? fmt::format("numa=off is added: the machine has {} nodes with memory", *nodes)
+                              : !nodes ? std::string("numa=off is added: the number of NUMA nodes is not known")
+                              : possible.value_or(1) > 1
+                                  ? fmt::format("numa=off is added: the machine may have {} NUMA nodes", *possible)
+                                  : std::string("numa=off is added: ACPI's SRAT names memory above 4 GiB"));
 }
 
 void judge_rivals(const Question& question, const AddressRange& pool, const std::vector<AddressRange>& fences,

@@ -196,6 +196,7 @@ void read_values(Gathering& g) {
     machine.crash_size = read_count(g, Source::crash_size);
     machine.possible_cpus = read_list(g, Source::possible_cpus);
     machine.memory_nodes = read_list(g, Source::memory_nodes);
+    machine.possible_nodes = read_list(g, Source::possible_nodes);
     machine.efi = g.host.exists(Source::efi);
     // "[none] integrity confidentiality": the mode in force is in brackets.
     if (const auto lockdown = g.text(Source::lockdown))

@@ -25,6 +25,7 @@ constexpr std::array table{
     SourceInfo{Source::crash_loaded, "sys/kernel/kexec_crash_loaded", Kept::whole},
     SourceInfo{Source::possible_cpus, "sys/devices/system/cpu/possible", Kept::whole},
     SourceInfo{Source::memory_nodes, "sys/devices/system/node/has_memory", Kept::whole},
+    SourceInfo{Source::possible_nodes, "sys/devices/system/node/possible", Kept::whole},
     SourceInfo{Source::lockdown, "sys/kernel/security/lockdown", Kept::whole},
     SourceInfo{Source::hypervisor, "sys/hypervisor/type", Kept::whole},
     SourceInfo{Source::efi, "sys/firmware/efi/fw_platform_size", Kept::whole},

@@ -26,6 +26,7 @@ enum class Source {
     crash_loaded,
     possible_cpus,
     memory_nodes,
+    possible_nodes,
     lockdown,
     hypervisor,
     efi,               ///< a file that is there on EFI machines only

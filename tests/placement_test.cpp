@@ -12,6 +12,7 @@
 
 #include <gtest/gtest.h>
 
+#include "lib/kernel/boot_words.hpp"
 #include "tests/memblock_reference.hpp"
 
 namespace handoff {
@@ -725,6 +726,8 @@ struct EarlyLog {
     std::uint64_t slabs = 0;
     // Most that was taken at once by what came before the memory map, by the map, and after it.
     std::uint64_t before = 0, map = 0, after = 0, largest = 0;
+    std::string words;       ///< of fixtures/early/words
+    std::uint64_t acpi = 0;  ///< bytes of tables from the initrd
 };
 
 // fixtures/early/README.md says what the lines are.
@@ -740,6 +743,7 @@ EarlyLog read_early_log(const std::filesystem::path& path) {
         std::uint64_t bytes = 0;
         words >> what;
         if (what == "slabs") words >> log.slabs;
+        if (what == "words") log.words = line.substr(6);
         if (what == "ram") {
             std::string range_text;
             words >> range_text;
@@ -754,6 +758,7 @@ EarlyLog read_early_log(const std::filesystem::path& path) {
         }
         if (what != "take") continue;
         words >> bytes >> align >> caller;
+        if (caller == "acpi_table_upgrade") log.acpi += bytes;
         const bool is_map =
             (caller == "sparse_init_nid" || caller == "vmemmap_populate_hugepages") && align == "0x200000";
         if (is_map) {
@@ -771,9 +776,9 @@ EarlyLog read_early_log(const std::filesystem::path& path) {
     return log;
 }
 
-std::vector<EarlyLog> early_logs() {
+std::vector<EarlyLog> early_logs(const char* directory = "early") {
     std::vector<EarlyLog> logs;
-    for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(FIXTURES_DIR) / "early"))
+    for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(FIXTURES_DIR) / directory))
         if (entry.path().extension() == ".txt") logs.push_back(read_early_log(entry.path()));
     return logs;
 }
@@ -794,6 +799,27 @@ TEST(EarlyDemandBounds, CoverWhatRealBootsTook) {
     }
 }
 
+TEST(EarlyDemandBounds, CoverWhatRealBootsTookWithWordsThatTakeMemory) {
+    const auto logs = early_logs("early/words");
+    ASSERT_GE(logs.size(), 70u);
+    for (const EarlyLog& log : logs) {
+        SCOPED_TRACE(log.file);
+        const auto line = CommandLine::parse(log.words);
+        ASSERT_TRUE(line);
+        const WordsJudged judged = judge_boot_words(*line, series_of(log.file.substr(0, log.file.find('-')) + '.'));
+        EXPECT_TRUE(judged.findings.empty()) << judged.findings.front().word.text;
+        const EarlyTake words = early_take(judged, log.ram.size());
+        const auto cpus = static_cast<unsigned>(std::stoul(line->last("nr_cpus").value()));
+        const std::uint64_t low = (log.acpi + page_size - 1) / page_size * page_size;
+        const EarlyDemand demand = early_demand({log.ram, log.slabs, cpus, words.bytes, words.largest, low});
+        // The map has to fit behind all that comes before it; what words take after it counts with that.
+        EXPECT_LE(log.before, demand.before_memory_map + demand.low);
+        EXPECT_LE(log.map, demand.memory_map);
+        EXPECT_LE(log.before + log.after, demand.before_memory_map + demand.low + demand.after_memory_map);
+        EXPECT_LE(log.largest, std::max(EarlyDemand::largest_request, demand.largest_other + 2 * MiB));
+    }
+}
+
 TEST(EarlyDemandBounds, AreNotWastefulEither) {
     // A bound of several times what is taken would refuse small reservations for nothing.
     for (const EarlyLog& log : early_logs())
@@ -809,6 +835,15 @@ TEST(EarlyDemandBounds, CountEachSectionWithMemoryOnce) {
     EXPECT_EQ(map_of({range(0x1000, 4096), range(0x2000000, 4096)}), 2 * MiB);
     EXPECT_EQ(map_of({range(128 * MiB - 4096, 8192)}), 4 * MiB);
     EXPECT_EQ(map_of({range(0, 4096), range(64 * MiB, 256 * MiB)}), 6 * MiB);
+}
+
+TEST(EarlyDemandBounds, CountWhatWordsAskForBeforeTheMemoryMap) {
+    // setup_arch() takes the log's buffer first, and the map must fit in one piece behind it.
+    const RangeSet ram({range(0x10000000, 256 * MiB)});
+    const EarlyDemand plain = early_demand({ram, 32768, 1, 0});
+    const EarlyDemand demand = early_demand({ram, 32768, 1, 5 * MiB, 3 * MiB});
+    EXPECT_EQ(demand.before_memory_map, plain.before_memory_map + 5 * MiB);
+    EXPECT_EQ(demand.total(), plain.total() + 5 * MiB);
 }
 
 TEST(EarlyDemandBounds, GrowWithWhatTheCommandLineAsksFor) {

@@ -157,8 +157,9 @@ EarlyDemand early_demand(const DemandInput& input) {
     // Section roots: 8 bytes for each 256 sections of the 52-bit address space,
     // 2 MiB where CONFIG_X86_5LEVEL is set (mm/sparse.c, memory_present()).
     // Node data: 172 KiB. Page tables: with 2 MiB pages a handful; with 4 KiB
-    // pages only (debug_pagealloc) 1/512 of RAM.
-    demand.before_memory_map = 2 * MiB + 1 * MiB + ram / 512;
+    // pages only (debug_pagealloc) 1/512 of RAM. What words and configuration ask for: the buffer of log_buf_len= is
+    // taken here (arch/x86/kernel/setup.c, setup_log_buf(1)); the rest comes later, and may as well come here.
+    demand.before_memory_map = 2 * MiB + 1 * MiB + ram / 512 + input.extra;
     demand.memory_map = sections_with_memory(input.ram) * section_memory_map_size;
     // Per-CPU areas come in units of 2 MiB that hold several CPUs
     // (mm/percpu.c, pcpu_embed_first_chunk()); 512 KiB is more than any CPU's.
@@ -171,7 +172,7 @@ EarlyDemand early_demand(const DemandInput& input) {
     const std::uint64_t hashes = dentry_hash * 3 / 2;
     // A third more than today's, for what a later kernel may add.
     const std::uint64_t slots = input.slabs * slot_size * 4 / 3;
-    demand.after_memory_map = per_cpu + hashes + slots + kfence_bytes + 1 * MiB + input.extra;
+    demand.after_memory_map = per_cpu + hashes + slots + kfence_bytes + 1 * MiB;
     demand.low = input.low;
     demand.largest_other = std::max({2 * MiB, per_cpu, dentry_hash, input.extra_largest});
     return demand;

@@ -27,7 +27,7 @@ namespace handoff {
 /// the pool, in bytes. Measured with memblock=debug on 5.10, 6.1, 6.12 and 7.2;
 /// tests/vm compares every boot's sum with the bound.
 struct EarlyDemand {
-    std::uint64_t before_memory_map = 0;  ///< page tables, node data, section roots
+    std::uint64_t before_memory_map = 0;  ///< page tables, node data, section roots, the log's buffer
     /// struct page of every 128 MiB section with memory, 2 MiB each. Up to 6.x
     /// in one piece (mm/sparse.c, sparse_buffer_init()).
     std::uint64_t memory_map = 0;

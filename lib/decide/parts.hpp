@@ -13,8 +13,8 @@ namespace handoff {
 std::vector<Load> loads_of(const std::vector<Scenario>&);
 
 /// The crash kernel may see several NUMA nodes: a node's memory map is allocated on the node itself, which may have
-/// nothing but the pool (mm/sparse.c, sparse_init_nid()). Of a node without memory the kernel keeps 172 KiB all the same
-/// (mm/numa.c, alloc_offline_node_data(), 5.19 and later), and there may be 1 << CONFIG_NODES_SHIFT of them.
+/// nothing but the pool (mm/sparse.c, sparse_init_nid()). Of a node without memory the kernel keeps 172 KiB all the
+/// same (mm/numa.c, alloc_offline_node_data(), 5.19 and later), and there may be 1 << CONFIG_NODES_SHIFT of them.
 bool sees_several_nodes(const Question&);
 
 /// numa=off becomes one of the words, and this is why. Rule numa-single.

@@ -46,6 +46,10 @@ void print_line(std::string_view text) { put(printable(text, false) + '\n'); }
 
 void field(std::string_view label, std::string_view value) { print_line(fmt::format("{:<12}{}", label, value)); }
 
+void sentence(std::string_view label, std::string_view text) {
+    print(fmt::format("{:<12}{}\n", label, wrapped(printable(text, false), 12, 100)));
+}
+
 void print_json(const e820::Json& document) { print(e820::to_text(document) + '\n'); }
 
 void print_bytes(std::string_view bytes) { put(bytes); }
@@ -113,13 +117,13 @@ void print_reasons(const std::vector<handoff::Reason>& reasons) {
 
 void print_assumptions(const std::vector<handoff::Assumption>& assumptions) {
     for (const handoff::Assumption& a : assumptions) {
-        field("assumed", fmt::format("{}: {} (on the machine: {})", a.rule, a.text, a.where));
-        if (!a.advice.empty()) field("", "-> " + a.advice);
+        sentence("assumed", fmt::format("{}: {} (on the machine: {})", a.rule, a.text, a.where));
+        if (!a.advice.empty()) sentence("", "-> " + a.advice);
     }
 }
 
 void print_plan(const handoff::Plan& plan) {
-    field("verdict", handoff::verdict_text(plan.verdict, plan.assumptions));
+    sentence("verdict", handoff::verdict_text(plan.verdict, plan.assumptions));
     if (plan.pool) field("pool", row(*plan.pool));
     if (plan.expected) field("expected", row(*plan.expected));
     if (!plan.append.empty()) field("append", plan.append);
@@ -160,7 +164,7 @@ void print_status(const handoff::StatusReport& report) {
     field("pool", f.pool ? row(*f.pool) : f.crashkernel_bytes ? "none seen" : "unknown");
     field("crashkernel", f.crashkernel_bytes ? bytes(*f.crashkernel_bytes) : "unknown");
     if (f.plan) {
-        field("plan", handoff::verdict_text(f.plan->verdict, f.plan->assumptions));
+        sentence("plan", handoff::verdict_text(f.plan->verdict, f.plan->assumptions));
         for (const handoff::Reason& reason : f.plan->reasons)
             if (reason.severity == handoff::Severity::refusal)
                 field("", fmt::format("{}: {}", reason.rule, reason.text));

@@ -22,6 +22,8 @@ void print(std::string_view text);
 void print_line(std::string_view text);
 /// "label       value", as one line.
 void field(std::string_view label, std::string_view value);
+/// The same for a text that people read: in lines of at most 100 columns, which begin below `value`.
+void sentence(std::string_view label, std::string_view text);
 /// Indented, and UTF-8 whatever is in it.
 void print_json(const e820::Json&);
 /// To standard output as it is: a binary table, or colours that are ours.

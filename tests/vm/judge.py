@@ -280,6 +280,10 @@ def judge_wrapper(cell, said, fact):
     reasons = []
     if outcome != wanted:
         reasons.append(f"the record says {outcome} ({fact['record'].get('why')}), expected {wanted}")
+    checked = parse_json(first.get("check"))
+    if outcome == "handoff" and checked and checked.get("verdict") != "proven":
+        reasons.append(f"'check --record' says {checked.get('verdict')} of the load: "
+                       f"{[reason.get('text') for reason in checked.get('reasons', []) if reason.get('severity') == 'refusal']}")
     if cell.by == "moved" and "another place" not in fact["record"].get("why", ""):
         reasons.append(f"the moved load was not noticed: {fact['record'].get('why')}")
     if printed := (first.get("kexec.stderr", "") + first.get("kexec", "")).strip():

@@ -54,6 +54,12 @@ class Wrapper(unittest.TestCase):
     def test_fails_when_a_ready_plan_is_loaded_plainly(self):
         self.assertEqual(verdict(*wrapped("plain")), "fail")
 
+    def test_fails_when_check_does_not_find_the_load_proven(self):
+        for said_by_check, wanted in (("proven", "pass"), ("sound", "fail"), ("refused", "fail")):
+            said, cell = wrapped()
+            said["first"]["check"] = json.dumps({"verdict": said_by_check, "reasons": []})
+            self.assertEqual(verdict(said, cell), wanted)
+
     def test_a_refused_plan_is_loaded_plainly_and_must_dump(self):
         said, cell = wrapped("plain", verdict="refused")
         self.assertEqual(verdict(said, cell), "pass")

@@ -232,7 +232,7 @@ def judge_sayings(cell, said):
 
 def judge_forced(cell, first):
     """What is forced where a plan is refused for what the cell is about is right but for that."""
-    if cell.mode != "handoff" or "random" in cell.tags or not vm.triggered(cell) or first.get("forced.status") == "0":
+    if cell.mode != "handoff" or not vm.triggered(cell) or first.get("forced.status") == "0":
         return []
     return ["without what the cell is about the plan is not ready either: "
             f"{(first.get('forced.stderr') or 'nobody asked for it').strip()[:200]}"]

@@ -3,11 +3,11 @@
 
 #include <algorithm>
 
-#include <fmt/format.h>
+#include "base/text.hpp"
 
 namespace base {
 
-std::string to_string(const AddressRange& range) { return fmt::format("[{:#x}-{:#x})", range.start(), range.end()); }
+std::string to_string(const AddressRange& range) { return text("[", Hex{range.start()}, "-", Hex{range.end()}, ")"); }
 
 RangeSet::RangeSet(std::vector<AddressRange> ranges) : ranges_(std::move(ranges)) {
     std::erase_if(ranges_, [](const AddressRange& r) { return r.empty(); });

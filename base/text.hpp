@@ -11,8 +11,12 @@
 
 namespace base {
 
-/// A number that is written as "0x1f", with zeros in front where there are fewer digits.
+/// A number that is written as "0x1f", or in decimal, with zeros in front where there are fewer digits.
 struct Hex {
+    std::uint64_t value = 0;
+    std::size_t digits = 1;
+};
+struct Decimal {
     std::uint64_t value = 0;
     std::size_t digits = 1;
 };
@@ -35,9 +39,11 @@ inline void append(std::string& to, const Hex& number) {
     append(to, number.value, 16, number.digits);
 }
 
+inline void append(std::string& to, const Decimal& number) { append(to, number.value, 10, number.digits); }
+
 }  // namespace parts
 
-/// One text of many: texts, unsigned numbers in decimal, Hex. For what the crash kernel's verify is made of, which has
+/// One text of many: texts and unsigned numbers. For what the crash kernel's verify is made of, which has
 /// no room for fmt.
 template <class... Parts>
 std::string text(const Parts&... all) {

@@ -6,6 +6,10 @@ set(HANDOFF_UNIT_DIR lib/systemd/system CACHE STRING "Where systemd's units are 
 set(HANDOFF_UDEV_DIR lib/udev/rules.d CACHE STRING "Where udev's rules are installed; relative to the prefix, or absolute")
 
 set(made ${PROJECT_BINARY_DIR}/dropins)
+# What three of them do alike.
+configure_file(${PROJECT_SOURCE_DIR}/dropins/verify-report.sh.in ${made}/verify-report.sh @ONLY)
+file(READ ${made}/verify-report.sh HANDOFF_VERIFY_REPORT)
+string(STRIP "${HANDOFF_VERIFY_REPORT}" HANDOFF_VERIFY_REPORT)
 foreach(script kexec kdump-tools.sh kdump-kexec.sh initramfs-tools/hook initramfs-tools/script
         dracut/module-setup.sh dracut/report.sh)
   configure_file(${PROJECT_SOURCE_DIR}/dropins/${script}.in ${made}/${script} @ONLY)

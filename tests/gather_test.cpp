@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <span>
 
 #include "lib/sources/gather.hpp"
@@ -70,7 +71,30 @@ TEST(Gather, AnEmptyDirectoryIsAMachineOfWhichNothingIsKnown) {
     EXPECT_TRUE(machine.unread.empty());
 }
 
-TEST(Gather, ADirectoryThatIsNotThereIsAnError) { EXPECT_FALSE(gather(Host("/nonexistent/machine"))); }
+TEST(Gather, ADirectoryThatIsNotThereIsAnError) {
+    EXPECT_FALSE(gather(Host("/nonexistent/machine")));
+    EXPECT_FALSE(gather_pool(Host("/nonexistent/machine")));
+}
+
+TEST(GatherPool, IsWhatVerifyAsksOfTheWholeMachine) {
+    unsigned compared = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(FIXTURES_DIR "/machines")) {
+        const auto whole = gather(Host(entry.path()));
+        if (!whole) continue;
+        const auto part = gather_pool(Host(entry.path()));
+        ASSERT_TRUE(part) << entry.path() << ": " << part.error().message();
+        EXPECT_EQ(part->command_line, whole->command_line) << entry.path();
+        EXPECT_EQ(part->pool.empty(), whole->pool.empty()) << entry.path();
+        if (!whole->pool.empty() && !part->pool.empty()) {
+            EXPECT_EQ(part->pool.front(), whole->pool.front()) << entry.path();
+        }
+        if (!whole->iomem.empty()) {
+            EXPECT_EQ(part->ram, whole->ram) << entry.path();
+        }
+        ++compared;
+    }
+    EXPECT_GT(compared, 20u);
+}
 
 TEST(GatherIomem, TellsRamReservationAndImage) {
     const TempTree tree;

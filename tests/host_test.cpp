@@ -116,8 +116,7 @@ TEST(Host, FindsTheKernelsOwnSymbols) {
     constexpr std::string_view names[] = {"io_tlb_default_mem", "io_tlb_start", "io_tlb_end"};
     const auto symbols = Host(tree.path()).symbols(names);
     ASSERT_TRUE(symbols);
-    EXPECT_EQ(*symbols, (std::map<std::string, base::Address>{{"io_tlb_default_mem", 0xffffffffa81c1300},
-                                                              {"io_tlb_end", 0xffffffffa81c1400}}));
+    EXPECT_EQ(*symbols, (Symbols{{"io_tlb_default_mem", 0xffffffffa81c1300}, {"io_tlb_end", 0xffffffffa81c1400}}));
 }
 
 TEST(Host, FindsSymbolsWhereverTheReadBufferEnds) {
@@ -184,6 +183,12 @@ TEST(LinesOfKmsg, SaysWhereRecordsAreMissing) {
 
 TEST(LinesOfKmsg, StopsAtWhatIsNoRecord) {
     EXPECT_EQ(lines_of_kmsg("6,0,1,-;one\ngarbage\n6,1,2,-;two\n"), "[    0.000001] one\n");
+}
+
+TEST(KernelLog, MessagesThatAreOfNoUseKeepTheirLineOnly) {
+    const auto keep = [](std::string_view message) { return message == "two"; };
+    EXPECT_EQ(lines_of_kmsg("6,0,1,-;one\n6,1,2,-;two\n12,2,3,-;of a program\n6,3,4,-;three\n", keep),
+              "\n[    0.000002] two\n\n");
 }
 
 TEST(KexecToolsVersion, IsOneOfTheProgramsStrings) {

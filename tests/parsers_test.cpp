@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::array<std::string_view, 2> names{"io_tlb_default_mem", "sme_me_mask"};
 
-Result<std::map<std::string, Address>> search(std::string_view text, std::size_t piece) {
+Result<Symbols> search(std::string_view text, std::size_t piece) {
     SymbolSearch search(names);
     while (!text.empty() && search.take(text.substr(0, piece))) text.remove_prefix(std::min(piece, text.size()));
     return std::move(search).finish();
@@ -34,7 +34,7 @@ TEST(SymbolSearch, FindsTheSameWhateverThePiecesAre) {
     for (std::size_t piece = 1; piece <= text.size(); ++piece) {
         const auto found = search(text, piece);
         ASSERT_TRUE(found) << piece;
-        EXPECT_EQ(*found, (std::map<std::string, Address>{{"io_tlb_default_mem", 0xffffffff82000008},
+        EXPECT_EQ(*found, (Symbols{{"io_tlb_default_mem", 0xffffffff82000008},
                                                           {"sme_me_mask", 0xffffffff82000030}}))
             << piece;
     }
@@ -46,7 +46,7 @@ TEST(SymbolSearch, EndsWhereTheModulesBegin) {
         "ffffffffc0000000 b sme_me_mask\t[module]\n"
         "ffffffffc0000008 b io_tlb_default_mem\t[module]\n";
     for (std::size_t piece = 1; piece <= text.size(); ++piece)
-        EXPECT_EQ(*search(text, piece), (std::map<std::string, Address>{{"io_tlb_default_mem", 0xffffffff82000008}}));
+        EXPECT_EQ(*search(text, piece), (Symbols{{"io_tlb_default_mem", 0xffffffff82000008}}));
     SymbolSearch of_kernel(names);
     EXPECT_TRUE(of_kernel.take(text.substr(0, text.find('[')))) << "the line may go on";
     EXPECT_FALSE(of_kernel.take("[module]\n")) << "nothing after it is read";

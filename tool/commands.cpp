@@ -70,7 +70,7 @@ Error with_cure(const handoff::Host& host, Error error) {
 }
 
 Error machine_error(const handoff::Host& host, Error error) {
-    if (!error.source.empty()) error.source = (host.root() / error.source).string();
+    if (!error.source.empty()) error.source = (std::filesystem::path(host.root()) / error.source).string();
     return with_cure(host, std::move(error));
 }
 

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// `swiotlb-handoff verify` alone, small and without shared libraries, for the initramfs of a
-// crash kernel. Same exit statuses: swiotlb-handoff(8).
+// `swiotlb-handoff verify` alone, small and without libraries, for the initramfs of a crash kernel. Same exit statuses:
+// swiotlb-handoff(8).
 //
 //   verify [ROOT]
 //   verify --report FILE   tell everybody, and always exit 0: nothing may stop a dump
 //
-// An initramfs may have no timeout(1), grep(1) or sed(1), so all of it is here.
+// An initramfs may have no timeout(1), grep(1) or sed(1), so all of it is here. A crash kernel has hardly any memory to
+// spare: what this program may take is bounded, and where memory runs out it is the first to go.
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,14 +18,14 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <ctime>
 #include <exception>
 #include <string>
+#include <string_view>
 
 #include "base/number.hpp"
+#include "base/text.hpp"
 #include "lib/decide/verify.hpp"
 #include "lib/kernel/command_line.hpp"
 #include "lib/sources/gather.hpp"
@@ -32,29 +34,33 @@
 
 namespace {
 
+void write_to(int fd, std::string_view text) {
+    [[maybe_unused]] const ssize_t ignored = ::write(fd, text.data(), text.size());
+}
+
 int fail(const base::Error& error) {
-    std::fprintf(stderr, "swiotlb-handoff: %s\n", tool::printable(error.message(), false).c_str());
+    write_to(STDERR_FILENO, base::text("swiotlb-handoff: ", tool::printable(error.message(), false), "\n"));
     return error.code == base::Errc::not_permitted ? 5 : 1;
 }
 
-void field(const char* label, const base::AddressRange& r, const std::string& remark) {
-    std::printf("%-12s%#014llx-%#014llx  %llu KiB%s\n", label, static_cast<unsigned long long>(r.start()),
-                static_cast<unsigned long long>(r.end()), static_cast<unsigned long long>(r.size() / base::KiB),
-                remark.c_str());
+std::string field(std::string_view label, const base::AddressRange& range, std::string_view remark) {
+    constexpr std::size_t digits = 12;
+    return base::text(label, base::Hex{range.start(), digits}, "-", base::Hex{range.end(), digits}, "  ",
+                      range.size() / base::KiB, " KiB", remark, "\n");
 }
 
 int verify(const char* root) {
-    const auto machine = handoff::gather(handoff::Host(root));
+    const auto machine = handoff::gather_pool(handoff::Host(root));
     if (!machine) return fail(machine.error());
     const auto verification = handoff::verify(*machine);
     if (!verification) return fail(verification.error());
-    std::printf("%-12s%s\n", "landing", handoff::name(verification->landing));
-    if (verification->promised) field("promised", *verification->promised, "");
+    std::string said = base::text("landing     ", handoff::name(verification->landing), "\n");
+    if (verification->promised) said += field("promised    ", *verification->promised, "");
     if (verification->found)
-        field("found", verification->found->range,
-              std::string("  ") + handoff::name(verification->found->source) + " (" +
-                  verification->found->where.text() + ")");
-    if (std::fflush(stdout) != 0) return 1;
+        said += field(
+            "found       ", verification->found->range,
+            base::text("  ", handoff::name(verification->found->source), " (", verification->found->where.text(), ")"));
+    if (::write(STDOUT_FILENO, said.data(), said.size()) != static_cast<ssize_t>(said.size())) return 1;
     switch (verification->landing) {
         case handoff::Landing::exact:
         case handoff::Landing::lent:
@@ -69,33 +75,55 @@ int verify(const char* root) {
     return 3;
 }
 
-int verify_or_fail(const char* root) {
-    try {
-        return verify(root);
-    } catch (const std::exception& error) {
-        std::fprintf(stderr, "swiotlb-handoff: %s\n", error.what());
-        return 1;
-    }
+[[noreturn]] void give_up() {
+    write_to(STDERR_FILENO, "swiotlb-handoff: verify has not the memory that it needs\n");
+    ::_exit(1);
 }
+// The dump goes on without a report.
+[[noreturn]] void give_up_quietly() { ::_exit(0); }
 
 // Where a report goes; tests put files in the places of the devices.
 struct Places {
     std::string file, root = "/", kmsg = "/dev/kmsg", console = "/dev/console";
     std::string program;  ///< instead of verify() itself
+    std::string status;   ///< what proc(5) says of the process that verified, as it ends: how much memory it had
     unsigned seconds = 20;
 };
 
-void write_to(const std::string& path, int flags, const std::string& text) {
+void write_to(const std::string& path, int flags, std::string_view text) {
     const int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | flags, 0600);
     if (fd < 0) return;
-    [[maybe_unused]] const ssize_t ignored = ::write(fd, text.data(), text.size());
+    write_to(fd, text);
     ::close(fd);
 }
 
-double now() {
+// The first 4 KiB.
+void copy_to(const std::string& path, const char* from) {
+    const int fd = ::open(from, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return;
+    std::array<char, 4096> text{};
+    const ssize_t size = ::read(fd, text.data(), text.size());
+    ::close(fd);
+    if (size > 0) write_to(path, O_CREAT | O_TRUNC, std::string_view(text.data(), static_cast<std::size_t>(size)));
+}
+
+std::int64_t now_ms() {
     timespec t{};
     ::clock_gettime(CLOCK_MONOTONIC, &t);
-    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) / 1e9;
+    return std::int64_t{t.tv_sec} * 1000 + t.tv_nsec / 1000000;
+}
+
+// However long it takes, SIGALRM ends this process. However much it needs, a request for more memory fails. And where
+// the machine has none left, the kernel ends it before any other: oom_score_adj, proc(5).
+void bound(unsigned seconds) {
+    ::alarm(seconds);
+    write_to("/proc/self/oom_score_adj", 0, "1000");
+#ifndef HANDOFF_SANITIZED  // which takes all the addresses that there are
+    rlimit memory{};
+    if (::getrlimit(RLIMIT_AS, &memory) != 0) return;
+    memory.rlim_cur = std::min<rlim_t>(memory.rlim_max, 4 * base::MiB);
+    ::setrlimit(RLIMIT_AS, &memory);
+#endif
 }
 
 struct Outcome {
@@ -107,7 +135,7 @@ struct Outcome {
 Outcome run(const Places& places) {
     Outcome outcome;
     std::array<int, 2> ends{};
-    if (::pipe(ends.data()) != 0) return outcome;
+    if (::pipe2(ends.data(), 0) != 0) return outcome;
     const pid_t child = ::fork();
     if (child < 0) return outcome;
     if (child == 0) {
@@ -116,20 +144,28 @@ Outcome run(const Places& places) {
         ::dup2(ends[1], STDERR_FILENO);
         ::close(ends[0]);
         ::close(ends[1]);
+        std::set_terminate(give_up);
         if (places.program.empty()) {
-            const int status = verify_or_fail(places.root.c_str());
-            std::fflush(stdout);
+            const int status = verify(places.root.c_str());
+            if (!places.status.empty()) copy_to(places.status, "/proc/self/status");
             ::_exit(status);
         }
-        ::execl(places.program.c_str(), places.program.c_str(), static_cast<char*>(nullptr));
+        std::string program = places.program;
+        rlimit memory{};
+        if (::getrlimit(RLIMIT_AS, &memory) == 0) {
+            memory.rlim_cur = memory.rlim_max;
+            ::setrlimit(RLIMIT_AS, &memory);
+        }
+        const std::array<char*, 2> words{program.data(), nullptr};
+        ::execve(program.c_str(), words.data(), words.data() + 1);
         ::_exit(127);
     }
     ::close(ends[1]);
-    const double deadline = now() + places.seconds;
+    const std::int64_t deadline = now_ms() + std::int64_t{places.seconds} * 1000;
     bool open = true;
     int status = 0;
     pid_t ended = 0;
-    while (ended == 0 && now() < deadline) {
+    while (ended == 0 && now_ms() < deadline) {
         pollfd watched{ends[0], POLLIN, 0};
         if (open && ::poll(&watched, 1, 100) > 0) {
             std::array<char, 4096> buffer{};
@@ -140,7 +176,7 @@ Outcome run(const Places& places) {
             continue;
         }
         ended = ::waitpid(child, &status, WNOHANG);
-        if (ended == 0 && !open) ::usleep(20000);
+        if (ended == 0 && !open) ::poll(nullptr, 0, 20);
     }
     if (ended == 0) {
         ::kill(-child, SIGKILL);
@@ -177,8 +213,8 @@ void report(const Places& places) {
             verdict = "WARNING: cannot tell where the pool is: verify did not end in time";
             break;
         default:
-            verdict =
-                "WARNING: cannot tell where the pool is: verify ended with status " + std::to_string(outcome.status);
+            verdict = base::text("WARNING: cannot tell where the pool is: verify ended with status ",
+                                 static_cast<unsigned>(outcome.status));
     }
     const std::string line = "swiotlb-handoff: " + verdict + "\n";
     // A record of the log for each line; a level that reaches the console only where it matters.
@@ -204,6 +240,7 @@ Places places_from(int argc, char** argv) {
         if (option == "--kmsg") places.kmsg = argv[i + 1];
         if (option == "--console") places.console = argv[i + 1];
         if (option == "--run") places.program = argv[i + 1];
+        if (option == "--status") places.status = argv[i + 1];
         if (option == "--seconds")
             places.seconds = static_cast<unsigned>(
                 std::min<std::uint64_t>(base::parse_number(argv[i + 1], 10).value_or(places.seconds), 3600));
@@ -214,14 +251,15 @@ Places places_from(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (argc >= 3 && std::strcmp(argv[1], "--report") == 0) {
-        try {
-            report(places_from(argc, argv));
-        } catch (...) {  // no memory: the dump goes on without a report
-        }
+    if (argc >= 3 && std::string_view(argv[1]) == "--report") {
+        std::set_terminate(give_up_quietly);
+        const Places places = places_from(argc, argv);
+        bound(places.seconds + 5);
+        report(places);
         return 0;
     }
-    if (argc <= 2 && (argc == 1 || argv[1][0] != '-')) return verify_or_fail(argc == 2 ? argv[1] : "/");
-    std::fprintf(stderr, "usage: %s [ROOT]\n       %s --report FILE\n", argv[0], argv[0]);
+    std::set_terminate(give_up);
+    if (argc <= 2 && (argc == 1 || argv[1][0] != '-')) return verify(argc == 2 ? argv[1] : "/");
+    write_to(STDERR_FILENO, base::text("usage: ", argv[0], " [ROOT]\n       ", argv[0], " --report FILE\n"));
     return 2;
 }

@@ -32,6 +32,9 @@ Result<Verification> verify(const Machine& machine) {
     const auto lent = read_marker(*line, lent_key);
     if (!lent) return lent.error();
     verification.promised = *lent ? *lent : *promised;
+    if (*lent && machine.ram.ranges().empty())
+        return Error{Errc::not_found, "proc/iomem", 0,
+                     "expected System RAM, found none: nobody can say whether the old pool is"};
     if (!machine.pool.empty()) verification.found = machine.pool.front();
     if (*lent)
         verification.landing = machine.ram.contains(**lent) && !verification.found ? Landing::lent : Landing::not_lent;

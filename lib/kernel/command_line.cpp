@@ -4,9 +4,8 @@
 #include <algorithm>
 #include <array>
 
-#include <fmt/format.h>
-
 #include "base/number.hpp"
+#include "base/text.hpp"
 #include "e820/memmap.hpp"
 #include "lib/kernel/behaviour.hpp"
 
@@ -67,7 +66,7 @@ Result<CommandLine> CommandLine::parse(std::string_view text) {
             if (text[length] == '"') in_quote = !in_quote;
         if (in_quote)
             return input_error(
-                0, fmt::format("expected a closing quote in '{}'", text.substr(0, std::min<std::size_t>(length, 40))));
+                0, base::text("expected a closing quote in '", text.substr(0, std::min<std::size_t>(length, 40)), "'"));
         Word word = make_word(text.substr(0, length));
         text.remove_prefix(length);
         word.for_init = line.dashes_;
@@ -164,13 +163,13 @@ Result<SwiotlbOption> swiotlb_option(const CommandLine& line, std::string_view r
                 slabs_taken = true;  // "swiotlb=,4": areas only
             } else if (flags.empty() && part.front() >= '0' && part.front() <= '9') {
                 if (!take_swiotlb_number(part, slabs_taken, option))
-                    return input_error(0, fmt::format("expected a number of slabs in 'swiotlb={}'", *word->value));
+                    return input_error(0, base::text("expected a number of slabs in 'swiotlb=", *word->value, "'"));
                 slabs_taken = true;
             } else if (part.starts_with("addr=")) {
                 std::string_view address = part.substr(5);
                 const auto number = base::take_memparse(address);
                 if (!number || !address.empty())
-                    return input_error(0, fmt::format("expected an address in 'swiotlb={}'", *word->value));
+                    return input_error(0, base::text("expected an address in 'swiotlb=", *word->value, "'"));
                 option.addr = *number;
             } else {
                 flags += (flags.empty() ? "" : ",") + std::string(part);
@@ -189,7 +188,7 @@ Result<e820::Table> apply_memory_words(const e820::Table& firmware, const Comman
         if (!is_mem && word.key != "memmap") continue;
         const auto ops =
             is_mem ? e820::parse_mem(word.value.value_or("")) : e820::parse_memmap(word.value.value_or(""));
-        if (!ops) return input_error(0, fmt::format("in '{}': {}", word.text, ops.error().what));
+        if (!ops) return input_error(0, base::text("in '", word.text, "': ", ops.error().what));
         all.insert(all.end(), ops->begin(), ops->end());
     }
     return e820::with_memmap(firmware, all);
@@ -226,7 +225,7 @@ CommandLine for_crash_kernel(const CommandLine& running) {
 }
 
 std::string marker(const base::AddressRange& pool, std::string_view key) {
-    return fmt::format("{}={:#x}-{:#x}", key, pool.start(), pool.end());
+    return base::text(key, "=", base::Hex{pool.start()}, "-", base::Hex{pool.end()});
 }
 
 Result<std::optional<base::AddressRange>> read_marker(const CommandLine& line, std::string_view key) {
@@ -238,10 +237,10 @@ Result<std::optional<base::AddressRange>> read_marker(const CommandLine& line, s
         const auto end = dash == value.npos ? std::nullopt : base::parse_prefixed(value.substr(dash + 1));
         const auto range = start && end ? base::AddressRange::from_bounds(*start, *end) : std::nullopt;
         if (!range || range->empty())
-            return input_error(0, fmt::format("expected '{}=START-END', found '{}'", key, word->text));
+            return input_error(0, base::text("expected '", key, "=START-END', found '", word->text, "'"));
         if (found && *found != *range)
             return input_error(
-                0, fmt::format("expected one marker, found {} and {}", marker(*found, key), marker(*range, key)));
+                0, base::text("expected one marker, found ", marker(*found, key), " and ", marker(*range, key)));
         found = *range;
     }
     return found;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "swiotlb-handoff/machine.hpp"
 
-#include <fmt/format.h>
+#include "base/text.hpp"
 
 namespace handoff {
 
 std::string LogGaps::text() const {
     const auto count = [](std::uint64_t number, const char* one, const char* many) {
-        return fmt::format("{} {}", number, number == 1 ? one : many);
+        return base::text(number, " ", number == 1 ? one : many);
     };
     std::string said;
     if (not_understood != 0) said = count(not_understood, "line was not understood", "lines were not understood");

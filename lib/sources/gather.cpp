@@ -22,58 +22,7 @@ namespace {
 
 using std::string_view;
 
-// --- the kernel log -------------------------------------------------------------------------------------------
-
-Failure read_log(Gathering& g) {
-    auto text = g.optional(g.host.kernel_log(), Source::kernel_log);
-    if (!text) return std::nullopt;
-    auto log = parse_kernel_log(*text);
-    if (!log) return std::move(log).error().at(g.path(Source::kernel_log));
-    g.log = *std::move(log);
-    g.log_text = *std::move(text);
-    if (g.log.gaps.any()) g.note(base::input_error(0, "of the last boot " + g.log.gaps.text()), Source::kernel_log);
-    if (g.log.boots > 1) {
-        g.note(base::input_error(g.log.first_line,
-                                 fmt::format("the log holds {} boots, the last one counts", g.log.boots)),
-               Source::kernel_log);
-    }
-    return std::nullopt;
-}
-
-/// What only the log says, and what nobody else has said so far.
-void take_log_facts(Gathering& g) {
-    Machine& machine = g.machine;
-    const KernelLog& log = g.log;
-    const std::string file = g.path(Source::kernel_log);
-    for (const auto* pool : {&log.pool, &log.other_pool})
-        if (*pool) machine.pool.push_back({(*pool)->value, PoolSource::log, {file, (*pool)->line}});
-    machine.other_architecture = log.other_architecture;
-    machine.pool_torn_down = log.pool_torn_down;
-    machine.pool_put_to_use = log.pool_put_to_use;
-    machine.log_complete = shows_everything(log);
-    machine.log_gaps = log.gaps;
-    if (machine.iomem.empty()) {
-        for (const auto* reserved : {&log.crash_kernel, &log.crash_kernel_low}) {
-            if (!*reserved) continue;
-            if (machine.crash_kernel.empty()) machine.crash_kernel_from = {file, (*reserved)->line};
-            machine.crash_kernel.push_back((*reserved)->value);
-        }
-        std::sort(machine.crash_kernel.begin(), machine.crash_kernel.end());
-    }
-    if (log.initrd) {
-        machine.initrd = log.initrd->value;
-        machine.initrd_bytes = log.initrd->value.size();
-    }
-    // A line each: of those that are there, one may be one of several.
-    if (log.memory_nodes && !machine.memory_nodes && (machine.log_complete || log.memory_nodes->value > 1))
-        machine.memory_nodes = log.memory_nodes->value;
-    if (log.possible_cpus && !machine.possible_cpus) machine.possible_cpus = log.possible_cpus->value;
-    if (log.srat_memory_end) machine.srat_memory_end = log.srat_memory_end->value;
-    machine.efi = machine.efi || log.efi;
-    machine.xen = machine.xen || log.xen;
-}
-
-// --- release and command line ---------------------------------------------------------------------------------
+// --- the release ----------------------------------------------------------------------------------------------
 
 /// Distributions put the architecture behind the version: "6.1.0-50-arm64", "5.14.0-570.el9.aarch64".
 bool names_another_architecture_in(string_view release) {
@@ -93,26 +42,6 @@ void read_release(Gathering& g) {
     g.machine.release = release_of(g.host);
     if (g.machine.release.empty() && g.log.release) g.machine.release = g.log.release->value;
     g.machine.other_architecture = g.machine.other_architecture || names_another_architecture_in(g.machine.release);
-}
-
-Failure read_command_line(Gathering& g) {
-    if (const auto text = g.text(Source::command_line)) {
-        const string_view line = trimmed(*text);
-        if (line.find_first_of(string_view("\0\n", 2)) != line.npos) {
-            return base::input_error(0, "expected one line of text, found a NUL byte or a second line")
-                .at(g.path(Source::command_line));
-        }
-        g.machine.command_line = line;
-    } else if (g.log.command_line) {
-        g.machine.command_line = g.log.command_line->value;
-        g.machine.command_line_cut = g.log.command_line_cut;
-        if (g.log.command_line_cut) {
-            g.note(
-                base::input_error(g.log.command_line->line, "the command line is so long that printk may have cut it"),
-                Source::kernel_log);
-        }
-    }
-    return std::nullopt;
 }
 
 // --- single values --------------------------------------------------------------------------------------------

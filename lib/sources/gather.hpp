@@ -15,4 +15,9 @@ Result<Machine> gather(const Host&);
 /// The running kernel's release, by the files that have it alone; "" where there are none.
 std::string release_of(const Host&);
 
+/// Of it only what verify() asks: where the pool is, by the best source that knows, RAM and reservation of /proc/iomem,
+/// the command line. In little memory, which a crash kernel has not to spare: nothing large is kept, and the kernel log
+/// is read only where the kernel's own memory did not tell.
+Result<Machine> gather_pool(const Host&);
+
 }  // namespace handoff

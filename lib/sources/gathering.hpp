@@ -45,6 +45,12 @@ using Failure = std::optional<Error>;
 
 /// System RAM, the reservation, the kernel's image and a pool, of /proc/iomem.
 Failure read_iomem(Gathering&);
+/// The kernel log; see Host::kernel_log() for `keep`.
+Failure read_log(Gathering&, KeepMessage* keep = nullptr);
+/// What only the log says, and what nobody else has said so far.
+void take_log_facts(Gathering&);
+/// The running kernel's, of the best source that has it.
+Failure read_command_line(Gathering&);
 /// The memory map, of the best source that has one.
 Failure read_map(Gathering&);
 

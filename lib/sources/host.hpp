@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -13,6 +12,7 @@
 
 #include "base/fd.hpp"
 #include "lib/sources/devices.hpp"
+#include "lib/sources/kallsyms.hpp"
 #include "lib/sources/source.hpp"
 #include "swiotlb-handoff/range.hpp"
 #include "swiotlb-handoff/result.hpp"
@@ -20,6 +20,9 @@
 namespace handoff {
 
 using base::Fd;
+
+/// Of a message without what the kernel puts in front of it.
+using KeepMessage = bool(std::string_view message);
 
 /// One directory of /sys/firmware/memmap, its three files as they are.
 struct FirmwareMapFiles {
@@ -39,12 +42,12 @@ struct FirmwareMapFiles {
 /// machine's own path. A file may have 64 MiB, kcore any size.
 class Host {
 public:
-    explicit Host(std::filesystem::path root = "/");
+    explicit Host(std::string root = "/");
 
     /// Reads "/": the running machine.
     [[nodiscard]] bool live() const { return live_; }
     /// Below which everything is read.
-    [[nodiscard]] const std::filesystem::path& root() const { return root_; }
+    [[nodiscard]] const std::string& root() const { return root_; }
     /// The machine's own path without the leading slash: "proc/iomem".
     [[nodiscard]] std::string_view path(Source) const;
     /// An error where the root itself cannot be opened.
@@ -64,12 +67,14 @@ public:
 
     /// The kernel's own messages, a line each: of the running kernel from /dev/kmsg
     /// (what programs wrote there is left out), else the file `dmesg`.
-    [[nodiscard]] base::Result<std::string> kernel_log() const;
+    ///
+    /// `keep`, where it is given, says of a message whether it is of use; others are empty lines, so that the numbers
+    /// of lines stay: a log may be larger than the memory that there is for it.
+    [[nodiscard]] base::Result<std::string> kernel_log(KeepMessage* keep = nullptr) const;
 
     /// The addresses of those of `names` that the kernel itself has (no
     /// modules). not_permitted where the kernel hides addresses.
-    [[nodiscard]] base::Result<std::map<std::string, base::Address>> symbols(
-        std::span<const std::string_view> names) const;
+    [[nodiscard]] base::Result<Symbols> symbols(std::span<const std::string_view> names) const;
 
     /// Whether the kernel's random number generator has what it needs, which it then has for good: getrandom() with
     /// GRND_NONBLOCK. nullopt where this is not the running machine.
@@ -92,7 +97,7 @@ private:
     [[nodiscard]] base::Result<Fd> open_regular(std::string_view path) const;
     [[nodiscard]] base::Result<Fd> open_path(std::string_view path, int flags) const;
 
-    std::filesystem::path root_;
+    std::string root_;
     bool live_;
 };
 

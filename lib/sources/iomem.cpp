@@ -5,10 +5,9 @@
 #include <array>
 #include <optional>
 
-#include <fmt/format.h>
-
 #include "base/excerpt.hpp"
 #include "base/scan.hpp"
+#include "base/text.hpp"
 
 namespace handoff {
 
@@ -87,11 +86,11 @@ Result<std::vector<IomemEntry>> parse_iomem(std::string_view text) {
         IomemEntry& entry = entries.emplace_back();
         entry.line = number;
         if (const auto expected = parse_line(line, entry); !expected.empty()) {
-            return base::input_error(number, fmt::format("expected {}, found {}", expected, base::excerpt(line)));
+            return base::input_error(number, base::text("expected ", expected, ", found ", base::excerpt(line)));
         }
         if (entry.depth > deepest) {
-            return base::input_error(number, fmt::format("expected a nesting of at most {}, found {}: {}", deepest,
-                                                         entry.depth, base::excerpt(line)));
+            return base::input_error(number, base::text("expected a nesting of at most ", deepest, ", found ",
+                                                        entry.depth, ": ", base::excerpt(line)));
         }
         any = any || !entry.range.empty();
     }

@@ -21,6 +21,12 @@ constexpr std::size_t name_at = 19;
 
 }  // namespace
 
+std::optional<base::Address> find_symbol(const Symbols& symbols, std::string_view name) {
+    const auto found =
+        std::find_if(symbols.begin(), symbols.end(), [&](const auto& symbol) { return symbol.first == name; });
+    return found == symbols.end() ? std::nullopt : std::optional(found->second);
+}
+
 SymbolSearch::SymbolSearch(std::span<const std::string_view> names) : names_(names) {
     for (const std::string_view name : names_)
         if (!name.empty()) first_letters_[static_cast<unsigned char>(name.front())] = true;
@@ -33,8 +39,9 @@ void SymbolSearch::take_line(std::string_view line) {
     if (std::find(names_.begin(), names_.end(), name) == names_.end()) return;
     const auto address = base::parse_number(line.substr(0, blank), 16);
     if (!address) return;
-    const auto [known, inserted] = found_.emplace(name, *address);
-    if (!inserted && known->second != *address) twice_ = known->first;
+    const auto known = find_symbol(found_, name);
+    if (!known) found_.emplace_back(name, *address);
+    if (known && *known != *address) twice_ = name;
 }
 
 bool SymbolSearch::take_whole_lines(std::string_view lines) {
@@ -63,12 +70,13 @@ bool SymbolSearch::take(std::string_view piece) {
     return true;
 }
 
-Result<std::map<std::string, base::Address>> SymbolSearch::finish() && {
+Result<Symbols> SymbolSearch::finish() && {
     take_line(rest_);
-    if (twice_) return base::input_error(0, base::text("expected one symbol ", *twice_, ", found two"));
+    if (!twice_.empty()) return base::input_error(0, base::text("expected one symbol ", twice_, ", found two"));
     const auto hidden = [](const auto& symbol) { return symbol.second == 0; };
     if (std::any_of(found_.begin(), found_.end(), hidden))
         return Error{Errc::not_permitted, {}, 0, "the kernel hides addresses (kernel.kptr_restrict)"};
+    std::sort(found_.begin(), found_.end());
     return std::move(found_);
 }
 

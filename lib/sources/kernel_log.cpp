@@ -5,10 +5,9 @@
 #include <array>
 #include <utility>
 
-#include <fmt/format.h>
-
 #include "base/excerpt.hpp"
 #include "base/scan.hpp"
+#include "base/text.hpp"
 #include "e820/log_line.hpp"
 #include "lib/kernel/constants.hpp"
 #include "lib/sources/log_gaps.hpp"
@@ -376,7 +375,7 @@ Result<KernelLog> parse_kernel_log(string_view text) {
         stage = reader->stage;
         if (const auto malformed = reader->read(log, line->text.substr(reader->prefix.size()), line->number)) {
             return base::input_error(
-                line->number, fmt::format("expected {}, found {}", malformed->expected, base::excerpt(line->text)));
+                line->number, base::text("expected ", malformed->expected, ", found ", base::excerpt(line->text)));
         }
     }
     log.gaps = gaps;

@@ -56,11 +56,6 @@ constexpr std::string_view snp_finish = "snp_kexec_finish", tdx_finish = "tdx_ke
 constexpr std::array names{default_mem, old_start,     old_end,    old_nslabs, sme_mask, sev_status,
                            cc_vendor,   track_hiwater, snp_finish, tdx_finish, ima_list};
 
-std::optional<Address> find_symbol(const Symbols& symbols, std::string_view name) {
-    const auto found = symbols.find(std::string(name));
-    return found == symbols.end() ? std::nullopt : std::optional(found->second);
-}
-
 Result<std::uint64_t> read_word(const MemoryReader& read, Address address) {
     const auto bytes = read(address, word);
     if (!bytes) return bytes.error();

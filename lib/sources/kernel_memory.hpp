@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "base/fd.hpp"
+#include "lib/sources/kallsyms.hpp"
 #include "lib/sources/read_at.hpp"
 #include "swiotlb-handoff/machine.hpp"
 
@@ -19,8 +19,6 @@ namespace handoff {
 
 using base::Fd;
 
-/// Addresses of kernel variables by name, as Host::symbols() gives them.
-using Symbols = std::map<std::string, Address>;
 /// Reads `size` bytes of a kernel's memory at a virtual address: all of them, or an error.
 using MemoryReader = std::function<Result<std::vector<std::byte>>(Address address, std::size_t size)>;
 

@@ -9,10 +9,9 @@
 #include <cerrno>
 #include <optional>
 
-#include <fmt/format.h>
-
 #include "base/number.hpp"
 #include "base/scan.hpp"
+#include "base/text.hpp"
 #include "lib/sources/files.hpp"
 #include "lib/sources/log_gaps.hpp"
 #include "swiotlb-handoff/range.hpp"
@@ -23,12 +22,13 @@ using base::take_line;
 
 using base::Result;
 
-std::string lines_of_kmsg(std::string_view records) {
+namespace {
+
+/// `next` is the sequence number of the next record: each has the one behind the one before.
+void append_lines(std::string& text, std::string_view records, std::optional<std::uint64_t>& next, KeepMessage* keep) {
     // Documentation/ABI/testing/dev-kmsg: "prefix,sequence,microseconds,flags[,…];text\n", then lines of the
     // dictionary, each with a leading blank. The prefix is (facility << 3) | level; /dev/kmsg does not let
     // programs write with facility 0.
-    std::string text;
-    std::optional<std::uint64_t> next;  // sequence number: each record has the one behind the one before
     while (!records.empty()) {
         const std::string_view line = take_line(records);
         if (line.starts_with(' ')) continue;
@@ -47,28 +47,42 @@ std::string lines_of_kmsg(std::string_view records) {
             next = *sequence + 1;
         }
         if (!prefix || !microseconds || *prefix >> 3 != 0) continue;
-        text += fmt::format("[{:5}.{:06}] {}\n", *microseconds / 1000000, *microseconds % 1000000,
-                            line.substr(semicolon + 1));
+        const std::string_view message = line.substr(semicolon + 1);
+        if (!keep || keep(message)) {
+            const std::string seconds = base::text(*microseconds / 1000000);
+            text += base::text("[", std::string(seconds.size() < 5 ? 5 - seconds.size() : 0, ' '), seconds, ".",
+                               base::Decimal{*microseconds % 1000000, 6}, "] ", message);
+        }
+        text += '\n';
     }
+}
+
+}  // namespace
+
+std::string lines_of_kmsg(std::string_view records, KeepMessage* keep) {
+    std::string text;
+    std::optional<std::uint64_t> next;
+    append_lines(text, records, next, keep);
     return text;
 }
 
-Result<std::string> read_kmsg(int fd) {
+Result<std::string> read_kmsg(int fd, KeepMessage* keep) {
     // Each read() gives one whole record, of at most CONSOLE_EXT_LOG_MAX (8 KiB) bytes
     // (kernel/printk/printk.c, devkmsg_read()).
     std::array<char, 16 * base::KiB> record{};
-    std::string records;
-    while (records.size() < file_limit) {
+    std::string text;
+    std::optional<std::uint64_t> next;
+    while (text.size() < file_limit) {
         const ssize_t got = ::read(fd, record.data(), record.size());
         if (got > 0) {
-            records.append(record.data(), static_cast<std::size_t>(got));
+            append_lines(text, std::string_view(record.data(), static_cast<std::size_t>(got)), next, keep);
         } else if (got == 0 || errno == EAGAIN) {
             break;
         } else if (errno != EPIPE && errno != EINTR) {  // EPIPE: overwritten while we read; go on with the next
             return system_error("dev/kmsg", errno);
         }
     }
-    return lines_of_kmsg(records);
+    return text;
 }
 
 Result<std::string> read_klog() {

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lib/sources/log_gaps.hpp"
 
-#include <fmt/format.h>
-
 #include "base/scan.hpp"
+#include "base/text.hpp"
 
 namespace handoff {
 
@@ -32,6 +31,6 @@ std::uint64_t messages_dropped(string_view text) {
     return 0;
 }
 
-std::string dropped_line(std::uint64_t messages) { return fmt::format("** {} printk messages dropped **", messages); }
+std::string dropped_line(std::uint64_t messages) { return base::text("** ", messages, " printk messages dropped **"); }
 
 }  // namespace handoff

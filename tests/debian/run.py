@@ -197,7 +197,7 @@ def boot(out, crashkernel, seconds):
     return found
 
 
-LIMIT = 1536  # KiB that verify may add to a crash kernel's initramfs
+LIMIT = 512  # KiB that verify may add to a crash kernel's initramfs
 
 
 def judge(said, image):

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What of a machine is read beside files of text: directories, places by name, and the one thing that is written.
+#include "lib/sources/host.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "base/number.hpp"
+#include "lib/sources/files.hpp"
+
+namespace handoff {
+
+using base::Errc;
+using base::Error;
+using base::Result;
+
+namespace {
+
+Error io_error(std::string_view file, std::string what) {
+    return Error{Errc::io, std::string(file), 0, std::move(what)};
+}
+
+}  // namespace
+
+std::optional<bool> Host::random_ready() const {
+    if (!live_) return std::nullopt;
+    char byte = 0;
+    return ::getrandom(&byte, sizeof byte, GRND_NONBLOCK) == sizeof byte;
+}
+
+std::optional<std::filesystem::path> Host::file(std::string_view path) const {
+    const auto file = open_regular(path);
+    if (!file) return std::nullopt;
+    if (live_) return std::filesystem::path(root_) / path;
+    // Whoever opens it by name must not follow the links of a captured directory
+    // to somewhere else: where the file really is, if that is inside.
+    std::error_code error;
+    const auto real = std::filesystem::read_symlink(fmt::format("/proc/self/fd/{}", file->get()), error);
+    const auto top = std::filesystem::canonical(root_, error);
+    if (!error && std::mismatch(top.begin(), top.end(), real.begin(), real.end()).first == top.end()) return real;
+    return std::nullopt;
+}
+
+std::optional<Error> Host::resize_reservation(std::uint64_t bytes) const {
+    const std::string_view file = path(Source::crash_size);
+    const std::string text = std::to_string(bytes);
+    auto look = open_path(file, O_PATH);
+    if (!look) return std::move(look).error();
+    if (auto error = require_regular(look->get(), file)) return error;
+    auto fd = open_path(file, O_WRONLY | O_NOCTTY);
+    if (!fd) return std::move(fd).error();
+    // One write() is one store to an attribute of sysfs.
+    const ssize_t written = ::write(fd->get(), text.data(), text.size());
+    if (written < 0) return system_error(file, errno);
+    if (static_cast<std::size_t>(written) != text.size()) return io_error(file, "written in part");
+    return std::nullopt;
+}
+
+Result<std::vector<std::string>> Host::entries_of(Source source) const {
+    const std::string directory(path(source));
+    auto fd = open_path(directory, O_RDONLY | O_DIRECTORY);
+    if (!fd) return std::move(fd).error();
+    const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(::dup(fd->get())), ::closedir);
+    if (!stream) return system_error(directory, errno);
+    std::vector<std::string> names;
+    while (const dirent* entry = ::readdir(stream.get()))
+        if (entry->d_name[0] != '.') names.emplace_back(entry->d_name);
+    std::sort(names.begin(), names.end());
+    return names;
+}
+
+Result<std::vector<PciDeviceFiles>> Host::pci_devices() const {
+    auto names = entries_of(Source::pci_devices);
+    if (!names) return std::move(names).error();
+    std::vector<PciDeviceFiles> devices;
+    for (const std::string& name : *names) {
+        PciDeviceFiles device{name, {}, {}, {}, {}};
+        for (const auto& [file, text] : {std::pair{"uevent", &device.uevent},
+                                         {"dma_mask_bits", &device.streaming_bits},
+                                         {"consistent_dma_mask_bits", &device.coherent_bits},
+                                         {"removable", &device.removable}}) {
+            // A device may go away while we look.
+            if (auto content = read(fmt::format("{}/{}/{}", path(Source::pci_devices), name, file)))
+                *text = *std::move(content);
+            else if (content.error().code != Errc::not_found)
+                return std::move(content).error();
+        }
+        devices.push_back(std::move(device));
+    }
+    return devices;
+}
+
+Result<std::vector<std::pair<std::string, std::string>>> Host::platform_devices() const {
+    auto names = entries_of(Source::platform_devices);
+    if (!names) return std::move(names).error();
+    std::vector<std::pair<std::string, std::string>> devices;
+    for (std::string& name : *names) {
+        auto uevent = read(fmt::format("{}/{}/uevent", path(Source::platform_devices), name));
+        if (!uevent && uevent.error().code != Errc::not_found) return std::move(uevent).error();
+        if (uevent) devices.emplace_back(std::move(name), *std::move(uevent));
+    }
+    return devices;
+}
+
+Result<std::vector<FirmwareMapFiles>> Host::firmware_map() const {
+    auto names = entries_of(Source::firmware_map);
+    if (!names) return std::move(names).error();
+    const std::string directory(path(Source::firmware_map));
+    std::vector<std::uint64_t> numbers;
+    for (const std::string& name : *names)
+        if (const auto number = base::parse_number(name, 10)) numbers.push_back(*number);
+    std::sort(numbers.begin(), numbers.end());
+
+    std::vector<FirmwareMapFiles> entries;
+    for (const auto number : numbers) {
+        FirmwareMapFiles entry{std::to_string(number), {}, {}, {}};
+        for (const auto& [name, text] :
+             {std::pair{"start", &entry.start}, {"end", &entry.end}, {"type", &entry.type}}) {
+            auto content = read(fmt::format("{}/{}/{}", directory, entry.name, name));
+            // An entry without one of its files is no entry less, but a broken map.
+            if (!content && content.error().code == Errc::not_found)
+                return io_error(content.error().source,
+                                "expected start, end and type of each entry, found no such file");
+            if (!content) return std::move(content).error();
+            *text = *std::move(content);
+        }
+        entries.push_back(std::move(entry));
+    }
+    return entries;
+}
+
+}  // namespace handoff

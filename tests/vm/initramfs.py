@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import subprocess
+import tempfile
 from pathlib import Path
 
 
@@ -70,6 +71,17 @@ def gather(binary, directory):
         raise ValueError(f"{binary}: a library is missing:\n{listing}")
     for path in re.findall(r"(/\S+)", listing):
         (directory / Path(path).name).write_bytes(Path(path).read_bytes())
+
+
+def crash_side(build):
+    """What the package puts into a crash kernel's initramfs, at its place: verify, stripped as it is installed by a package, and
+    dracut's hook, which runs it."""
+    hook = (build / "dropins/dracut/report.sh").read_text()
+    verify = build / "tool/swiotlb-handoff-verify"
+    place = re.search(r"-x /(\S*/verify) ", hook)[1]
+    with tempfile.NamedTemporaryFile() as stripped:
+        subprocess.run(["strip", "-o", stripped.name, verify], check=True)
+        return [(place, Path(stripped.name).read_bytes()), ("bin/report-hook", hook.encode())]
 
 
 def common(kernel, busybox, init, witness, tool, drivers=None, pattern=None, extra=()):

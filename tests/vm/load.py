@@ -39,7 +39,7 @@ def kind(cell):
     """In the names of files that differ for such cells."""
     if cell.plug or busy(cell):
         return "-load"  # for the drivers
-    return next((f"-{word}" for word in ("load", "caps", "cost") if f"lab.{word}" in cell.crash_words), "")
+    return next((f"-{word}" for word in ("load", "caps", "cost", "verify") if f"lab.{word}" in cell.crash_words), "")
 
 
 class Devices:

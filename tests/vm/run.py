@@ -50,6 +50,7 @@ class Images:
         for program in (self.pattern, self.caps):
             subprocess.run(["cc", "-std=c17", "-O2", "-static", "-o", program, HERE / f"guest/{program.name}.c"], check=True)
         self.tool = None
+        self.built = tool.parent.parent if tool is not None else None
         if tool is not None:
             self.tool = directory / "tool"
             initramfs.gather(tool, self.tool)
@@ -60,6 +61,8 @@ class Images:
         busybox, _ = self.store.get("busybox")
         extra = [(f"bin/{name}", path.read_bytes()) for word, name, path in (("lab.caps", "caps", self.caps),
                  ("lab.caps", "capabilities", HERE / "guest/capabilities"), ("lab.cost", "cost", HERE / "guest/cost")) if word in cell.crash_words]
+        if "lab.verify" in cell.crash_words:
+            extra += [("bin/verify-faults", (HERE / "guest/verify-faults").read_bytes()), *initramfs.crash_side(self.built)]
         extra.append(("bin/reload-lent", (ROOT / "udev/reload-lent").read_bytes()))
         drivers, pattern = (self.store.get(f"drivers-{cell.kernel}")[0], self.pattern) if load.kind(cell) == "-load" else (None, None)
         return initramfs.common(kernel, busybox, HERE / "guest/init", self.witness, self.tool, drivers, pattern, extra)

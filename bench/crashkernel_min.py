@@ -231,6 +231,9 @@ processors, so only to compare rows.
 The dump of a handoff takes longer since it is larger, as the last table shows. Its pool is memory of the old kernel, so makedumpfile reads
 it, and finds there what was bounced last, pieces of the dump; that is at most the size of the pool. The loans bear that out: where the ELF headers do not have
 the pool's pages (6.12, kexec_load) a dump takes as long as without, where they do (7.2, kexec_file_load) longer.
+
+Before its dump each crash kernel ran `swiotlb-handoff verify`, the whole program with its libraries. The `verify` that an initial RAM disk gets
+needs a fraction of that memory (docs/cost.md, "In the crash kernel").
 """
 
 BUSY_HEAD = """\

@@ -34,8 +34,7 @@ TEST(SymbolSearch, FindsTheSameWhateverThePiecesAre) {
     for (std::size_t piece = 1; piece <= text.size(); ++piece) {
         const auto found = search(text, piece);
         ASSERT_TRUE(found) << piece;
-        EXPECT_EQ(*found, (Symbols{{"io_tlb_default_mem", 0xffffffff82000008},
-                                                          {"sme_me_mask", 0xffffffff82000030}}))
+        EXPECT_EQ(*found, (Symbols{{"io_tlb_default_mem", 0xffffffff82000008}, {"sme_me_mask", 0xffffffff82000030}}))
             << piece;
     }
 }

@@ -87,6 +87,7 @@ class Machine:
         self.program("sbin/swiotlb-handoff", LOGS_ITS_ARGUMENTS + 'shift 2\nexec ROOT/sbin/kexec "$@"\n')
         for name in ("kexec", "kdump-tools.sh", "kdump-kexec.sh"):
             text = (SOURCE / "dropins" / f"{name}.in").read_text()
+            text = text.replace("@HANDOFF_VERIFY_REPORT@", (SOURCE / "dropins/verify-report.sh.in").read_text().strip())
             text = text.replace("/usr/sbin/kexec", "/sbin/kexec").replace("@CMAKE_INSTALL_FULL_SBINDIR@", "ROOT/sbin")
             self.program(f"helpers/{name}", self.redirected(text.replace("@HANDOFF_HELPERS_DIR@", "ROOT/helpers")
                                                              .replace("@HANDOFF_STATE_DIR@", "/var/lib/swiotlb-handoff")))

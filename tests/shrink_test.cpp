@@ -81,9 +81,9 @@ class FakeKernel : public ShrinkEffects {
 public:
     bool is_loaded = true;
     std::uint64_t size = 512 * MiB;
-    std::optional<Record> record = handoff_of(512 * MiB);
+    HandoffState loaded_as{Handoff::in_use, "It is.", Unknown::none};
     bool reload_hands_over = true;
-    bool reload_records = true;  ///< false: the record of the load before stays, as if the loader had died
+    bool reload_records = true;  ///< false: the record is of the load before, as if the loader had died
     /// "unload" → the calls of it that fail, from 1 on; 0: all of them.
     std::map<std::string, std::vector<int>> failures;
 
@@ -91,10 +91,11 @@ public:
         if (fails("loaded")) return Error{Errc::io, "kexec_crash_loaded", 0, "broken"};
         return is_loaded;
     }
-    std::optional<Record> handoff_record() override { return record; }
+    HandoffState state() override { return loaded_as; }
     Failure unload() override {
         if (fails("unload")) return failure("unload");
         is_loaded = false;
+        loaded_as.handoff = Handoff::not_in_use;
         return {};
     }
     Failure resize(std::uint64_t bytes) override {
@@ -107,17 +108,13 @@ public:
     Failure reload() override {
         if (fails("reload")) return failure("reload");
         is_loaded = true;
-        if (reload_records) record = reload_hands_over ? handoff_of(size) : std::nullopt;
+        loaded_as.handoff = !reload_records     ? Handoff::unknown
+                            : reload_hands_over ? Handoff::in_use
+                                                : Handoff::not_in_use;
         return {};
     }
 
 private:
-    static std::optional<Record> handoff_of(std::uint64_t size) {
-        Record loaded;
-        loaded.outcome = Record::Outcome::handoff;
-        loaded.segments = {{"kernel", *AddressRange::from_bounds(0, size)}};  // which end with the reservation
-        return loaded;
-    }
     static Failure failure(const char* what) { return Error{Errc::io, what, 0, "injected"}; }
     bool fails(const std::string& step) {
         const int call = ++calls_[step];
@@ -178,14 +175,19 @@ TEST(Shrink, UnloadsThenWritesThenLoads) {
 TEST(Shrink, DoesNotBeginWithoutAHandoffThatIsLoaded) {
     FakeKernel empty;
     empty.is_loaded = false;
-    FakeKernel plain;
-    plain.record.reset();
+    FakeKernel plain, stale, unknown;
+    plain.loaded_as = {Handoff::not_in_use, "The loaded crash kernel's command line has no word of a handoff.", {}};
+    stale.loaded_as = {Handoff::stale, "It has another pool.", {}};
+    unknown.loaded_as = {Handoff::unknown, "What is loaded cannot be read: locked.", Unknown::unread};
     FakeKernel fine;
     ShrinkPlan refused = to_256();
     refused.problem = "with 256 MiB: pool-exact";
-    for (FakeKernel* kernel : {&empty, &plain}) {
+    for (FakeKernel* kernel : {&empty, &plain, &stale, &unknown}) {
         const ShrinkResult result = shrink(*kernel, to_256());
         EXPECT_EQ(result.outcome, Outcome::unchanged);
+        if (kernel != &empty) {
+            EXPECT_TRUE(result.text.starts_with(kernel->loaded_as.why)) << result.text;
+        }
         EXPECT_TRUE(result.steps.empty());
         EXPECT_EQ(kernel->size, 512 * MiB);
     }
@@ -202,7 +204,7 @@ TEST(Shrink, SaysWhenTheSmallerReservationWasLoadedWithoutTheHandoff) {
     EXPECT_EQ(std::count(result.steps.begin(), result.steps.end(), "load"), 2);
 }
 
-TEST(Shrink, DoesNotTakeTheRecordOfTheLoadBeforeForTheNewOne) {
+TEST(Shrink, DoesNotTakeALoadOfWhichNothingIsKnownForOneWithTheHandoff) {
     FakeKernel kernel;
     kernel.reload_records = false;
     const ShrinkResult result = shrink(kernel, to_256());

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # 'swiotlb-handoff shrink' as a program, on a machine that is a directory, with a kexec and a loader that are scripts.
-#   tests/shrink_tool.sh TOOL MACHINE
+#   tests/shrink_tool.sh TOOL MACHINE FAKE_KEXEC
 set -eu
-tool=$1
+tool=$1 fake=$3
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 root=$work/root
@@ -23,11 +23,26 @@ cat >"$work/record" <<END
 # record OUTCOME TIME COMMAND-LINE APPEND: what 'swiotlb-handoff kexec' leaves, swiotlb-handoff-record(5).
 cat >"$root/run/swiotlb-handoff/record.json" <<JSON
 {"schema": 2, "command": "kexec", "outcome": "\$1", "why": "", "tool": "0.1.0", "time": "\$2", "release": "", "kexec_tools": "", "verdict": null, "reasons": [],
- "loader": "auto", "method": "ram", "kernel": "", "initrd": "", "command_line": "\$3", "append": "\$4", "pool": null, "promised": null, "lent": false,
+ "loader": "auto", "method": "ram", "kernel": "", "initrd": "", "command_line": "\$3", "append": "\$4", "pool": null, "promised": \${5:-null}, "lent": false,
  "fences": [], "segments": [], "segments_reported": false, "elfcorehdr": null, "rsdp_address": null, "before": {"entries": []},
  "after": {"entries": []}}
 JSON
 END
+# The pool of the machine, and what promises it to the crash kernel.
+pool=$("$tool" show --root "$root" --json | tr -d ' \n' | sed 's/.*"pool":{"start":"\(0x[0-9a-f]*\)","end":"\(0x[0-9a-f]*\)".*/\1-\2/')
+words="swiotlb=32768 swiotlb_handoff=$pool"
+promised="{\"start\": \"${pool%-*}\", \"end\": \"${pool#*-}\"}"
+cat >"$work/segments" <<END
+segment[0].mem   = 0x50000000
+segment[0].memsz = 0x2000
+END
+
+# memory COMMAND-LINE: the machine has a crash kernel loaded that will read this.
+memory() {
+    FAKE_LOG=/dev/null FAKE_ROOT=$root FAKE_SEGMENTS=$work/segments "$fake" -p "--append=$1" vmlinuz >/dev/null 2>&1 ||
+        problem "the fake kernel does not load"
+}
+
 cat >"$work/kexec" <<END
 #!/bin/sh
 echo "kexec \$*" >>"$work/log"
@@ -38,18 +53,19 @@ cat >"$work/load" <<END
 #!/bin/sh
 echo "load \$*" >>"$work/log"
 [ -e "$work/load-fails" ] && exit 1
-echo 1 >"$root/sys/kernel/kexec_crash_loaded"
-"$work/record" handoff "\$(wc -l <"$work/log")" "nr_cpus=1" ""
+FAKE_LOG=/dev/null FAKE_ROOT=$root FAKE_SEGMENTS=$work/segments "$fake" -p "--append=nr_cpus=1 $words" vmlinuz
+[ -e "$work/load-is-plain" ] && FAKE_LOG=/dev/null FAKE_ROOT=$root FAKE_SEGMENTS=$work/segments "$fake" -p --append=nr_cpus=1 vmlinuz
+"$work/record" handoff "\$(wc -l <"$work/log")" "nr_cpus=1 $words" "$words" '$promised'
 END
 truncate -s 4M "$work/initrd"
 chmod +x "$work/kexec" "$work/load" "$work/record"
 
 begin() {  # a machine with the crash kernel loaded, and nothing done
     : >"$work/log"
-    echo 1 >"$root/sys/kernel/kexec_crash_loaded"
+    memory "nr_cpus=1 $words"
     echo "$reserved" >"$root/sys/kernel/kexec_crash_size"
-    "$work/record" handoff 0 "nr_cpus=1" ""
-    rm -f "$work/load-fails"
+    "$work/record" handoff 0 "nr_cpus=1 $words" "$words" "$promised"
+    rm -f "$work/load-fails" "$work/load-is-plain"
 }
 shrink() {
     status=0
@@ -78,13 +94,36 @@ grep -q '^outcome *done$' "$work/out" || problem "shrink: said $(cat "$work/out"
 grep -q 'kexec on' "$work/out" && problem "shrink: what kexec prints is on standard output"
 
 begin
-"$work/record" plain 0 "nr_cpus=1" ""
-shrink -- "$work/load"
-expect "loaded without the handoff" 3 1
-[ -s "$work/log" ] && problem "loaded without the handoff: something was run"
+memory "nr_cpus=1"
+for how in "--dry-run" "-- $work/load"; do
+    # shellcheck disable=SC2086  # words
+    shrink $how
+    expect "loaded without the handoff, whatever the record says" 3 1
+    cat "$work/out" "$work/err" | grep -q "no word of a handoff" || problem "loaded without the handoff: said $(cat "$work/out")"
+    [ -s "$work/log" ] && problem "loaded without the handoff: something was run"
+done
 
 begin
-"$work/record" handoff 0 "memtest=4 swiotlb=32768" "swiotlb=32768"
+rm "$root/run/swiotlb-handoff/record.json"
+shrink -- "$work/load"
+expect "loaded with words that nobody proved" 3 1
+
+begin
+: >"$root/proc/kallsyms"
+shrink -- "$work/load"
+expect "nobody can see what is loaded" 3 1
+grep -q "cannot be read" "$work/err" || problem "nobody can see what is loaded: said $(cat "$work/err")"
+[ -s "$work/log" ] && problem "nobody can see what is loaded: something was run"
+cp "$2/proc/kallsyms" "$root/proc/kallsyms"
+
+begin
+: >"$work/load-is-plain"
+shrink -- "$work/load"
+expect "loaded again without the handoff" 1 1
+grep -q '^outcome *without-handoff$' "$work/out" || problem "loaded again without the handoff: said $(cat "$work/out")"
+
+begin
+"$work/record" handoff 0 "memtest=4 $words" "$words" "$promised"
 shrink -- "$work/load"
 expect "the recorded command line cannot be handed over" 3 1
 grep -q 'command-line-early' "$work/out" || problem "the recorded command line: said $(cat "$work/out")"

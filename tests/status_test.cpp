@@ -26,14 +26,23 @@ StatusFacts healthy() {
     facts.loaded = true;
     facts.record.emplace();
     facts.record->outcome = handoff::Record::Outcome::handoff;
-    facts.record->append = "swiotlb=32768";
-    facts.record->pool = pool;
+    facts.record->append = "swiotlb=32768 swiotlb_handoff=0x75000000-0x79000000";
+    facts.record->pool = facts.record->marker = pool;
+    facts.record->segments = {{"kernel", other}};
+    facts.record->segments_reported = true;
+    facts.kernel = handoff::LoadedKernel{{other}, "nr_cpus=1 " + facts.record->append};
     facts.record->time = "2023-11-14T22:13:20Z";
     facts.pool = pool;
     facts.crashkernel_bytes = 192 * base::MiB;
     facts.plan.emplace();
     facts.plan->verdict = handoff::Verdict::ready;
     return facts;
+}
+
+void loaded_plainly(StatusFacts& f) { f.kernel->command_line = "nr_cpus=1"; }
+void lent(StatusFacts& f) {
+    f.record->loan = true;
+    f.record->append = f.kernel->command_line = "swiotlb_lent=0x75000000-0x79000000";
 }
 
 struct Case {
@@ -68,16 +77,58 @@ TEST(Status, SaysHowThingsStandAndWhatToDoNext) {
          [](StatusFacts& f) {
              f.enabled = false;
              f.record.reset();
+             loaded_plainly(f);
          },
-         Handoff::unknown, "swiotlb-handoff enable"},
-        {"enabled, not yet reloaded", [](StatusFacts& f) { f.record.reset(); }, Handoff::unknown,
+         Handoff::not_in_use, "swiotlb-handoff enable"},
+        {"enabled, not yet reloaded",
+         [](StatusFacts& f) {
+             f.record.reset();
+             loaded_plainly(f);
+         },
+         Handoff::not_in_use, "kdump-config reload: then the crash kernel takes over the pool"},
+        {"the words without a record", [](StatusFacts& f) { f.record.reset(); }, Handoff::unknown,
          "kdump-config reload: then the crash kernel takes over the pool"},
+        {"a record of a handoff, and a plain load", loaded_plainly, Handoff::not_in_use,
+         "kdump-config reload: then the crash kernel takes over the pool"},
+        {"a record of a handoff, and memory that cannot be read",
+         [](StatusFacts& f) {
+             f.kernel.reset();
+             f.kernel_problem = "/proc/kcore: Operation not permitted";
+         },
+         Handoff::unknown,
+         "nothing: the last load had the handoff, and whether that is what is loaded cannot be read here"},
+        {"kexec does not load with the handoff",
+         [](StatusFacts& f) {
+             loaded_plainly(f);
+             f.record->outcome = handoff::Record::Outcome::plain;
+             f.record->verdict = handoff::Verdict::ready;
+             f.record->why = "kexec failed with the handoff (exit status 255): Cannot open `/boot/x'";
+         },
+         Handoff::not_in_use,
+         "remove the cause, then kdump-config reload: the last load could not have the handoff: kexec failed with the "
+         "handoff (exit status 255): Cannot open `/boot/x'"},
+        {"kexec does not load at all",
+         [](StatusFacts& f) {
+             f.loaded = false;
+             f.kernel.reset();
+             f.record->outcome = handoff::Record::Outcome::plain;
+             f.record->verdict = handoff::Verdict::ready;
+             f.record->why = "kexec failed with the handoff (exit status 255)";
+         },
+         Handoff::not_in_use,
+         "remove the cause, then kdump-config reload: the last load could not have the handoff: kexec failed with the "
+         "handoff (exit status 255)"},
         {"nothing loaded", [](StatusFacts& f) { f.loaded = false; }, Handoff::not_in_use,
          "kdump-config reload: no crash kernel is loaded"},
-        {"loaded plainly", [](StatusFacts& f) { f.record->outcome = handoff::Record::Outcome::plain; },
+        {"loaded plainly",
+         [](StatusFacts& f) {
+             loaded_plainly(f);
+             f.record->outcome = handoff::Record::Outcome::plain;
+         },
          Handoff::not_in_use, "kdump-config reload: then the crash kernel takes over the pool"},
-        {"another pool", [](StatusFacts& f) { f.record->pool = other; }, Handoff::stale,
-         "kdump-config reload: the crash kernel was loaded for another pool"},
+        {"another pool", [](StatusFacts& f) { f.pool = other; }, Handoff::stale,
+         "kdump-config reload. The loaded crash kernel has the pool [0x75000000-0x79000000), and the running kernel's "
+         "is [0x71000000-0x75000000)."},
         {"no crashkernel=",
          [](StatusFacts& f) {
              f.crashkernel_bytes = 0;
@@ -103,28 +154,34 @@ TEST(Status, SaysHowThingsStandAndWhatToDoNext) {
          [](StatusFacts& f) {
              f.plan->verdict = handoff::Verdict::not_needed;
              f.record.reset();
+             loaded_plainly(f);
          },
-         Handoff::unknown, "nothing: the crash kernel makes no pool of its own"},
+         Handoff::not_in_use, "nothing: the crash kernel makes no pool of its own"},
         {"refused",
          [](StatusFacts& f) {
+             loaded_plainly(f);
              f.record->outcome = handoff::Record::Outcome::plain;
              f.plan->verdict = handoff::Verdict::refused;
              f.plan->reasons.push_back({"pool-exact", handoff::Severity::refusal, "", "", ""});
          },
          Handoff::not_in_use,
          "kdump works without the handoff; swiotlb-handoff plan and swiotlb-handoff explain pool-exact say why"},
-        {"lent, and still may be", [](StatusFacts& f) { f.record->loan = f.plan->loan = true; }, Handoff::in_use,
-         "nothing: the pool is lent to the crash kernel as ordinary RAM"},
+        {"lent, and still may be",
+         [](StatusFacts& f) {
+             lent(f);
+             f.plan->loan = true;
+         },
+         Handoff::in_use, "nothing: the pool is lent to the crash kernel as ordinary RAM"},
         {"lent, and a device came",
          [](StatusFacts& f) {
-             f.record->loan = true;
+             lent(f);
              f.plan->verdict = handoff::Verdict::refused;
              f.plan->reasons.push_back(
                  {"lend-devices", handoff::Severity::refusal, "0000:03:00.0 (e1000) addresses 32 bits", "", ""});
          },
          Handoff::stale,
-         "kdump-config reload: the pool is lent, and may not be any more (refused: lend-devices: 0000:03:00.0 (e1000) "
-         "addresses 32 bits)"},
+         "kdump-config reload. The pool is lent, and may not be any more: refused: lend-devices: 0000:03:00.0 (e1000) "
+         "addresses 32 bits."},
         {"block damaged",
          [](StatusFacts& f) {
              f.enabled.reset();
@@ -136,7 +193,7 @@ TEST(Status, SaysHowThingsStandAndWhatToDoNext) {
         StatusFacts facts = healthy();
         c.change(facts);
         const auto report = handoff::judge_status(facts);
-        EXPECT_EQ(report.handoff, c.handoff) << c.what;
+        EXPECT_EQ(report.state.handoff, c.handoff) << c.what << ": " << report.state.why;
         EXPECT_EQ(report.next, c.next) << c.what;
     }
 }
@@ -145,12 +202,16 @@ TEST(Status, JsonHasWhatIsKnownAndNullForTheRest) {
     const auto j = handoff::status_document(handoff::judge_status(healthy()));
     EXPECT_EQ(j["schema"], 2);
     EXPECT_EQ(j["handoff"], "in-use");
+    EXPECT_EQ(
+        j["why"],
+        "The loaded crash kernel has the pool [0x75000000-0x79000000), with the words and segments of the record.");
     EXPECT_EQ(j["config"], "/etc/default/kdump-tools");
     EXPECT_EQ(j["pool"]["start"], "0x75000000");
     const auto nothing = handoff::status_document(handoff::judge_status({}));
     for (const char* key : {"service", "config", "enabled", "loaded", "pool", "record", "plan", "reservation_bytes"})
         EXPECT_TRUE(nothing[key].is_null()) << key;
     EXPECT_EQ(nothing["handoff"], "unknown");
+    EXPECT_EQ(nothing["why"], "What is loaded cannot be read: nobody looked.");
     StatusFacts unknown_service;
     unknown_service.service_problem = base::Error{base::Errc::not_found, "", 0, "no kdump service is found"};
     EXPECT_EQ(handoff::status_document(handoff::judge_status(unknown_service))["problems"][0],
@@ -200,12 +261,14 @@ TEST(Prometheus, HasNoSampleForWhatIsNotKnown) {
     for (const char* line :
          {"swiotlb_handoff_info{version=\"0.1.0\"} 1\n", "\nswiotlb_handoff_enabled 1\n",
           "\nswiotlb_handoff_loaded 1\n", "\nswiotlb_handoff_ready 1\n", "\nswiotlb_handoff_pool_bytes 67108864\n",
+          "\nswiotlb_handoff_unknown{reason=\"unread\"} 0\n", "\nswiotlb_handoff_unknown{reason=\"no-record\"} 0\n",
           "\nswiotlb_handoff_crashkernel_bytes 201326592\n", "\nswiotlb_handoff_plan_verdict{verdict=\"ready\"} 1\n"})
         EXPECT_NE(known.find(line), std::string::npos) << line;
     const std::string unknown = handoff::to_prometheus(handoff::judge_status({}), "0.1.0");
     for (const char* line : {"\nswiotlb_handoff_enabled ", "\nswiotlb_handoff_loaded ", "\nswiotlb_handoff_ready ",
                              "\nswiotlb_handoff_pool_bytes ", "\nswiotlb_handoff_crashkernel_bytes "})
         EXPECT_EQ(unknown.find(line), std::string::npos) << line;
+    EXPECT_NE(unknown.find("\nswiotlb_handoff_unknown{reason=\"unread\"} 1\n"), std::string::npos) << unknown;
 }
 
 }  // namespace

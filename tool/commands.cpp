@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include "lib/load/record.hpp"
 #include "lib/sources/gather.hpp"
 #include "lib/sources/host.hpp"
 #include "tool/commands.hpp"
@@ -88,15 +87,6 @@ Result<handoff::Plan> plan_from(const Options& options) {
     const auto request = request_from(options, host, *machine);
     if (!request) return request.error();
     return handoff::plan(*machine, *request);
-}
-
-Result<handoff::Record> last_record(const handoff::Host& host) {
-    const auto text = host.read(handoff::Source::load_record);
-    if (!text) return text.error();
-    auto record = handoff::parse_record(*text);
-    if (!record)
-        return std::move(record).error().at(fmt::format("{}/{}", handoff::record_directory, handoff::record_file));
-    return record;
 }
 
 }  // namespace tool

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "lib/decide/recommend.hpp"
-#include "lib/load/record.hpp"
 #include "lib/load/wishes.hpp"
 #include "lib/sources/host.hpp"
 #include "swiotlb-handoff/plan.hpp"
@@ -88,10 +87,6 @@ base::Error machine_error(const handoff::Host&, base::Error);
 
 /// The plan for the machine at --root.
 base::Result<handoff::Plan> plan_from(const Options&);
-
-/// Of the last load. not_found: nobody wrote one. Input error: what is there cannot be read, such as one of another
-/// version.
-base::Result<handoff::Record> last_record(const handoff::Host&);
 
 /// To the user, and the status that goes with it.
 Status fail(const base::Error&);

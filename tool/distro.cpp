@@ -68,12 +68,7 @@ handoff::StatusFacts facts_of(const Options& options) {
             facts.config_problem = machine_error(host, text.error()).message();
         }
     }
-    if (const auto loaded = host.read(handoff::Source::crash_loaded)) facts.loaded = loaded->starts_with('1');
-    auto record = last_record(host);
-    if (record)
-        facts.record = *std::move(record);
-    else if (record.error().code != Errc::not_found)
-        facts.record_problem = machine_error(host, record.error()).message();
+    static_cast<handoff::HandoffEvidence&>(facts) = handoff::read_handoff_evidence(host);
     facts.now = static_cast<std::int64_t>(std::time(nullptr));
 
     const auto machine = machine_of(host);
@@ -171,7 +166,7 @@ Status status(const Options& options) {
     else
         print_status(report);
     if (report.facts.needs_root) return Status::not_permitted;
-    if (report.handoff == handoff::Handoff::in_use) return Status::ready;
+    if (report.state.handoff == handoff::Handoff::in_use) return Status::ready;
     const auto& plan = report.facts.plan;
     return plan && plan->verdict == handoff::Verdict::not_needed ? Status::not_needed : Status::refused;
 }

@@ -25,25 +25,22 @@
 #include "lib/load/lend.hpp"
 #include "lib/load/record.hpp"
 #include "lib/sources/host.hpp"
-#include "lib/sources/kernel_memory.hpp"
 #include "lib/sources/kexec_program.hpp"
+#include "lib/sources/loaded_kernel.hpp"
 #include "lib/sources/user_file.hpp"
 #include "tool/commands.hpp"
 #include "tool/load_messages.hpp"
 #include "tool/print.hpp"
 #include "tool/run_directory.hpp"
 #include "tool/run_kexec.hpp"
+#include "tool/watched_child.hpp"
 
 namespace tool {
 namespace {
 
 using base::Argv;
-using base::describe_status;
 using handoff::KexecArguments;
 using handoff::KexecRun;
-
-constexpr unsigned thinking_seconds = 60;  // at most, before kexec runs and again after it
-constexpr int loaded_status = 90;          // of the child; 0 could come from anywhere
 
 // To the system log, by a process that nobody waits for: a logger that hangs must not keep a crash
 // kernel from being loaded.
@@ -67,8 +64,14 @@ std::string utc_now() {
 
 class Live final : public handoff::LoadEffects {
 public:
-    Live(const Options& options, const handoff::Host& host, std::string program, const RunDirectory& directory)
-        : options_(options), host_(host), program_(std::move(program)), directory_(directory) {}
+    Live(const Options& options, const handoff::Host& host, std::string program, const RunDirectory& directory,
+         const StageReport& report)
+        : options_(options),
+          host_(host),
+          program_(std::move(program)),
+          directory_(directory),
+          report_(report),
+          passed_before_(directory.passed()) {}
 
     handoff::Result<handoff::PlannedLoad> plan(const KexecArguments& arguments) override {
         return handoff::plan_load(host_, arguments, wishes_from(options_));
@@ -86,7 +89,9 @@ public:
         Argv command(program_, arguments);
         const bool messages = host_.live() && set_load_messages(true);
         ::alarm(0);  // kexec may take as long as it would without us
+        report_.say(Stage::kexec);
         KexecRun finished = run_kexec(command, iomem);
+        report_.say(Stage::thinking);
         ::alarm(thinking_seconds);
         if (messages) set_load_messages(false);
         return finished;
@@ -96,14 +101,7 @@ public:
         return std::string(handoff::lines_since(log_before_, now));
     }
     handoff::Result<handoff::ElfCore> loaded_headers(const base::AddressRange& elfcorehdr) override {
-        auto file = host_.open(handoff::Source::kcore);
-        if (!file) return std::move(file).error();
-        const auto memory = handoff::Core::open(*std::move(file));
-        if (!memory) return memory.error();
-        const auto bytes =
-            memory->read_physical(elfcorehdr.start(), std::min<std::uint64_t>(elfcorehdr.size(), 4 * base::MiB));
-        if (!bytes) return bytes.error();
-        return handoff::parse_elf_core(*bytes);
+        return handoff::loaded_headers(host_, elfcorehdr);
     }
     void record(const handoff::Record& record) override {
         handoff::Record stamped = record;
@@ -111,70 +109,69 @@ public:
         stamped.time = utc_now();
         directory_.write(e820::to_text(handoff::record_document(stamped)) + '\n');
     }
+    bool alone() override { return passed_before_ && directory_.passed() == passed_before_; }
 
 private:
     const Options& options_;
     const handoff::Host& host_;
     std::string program_;
     const RunDirectory& directory_;
+    const StageReport& report_;
+    std::optional<std::uint64_t> passed_before_;
     std::string log_before_;
 };
 
-// The child's life. Never returns.
-[[noreturn]] void load_and_exit(const Options& options, const handoff::Host& host, const std::string& program,
-                                const RunDirectory& directory, const KexecArguments& arguments) {
-    int status = 1;
+// The child's life. Nothing that comes after the record, such as an output that nobody reads, may fail the load.
+void load(const Options& options, const handoff::Host& host, const std::string& program, const RunDirectory& directory,
+          const KexecArguments& arguments, const StageReport& report) {
+    ::signal(SIGALRM, SIG_DFL);
+    sigset_t alarms;
+    ::sigemptyset(&alarms);
+    ::sigaddset(&alarms, SIGALRM);
+    ::sigprocmask(SIG_UNBLOCK, &alarms, nullptr);
+    ::alarm(thinking_seconds);
     try {
-        Live effects(options, host, program, directory);
+        Live effects(options, host, program, directory, report);
         const handoff::LoadResult result = handoff::load_with_handoff(effects, arguments);
+        report.say(result.loaded ? Stage::loaded : Stage::plain);
+        ::alarm(0);
+        ::signal(SIGPIPE, SIG_IGN);
         if (host.live()) note_apart(result.loaded ? result.why : result.why + "; loading without the handoff");
-        if (result.loaded) {
-            write_all(STDOUT_FILENO, result.output);
-            write_all(STDERR_FILENO, result.errors);
-            status = loaded_status;
-        }
+        if (!result.loaded) return;
+        write_all(STDOUT_FILENO, result.output);
+        write_all(STDERR_FILENO, result.errors);
     } catch (...) {  // no memory, above all
     }
-    ::_exit(status);
 }
 
-// True where the handoff was loaded. Everything else is for the caller's own command.
+// True where the handoff was loaded. Everything else is for the caller's own command, and no record of this load or
+// an older one is left but one that says so.
 bool load_in_child(const Options& options, const handoff::Host& host, const std::string& program,
                    const RunDirectory& directory, const KexecArguments& arguments) {
-    struct sigaction inherited {
-    }, standard{};
-    standard.sa_handler = SIG_DFL;
-    ::sigaction(SIGCHLD, &standard, &inherited);  // if it is ignored there is no status to wait for
-    ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+    const ChildEnd end =
+        watch_child([&](const StageReport& report) { load(options, host, program, directory, arguments, report); });
+    if (end.stage == Stage::loaded) return true;
+    if (end.stage == Stage::plain) return false;
+    directory.forget();
+    if (host.live()) note_apart(fmt::format("ended before its time ({}); loading without the handoff", end.how));
+    return false;
+}
+
+// Unloads as the caller asks, and forgets the record only if that worked. nullopt where there can be no child.
+std::optional<Status> unload_in_child(Argv& plain, const RunDirectory& directory) {
+    const ChildrenCanBeWaitedFor waited_for;
     const pid_t self = ::getpid();
     const pid_t child = ::fork();
+    if (child < 0) return std::nullopt;
     if (child == 0) {
         ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (::getppid() != self) ::_exit(1);
-        ::signal(SIGALRM, SIG_DFL);
-        sigset_t alarms;
-        ::sigemptyset(&alarms);
-        ::sigaddset(&alarms, SIGALRM);
-        ::sigprocmask(SIG_UNBLOCK, &alarms, nullptr);
-        ::alarm(thinking_seconds);
-        load_and_exit(options, host, program, directory, arguments);
+        if (::getppid() == self) plain.exec();
+        ::_exit(errno == ENOENT ? 127 : 126);
     }
-    int status = 0;
-    pid_t ended = -1;
-    if (child > 0)
-        while ((ended = ::waitpid(child, &status, 0)) < 0 && errno == EINTR) {
-        }
-    const bool loaded = ended == child && WIFEXITED(status) && WEXITSTATUS(status) == loaded_status;
-    if (!loaded) {
-        if (child > 0 && ended != child) ::kill(child, SIGKILL);
-        // A kexec of the child dies with it. It must be gone before the next one.
-        for (int tries = 0; tries < 100 && ::waitpid(-1, nullptr, WNOHANG) == 0; ++tries) sleep_ms(20);
-        if (ended == child && WIFSIGNALED(status) && host.live())
-            note_apart(fmt::format("ended by {}; loading without the handoff", describe_status(status)));
-    }
-    ::prctl(PR_SET_CHILD_SUBREAPER, 0);
-    ::sigaction(SIGCHLD, &inherited, nullptr);
-    return loaded;
+    const int status = base::wait_for(child);
+    if (status < 0) return std::nullopt;
+    if (status == 0) directory.forget();
+    return static_cast<Status>(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 }
 
 // A shell word.
@@ -232,6 +229,24 @@ base::Result<std::string> find_program(const handoff::Host& host) {
     return found.error();
 }
 
+// Everything that comes before the caller's own command; a status where that is not to be run any more. No record that
+// is left says of it that it has the handoff.
+std::optional<Status> before_plain(const Options& options, const handoff::Host& host, Argv& plain,
+                                   RunDirectory& directory, const std::optional<KexecArguments>& arguments) {
+    if (arguments && arguments->panic_unload) return unload_in_child(plain, directory);
+    if (arguments && arguments->panic_load) {
+        const std::string problem = directory.lock();
+        if (problem.empty()) {
+            if (load_in_child(options, host, plain.program(), directory, *arguments)) return Status::ready;
+            directory.keep_lock();
+            return std::nullopt;
+        }
+        if (host.live()) note_apart(problem + "; loading without the handoff");
+    }
+    directory.pass_lock();
+    return std::nullopt;
+}
+
 }  // namespace
 
 Status kexec(const Options& options) {
@@ -248,20 +263,15 @@ Status kexec(const Options& options) {
 
     Argv plain(real, options.operands);
     flush();
+    std::optional<RunDirectory> directory;  // the lock is held until this process ends, or has become kexec
     try {
         const auto arguments = handoff::read_kexec_arguments(options.operands);
-        if (arguments && arguments->panic_unload) RunDirectory(options.root).forget();
-        if (arguments && arguments->panic_load) {
-            RunDirectory directory(options.root);
-            if (const std::string problem = directory.lock(); !problem.empty()) {
-                if (host.live()) note_apart(problem + "; loading without the handoff");
-            } else if (load_in_child(options, host, real, directory, *arguments)) {
-                return Status::ready;
-            }
-            directory.keep_lock();
-            plain.exec();
+        if (!arguments || arguments->may_change_load) {
+            directory.emplace(options.root);
+            if (const auto done = before_plain(options, host, plain, *directory, arguments)) return *done;
         }
     } catch (...) {  // no memory: there is still the caller's command
+        if (directory) directory->forget();
     }
     plain.exec();
     const int error = errno;

@@ -156,7 +156,8 @@ void print_status(const handoff::StatusReport& report) {
     field("service", f.service ? fmt::format("{}  (/{})", f.service->name, f.service->config) : "none");
     field("enabled", yes(f.enabled));
     field("loaded", yes(f.loaded));
-    field("handoff", handoff::name(report.handoff));
+    field("handoff", handoff::name(report.state.handoff));
+    field("", report.state.why);
     if (f.record && f.record->pool) field("loaded for", row(*f.record->pool));
     if (const auto age = handoff::loan_age(f))
         field("lent",

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/fd.hpp"
@@ -18,6 +20,12 @@ public:
     /// The program that this process becomes holds the lock until it ends.
     void keep_lock() const;
 
+    /// Marks for whoever has the lock that this process, and the program that it becomes, changes without the lock what
+    /// is loaded; and forgets the record, in this order.
+    void pass_lock();
+    /// How many have passed the lock so far; nullopt where one of them is still at it, or that cannot be seen.
+    [[nodiscard]] std::optional<std::uint64_t> passed() const;
+
     /// Replaces the record. Never half a record, and rather none than an old one.
     void write(const std::string& text) const;
     void forget() const;
@@ -25,7 +33,7 @@ public:
 private:
     void fail(const std::string& what);
 
-    base::Fd directory_, lock_;
+    base::Fd directory_, lock_, passing_;
     std::string problem_;
 };
 

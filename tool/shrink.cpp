@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Makes the reservation smaller in this boot. Decides nothing: lib/shrink.cpp does.
+// Makes the reservation smaller in this boot. Decides nothing: lib/load/shrink.cpp does.
 #include "lib/load/shrink.hpp"
 
 #include <sys/wait.h>
@@ -49,21 +49,24 @@ private:
     sigset_t before_{};
 };
 
+handoff::HandoffState state_on(const handoff::Host& host, const std::optional<base::AddressRange>& pool) {
+    handoff::HandoffEvidence evidence = handoff::read_handoff_evidence(host);
+    evidence.pool = pool;
+    return handoff::judge_handoff(evidence);
+}
+
 class Effects : public handoff::ShrinkEffects {
 public:
-    Effects(const handoff::Host& host, std::string kexec, std::vector<std::string> loader, const sigset_t& signals)
-        : host_(host), kexec_(std::move(kexec)), loader_(std::move(loader)), signals_(signals) {}
+    Effects(const handoff::Host& host, std::optional<base::AddressRange> pool, std::string kexec,
+            std::vector<std::string> loader, const sigset_t& signals)
+        : host_(host), pool_(pool), kexec_(std::move(kexec)), loader_(std::move(loader)), signals_(signals) {}
 
     base::Result<bool> loaded() override {
         const auto text = host_.read(handoff::Source::crash_loaded);
         if (!text) return text.error();
         return text->starts_with('1');
     }
-    std::optional<handoff::Record> handoff_record() override {
-        auto record = last_record(host_);
-        if (!record || record->outcome != handoff::Record::Outcome::handoff) return std::nullopt;
-        return *std::move(record);
-    }
+    handoff::HandoffState state() override { return state_on(host_, pool_); }
     Failure unload() override { return run({kexec_, "-p", "-u"}); }
     Failure resize(std::uint64_t bytes) override { return host_.resize_reservation(bytes); }
     Failure reload() override { return run(loader_); }
@@ -88,6 +91,7 @@ private:
     }
 
     const handoff::Host& host_;
+    std::optional<base::AddressRange> pool_;
     std::string kexec_;
     std::vector<std::string> loader_;
     sigset_t signals_;
@@ -143,11 +147,18 @@ Status shrink(const Options& options) {
     if (!machine) return fail(machine.error());
     handoff::Wishes wishes = wishes_from(options);
     // What was loaded is what will be, where no option says otherwise. 'kexec' loaded it, and will again.
-    if (const auto record = last_record(host)) wishes = as_recorded(std::move(wishes), *record);
+    if (const auto record = handoff::last_record(host)) wishes = as_recorded(std::move(wishes), *record);
     wishes.leaves_pool_out = true;
     const auto request = handoff::request_for(host, *machine, wishes);
     if (!request) return fail(request.error());
-    const handoff::ShrinkPlan wanted = handoff::plan_shrink(*machine, *request, options.to, options.margin);
+    handoff::ShrinkPlan wanted = handoff::plan_shrink(*machine, *request, options.to, options.margin);
+    const auto pool = machine->pool.empty() ? std::nullopt : std::optional(machine->pool.front().range);
+    if (options.dry_run && wanted.possible()) {
+        const handoff::HandoffState state = state_on(host, pool);
+        // A captured machine does not show what is loaded; what could be given back there may still be asked.
+        if (host.live() || state.unknown != handoff::Unknown::unread)
+            wanted.problem = handoff::objection_to_shrinking(state);
+    }
     const Loader loader = options.operands.empty() ? handoff::kdump_load_command(host) : Loader(options.operands);
 
     if (options.dry_run || !wanted.possible()) {
@@ -168,7 +179,7 @@ Status shrink(const Options& options) {
     }
 
     const NoInterruption quiet;
-    Effects effects(host, kexec, *loader, quiet.before());
+    Effects effects(host, pool, kexec, *loader, quiet.before());
     const handoff::ShrinkResult result = handoff::shrink(effects, wanted);
     if (options.json) {
         print_json(handoff::shrink_document(wanted, result));

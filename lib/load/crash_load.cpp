@@ -36,6 +36,30 @@ std::optional<std::string> objection_to_headers(LoadEffects& effects, const Addr
     return pool_in_headers(*core, pool);
 }
 
+// The last lines of what a program printed, as one line of plain text.
+std::string last_words(std::string_view text) {
+    constexpr std::size_t most_lines = 3, longest = 300;
+    std::string words;
+    for (std::size_t lines = 0; lines < most_lines && !text.empty();) {
+        const auto newline = text.rfind('\n');
+        const std::string_view line = text.substr(newline == text.npos ? 0 : newline + 1);
+        text = text.substr(0, newline == text.npos ? 0 : newline);
+        if (line.find_first_not_of(" \t\r") == line.npos) continue;
+        words = std::string(line) + (words.empty() ? "" : "; ") + words;
+        ++lines;
+    }
+    if (words.size() > longest) words = "..." + words.substr(words.size() - longest);
+    for (char& c : words)
+        if (c < ' ' || c > '~') c = '?';
+    return words;
+}
+
+std::string failure_of(const KexecRun& load) {
+    std::string words = last_words(without_debug(load.errors));
+    if (words.empty()) words = last_words(without_debug(load.output));
+    return fmt::format("kexec failed with the handoff ({}){}{}", load.how, words.empty() ? "" : ": ", words);
+}
+
 }  // namespace
 
 LoadResult load_with_handoff(LoadEffects& effects, const KexecArguments& arguments) {
@@ -68,7 +92,7 @@ LoadResult load_with_handoff(LoadEffects& effects, const KexecArguments& argumen
     std::optional<AddressRange> left_out;
     if (plan.loan && plan.loader != Loader::kexec_file_load) left_out = plan.pool;
     KexecRun load = effects.run(with_words(arguments, plan.append, planned->release), left_out);
-    if (load.status != 0) return plain(fmt::format("kexec failed with the handoff ({})", load.how));
+    if (load.status != 0) return plain(failure_of(load));
     const std::string log = effects.kernel_log();
     auto segments = parse_segments(load.errors);
     if (segments && segments->empty()) segments = parse_segments(load.output);
@@ -91,6 +115,8 @@ LoadResult load_with_handoff(LoadEffects& effects, const KexecArguments& argumen
         "loaded with {} {}{}", plan.loan ? "the loan of" : "the handoff of", base::to_string(*plan.pool),
         segments->empty() ? "; neither kexec nor the kernel reported the segments" : ", segments as planned");
     effects.record(done);
+    // After the record, so that one of the two sees the other.
+    if (!effects.alone()) return plain("another load did not wait for this one, and may be the one that is loaded");
     LoadResult result{true, done.why, std::move(load.output), std::move(load.errors)};
     if (!arguments.debug) {
         result.output = without_debug(result.output);

@@ -46,6 +46,8 @@ public:
     virtual std::string kernel_log() = 0;
     /// Writes the record, if it can: a record that cannot be written does not stop the load.
     virtual void record(const Record&) = 0;
+    /// No other load went past the lock of this one since it began, as far as anybody can see.
+    virtual bool alone() = 0;
 };
 
 /// What was done, and what is left to do.
@@ -59,7 +61,8 @@ struct LoadResult {
 
 /// Loads a crash kernel with the handoff, if everything about it holds: `arguments`
 /// are modelled, the plan is ready, kexec succeeds, and the segments that it or the kernel
-/// reports are the planned ones. A record is written before kexec runs, and at the end.
+/// reports are the planned ones. A record is written before kexec runs, and at the end; it has kexec's own words where
+/// kexec failed.
 LoadResult load_with_handoff(LoadEffects&, const KexecArguments& arguments);
 
 /// The plan for what these arguments load, from the machine and the named files. `wishes`: what the arguments do not

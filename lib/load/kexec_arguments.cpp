@@ -13,7 +13,7 @@ namespace handoff {
 namespace {
 
 // What an option means here; short options have their letter.
-enum Meaning { append = 256, initrd, reuse, alters_load, no_load, keeps_load };
+enum Meaning { append = 256, initrd, reuse, alters_load, no_load, only_asks, keeps_load };
 
 // KEXEC_ALL_OPTIONS for x86-64 of kexec-tools 2.0.32 and its development after that (kexec/kexec.h,
 // kexec/arch/x86_64/include/arch/options.h). 2.0.32 lacks the first two here, 2.0.20 to 2.0.25 the first four.
@@ -22,8 +22,8 @@ constexpr std::array<option, 50> newest_options = {{
     {"no-cma", 0, nullptr, alters_load},
     {"hotplug", 0, nullptr, alters_load},
     {"dtb", 1, nullptr, alters_load},
-    {"help", 0, nullptr, no_load},
-    {"version", 0, nullptr, no_load},
+    {"help", 0, nullptr, only_asks},
+    {"version", 0, nullptr, only_asks},
     {"force", 0, nullptr, no_load},
     {"no-checks", 0, nullptr, 'i'},
     {"no-ifdown", 0, nullptr, 'x'},
@@ -45,8 +45,8 @@ constexpr std::array<option, 50> newest_options = {{
     {"kexec-syscall", 0, nullptr, 'c'},
     {"kexec-syscall-auto", 0, nullptr, 'a'},
     {"debug", 0, nullptr, 'd'},
-    {"status", 0, nullptr, no_load},
-    {"print-ckr-size", 0, nullptr, no_load},
+    {"status", 0, nullptr, only_asks},
+    {"print-ckr-size", 0, nullptr, only_asks},
     {"reset-vga", 0, nullptr, alters_load},
     {"serial", 1, nullptr, alters_load},
     {"serial-baud", 1, nullptr, alters_load},
@@ -73,6 +73,9 @@ constexpr std::array<option, 50> newest_options = {{
 constexpr std::size_t added_since_2_0_25 = 4;
 constexpr const char* short_options = "h?vdfixyluet:pscaS";  // KEXEC_OPT_STR, all the time
 
+// main() of kexec-tools answers and exits at once, or leaves out everything else (do_status).
+bool only_answers(int option) { return option == only_asks || option == 'h' || option == 'v' || option == 'S'; }
+
 std::optional<KexecArguments> read(const std::vector<std::string>& arguments, std::span<const option> known) {
     std::vector<option> options(known.begin(), known.end());
     options.push_back({nullptr, 0, nullptr, 0});
@@ -83,7 +86,7 @@ std::optional<KexecArguments> read(const std::vector<std::string>& arguments, st
     argv.push_back(nullptr);
 
     KexecArguments found;
-    bool panic = false, unload = false, other = false;
+    bool panic = false, unload = false, other = false, asks = false;
     optind = 0;  // glibc: begin anew
     opterr = 0;
     while (true) {
@@ -138,6 +141,7 @@ std::optional<KexecArguments> read(const std::vector<std::string>& arguments, st
                 return std::nullopt;  // "-?" asks for help, everything else is an error
             default:
                 other = true;
+                asks = asks || only_answers(c);
                 break;
         }
     }
@@ -145,6 +149,7 @@ std::optional<KexecArguments> read(const std::vector<std::string>& arguments, st
     if (!found.operands.empty()) found.kernel = found.operands.front();
     found.panic_load = panic && !unload && !other && !found.kernel.empty();
     found.panic_unload = panic && unload && !other;
+    found.may_change_load = panic && !asks;
     return found;
 }
 

@@ -14,8 +14,10 @@ namespace handoff {
 /// (kexec/kexec.c, main(); getopt_long() with its abbreviations and permutation).
 struct KexecArguments {
     bool panic_load = false;    ///< loads a crash kernel, and does nothing else
-    bool panic_unload = false;  ///< unloads it
-    bool debug = false;         ///< -d
+    bool panic_unload = false;  ///< unloads it, and does nothing else
+    /// May load or unload a crash kernel, alone or with other things: everything with -p that does not only ask.
+    bool may_change_load = false;
+    bool debug = false;  ///< -d
     /// -c, -s or -a; nullopt: kexec's own default, which differs by version.
     std::optional<Loader> loader;
     std::string kernel;

@@ -7,6 +7,7 @@
 
 #include "lib/decide/findings.hpp"
 #include "lib/kernel/command_line.hpp"
+#include "lib/sources/host.hpp"
 
 namespace handoff {
 namespace {
@@ -71,6 +72,14 @@ Record record_of(const Plan& plan, const std::vector<AddressRange>& segments, co
         s.name = "elfcorehdr";
         record.elfcorehdr = s.range;
     }
+    return record;
+}
+
+Result<Record> last_record(const Host& host) {
+    const auto text = host.read(Source::load_record);
+    if (!text) return text.error();
+    auto record = parse_record(*text);
+    if (!record) return std::move(record).error().at(host.path(Source::load_record));
     return record;
 }
 

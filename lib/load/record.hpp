@@ -13,6 +13,8 @@
 
 namespace handoff {
 
+class Host;
+
 /// Everything that one load passed to the crash kernel, and why: the document that
 /// swiotlb-handoff-record(5) describes.
 struct Record {
@@ -67,6 +69,10 @@ Result<Record> parse_record(std::string_view text);
 /// Where the record of the last load is, below the root.
 inline constexpr std::string_view record_directory = "run/swiotlb-handoff";
 inline constexpr std::string_view record_file = "record.json";  ///< in record_directory
+
+/// Of the last load on a machine. not_found: nobody wrote one. Input error: what is there cannot be read, such as one
+/// of another version.
+Result<Record> last_record(const Host&);
 
 /// What in a record contradicts itself, as reasons of the rule record-agrees: none where it
 /// is whole. A handoff's marker is the pool and on the command line, no segment lies in the

@@ -111,6 +111,13 @@ const char* name(ShrinkResult::Outcome outcome) {
     return "unknown";
 }
 
+std::string objection_to_shrinking(const HandoffState& state) {
+    if (state.handoff == Handoff::in_use) return {};
+    return state.why +
+           " The reservation is made smaller only under a crash kernel with the handoff: another one may need all of "
+           "it.";
+}
+
 ShrinkResult shrink(ShrinkEffects& effects, const ShrinkPlan& wanted) {
     using Outcome = ShrinkResult::Outcome;
     ShrinkResult result;
@@ -123,11 +130,9 @@ ShrinkResult shrink(ShrinkEffects& effects, const ShrinkPlan& wanted) {
     const auto loaded = effects.loaded();
     if (!loaded) return end(Outcome::unchanged, loaded.error().message());
     if (!*loaded) return end(Outcome::unchanged, "no crash kernel is loaded: load one with the handoff first");
-    const auto before = effects.handoff_record();
-    if (!before)
-        return end(Outcome::unchanged,
-                   "nothing says that the crash kernel was loaded with the handoff, without which it may need all of "
-                   "its memory");
+    const auto has_handoff = [&] { return effects.state().handoff == Handoff::in_use; };
+    if (const std::string objection = objection_to_shrinking(effects.state()); !objection.empty())
+        return end(Outcome::unchanged, objection);
 
     const auto is_loaded = [&] { return effects.loaded().value_or(false); };
     // Twice, for what may pass: a lock held by somebody else's load, no memory for a moment.
@@ -154,13 +159,8 @@ ShrinkResult shrink(ShrinkEffects& effects, const ShrinkPlan& wanted) {
     if (const auto failure = effects.resize(wanted.write))
         return restore("to make the reservation smaller: " + failure->message());
     if (const auto failure = load()) return end(Outcome::not_loaded, "to load the crash kernel: " + *failure);
-    // The record tells where the segments are, so that a load into less memory has another one.
-    auto now = effects.handoff_record();
-    if (!now || now == before) {
-        load();
-        now = effects.handoff_record();
-    }
-    if (!now || now == before)
+    if (!has_handoff()) load();
+    if (!has_handoff())
         return end(Outcome::without_handoff,
                    "the crash kernel was loaded without the handoff, and may have too little memory: load it with the "
                    "handoff, or boot again");

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "lib/decide/recommend.hpp"
-#include "lib/load/record.hpp"
+#include "lib/load/in_use.hpp"
 #include "swiotlb-handoff/machine.hpp"
 #include "swiotlb-handoff/plan.hpp"
 
@@ -37,10 +37,8 @@ class ShrinkEffects {
 public:
     using Failure = std::optional<Error>;
     virtual ~ShrinkEffects() = default;
-    virtual Result<bool> loaded() = 0;  ///< /sys/kernel/kexec_crash_loaded
-    /// The record of the last load, where that load has the handoff; none where it has not, or nobody
-    /// wrote one down.
-    virtual std::optional<Record> handoff_record() = 0;
+    virtual Result<bool> loaded() = 0;                ///< /sys/kernel/kexec_crash_loaded
+    virtual HandoffState state() = 0;                 ///< of what is loaded now: judge_handoff()
     virtual Failure unload() = 0;                     ///< kexec -p -u
     virtual Failure resize(std::uint64_t bytes) = 0;  ///< writes kexec_crash_size
     virtual Failure reload() = 0;                     ///< as kdump loads it
@@ -61,9 +59,12 @@ struct ShrinkResult {
 /// "done", "unchanged", "restored", "without-handoff", "not-loaded".
 const char* name(ShrinkResult::Outcome);
 
-/// Unloads, shrinks, loads again. Begins only where a crash kernel is loaded, and with the
-/// handoff: then the next load will have it too, without which the smaller reservation may be too
-/// small. After a failure it loads again, at whatever size there is then.
+/// Why shrinking does not begin; "" where the loaded crash kernel has the handoff: then the next load will have it too,
+/// without which the smaller reservation may be too small.
+std::string objection_to_shrinking(const HandoffState&);
+
+/// Unloads, shrinks, loads again. Begins only where objection_to_shrinking() has none. After a failure it loads again,
+/// at whatever size there is then.
 ShrinkResult shrink(ShrinkEffects&, const ShrinkPlan&);
 
 }  // namespace handoff

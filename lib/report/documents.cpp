@@ -187,7 +187,8 @@ Json status_document(const StatusReport& report) {
     j["config"] = f.service ? Json("/" + std::string(f.service->config)) : Json(nullptr);
     j["enabled"] = or_null(f.enabled);
     j["loaded"] = or_null(f.loaded);
-    j["handoff"] = name(report.handoff);
+    j["handoff"] = name(report.state.handoff);
+    j["why"] = report.state.why;
     j["pool"] = pool_json(f.pool);
     j["reservation_bytes"] = or_null(f.crashkernel_bytes);
     j["record"] = f.record ? record_summary(*f.record) : Json(nullptr);

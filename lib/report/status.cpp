@@ -17,16 +17,21 @@ std::string first_refusal(const Plan& plan) {
     return refusal == plan.reasons.end() ? "" : refusal->rule;
 }
 
-Handoff handoff_of(const StatusFacts& facts) {
-    if (facts.loaded && !*facts.loaded) return Handoff::not_in_use;
-    if (!facts.record || !facts.loaded) return Handoff::unknown;
-    if (facts.record->outcome != Record::Outcome::handoff) return Handoff::not_in_use;
-    if (facts.pool && facts.record->pool && *facts.pool != *facts.record->pool) return Handoff::stale;
-    if (facts.record->loan && facts.plan && !facts.plan->loan) return Handoff::stale;
-    return Handoff::in_use;
+HandoffState state_of(const StatusFacts& facts) {
+    HandoffState state = judge_handoff(facts);
+    if (state.handoff == Handoff::in_use && facts.record->loan && facts.plan && !facts.plan->loan)
+        return {Handoff::stale, "The pool is lent, and may not be any more: " + headline(*facts.plan) + ".",
+                Unknown::none};
+    return state;
 }
 
-std::string next_of(const StatusFacts& facts, Handoff handoff) {
+// The last load had a plan that was ready, and came to nothing: another one would come to the same.
+bool load_failed(const StatusFacts& facts) {
+    return facts.record && facts.record->outcome == Record::Outcome::plain && facts.record->verdict == Verdict::ready;
+}
+
+std::string next_of(const StatusFacts& facts, const HandoffState& state) {
+    const Handoff handoff = state.handoff;
     if (facts.needs_root) return "run this command as root: without, the machine's memory map cannot be read";
     if (!facts.service && facts.service_problem && facts.service_problem->code == Errc::input)
         return "remove the kdump service that is not used: " + facts.service_problem->message();
@@ -34,9 +39,7 @@ std::string next_of(const StatusFacts& facts, Handoff handoff) {
     const std::string reload(facts.service->reload);
     if (!facts.config_problem.empty()) return "look at the configuration: " + facts.config_problem;
     if (facts.crashkernel_bytes == 0) return "boot with crashkernel=: no memory is reserved for a crash kernel";
-    if (handoff == Handoff::stale && facts.record->loan)
-        return fmt::format("{}: the pool is lent, and may not be any more ({})", reload,
-                           facts.plan ? headline(*facts.plan) : facts.plan_problem);
+    if (handoff == Handoff::stale) return reload + ". " + state.why;
     if (facts.plan && facts.plan->verdict == Verdict::not_needed)
         return "nothing: the crash kernel makes no pool of its own";
     if (facts.enabled && !*facts.enabled) {
@@ -46,13 +49,17 @@ std::string next_of(const StatusFacts& facts, Handoff handoff) {
     if (handoff == Handoff::in_use && facts.record->loan)
         return "nothing: the pool is lent to the crash kernel as ordinary RAM";
     if (handoff == Handoff::in_use) return "nothing: the crash kernel takes over the pool";
-    if (handoff == Handoff::stale) return reload + ": the crash kernel was loaded for another pool";
     if (facts.plan && facts.plan->verdict == Verdict::refused)
         return fmt::format(
             "kdump works without the handoff; swiotlb-handoff plan and swiotlb-handoff explain {} say why",
             first_refusal(*facts.plan));
     if (!facts.plan) return "swiotlb-handoff plan: " + facts.plan_problem;
+    if (load_failed(facts))
+        return fmt::format("remove the cause, then {}: the last load could not have the handoff: {}", reload,
+                           facts.record->why);
     if (facts.loaded && !*facts.loaded) return reload + ": no crash kernel is loaded";
+    if (state.unknown == Unknown::unread && facts.record && facts.record->outcome == Record::Outcome::handoff)
+        return "nothing: the last load had the handoff, and whether that is what is loaded cannot be read here";
     return reload + ": then the crash kernel takes over the pool";
 }
 
@@ -66,20 +73,6 @@ std::optional<std::int64_t> seconds_of(const std::string& utc) {
 }
 
 }  // namespace
-
-const char* name(Handoff handoff) {
-    switch (handoff) {
-        case Handoff::in_use:
-            return "in-use";
-        case Handoff::not_in_use:
-            return "not-in-use";
-        case Handoff::stale:
-            return "stale";
-        case Handoff::unknown:
-            return "unknown";
-    }
-    return "";
-}
 
 std::optional<std::int64_t> loan_age(const StatusFacts& facts) {
     if (!facts.record || facts.record->outcome != Record::Outcome::handoff || !facts.record->loan) return std::nullopt;
@@ -97,14 +90,15 @@ std::vector<std::string> problems_of(const StatusFacts& facts) {
 
 StatusReport judge_status(StatusFacts facts) {
     StatusReport report;
-    report.handoff = handoff_of(facts);
-    report.next = next_of(facts, report.handoff);
+    report.state = state_of(facts);
+    report.next = next_of(facts, report.state);
     report.facts = std::move(facts);
     return report;
 }
 
 std::string to_prometheus(const StatusReport& report, std::string_view version) {
     const StatusFacts& f = report.facts;
+    const Handoff handoff = report.state.handoff;
     std::string text;
     const auto metric = [&](std::string_view name, std::string_view help) {
         text += fmt::format("# HELP swiotlb_handoff_{0} {1}\n# TYPE swiotlb_handoff_{0} gauge\n", name, help);
@@ -120,12 +114,15 @@ std::string to_prometheus(const StatusReport& report, std::string_view version) 
     metric("loaded", "1 where a crash kernel is loaded.");
     if (f.loaded) value("loaded", *f.loaded);
     metric("ready", "1 where the loaded crash kernel takes over the running kernel's pool.");
-    if (report.handoff != Handoff::unknown) value("ready", report.handoff == Handoff::in_use);
+    if (handoff != Handoff::unknown) value("ready", handoff == Handoff::in_use);
+    metric("unknown", "1 for the reason why it is not known whether the loaded crash kernel takes over the pool.");
+    for (const Unknown reason : {Unknown::unread, Unknown::no_pool, Unknown::no_record, Unknown::other_load})
+        text += fmt::format("swiotlb_handoff_unknown{{reason=\"{}\"}} {}\n", name(reason),
+                            report.state.unknown == reason ? 1 : 0);
     metric("lent",
            "1 where the loaded crash kernel has the pool as ordinary RAM; load_timestamp_seconds is when the evidence "
            "was read.");
-    if (report.handoff != Handoff::unknown)
-        value("lent", f.record && f.record->loan && report.handoff == Handoff::in_use);
+    if (handoff != Handoff::unknown) value("lent", f.record && f.record->loan && handoff == Handoff::in_use);
     metric("plan_verdict", "1 for the verdict on the crash kernel that kdump would load now.");
     if (f.plan)
         for (const Verdict verdict : {Verdict::ready, Verdict::not_needed, Verdict::refused})

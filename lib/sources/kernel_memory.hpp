@@ -100,10 +100,11 @@ private:
     std::vector<Segment> segments_;
 };
 
-/// A piece of memory and its virtual address.
+/// A piece of memory and where it is.
 struct MemoryPiece {
-    Address address = 0;
+    Address address = 0;  ///< virtual
     std::vector<std::byte> bytes;
+    Address physical = ~Address{0};  ///< ~0: not said, as fs/proc/kcore.c says it of all but RAM and the kernel
 };
 /// A core file that holds these pieces and nothing else.
 std::vector<std::byte> minimal_core(std::span<const MemoryPiece>);

@@ -36,6 +36,7 @@ Result<KexecProgram> find_kexec(const Host& host) {
 }
 
 std::optional<std::string> kexec_tools_version(std::string_view program) {
+    if (program.starts_with("#!")) return std::nullopt;  // it may call us
     constexpr std::string_view mark = "kexec-tools ";
     for (auto at = program.find(mark); at != std::string_view::npos; at = program.find(mark, at + 1)) {
         const std::string_view rest = program.substr(at + mark.size(), 16);

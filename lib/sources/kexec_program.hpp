@@ -27,7 +27,7 @@ struct KexecProgram {
 base::Result<KexecProgram> find_kexec(const Host&);
 
 /// "2.0.25" out of the kexec program: `kexec --version` prints "kexec-tools 2.0.25",
-/// which is one of its strings. nullopt where it is not there.
+/// which is one of its strings. nullopt where it is not there, and of a script, whatever it says.
 std::optional<std::string> kexec_tools_version(std::string_view program);
 
 /// `path` is the program that is running now, by whatever name.

@@ -101,6 +101,7 @@ std::vector<std::byte> minimal_core(std::span<const MemoryPiece> pieces) {
         segment.p_flags = PF_R;
         segment.p_offset = offset;
         segment.p_vaddr = piece.address;
+        segment.p_paddr = piece.physical;
         segment.p_filesz = segment.p_memsz = piece.bytes.size();
         append(&segment, sizeof segment);
         offset += piece.bytes.size();

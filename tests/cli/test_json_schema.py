@@ -8,6 +8,7 @@ import os
 import pathlib
 import re
 import stat
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -230,10 +231,12 @@ def of_loads():
         lab.run()
         path = lab.root / "run/swiotlb-handoff/record.json"
         (lab.root / "sys/kernel/kexec_crash_loaded").write_text("1\n")
-        other = {"start": "0x60000000", "end": "0x64000000", "size_bytes": 64 << 20, "slabs": 32768}
-        for change in ({"lent": True}, {"pool": other}):
-            path.write_text(json.dumps({**lab.record(), **change}))
-            yield from ((f"status with {change}", one) for one in printed("status", "--root", lab.root))
+        path.write_text(json.dumps({**lab.record(), "lent": True}))
+        yield from (("status with a record of a loan", one) for one in printed("status", "--root", lab.root))
+        lab.run()
+        subprocess.run([fake_kexec, "-p", "--append=swiotlb_handoff=0x60000000-0x64000000", "x"], check=True, capture_output=True,
+                       env=lab.environment())
+        yield from (("status of a load for another pool", one) for one in printed("status", "--root", lab.root))
     with Tree("debian-6.1-kexec-load") as tree:
         tree.write("sys/kernel/kexec_crash_loaded", b"1\n")
         yield from (("status without a record", one) for one in printed("status", "--root", tree.root))
@@ -250,13 +253,23 @@ class Shrinking(Tree):
         self.write("sys/kernel/kexec_crash_loaded", b"1\n")
         self.write("initrd", b"")
         os.truncate(self.path("initrd"), 4 << 20)
+        self.write("segments", b"segment[0].mem   = 0x50000000\nsegment[0].memsz = 0x2000\n")
+        self.write("log", b"")
+        pool = json.loads(run("show", "--json", "--root", self.root).out)["pool"]
+        self.promised = {key: pool[key] for key in ("start", "end")}
+        self.words = f"swiotlb=32768 swiotlb_handoff={pool['start']}-{pool['end']}"
+        subprocess.run(self.loads("nr_cpus=1 " + self.words), shell=True, check=True, capture_output=True)
         self.record("handoff", "0")
+
+    def loads(self, line):
+        """What makes this a machine with a crash kernel loaded that will read this line: for a shell."""
+        return f"FAKE_LOG={self.path('log')} FAKE_ROOT={self.root} FAKE_SEGMENTS={self.path('segments')} {fake_kexec} -p '--append={line}' vmlinuz"
 
     def record(self, outcome, time, path="run/swiotlb-handoff/record.json"):
         empty = {"entries": []}
         self.write(path, json.dumps({
             "schema": 2, "command": "kexec", "outcome": outcome, "why": "", "tool": "0.1.0", "time": time, "release": "", "kexec_tools": "", "verdict": None,
-            "reasons": [], "loader": "auto", "method": "ram", "kernel": "", "initrd": "", "command_line": "nr_cpus=1", "append": "", "pool": None, "promised": None,
+            "reasons": [], "loader": "auto", "method": "ram", "kernel": "", "initrd": "", "command_line": "nr_cpus=1 " + self.words, "append": self.words, "pool": None, "promised": self.promised,
             "lent": False, "fences": [], "segments": [], "segments_reported": False, "elfcorehdr": None, "rsdp_address": None, "before": empty, "after": empty}).encode())
 
     def script(self, name, text):
@@ -271,13 +284,10 @@ class Shrinking(Tree):
 
 
 def of_shrinks():
-    loads = "echo 1 >sys/kernel/kexec_crash_loaded"
-    for what, unload, load in (("done", "", f"{loads}; cp new run/swiotlb-handoff/record.json"), ("without-handoff", "", f"{loads}; cp plain run/swiotlb-handoff/record.json"),
-                               ("not-loaded", "", "exit 1"), ("restored", "rm sys/kernel/kexec_crash_size; mkdir sys/kernel/kexec_crash_size", loads)):
+    for what, unload, load, line in (("done", "", "", "nr_cpus=1 {}"), ("without-handoff", "", "", "nr_cpus=1"), ("not-loaded", "", "exit 1", ""),
+                                     ("restored", "rm sys/kernel/kexec_crash_size; mkdir sys/kernel/kexec_crash_size", "", "nr_cpus=1 {}")):
         with Shrinking() as tree:
-            tree.record("handoff", "1", "new")
-            tree.record("plain", "1", "plain")
-            (document,) = tree.shrink(unload, load)
+            (document,) = tree.shrink(unload, f"{load}\n{tree.loads(line.format(tree.words))}")
             assert document["outcome"] == what, document
             yield f"shrink: {what}", document
     with Shrinking() as tree:

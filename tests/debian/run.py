@@ -272,7 +272,7 @@ def judge(said, image):
         (last("disable") == "0" and last("config") == "identical", "disable leaves the configuration byte-identical"),
         (last("backup") == "gone", "... and no backup"),
         (last("plain") == "0" and last("plain-loaded") == "1 0", "... and the next load is a plain one"),
-        ("in-use" not in text("disabled") and "in use" not in text("disabled"), "... which status does not take for one with the handoff"),
+        ("not-in-use" in text("disabled"), "... which status does not take for one with the handoff"),
         (last("purge") == "0" and text("left") == "", f"dpkg --purge on the running machine leaves nothing {text('left')}"),
         (last("removed-load") == "0" and last("removed-loaded") == "1", "... and kdump loads as before"),
     ]

@@ -38,6 +38,7 @@
 #include "lib/sources/kernel_log.hpp"
 #include "lib/sources/kernel_memory.hpp"
 #include "lib/sources/kmsg.hpp"
+#include "lib/sources/loaded_kernel.hpp"
 #include "lib/sources/neighbours.hpp"
 #include "swiotlb-handoff/check.hpp"
 #include "swiotlb-handoff/plan.hpp"
@@ -305,7 +306,30 @@ void kcore(Input in) {
     static_cast<void>(handoff::read_amd_encryption(symbols, read));
 }
 
+// The input is the memory, from address 0 on.
+void loaded_kernel(Input in) {
+    const handoff::MemoryReader read = [&](handoff::Address at,
+                                           std::size_t size) -> handoff::Result<std::vector<std::byte>> {
+        HOLDS(size <= 64 * base::KiB);
+        if (at > in.size() || size > in.size() - at) return base::input_error(0, "none");
+        const auto bytes = std::as_bytes(in.subspan(at, size));
+        return std::vector<std::byte>(bytes.begin(), bytes.end());
+    };
+    const handoff::ImageLayout layout{56, 64, 16, 32, 16, 24};
+    const auto loaded = handoff::read_loaded_kernel(0, layout, read, read);
+    if (!loaded) return sound(loaded.error(), "");
+    if (!*loaded) return;
+    HOLDS(!(*loaded)->segments.empty() && (*loaded)->segments.size() <= layout.most);
+    for (const base::AddressRange& r : (*loaded)->segments) HOLDS(!r.empty());
+    HOLDS(text_of(in).find((*loaded)->command_line) != std::string_view::npos);
+    HOLDS((*loaded)->command_line.find('\0') == std::string::npos);
+}
+
 void btf(Input in) {
+    if (const auto image = handoff::image_layout(handoff::read_at(std::as_bytes(in)))) {
+        HOLDS(image->most * image->segment_size <= 64 * base::KiB && image->segments <= 64 * base::KiB);
+        HOLDS(image->start < image->segment_size && image->size < image->segment_size);
+    }
     const auto layout = handoff::pool_layout(handoff::read_at(std::as_bytes(in)));
     if (!layout) return sound(layout.error(), "");
     const auto minimal = handoff::minimal_btf(*layout);

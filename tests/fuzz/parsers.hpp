@@ -17,6 +17,7 @@ void sanitise(Input);
 void json_map(Input);
 void elf_core(Input);
 void kcore(Input);
+void loaded_kernel(Input);
 void btf(Input);
 void kallsyms(Input);
 void bzimage(Input);

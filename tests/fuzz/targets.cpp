@@ -20,6 +20,7 @@ std::span<const Target> targets() {
         {"json_map", json_map},
         {"elf_core", elf_core},
         {"kcore", kcore},
+        {"loaded_kernel", loaded_kernel},
         {"btf", btf},
         {"kallsyms", kallsyms},
         {"bzimage", bzimage},

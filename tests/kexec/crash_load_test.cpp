@@ -53,6 +53,7 @@ public:
     std::vector<Record> records;
     std::optional<AddressRange> left_out;
     Result<ElfCore> headers = base::input_error(0, "not asked for");
+    bool nobody_else = true;
 
     Result<PlannedLoad> plan(const KexecArguments&) override {
         did.emplace_back("plan");
@@ -72,6 +73,10 @@ public:
     void record(const Record& record) override {
         did.emplace_back(std::string("record ") + name(record.outcome));
         records.push_back(record);
+    }
+    bool alone() override {
+        did.emplace_back("alone?");
+        return nobody_else;
     }
 };
 
@@ -93,7 +98,7 @@ TEST(CrashLoad, AReportAsPlannedKeepsTheHandoff) {
               (std::vector<std::string>{"record plain", "plan",
                                         "run -p -d -c --initrd=i --append=console=ttyS0 reset_devices nr_cpus=1 " +
                                             fake.planned->plan.append + " v",
-                                        "record handoff"}));
+                                        "record handoff", "alone?"}));
     EXPECT_TRUE(fake.records.back().segments_reported);
     EXPECT_TRUE(judge_record(fake.records.back()).empty());
     EXPECT_EQ(fake.records.back().release, "6.1.0-50-amd64");
@@ -205,6 +210,7 @@ TEST(CrashLoad, WhateverIsWrongLeavesTheCallersCommandToRun) {
         {"no report", [](Fake& f) { f.finished.errors = "a warning\n"; }, true, "did not report"},
         {"segments elsewhere", [](Fake& f) { f.finished.errors = tools_report(load_of(f), 0x200000); }, true,
          "another place"},
+        {"another load that did not wait", [](Fake& f) { f.nobody_else = false; }, true, "did not wait"},
         {"half a report", [](Fake& f) { f.finished.errors = "segment[0].buf   = 0x1\nsegment[0].mem   = 0x1000\n"; },
          true, "cannot be read"},
         {"a segment over a fence",
@@ -230,6 +236,22 @@ TEST(CrashLoad, WhateverIsWrongLeavesTheCallersCommandToRun) {
         EXPECT_EQ(fake.records.back().outcome, Record::Outcome::plain) << c.name;
         EXPECT_EQ(fake.records.back().why, result.why) << c.name;
     }
+}
+
+TEST(CrashLoad, KexecsOwnWordsAreKeptWhereItFails) {
+    const auto why = [](std::string output, std::string errors) {
+        Fake fake;
+        fake.finished = {255, "exit status 255", std::move(output), std::move(errors)};
+        return load_with_handoff(fake, arguments()).why;
+    };
+    const std::string failed = "kexec failed with the handoff (exit status 255)";
+    EXPECT_EQ(why("", ""), failed);
+    EXPECT_EQ(why("", "MEMORY RANGES\n\nCannot open `/boot/v': No such file or directory\n"),
+              failed + ": Cannot open `/boot/v': No such file or directory");
+    EXPECT_EQ(why("to standard output\n", "  \n"), failed + ": to standard output");
+    EXPECT_EQ(why("", "one\ntwo\nthree\nfour\n"), failed + ": two; three; four");
+    EXPECT_EQ(why("", "\x1b[2Jl\xc3\xa4uft\tnicht"), failed + ": ?[2Jl??uft?nicht");
+    EXPECT_LT(why("", std::string(100000, 'x')).size(), 400u);
 }
 
 TEST(CrashLoad, WhatIsNotModelledIsNotEvenPlanned) {

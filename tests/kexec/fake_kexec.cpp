@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Stands in for kexec in tests: logs how it was called, and behaves as FAKE_HANDOFF tells it to when the
-// handoff's words are among its arguments. Nothing of the machine is touched.
+// handoff's words are among its arguments. Nothing of the machine is touched: what is loaded lies in the memory of a
+// machine that is a directory.
 //
+//   FAKE_ROOT      the machine, a directory
 //   FAKE_LOG       one line of JSON per call is appended: {"argv": [...], "did": "loaded" ...}
 //   FAKE_REPORT    a file: what kexec -d prints of a load, to standard error
+//   FAKE_SEGMENTS  a file: the same of what is loaded
 //   FAKE_HANDOFF   ok, fail, kill, half (killed before it loads), mute, move, noisy, stay (leaves a process behind),
-//                  kill-parent (then loads), kill-parent-first (loads nothing), slow
+//                  kill-parent (then loads), kill-parent-first (loads nothing), stop-parent (then loads), slow
+//   FAKE_SECONDS   how long slow is; 3 where it is not said
 //   FAKE_PLAIN     the exit status of every other call
 #include <fcntl.h>
 #include <signal.h>
@@ -15,6 +19,10 @@
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <vector>
+
+#include "lib/load/load_report.hpp"
+#include "tests/kexec/fake_kernel.hpp"
 
 namespace {
 
@@ -50,25 +58,42 @@ std::string environment(const char* name, const char* otherwise) {
     return value ? value : otherwise;
 }
 
+std::string content_of(const std::string& path) {
+    std::ifstream file(path);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// The load as the kernel has it: these segments, and the command line with what the system call adds.
+void load(const std::string& report, const std::string& append, bool by_kernel) {
+    const char* root = std::getenv("FAKE_ROOT");
+    const auto segments = handoff::parse_segments(report);
+    if (!root || !segments) return;
+    fake_kernel::load(root, *segments, by_kernel ? "elfcorehdr=0x70000000 " + append : append + " elfcorehdr=1835008K");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-    bool debug = false, words = false;
+    bool debug = false, words = false, unload = false, by_kernel = false;
+    std::string append;
     for (int i = 1; i < argc; ++i) {
         const std::string word = argv[i];
         debug = debug || word == "-d";
+        unload = unload || word == "-u";
+        by_kernel = by_kernel || word == "-s";
         words = words || word.find("swiotlb_handoff=") != word.npos;
+        if (word.rfind("--append=", 0) == 0) append = word.substr(9);
     }
+    std::string segments = content_of(environment("FAKE_SEGMENTS", "/dev/null"));
     std::string report;
-    if (debug) {
-        std::ifstream file(environment("FAKE_REPORT", "/dev/null"));
-        report.assign(std::istreambuf_iterator<char>(file), {});
-    }
+    if (debug) report = content_of(environment("FAKE_REPORT", "/dev/null"));
     if (!words) {
         say(STDOUT_FILENO, "plain output\n");
         say(STDERR_FILENO, report + "plain error\n");
         const int status = std::atoi(environment("FAKE_PLAIN", "0").c_str());
-        log_call(argc, argv, status == 0 ? "loaded" : "failed");
+        log_call(argc, argv, status != 0 ? "failed" : unload ? "unloaded" : "loaded");
+        if (status == 0 && !unload) load(segments, append, by_kernel);
+        if (const char* root = std::getenv("FAKE_ROOT"); root && status == 0 && unload) fake_kernel::unload(root);
         return status;
     }
     const std::string how = environment("FAKE_HANDOFF", "ok");
@@ -85,10 +110,13 @@ int main(int argc, char** argv) {
         log_call(argc, argv, "killed");
         ::raise(SIGKILL);
     }
-    if (how == "slow") ::sleep(3);
+    if (how == "slow") ::sleep(static_cast<unsigned>(std::atoi(environment("FAKE_SECONDS", "3").c_str())));
+    if (how == "stop-parent") ::kill(::getppid(), SIGSTOP);
     if (how == "move")
-        for (auto at = report.find(".mem "); at != report.npos; at = report.find(".mem ", at + 1))
-            report[report.find("0x", at) + 3] ^= 1;
+        for (std::string* text : {&report, &segments})
+            for (auto at = text->find(".mem "); at != text->npos; at = text->find(".mem ", at + 1))
+                (*text)[text->find("0x", at) + 3] ^= 1;
+    load(segments, append, by_kernel);
     if (how == "noisy") report = std::string(16 << 20, '\n') + report;
     if (how != "mute") say(STDERR_FILENO, report);
     log_call(argc, argv, "loaded");

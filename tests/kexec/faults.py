@@ -81,11 +81,16 @@ class Lab:
         self.caller = ["-p", "-c", f"--initrd={self.home}/initrd", f"--append={BASE}", f"{self.home}/vmlinuz"]
         self.log = self.home / "log"
         self.fresh()
-        plan = subprocess.run([tool, "plan", "--json", "--root", self.root, "--kernel", self.home / "vmlinuz", "--initrd",
-                               self.home / "initrd", "--loader", "kexec_load", "--command-line", BASE], stdout=subprocess.PIPE)
-        self.plan = json.loads(plan.stdout)
-        assert self.plan["verdict"] == "ready", self.plan["reasons"]
-        (self.home / "report").write_text(report_of(self.plan))
+        self.plan = self.plan_for("kexec_load")
+        for name in ("report", "segments"):
+            (self.home / name).write_text(report_of(self.plan))
+
+    def plan_for(self, loader):
+        done = subprocess.run([self.tool, "plan", "--json", "--root", self.root, "--kernel", self.home / "vmlinuz", "--initrd",
+                               self.home / "initrd", "--loader", loader, "--command-line", BASE], stdout=subprocess.PIPE)
+        plan = json.loads(done.stdout)
+        assert plan["verdict"] == "ready", plan["reasons"]
+        return plan
 
     def fresh(self):
         """The machine as it was, and an empty log."""
@@ -101,7 +106,8 @@ class Lab:
                 *(caller or self.caller)]
 
     def environment(self, **fake):
-        values = {"FAKE_LOG": str(self.log), "FAKE_REPORT": str(self.home / "report")}
+        values = {"FAKE_LOG": str(self.log), "FAKE_REPORT": str(self.home / "report"),
+                  "FAKE_SEGMENTS": str(self.home / "segments"), "FAKE_ROOT": str(self.root)}
         return {**os.environ, **values, **{f"FAKE_{key.upper()}": str(value) for key, value in fake.items()}}
 
     def run(self, *caller, under=(), kexec=None, merged=False, **fake):
@@ -114,6 +120,17 @@ class Lab:
     def record(self):
         path = self.root / "run/swiotlb-handoff/record.json"
         return json.loads(path.read_text()) if path.exists() else None
+
+    def status(self):
+        """What 'status' says of this machine."""
+        done = subprocess.run([self.tool, "status", "--json", "--root", self.root], capture_output=True, text=True)
+        assert done.stderr == "", done.stderr
+        return json.loads(done.stdout)
+
+    def expect_handoff(self, what):
+        status = self.status()
+        assert status["handoff"] == what, f"status says {status['handoff']}, expected {what}: {status['why']} {self.record()}"
+        return status
 
     def loaded(self):
         """'handoff', 'plain' or None: what the machine would have now."""
@@ -132,6 +149,7 @@ class Lab:
         record = self.record()
         if record is not None:
             assert record["outcome"] == what, f"the record says {record['outcome']}, loaded is {what}"
+        self.expect_handoff("in-use" if what == "handoff" and record else "unknown" if what == "handoff" else "not-in-use")
 
 
 # --- what each case shows; the names are the specification -----------------------------------------------------------------
@@ -185,11 +203,15 @@ def anything_that_loads_no_crash_kernel_is_passed_through(lab):
         assert (done.stdout, done.stderr) == ("plain output\n", "plain error\n")
 
 
-def unloading_removes_the_record(lab):
+def unloading_removes_the_record_where_it_works(lab):
     lab.run()
     assert lab.record()
-    lab.run("-p", "-u")
-    assert lab.record() is None
+    done = lab.run("-p", "-u", plain=7)
+    assert done.returncode == 7 and (done.stdout, done.stderr) == ("plain output\n", "plain error\n"), done
+    assert lab.expect_handoff("in-use")["loaded"]
+    done = lab.run("-p", "-u")
+    assert done.returncode == 0 and lab.record() is None
+    assert not lab.expect_handoff("not-in-use")["loaded"]
     lab.run()
     lab.run("-p", "-S")
     assert lab.record(), "asking for the status does not"
@@ -227,6 +249,43 @@ def a_kexec_that_fails_with_the_handoff_is_run_again_without(lab):
         lab.expect("plain", lab.run(handoff=how))
 
 
+def a_load_that_may_be_a_plain_one_leaves_no_record_of_another(lab):
+    initrd, kernel = lab.caller[2], lab.caller[-1]
+    for words in (["-p", "--no-such-option"], ["-p", "-f"], ["-p", "--exec"], ["-p", "--load-jump-back-helper"], ["-p", "--h"]):
+        lab.fresh()
+        lab.expect("handoff", lab.run())
+        caller = [*words, "--append=" + BASE, initrd, kernel]
+        lab.run(*caller)
+        assert lab.calls()[-1]["argv"] == caller and lab.record() is None, (caller, lab.record())
+        lab.expect_handoff("not-in-use")
+    for words in (["-l"], ["-p", "-S"], ["--version"]):
+        lab.fresh()
+        lab.expect("handoff", lab.run())
+        lab.run(*words, plain=1)
+        assert lab.record()["outcome"] == "handoff", words
+
+
+def both_attempts_fail_while_an_old_crash_kernel_stays_loaded(lab):
+    lab.expect("handoff", lab.run())
+    done = lab.run(handoff="fail", plain=255)
+    assert done.returncode == 255
+    record = lab.record()
+    assert record["outcome"] == "plain" and record["why"] == "kexec failed with the handoff (exit status 7): handoff warning", record["why"]
+    status = lab.expect_handoff("unknown")
+    assert "kexec failed with the handoff" in status["why"], status["why"]
+    lab.run(*lab.caller)  # and a load that works ends that
+    lab.expect_handoff("in-use")
+
+
+def what_could_not_be_loaded_keeps_its_reason(lab):
+    done = lab.run(handoff="fail")
+    lab.expect("plain", done)
+    status = lab.status()
+    assert "kexec failed with the handoff (exit status 7): handoff warning" in status["record"]["why"], status
+    fake = lab.run(handoff="fail", plain=255)
+    assert fake.returncode == 255 and "handoff warning" in lab.record()["why"]
+
+
 def segments_elsewhere_mean_a_plain_load(lab):
     done = lab.run(handoff="move")
     lab.expect("plain", done)
@@ -240,12 +299,14 @@ def a_kexec_load_without_a_report_means_a_plain_load(lab):
 
 def a_load_by_the_kernel_needs_no_report(lab):
     lab.caller[1] = "-s"
+    (lab.home / "segments").write_text(report_of(lab.plan_for("kexec_file_load")))
     try:
         done = lab.run(handoff="mute")
         lab.expect("handoff", done)
         assert lab.record()["segments_reported"] is False
     finally:
         lab.caller[1] = "-c"
+        (lab.home / "segments").write_text(report_of(lab.plan))
 
 
 def a_report_in_the_words_of_another_kexec_means_a_plain_load(lab):
@@ -272,6 +333,48 @@ def a_report_in_the_words_of_another_kexec_means_a_plain_load(lab):
             assert "segment" in lab.record()["why"], f"{what}: {lab.record()['why']}"
     finally:
         report.write_text(todays)
+
+
+def a_reader_of_its_output_that_is_gone_costs_nothing(lab):
+    lab.caller.insert(1, "-d")
+    try:
+        read, write = os.pipe()
+        os.close(read)
+        done = subprocess.run(lab.command(), env=lab.environment(), stdout=write, stderr=subprocess.PIPE, text=True,
+                              preexec_fn=lambda: signal.signal(signal.SIGPIPE, signal.SIG_DFL))
+        os.close(write)
+        lab.expect("handoff", done)
+        assert len(lab.calls()) == 1
+    finally:
+        lab.caller.remove("-d")
+
+
+def a_reader_of_its_output_that_does_not_read_holds_up_the_output_alone(lab):
+    """Whatever ends the process that waits for the reader: what it loaded stays loaded."""
+    lab.caller.insert(1, "-d")
+    report = lab.home / "report"
+    todays = report.read_text()
+    report.write_text("Try gzip decompression.\n" * 20000 + todays)
+    try:
+        for how in (signal.SIGALRM, signal.SIGKILL):
+            lab.fresh()
+            tool = subprocess.Popen(lab.command(), env=lab.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+            children = Path(f"/proc/{tool.pid}/task/{tool.pid}/children")
+            began = time.monotonic()
+            while (lab.record() or {}).get("outcome") != "handoff":
+                assert time.monotonic() - began < 60, "nothing is loaded"
+                time.sleep(0.05)
+            time.sleep(0.5)
+            child = int(children.read_text().split()[0])
+            assert tool.poll() is None, "it does not wait for its reader"
+            os.kill(child, how)
+            assert tool.wait(timeout=30) == 0
+            tool.stderr.close()
+            assert len(lab.calls()) == 1 and lab.loaded() == "handoff"
+            lab.expect_handoff("in-use")
+    finally:
+        report.write_text(todays)
+        lab.caller.remove("-d")
 
 
 def output_without_end_is_survived(lab):
@@ -414,10 +517,59 @@ def a_lock_that_never_comes_free_means_a_plain_load_after_ten_seconds(lab):
     assert 9 < took < 60, took
 
 
+def a_load_that_does_not_get_the_lock_leaves_no_record_of_an_older_one(lab):
+    lab.expect("handoff", lab.run())
+    with open(lab.root / "run/swiotlb-handoff/lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lab.expect("plain", lab.run())
+    assert lab.record() is None
+
+
+def a_load_that_another_one_did_not_wait_for_is_not_taken_for_what_is_loaded(lab):
+    first = subprocess.Popen(lab.command(), env=lab.environment(handoff="slow", seconds=16), stdout=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL)
+    time.sleep(1.5)
+    second = lab.run()
+    assert second.returncode == 0 and lab.loaded() == "plain", lab.calls()
+    lab.expect_handoff("not-in-use")
+    assert first.wait() == 0
+    assert lab.loaded() == "plain", "whoever had the lock sees that it was passed"
+    assert "did not wait" in lab.record()["why"], lab.record()
+    lab.expect_handoff("not-in-use")
+    lab.expect("handoff", lab.run())
+
+
+def a_load_past_the_lock_that_still_goes_on_is_seen(lab):
+    (lab.root / "run/swiotlb-handoff").mkdir()
+    with open(lab.root / "run/swiotlb-handoff/passed", "w", encoding="ascii") as passed:
+        fcntl.flock(passed, fcntl.LOCK_SH)
+        lab.expect("plain", lab.run())
+    lab.expect("handoff", lab.run())
+
+
+def a_planner_that_is_stopped_means_a_plain_load(lab):
+    began = time.monotonic()
+    done = lab.run(handoff="stop-parent")
+    assert 4 < time.monotonic() - began < 60, time.monotonic() - began
+    lab.expect("plain", done)
+    assert lab.record() is None, "a record that nobody ended"
+
+
+def a_kexec_that_is_a_script_is_no_kexec_of_kexec_tools(lab):
+    script = lab.home / "script"
+    script.write_text("#!/bin/sh\n# kexec-tools 2.0.25\nexec " + str(lab.fake) + ' "$@"\n')
+    script.chmod(0o755)
+    lab.expect("handoff", lab.run(kexec=script))
+    shutil.copy(script, lab.root / "usr/sbin/kexec")
+    plan = subprocess.run([lab.tool, "plan", "--json", "--root", lab.root], capture_output=True, text=True)
+    assert '"kexec_tools": "2.0.25"' not in plan.stdout, "a script has no version"
+
+
 def the_planner_killed_means_a_plain_load(lab):
     # The fake's parent is the process that plans, compares and records.
     done = lab.run(handoff="kill-parent-first")
     lab.expect("plain", done)
+    assert lab.record() is None, "a record that nobody ended"
     assert [call["did"] for call in lab.calls()] == ["loaded"], "a kexec dies with the process that watches it"
     lab.fresh()
     lab.expect("plain", lab.run(handoff="kill-parent"))
@@ -458,8 +610,8 @@ def no_environment_is_needed_and_path_is_not_trusted(lab):
     trap.mkdir(exist_ok=True)
     (trap / "kexec").write_text("#!/bin/sh\ntouch " + str(lab.home / "trapped") + "\n")
     (trap / "kexec").chmod(0o755)
-    done = subprocess.run(lab.command(), env={"FAKE_LOG": str(lab.log), "FAKE_REPORT": str(lab.home / "report"), "PATH": str(trap)},
-                          capture_output=True, text=True, cwd=trap)
+    done = subprocess.run(lab.command(), env={**{key: value for key, value in lab.environment().items() if key.startswith("FAKE_")},
+                                                "PATH": str(trap)}, capture_output=True, text=True, cwd=trap)
     lab.expect("handoff", done)
     assert not (lab.home / "trapped").exists()
     assert lab.run(kexec="kexec").returncode == 2, "a relative path is no program"
@@ -488,19 +640,27 @@ def the_stand_in_script_runs_kexec_where_the_tool_cannot(lab):
     home = lab.home / "stand-in"
     home.mkdir()
     script = (Path(__file__).resolve().parent.parent.parent / "dropins/kexec.in").read_text()
+    run_directory, state = lab.root / "run/swiotlb-handoff", lab.root / "state"
     script = script.replace("@CMAKE_INSTALL_FULL_SBINDIR@", str(home)).replace("/usr/sbin/kexec", str(lab.fake))
+    script = script.replace("/run/swiotlb-handoff", str(run_directory)).replace("@HANDOFF_STATE_DIR@", str(state))
     (home / "kexec").write_text(script)
     (home / "kexec").chmod(0o755)
     plain = [lab.caller]
 
     def run(tool):
         lab.fresh()
+        for directory in (run_directory, state):
+            directory.mkdir()
+            (directory / "record.json").write_text("{}")
         path = home / "swiotlb-handoff"
         path.unlink(missing_ok=True)
         if tool is not None:
             path.write_text("#!/bin/sh\n" + tool + "\n")
             path.chmod(0o755)
         done = subprocess.run([home / "kexec", *lab.caller], env=lab.environment(plain=3), capture_output=True, text=True)
+        fell_back = bool(lab.calls())
+        for directory in (run_directory, state):
+            assert (directory / "record.json").exists() is not fell_back, f"{tool}: {directory}"
         return done.returncode, [call["argv"] for call in lab.calls()]
     assert run(None) == (3, plain), "not installed"
     assert run("exit 127") == (3, plain), "a library is missing"
@@ -576,7 +736,7 @@ CASES = [value for name, value in list(globals().items())
          if callable(value) and getattr(value, "__module__", None) == __name__ and name.startswith(("a_", "an_", "the_", "two_", "its_",
                                                                                                    "what_", "anything_", "unloading_",
                                                                                                    "segments_", "output_", "sources_",
-                                                                                                   "images_", "no_"))]
+                                                                                                   "images_", "no_", "both_"))]
 
 
 def main():

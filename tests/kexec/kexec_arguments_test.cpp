@@ -42,6 +42,15 @@ TEST(KexecArguments, UnloadingTheCrashKernelIsKnown) {
     for (const char* text : {"-u", "-p -S", "-p -u -S", "-p vmlinuz"}) EXPECT_FALSE(read(text).panic_unload) << text;
 }
 
+TEST(KexecArguments, WhatMayChangeTheLoadedCrashKernel) {
+    for (const char* text : {"-p vmlinuz", "-p -u", "-p", "-e -p vmlinuz", "-f -p vmlinuz", "-p --hotplug vmlinuz",
+                             "-p --exec-live-update x", "-p --load-jump-back-helper x"})
+        EXPECT_TRUE(read(text).may_change_load) << text;
+    for (const char* text : {"", "-l vmlinuz", "-u", "-e", "-p -S", "--status -p vmlinuz",
+                             "--print-ckr-size -p vmlinuz", "-v -p x", "-h -p x", "-p --version x", "-p --help x"})
+        EXPECT_FALSE(read(text).may_change_load) << text;
+}
+
 TEST(KexecArguments, EverySpellingOfTheCommandLine) {
     for (const char* text :
          {"-p --append=ro v", "-p --append ro v", "-p --app=ro v", "-p --ap ro v", "-p --command-line=ro v",

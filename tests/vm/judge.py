@@ -198,6 +198,7 @@ def judge(cell, said, dump_problem, vm_problem):
         reasons += judge_wrapper(cell, said, fact)
     if cell.shrink == "tool":
         reasons += judge_shrink(first, fact)
+    reasons += judge_status(first, fact)
     lent = cell.mode == "handoff" and fact["loan"]
     handed_over = cell.mode == "handoff" and fact["verdict"] == "ready" and not plainly
     elsewhere = misplaced(fact) if fact["booted"] else []
@@ -309,6 +310,19 @@ def judge_shrink(first, fact):
     if fact["given_back_kib"] != given:
         reasons.append(f"shrink gave back {given} KiB, MemTotal went from {before} to {after} KiB")
     return reasons
+
+
+def judge_status(first, fact):
+    """What 'status' says after the load: read off the loaded crash kernel, and in use only where the record is of it."""
+    status = parse_json(first.get("status"))
+    if "why" not in status:  # kept from before it said so
+        return []
+    marked = "swiotlb_handoff=" in fact["append"] or "swiotlb_lent=" in fact["append"]
+    if fact["record"]:
+        wanted = "in-use" if fact["record"].get("outcome") == "handoff" else "not-in-use"
+    else:
+        wanted = "unknown" if marked else "not-in-use"
+    return [] if status.get("handoff") == wanted else [f"status says {status.get('handoff')}, expected {wanted}: {status['why']}"]
 
 
 def judge_ready(cell, said, fact):

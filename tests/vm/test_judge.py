@@ -87,6 +87,25 @@ class Wrapper(unittest.TestCase):
         self.assertEqual(verdict(said, cell), "fail")
 
 
+class Status(unittest.TestCase):
+    def of(self, says, said, cell):
+        said["first"]["status"] = json.dumps({"handoff": says, "why": "It is so."})
+        return verdict(said, cell)
+
+    def test_says_in_use_of_a_recorded_handoff_and_of_nothing_else(self):
+        for says, wanted in (("in-use", "pass"), ("not-in-use", "fail"), ("unknown", "fail"), ("stale", "fail")):
+            self.assertEqual(self.of(says, *wrapped()), wanted, says)
+        for says, wanted in (("in-use", "fail"), ("not-in-use", "pass"), ("unknown", "fail")):
+            self.assertEqual(self.of(says, *wrapped("plain", verdict="refused")), wanted, says)
+
+    def test_does_not_know_of_words_that_were_loaded_by_hand(self):
+        for append, says in (("swiotlb=32768 swiotlb_handoff=0x70000000-0x74000000", "unknown"), ("swiotlb=32768,force", "not-in-use")):
+            for said in ("in-use", "not-in-use", "unknown"):
+                loaded = boot("refused")
+                loaded["first"]["append"] = append
+                self.assertEqual(self.of(said, loaded, cells.Cell("cell", expect="refused")), "pass" if said == says else "fail", (append, said))
+
+
 class Ready(unittest.TestCase):
     def test_everything_in_place_passes(self):
         self.assertEqual(judge.judge(cells.Cell("cell"), boot(), None, None)[:2], ("pass", []))

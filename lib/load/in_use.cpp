@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/load/in_use.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "lib/kernel/command_line.hpp"
+#include "lib/sources/host.hpp"
+
+namespace handoff {
+namespace {
+
+struct Marker {
+    AddressRange pool;
+    bool loan = false;
+};
+
+// The marker on the loaded command line; nullopt: it has none.
+Result<std::optional<Marker>> marker_on(const std::string& text) {
+    const auto line = CommandLine::parse(text);
+    if (!line) return line.error();
+    const auto handed = read_marker(*line), lent = read_marker(*line, lent_key);
+    if (!handed) return handed.error();
+    if (!lent) return lent.error();
+    if (*handed && *lent) return base::input_error(0, "expected one marker, found one of a handoff and one of a loan");
+    if (*handed) return std::optional(Marker{**handed, false});
+    if (*lent) return std::optional(Marker{**lent, true});
+    return std::optional<Marker>();
+}
+
+bool has_words(std::string_view line, std::string_view words) {
+    return !words.empty() && fmt::format(" {} ", line).find(fmt::format(" {} ", words)) != std::string::npos;
+}
+
+std::vector<AddressRange> ranges_of(const std::vector<Segment>& segments) {
+    std::vector<AddressRange> ranges;
+    for (const Segment& s : segments) ranges.push_back(s.range);
+    return ranges;
+}
+
+bool same_segments(const Record& record, std::vector<AddressRange> loaded) {
+    std::vector<AddressRange> recorded = ranges_of(record.segments);
+    const auto by_start = [](const AddressRange& a, const AddressRange& b) { return a.start() < b.start(); };
+    std::sort(recorded.begin(), recorded.end(), by_start);
+    std::sort(loaded.begin(), loaded.end(), by_start);
+    if (record.segments_reported) return recorded == loaded;
+    // Planned, not reported: kernel and initrd are what a plan has exactly.
+    return std::all_of(record.segments.begin(), record.segments.end(), [&](const Segment& s) {
+        return (s.name != "kernel" && s.name != "initrd") ||
+               std::find(loaded.begin(), loaded.end(), s.range) != loaded.end();
+    });
+}
+
+// What in the record is not as it is loaded; "" where all is.
+std::string difference(const Record& record, const LoadedKernel& kernel, const Marker& marker) {
+    if (record.outcome != Record::Outcome::handoff) return "the last load is recorded as one without it: " + record.why;
+    if (record.loan != marker.loan || record.marker != marker.pool) return "the record has another marker";
+    if (!has_words(kernel.command_line, record.append)) return "the record has other words";
+    if (!same_segments(record, kernel.segments)) return "the record has other segments";
+    return {};
+}
+
+// With the file's full path.
+std::string message_on(const Host& host, Error error) {
+    if (!error.source.empty()) error.source = (std::filesystem::path(host.root()) / error.source).string();
+    return error.message();
+}
+
+}  // namespace
+
+const char* name(Handoff handoff) {
+    switch (handoff) {
+        case Handoff::in_use:
+            return "in-use";
+        case Handoff::not_in_use:
+            return "not-in-use";
+        case Handoff::stale:
+            return "stale";
+        case Handoff::unknown:
+            return "unknown";
+    }
+    return "";
+}
+
+const char* name(Unknown unknown) {
+    switch (unknown) {
+        case Unknown::none:
+            return "none";
+        case Unknown::unread:
+            return "unread";
+        case Unknown::no_pool:
+            return "no-pool";
+        case Unknown::no_record:
+            return "no-record";
+        case Unknown::other_load:
+            return "other-load";
+    }
+    return "";
+}
+
+HandoffEvidence read_handoff_evidence(const Host& host) {
+    HandoffEvidence evidence;
+    auto kernel = loaded_kernel(host);
+    if (kernel) {
+        evidence.loaded = kernel->has_value();
+        evidence.kernel = *std::move(kernel);
+    } else {
+        evidence.kernel_problem = message_on(host, kernel.error());
+        if (const auto said = host.read(Source::crash_loaded)) evidence.loaded = said->starts_with('1');
+    }
+    auto record = last_record(host);
+    if (record)
+        evidence.record = *std::move(record);
+    else if (record.error().code != Errc::not_found)
+        evidence.record_problem = message_on(host, record.error());
+    return evidence;
+}
+
+HandoffState judge_handoff(const HandoffEvidence& e) {
+    const auto unknown = [](Unknown reason, std::string why) {
+        return HandoffState{Handoff::unknown, std::move(why), reason};
+    };
+    if (e.loaded && !*e.loaded) return {Handoff::not_in_use, "No crash kernel is loaded.", Unknown::none};
+    if (!e.kernel)
+        return unknown(Unknown::unread, "What is loaded cannot be read: " +
+                                            (e.kernel_problem.empty() ? "nobody looked" : e.kernel_problem) + ".");
+    const auto marker = marker_on(e.kernel->command_line);
+    if (!marker)
+        return unknown(Unknown::unread,
+                       "The loaded crash kernel's command line is not understood: " + marker.error().message() + ".");
+    if (!*marker)
+        return {Handoff::not_in_use, "The loaded crash kernel's command line has no word of a handoff.", Unknown::none};
+    const Marker& found = **marker;
+    if (!e.pool)
+        return unknown(Unknown::no_pool,
+                       fmt::format("The loaded crash kernel has the pool {}, and the running kernel's "
+                                   "own is not known.",
+                                   base::to_string(found.pool)));
+    if (found.pool != *e.pool)
+        return {Handoff::stale,
+                fmt::format("The loaded crash kernel has the pool {}, and the running kernel's is {}.",
+                            base::to_string(found.pool), base::to_string(*e.pool)),
+                Unknown::none};
+    if (!e.record)
+        return unknown(Unknown::no_record,
+                       "The loaded crash kernel has the words of a handoff, and no record says that they were proven" +
+                           (e.record_problem.empty() ? "." : ": " + e.record_problem + "."));
+    if (const std::string differs = difference(*e.record, *e.kernel, found); !differs.empty())
+        return unknown(
+            Unknown::other_load,
+            "The loaded crash kernel has the words of a handoff, and the record is of another load: " + differs + ".");
+    return {Handoff::in_use,
+            fmt::format("The loaded crash kernel has the pool {}, with the words and segments of the record.",
+                        base::to_string(found.pool)),
+            Unknown::none};
+}
+
+}  // namespace handoff

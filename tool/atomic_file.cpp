@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include <fmt/format.h>
+
 #include "base/fd.hpp"
 
 namespace tool {
@@ -56,25 +58,33 @@ int complete(int fd, int old, std::string_view text, unsigned mode) {
 
 }  // namespace
 
-base::Result<bool> replace_file(const std::filesystem::path& given, std::string_view text, unsigned mode) {
-    std::error_code missing;
-    std::filesystem::path path = std::filesystem::canonical(given, missing);
-    if (missing) path = given;
-    const base::Fd old(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-    if (!old && errno != ENOENT) return failed(path, errno);
+base::Result<handoff::Place> place_of(const std::filesystem::path& path) {
+    const std::string directory = path.has_parent_path() ? path.parent_path().string() : ".";
+    handoff::Place place{base::Fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)), path.filename()};
+    if (!place.directory) return failed(path, errno);
+    return place;
+}
 
-    std::string name = path.string() + ".XXXXXX";
-    const base::Fd fd(::mkostemp(name.data(), O_CLOEXEC));
-    if (!fd) return failed(path, errno);
+base::Result<bool> replace_file(const handoff::Place& place, const std::filesystem::path& shown, std::string_view text,
+                                unsigned mode) {
+    const int directory = place.directory.get();
+    const base::Fd old(
+        ::openat(directory, place.name.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW));
+    if (!old && errno == ELOOP)
+        return base::Error{base::Errc::io, shown.string(), 0, "a symbolic link is in its place"};
+    if (!old && errno != ENOENT) return failed(shown, errno);
+
+    const std::string fresh = fmt::format("{}.{}.new", place.name, ::getpid());
+    ::unlinkat(directory, fresh.c_str(), 0);
+    const base::Fd fd(::openat(directory, fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+    if (!fd) return failed(shown, errno);
     int number = complete(fd.get(), old ? old.get() : -1, text, mode);
-    if (number == 0 && ::rename(name.c_str(), path.c_str()) != 0) number = errno;
+    if (number == 0 && ::renameat(directory, fresh.c_str(), directory, place.name.c_str()) != 0) number = errno;
     if (number != 0) {
-        ::unlink(name.c_str());
-        return failed(path, number);
+        ::unlinkat(directory, fresh.c_str(), 0);
+        return failed(shown, number);
     }
-    const std::string directory = path.parent_path().empty() ? "." : path.parent_path().string();
-    if (const base::Fd parent(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)); parent)
-        ::fsync(parent.get());
+    ::fsync(directory);
     return true;
 }
 

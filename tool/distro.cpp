@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // enable, disable and status: the handoff in the configuration of a distribution's kdump.
+#include <unistd.h>
+#include <cerrno>
 #include <ctime>
 #include <filesystem>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include <fmt/format.h>
 
@@ -10,6 +14,7 @@
 #include "lib/report/documents.hpp"
 #include "lib/report/status.hpp"
 #include "lib/service/service.hpp"
+#include "lib/sources/files.hpp"
 #include "lib/sources/host.hpp"
 #include "tool/atomic_file.hpp"
 #include "tool/commands.hpp"
@@ -29,7 +34,23 @@ std::filesystem::path config_path(const Options& options, const KdumpService& se
     return std::filesystem::path(options.root) / service.config;
 }
 
-std::filesystem::path backup_of(std::filesystem::path config) { return config += ".before-swiotlb-handoff"; }
+std::string backup_of(std::string_view config) { return fmt::format("{}.before-swiotlb-handoff", config); }
+
+Result<bool> write_file(const handoff::Host& host, std::string_view path, handoff::Link link, std::string_view text,
+                        unsigned mode = 0644) {
+    const auto place = host.place(path, link);
+    if (!place) return machine_error(host, place.error());
+    return replace_file(*place, std::filesystem::path(host.root()) / path, text, mode);
+}
+
+// An error where it is there and cannot be removed.
+std::optional<Error> remove_file(const handoff::Host& host, std::string_view path) {
+    const auto place = host.place(path, handoff::Link::stay);
+    if (!place && place.error().code == Errc::not_found) return std::nullopt;
+    if (!place) return machine_error(host, place.error());
+    if (::unlinkat(place->directory.get(), place->name.c_str(), 0) == 0 || errno == ENOENT) return std::nullopt;
+    return machine_error(host, handoff::system_error(path, errno));
+}
 
 void say_done(const Options& options, const KdumpService& service, bool enabled, bool changed) {
     const std::string config = config_path(options, service).string();
@@ -42,7 +63,7 @@ void say_done(const Options& options, const KdumpService& service, bool enabled,
         if (changed) print(fmt::format("\nNext: {}\n", service.reload));
         return;
     }
-    field("backup", backup_of(config).string());
+    field("backup", backup_of(config));
     print(
         fmt::format("\nNext: {}\n      so that the crash kernel takes over the pool where that is proven;\n"
                     "      {}\n      so that it says early where its pool is; and swiotlb-handoff status.\n",
@@ -106,15 +127,13 @@ Status enable(const Options& options) {
     if (!old) return fail(machine_error(host, old.error()));
     auto text = handoff::with_handoff(*old, *service, helpers);
     if (!text) return fail(machine_error(host, std::move(text).error().at(service->config)));
-    const auto path = config_path(options, *service);
     const bool changed = *text != *old;
     if (changed) {
         // First the backup: with no room for it, there is none for the rest.
-        if (const auto done = replace_file(backup_of(path), *old, 0600); !done)
+        if (const auto done = write_file(host, backup_of(service->config), handoff::Link::stay, *old, 0600); !done)
             return fail(with_cure(host, done.error()));
-        if (const auto done = replace_file(path, *text); !done) {
-            std::error_code ignored;
-            std::filesystem::remove(backup_of(path), ignored);
+        if (const auto done = write_file(host, service->config, handoff::Link::follow, *text); !done) {
+            [[maybe_unused]] const auto ignored = remove_file(host, backup_of(service->config));
             return fail(with_cure(host, done.error()));
         }
     }
@@ -130,21 +149,18 @@ Status disable(const Options& options) {
     if (!old) return fail(machine_error(host, old.error()));
     auto text = handoff::without_handoff(*old, *service, helpers);
     if (!text) return fail(machine_error(host, std::move(text).error().at(service->config)));
-    const auto path = config_path(options, *service);
     const bool changed = *text != *old;
     if (changed)
-        if (const auto done = replace_file(path, *text); !done) return fail(with_cure(host, done.error()));
-    // The next load goes past us and would not change a record of this one, which says that the handoff is in use.
-    if (changed) {
-        const std::filesystem::path root(options.root);
-        std::error_code ignored;
-        std::filesystem::remove(root / handoff::record_directory / handoff::record_file, ignored);
-        std::filesystem::remove(root / std::filesystem::path(HANDOFF_STATE).relative_path() / handoff::record_file,
-                                ignored);
-    }
-    std::error_code failed;
-    std::filesystem::remove(backup_of(path), failed);
-    if (failed) return fail({Errc::io, backup_of(path).string(), 0, failed.message()});
+        if (const auto done = write_file(host, service->config, handoff::Link::follow, *text); !done)
+            return fail(with_cure(host, done.error()));
+    // The next load goes past us and would not change a record of this one.
+    if (changed)
+        for (const std::string_view directory :
+             {handoff::record_directory, std::string_view(HANDOFF_STATE).substr(1)}) {
+            [[maybe_unused]] const auto ignored =
+                remove_file(host, fmt::format("{}/{}", directory, handoff::record_file));
+        }
+    if (const auto problem = remove_file(host, backup_of(service->config))) return fail(with_cure(host, *problem));
     say_done(options, *service, false, changed);
     return Status::ready;
 }
@@ -155,7 +171,9 @@ Status status(const Options& options) {
     if (metrics) {
         const std::string text = handoff::to_prometheus(report, HANDOFF_VERSION);
         if (options.output) {
-            if (const auto done = replace_file(*options.output, text); !done) return fail(done.error());
+            const auto place = place_of(*options.output);
+            if (!place) return fail(place.error());
+            if (const auto done = replace_file(*place, *options.output, text); !done) return fail(done.error());
         } else {
             print(text);
         }

@@ -267,7 +267,7 @@ Status kexec(const Options& options) {
     try {
         const auto arguments = handoff::read_kexec_arguments(options.operands);
         if (!arguments || arguments->may_change_load) {
-            directory.emplace(options.root);
+            directory.emplace(host);
             if (const auto done = before_plain(options, host, plain, *directory, arguments)) return *done;
         }
     } catch (...) {  // no memory: there is still the caller's command

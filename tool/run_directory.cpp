@@ -30,18 +30,19 @@ void sleep_ms(long ms) {
     ::nanosleep(&time, nullptr);
 }
 
-RunDirectory::RunDirectory(const std::string& root) {
-    const Fd top(::open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-    if (!top) {
-        fail(root);
+RunDirectory::RunDirectory(const handoff::Host& host) {
+    const std::string path(handoff::record_directory);
+    const auto place = host.place(path, handoff::Link::stay);
+    if (!place) {
+        problem_ = place.error().message();
         return;
     }
-    const std::string path(handoff::record_directory);
-    const bool made = ::mkdirat(top.get(), path.c_str(), 0755) == 0;
-    Fd fd(::openat(top.get(), path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    const int parent = place->directory.get();
+    const bool made = ::mkdirat(parent, place->name.c_str(), 0755) == 0;
+    Fd fd(::openat(parent, place->name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     struct stat status {};
     if (!fd || ::fstat(fd.get(), &status) != 0) {
-        fail(path);
+        problem_ = fmt::format("{}: {}", path, std::strerror(errno));
         return;
     }
     if (status.st_uid != ::geteuid() || (!made && (status.st_mode & 022) != 0)) {
@@ -108,7 +109,5 @@ void RunDirectory::write(const std::string& text) const {
 void RunDirectory::forget() const {
     if (directory_) ::unlinkat(directory_.get(), std::string(handoff::record_file).c_str(), 0);
 }
-
-void RunDirectory::fail(const std::string& what) { problem_ = fmt::format("{}: {}", what, std::strerror(errno)); }
 
 }  // namespace tool

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/fd.hpp"
+#include "lib/sources/host.hpp"
 
 namespace tool {
 
@@ -13,7 +14,7 @@ namespace tool {
 class RunDirectory {
 public:
     /// Makes it where it is not there. Where that fails, or others could write to it, lock() says why.
-    explicit RunDirectory(const std::string& root);
+    explicit RunDirectory(const handoff::Host&);
 
     /// One load at a time: waits for another one, for ten seconds. "" or why it is not had.
     std::string lock();
@@ -31,8 +32,6 @@ public:
     void forget() const;
 
 private:
-    void fail(const std::string& what);
-
     base::Fd directory_, lock_, passing_;
     std::string problem_;
 };

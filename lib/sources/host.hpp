@@ -13,6 +13,7 @@
 #include "base/fd.hpp"
 #include "lib/sources/devices.hpp"
 #include "lib/sources/kallsyms.hpp"
+#include "lib/sources/place.hpp"
 #include "lib/sources/source.hpp"
 #include "swiotlb-handoff/range.hpp"
 #include "swiotlb-handoff/result.hpp"
@@ -64,6 +65,10 @@ public:
     /// Where it can be opened by name, as read_user_file() does: of a captured directory the place without symbolic
     /// links. nullopt where it is not there, is no regular file, or lies outside of the root.
     [[nodiscard]] std::optional<std::filesystem::path> file(std::string_view path) const;
+
+    /// Where a file is to be written or removed, by its own path without the leading slash: below the root, whatever
+    /// symbolic links are on the way. Errors as of place_inside().
+    [[nodiscard]] base::Result<Place> place(std::string_view path, Link) const;
 
     /// The kernel's own messages, a line each: of the running kernel from /dev/kmsg
     /// (what programs wrote there is left out), else the file `dmesg`.

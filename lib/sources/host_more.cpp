@@ -50,6 +50,12 @@ std::optional<std::filesystem::path> Host::file(std::string_view path) const {
     return std::nullopt;
 }
 
+Result<Place> Host::place(std::string_view path, Link link) const {
+    auto root = open_root();
+    if (!root) return std::move(root).error();
+    return place_inside(root->get(), path, link, live_);
+}
+
 std::optional<Error> Host::resize_reservation(std::uint64_t bytes) const {
     const std::string_view file = path(Source::crash_size);
     const std::string text = std::to_string(bytes);

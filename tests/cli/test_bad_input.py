@@ -375,6 +375,91 @@ class HostileTree(unittest.TestCase):
                 self.assertNotRegex(done.out + done.err, "[\x00-\x08\x0b-\x1f\x7f]")
 
 
+class HostileTreeThatIsWrittenTo(unittest.TestCase):
+    """Root works below a directory of somebody else's, and whatever links are there, nothing outside of it changes."""
+
+    config = "etc/default/kdump-tools"
+    written = (config, config + ".before-swiotlb-handoff", "run/swiotlb-handoff/record.json", "run/swiotlb-handoff/lock", "run/swiotlb-handoff/passed",
+               "var/lib/swiotlb-handoff/record.json")
+
+    def commands(self, tree):
+        kexec = tree.path("kexec")
+        with open(kexec, "w", encoding="ascii") as f:
+            f.write("#!/bin/sh\n")
+        os.chmod(kexec, 0o755)
+        for arguments in ("-p -c --append=nr_cpus=1 /no/such", "-p -f", "-p -u"):
+            yield ("kexec", "--root", tree.root, "--kexec", kexec, "--", *arguments.split())
+        for command in ("enable", "status", "disable"):
+            yield (command, "--root", tree.root)
+
+    def each(self, inject=None):
+        """Yields a tree, and a directory outside of it to be linked to; then runs every command that writes."""
+        for file in self.written:
+            for what in ("file", "directory", "directory above"):
+                for relative in (False, True):
+                    with self.subTest(file=file, what=what, relative=relative), Tree(machine) as tree, Tree() as outside:
+                        tree.write("usr/sbin/kdump-config", b"#!/bin/sh\n")
+                        tree.write(self.config, b"USE_KDUMP=1\n")
+                        for name in self.written:
+                            outside.write(name, b"USE_KDUMP=1\n")  # one that would be taken for its own
+                        at = {"file": file, "directory": os.path.dirname(file), "directory above": file.split("/", 1)[0]}[what]
+                        target = outside.path(at)
+                        if relative:
+                            target = os.path.join("../" * 20, target[1:])
+                        if os.path.lexists(tree.path(at)):
+                            tree.remove(at)
+                        os.makedirs(os.path.dirname(tree.path(at)), exist_ok=True)
+                        os.symlink(target, tree.path(at))
+                        before = self.state(outside)
+                        for command in self.commands(tree):
+                            run(*command, inject=inject)
+                            self.assertEqual(self.state(outside), before, command)
+
+    @staticmethod
+    def state(tree):
+        """Each file's contents and what cannot be kept by whoever replaces it."""
+        found = {}
+        for folder, _, names in os.walk(tree.root):
+            for name in names:
+                path = os.path.join(folder, name)
+                with open(path, "rb") as f:
+                    found[path] = (f.read(), os.lstat(path).st_ino)
+        return found
+
+    def test_nothing_outside_of_it_is_changed(self):
+        self.each()
+
+    @unittest.skipUnless(can_inject(), "needs strace")
+    def test_nor_where_there_is_no_openat2(self):
+        self.written = self.written[:3]
+        self.each("openat2:error=ENOSYS")
+
+    def test_links_inside_of_it_work(self):
+        with Tree(machine) as tree:
+            tree.write("usr/sbin/kdump-config", b"#!/bin/sh\n")
+            tree.write("etc/real/kdump-tools", b"USE_KDUMP=1\n")
+            os.symlink("/etc/real", tree.path("etc/default"))
+            os.symlink("../var/run", tree.path("run"))
+            os.makedirs(tree.path("var/run"))
+            for command in self.commands(tree):
+                done = run(*command)
+                if command[0] == "enable":
+                    self.assertEqual(done.status, READY, done)
+                    self.assertIn(b"swiotlb-handoff", tree.read("etc/real/kdump-tools"))
+            self.assertEqual(os.listdir(tree.path("etc/real")), ["kdump-tools"], "no backup and no temporary file is left")
+            self.assertTrue(os.path.isdir(tree.path("var/run/swiotlb-handoff")))
+
+    def test_metrics_are_not_written_through_a_link(self):
+        with Tree(machine) as tree, Tree() as place:
+            place.write("precious", b"x")
+            os.symlink("precious", place.path("metrics"))
+            done = run("status", "--root", tree.root, "--output", place.path("metrics"))
+            self.assertEqual(done.status, INPUT, done)
+            self.assertIn("symbolic link", done.err)
+            self.assertEqual(place.read("precious"), b"x")
+            self.assertEqual(sorted(os.listdir(place.root)), ["metrics", "precious"])
+
+
 class Capture(unittest.TestCase):
     def test_writes_nothing_outside_of_its_directory(self):
         with Tree() as place:

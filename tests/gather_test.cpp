@@ -219,9 +219,11 @@ TEST(Gather, ReadsTheSingleValues) {
 TEST(Gather, TheHighWaterMarkIsTrackedWhereTheCommandLineAsksForIt) {
     const TempTree tree;
     tree.write("sys/kernel/debug/swiotlb/io_tlb_used_hiwater", "0\n");
-    tree.write("proc/sys/kernel/osrelease", "7.3.4\n");
+    tree.write("proc/sys/kernel/osrelease", "7.2.13+deb14-amd64\n");
     tree.write("proc/cmdline", "ro\n");
     EXPECT_FALSE(gathered(tree).hiwater_tracked) << "nobody says";
+    tree.write("proc/sys/kernel/osrelease", "7.3.4+deb13-amd64\n");
+    EXPECT_EQ(gathered(tree).hiwater_tracked, false) << "nothing but the word switches it on";
     tree.write("proc/cmdline", "ro swiotlb=track_hiwater\n");
     EXPECT_EQ(gathered(tree).hiwater_tracked, true);
     EXPECT_EQ(gathered(tree).slabs_hiwater, 0u);

@@ -202,14 +202,14 @@ const Row rows[] = {
      [](Case& c) { c.pool() = range(0x6bfff000, 0x6ffff000); }},
     {"pool-slabs", refusal, "it is a page larger than whole segments", planned,
      [](Case& c) {
-         c.request.image->release = "5.10.0-test";
+         c.request.image->release = "5.10.0-32-amd64";
          c.pool() = range(0x6bfff000, 0x70000000);
      },
      [](Case& c) { c.pool() = range(0x6bfc0000, 0x70000000); }},
     {"pool-slabs", refusal, "it is smaller than 1 MiB", planned,
      [](Case& c) {
          c.machine = synthetic_machine_without_low_part();
-         c.request.image->release = "5.10.0-test";
+         c.request.image->release = "5.10.0-32-amd64";
          c.pool() = range(0x6ff40000, 0x70000000);
      },
      [](Case& c) { c.pool() = range(0x6ff00000, 0x70000000); }},
@@ -243,10 +243,10 @@ const Row rows[] = {
      [](Case& c) { replace(c.input.command_line, "quiet", "swiotlb=32768"); }},
     {"pool-power-of-two", refusal, "it has 96 MiB, and the crash kernel rounds up", planned,
      [](Case& c) { c.pool() = range(0x6a000000, 0x70000000); },
-     [](Case& c) { c.request.image->release = "5.19.0-test"; }},
+     [](Case& c) { c.request.image->release = "5.10.0-32-amd64"; }},
     {"pool-power-of-two", refusal, "it has 96 MiB, and addr= demands the number that it names", planned,
      [](Case& c) {
-         c.request.image->release = "5.19.0-test";
+         c.request.image->release = "5.10.0-32-amd64";
          c.request.image->swiotlb_addr = true;
          c.pool() = range(0x6a000000, 0x70000000);
      },
@@ -424,6 +424,12 @@ const Row rows[] = {
      [](Case& c) { c.machine.config->kmsan = false; }},
     {"config-early", refusal, "Kexec HandOver by default", planned,
      [](Case& c) { c.request.config->kexec_handover = true; }, [](Case& c) { c.line() += " kho=off"; }},
+    {"config-words", refusal, "the size of huge pages is built in, and their number on the line", planned,
+     [](Case& c) {
+         c.request.config->command_line = "hugepagesz=1G";
+         c.line() += " hugepages=2";
+     },
+     [](Case& c) { c.request.config->command_line = "quiet"; }},
     {"config-words", refusal, "a word that takes memory is built in", planned,
      [](Case& c) { c.request.config->command_line = "quiet log_buf_len=16M"; },
      [](Case& c) { c.request.config->command_line = "quiet"; }},
@@ -529,6 +535,17 @@ const Row rows[] = {
     {"command-line-agrees", refusal, "another memmap= reserves a page of the pool", checked,
      [](Case& c) { c.input.command_line += " memmap=4K$0x6ffff000"; },
      [](Case& c) { replace(c.input.command_line, "0x6ffff000", "0x70000000"); }},
+    {"command-line-early", refusal, "an aperture for GART, which the running kernel has as well", planned,
+     [](Case& c) {
+         c.line() += " iommu=memaper=2";
+         c.machine.command_line += " iommu=memaper=2";
+     },
+     [](Case& c) {
+         replace(c.line(), "iommu=memaper=2", "iommu=off");
+         c.machine.command_line += " iommu=off";
+     }},
+    {"command-line-early", refusal, "a size of CMA that only ends in zero", planned,
+     [](Case& c) { c.line() += " cma=64M:0"; }, [](Case& c) { replace(c.line(), "cma=64M:0", "cma=0"); }},
     {"command-line-early", refusal, "crashkernel=", planned, [](Case& c) { c.line() += " crashkernel=64M"; },
      [](Case& c) { replace(c.line(), " crashkernel=64M", ""); }},
     {"command-line-early", refusal, "cma=, which is allowed only as 0", planned,
@@ -556,8 +573,8 @@ const Row rows[] = {
          c.machine.command_line_cut = true;
      },
      [](Case& c) { c.machine.command_line_cut = false; }},
-    {"command-line-iommu", refusal, "an aperture for the crash kernel alone", planned,
-     [](Case& c) { c.line() += " iommu=memaper=2"; }, [](Case& c) { c.machine.command_line += " iommu=memaper=2"; }},
+    {"command-line-iommu", refusal, "iommu=force for the crash kernel alone", planned,
+     [](Case& c) { c.line() += " iommu=force"; }, [](Case& c) { c.machine.command_line += " iommu=force"; }},
     {"command-line-iommu", refusal, "iommu=pt on 5.10 for the crash kernel alone", planned,
      [](Case& c) {
          c.request.image->release = "5.10.0-28-amd64";
@@ -704,6 +721,12 @@ const Row rows[] = {
      [](Case& c) { c.machine.crash_kernel.front() = range(0x70000000, 0x70400000); }},
 
     // --- what else claims memory
+    {"cma-apart", refusal, "crashkernel=,cma stands behind '--', where the kernel finds it as well", planned,
+     [](Case& c) {
+         c.request.loader = Loader::kexec_file_load;
+         c.machine.command_line += " -- crashkernel=512M,cma";
+     },
+     [](Case& c) { replace(c.machine.command_line, "512M,cma", "512M"); }},
     {"cma-apart", refusal, "kexec_file_load adds crashkernel=,cma", planned,
      [](Case& c) { c.machine.neighbours.cma_bytes = 64 * MiB; },
      [](Case& c) { c.request.loader = Loader::kexec_load; }},

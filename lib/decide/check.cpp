@@ -9,6 +9,7 @@
 #include "lib/decide/question.hpp"
 #include "lib/kernel/command_line.hpp"
 #include "lib/kernel/constants.hpp"
+#include "lib/kernel/kaslr.hpp"
 
 namespace handoff {
 namespace {
@@ -130,7 +131,7 @@ void judge_map(const Line& line, const AddressRange& pool, const e820::Table& gi
     const bool in_table = given.of(Type::ram).overlaps(pool);
     if (in_table && words_add_it)
         found.refuse("map-once", "the region is RAM in the table already, and the words add it again");
-    if (in_table && !line.words.has("nokaslr"))
+    if (in_table && !switches_kaslr_off(line.words))
         found.refuse("kaslr-blind", "the region is in the boot_params table, where KASLR can put the kernel itself", {},
                      "add nokaslr");
     if (!map->of(Type::ram).contains(pool))

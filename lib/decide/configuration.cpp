@@ -77,6 +77,9 @@ void judge_built_in(const Question& question, const CommandLine& line, Findings&
         judge_boot_words(line, series, question.machine.command_line.empty() ? nullptr : &question.running);
     for (const auto& [word, effect] : judged.findings) refuse(word, effect.why);
     for (const auto& [word, effect] : judged.takers) refuse(word, effect.why);
+    for (const char* key : {"hugepages", "hugepagesz", "default_hugepagesz"})
+        for (const Word* word : line.all(key))
+            refuse(*word, "Whether pages of 1 GiB are taken early depends on other words.");
     for (const Word& word : line.words())
         if (const WordEffect effect = classify(word, series); effect.effect == WordClass::elsewhere)
             refuse(word, effect.why);

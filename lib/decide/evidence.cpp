@@ -42,7 +42,7 @@ void judge_idle(const Machine& machine, Findings& found) {
             "lend-idle",
             "the running kernel does not count how many slabs were ever in use: from Linux 7.3 on it does so only with "
             "swiotlb=track_hiwater",
-            "proc/kcore", "boot with swiotlb=track_hiwater");
+            "proc/cmdline", "boot with swiotlb=track_hiwater");
     if (!machine.slabs_hiwater)
         return found.refuse(
             "lend-idle", "the kernel does not say how many slabs were ever in use (Linux 6.4 and later do, in debugfs)",

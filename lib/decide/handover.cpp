@@ -32,9 +32,9 @@ std::optional<Proposal> judge_proposal(const Question& question, Method method, 
 }
 
 void report_proof(const Proposal& c, std::size_t images, std::size_t fences, Findings& found) {
-    std::string text =
-        fmt::format("proven: the pool lands at {} in all {} places where loader and KASLR can put the kernel",
-                    base::to_string(c.pool.range), images);
+    const std::string places = images == 1 ? "the one place" : fmt::format("all {} places", images);
+    std::string text = fmt::format("proven: the pool lands at {} in {} where loader and KASLR can put the kernel",
+                                   base::to_string(c.pool.range), places);
     if (c.method == Method::addr) text += ", since addr= reserves it before any other memory is taken";
     if (fences != 0) text += fmt::format(", with {} fence page{}", fences, fences == 1 ? "" : "s");
     found.note("pool-exact", std::move(text));

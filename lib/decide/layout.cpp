@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "e820/memmap.hpp"
+#include "lib/kernel/kaslr.hpp"
 
 namespace handoff {
 namespace {
@@ -33,7 +34,7 @@ std::string words(const Proposal& c, const Additions& cure) {
         memmap += e820::to_word(e820::UpdateRange{f, Type::ram, Type::reserved});
     }
     if (!memmap.empty()) text += " memmap=" + memmap;
-    if ((cure.nokaslr || c.method == Method::e820) && !c.question.base.has("nokaslr")) text += " nokaslr";
+    if ((cure.nokaslr || c.method == Method::e820) && !switches_kaslr_off(c.question.base)) text += " nokaslr";
     if (c.numa_off) text += " numa=off";
     return text + ' ' + marker(c.pool.range);
 }

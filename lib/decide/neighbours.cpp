@@ -39,13 +39,18 @@ std::optional<std::string> overlap(const std::vector<AddressRange>& theirs, cons
 }
 
 // crashkernel=SIZE,cma: the kernel may have reserved less, or nothing.
-bool asks_for_cma(const CommandLine& line) {
-    const auto words = line.all("crashkernel");
-    return std::any_of(words.begin(), words.end(),
-                       [](const Word* word) { return word->value.value_or("").ends_with(",cma"); });
+// The kernel searches the whole text, behind "--" and inside other words as well (kernel/crash_reserve.c,
+// get_last_crashkernel()).
+bool asks_for_cma(std::string_view line) {
+    constexpr std::string_view key = "crashkernel=";
+    for (auto at = line.find(key); at != line.npos; at = line.find(key, at + 1)) {
+        const std::string_view value = line.substr(at + key.size());
+        if (value.substr(0, value.find(' ')).ends_with(",cma")) return true;
+    }
+    return false;
 }
 
-void judge_cma(const Machine& machine, const CommandLine& running, bool file_load, const AddressRange& pool,
+void judge_cma(const Machine& machine, bool file_load, const AddressRange& pool,
                const std::vector<AddressRange>& fences, Findings& found) {
     const Neighbours& n = machine.neighbours;
     if (!n.cma && !n.cma_bytes && !machine.knows_command_line() && file_load)
@@ -54,7 +59,7 @@ void judge_cma(const Machine& machine, const CommandLine& running, bool file_loa
                       "kexec_file_load would give that memory to the crash kernel, where the pool could go",
                       {"the running kernel's command line has no crashkernel=,cma", "proc/cmdline"},
                       "give proc/cmdline, or load with kexec_load (kexec -c), which does not");
-    if (!n.cma && !n.cma_bytes && asks_for_cma(running) && file_load)
+    if (!n.cma && !n.cma_bytes && asks_for_cma(machine.command_line) && file_load)
         found.refuse(
             "cma-apart",
             "crashkernel=,cma is on the running kernel's command line, and no source says how much memory that "
@@ -139,7 +144,7 @@ void judge_neighbours(const Machine& machine, const CommandLine& crash_kernel, c
                       Findings& found) {
     const Neighbours& n = machine.neighbours;
     const CommandLine running = CommandLine::parse(machine.command_line).value_or(CommandLine());
-    judge_cma(machine, running, file_load, pool, fences, found);
+    judge_cma(machine, file_load, pool, fences, found);
     judge_kho(n, {machine.release, crash_release}, running, crash_kernel, file_load, pool, fences, found);
     if (running.has("reserve_mem"))
         found.note(

@@ -8,7 +8,12 @@ namespace handoff {
 
 bool rounds_slabs_up(std::string_view release) {
     const auto version = kernel_version(release);
-    return !version || *version >= KernelVersion{6, 0};
+    return !version || *version >= KernelVersion{6, 0} || !series_of(release);
+}
+
+bool counts_hiwater_on_request(std::string_view release) {
+    const auto version = kernel_version(release);
+    return version && *version >= KernelVersion{7, 3};
 }
 
 std::optional<bool> reads_swiotlb_by_prefix(std::string_view release) {

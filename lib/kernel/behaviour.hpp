@@ -11,8 +11,13 @@ namespace handoff {
 // machine shows by itself (BTF, symbols, the image's announcements) is not here.
 
 /// The kernel rounds the slab count of its pool up to a power of two (kernel/dma/swiotlb.c, round_up_default_nslabs(),
-/// Linux 6.0 and later). An unknown release may. Where a kernel's BTF is there it tells better (PoolLayout::areas).
+/// Linux 6.0 and later). A release that was not tested may: distributions take such changes into older kernels. Where a
+/// kernel's BTF is there it tells better (PoolLayout::areas).
 bool rounds_slabs_up(std::string_view release);
+
+/// The kernel counts the most slabs ever in use only with swiotlb=track_hiwater (kernel/dma/swiotlb.c,
+/// setup_io_tlb_npages(); Linux commit 121f9fd1c308 (in v7.3)).
+bool counts_hiwater_on_request(std::string_view release);
 
 /// The kernel reads the parts of swiotlb= by how they begin: "forced" is "force", and "track_hiwater" may follow
 /// (kernel/dma/swiotlb.c, setup_io_tlb_npages(), Linux 7.3 and later). Before, "force" and "noforce" had to be all that

@@ -44,12 +44,17 @@ std::optional<std::uint64_t> size_in(std::string_view text) { return base::take_
 
 // --- values that make a word harmless. `value` is what follows '='.
 
-bool zero(std::string_view value, std::optional<Series>) {
-    while (!value.empty()) {  // "0", "0M", "0:0,1:0"
-        std::string_view part = take_until(value, ',');
-        if (const auto colon = part.rfind(':'); colon != part.npos) part.remove_prefix(colon + 1);
-        if (size_in(part) != 0) return false;
-    }
+// "0" or "0M", and nothing behind it: the kernel reads a size as far as it goes, so "64M:0" is 64 MiB.
+bool zero(std::string_view value, std::optional<Series>) { return base::take_memparse(value) == 0 && value.empty(); }
+
+// The same for each node: "0", "0:0,1:0".
+bool zero_each(std::string_view value, std::optional<Series> series) {
+    do {
+        std::string_view size = take_until(value, ',');
+        const auto node_end = size.find_first_not_of("0123456789");
+        if (node_end != size.npos && node_end != 0 && size[node_end] == ':') size.remove_prefix(node_end + 1);
+        if (!zero(size, series)) return false;
+    } while (!value.empty());
     return true;
 }
 
@@ -61,6 +66,7 @@ bool dash(std::string_view value, std::optional<Series>) { return value == "-"; 
 bool embed(std::string_view value, std::optional<Series>) { return value == "embed"; }
 bool no_fake(std::string_view value, std::optional<Series>) { return value.find("fake") == value.npos; }
 bool no_pair(std::string_view value, std::optional<Series>) { return value.find(',') == value.npos; }
+bool no_memaper(std::string_view value, std::optional<Series>) { return value.find("memaper") == value.npos; }
 bool no_at(std::string_view value, std::optional<Series>) { return value.find('@') == value.npos; }
 bool no_xdbc(std::string_view value, std::optional<Series>) { return value.find("xdbc") == value.npos; }
 
@@ -92,7 +98,9 @@ struct Rule {
     bool (*harmless)(std::string_view value, std::optional<Series>);
     bool without_value = false;  // a word without a value is harmless, too
 };
-constexpr std::array<Rule, 11> rules_of_values = {{{"zero", zero},
+constexpr std::array<Rule, 13> rules_of_values = {{{"zero", zero},
+                                                   {"zero_each", zero_each},
+                                                   {"no_memaper", no_memaper, true},
                                                    {"off", off},
                                                    {"dash", dash},
                                                    {"embed", embed},

@@ -13,10 +13,14 @@ using base::align_up;
 using base::MiB;
 using e820::Type;
 
+bool switches_kaslr_off(const CommandLine& line) {
+    const auto words = line.all("nokaslr");
+    return std::any_of(words.begin(), words.end(), [](const Word* word) { return word->text == "nokaslr"; });
+}
+
 Kaslr kaslr_with(const CommandLine& line) {
     Kaslr kaslr;
-    for (const Word* word : line.all("nokaslr"))
-        if (word->text == "nokaslr") kaslr.on = false;
+    kaslr.on = !switches_kaslr_off(line);
     for (const Word* word : line.all("memmap")) {
         if (kaslr.avoid.size() >= max_kaslr_regions) break;
         const auto ops = e820::parse_memmap(word->value.value_or(""));

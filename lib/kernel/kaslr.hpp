@@ -16,6 +16,10 @@ namespace handoff {
 /// beyond the last one switches it off; words after that are not looked at.
 inline constexpr std::size_t max_kaslr_regions = 4;
 
+/// The word stands there by itself: the decompressor knows no other form (arch/x86/boot/compressed/kaslr.c,
+/// choose_random_location()).
+bool switches_kaslr_off(const CommandLine&);
+
 /// What a command line tells KASLR (mem_avoid_memmap(); cmdline_find_option_bool(), which takes no value).
 struct Kaslr {
     bool on = true;

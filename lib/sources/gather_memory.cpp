@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <utility>
 
+#include "lib/kernel/behaviour.hpp"
 #include "lib/kernel/command_line.hpp"
 #include "lib/sources/gathering.hpp"
 
@@ -32,6 +33,10 @@ void read_hiwater(Gathering& g) {
         else if (tracked.error().code != Errc::not_found)
             g.note(std::move(tracked).error(), Source::kcore);
     }
+    // Nothing but the word switches it on.
+    if (!machine.hiwater_tracked && option && !option->track_hiwater && machine.knows_command_line() &&
+        counts_hiwater_on_request(machine.release))
+        machine.hiwater_tracked = false;
     if (!machine.hiwater_tracked.value_or(true)) machine.slabs_hiwater.reset();
 }
 

@@ -188,6 +188,30 @@ TEST(Words, OfContiguousMemoryTheLastWordCounts) {
     EXPECT_EQ(findings("hugetlb_cma=1G hugetlb_cma=0"), Findings{"refused hugetlb_cma=1G"});
 }
 
+TEST(Words, AnAreaForContiguousDmaIsRefusedUnlessItsSizeIsNothingButZero) {
+    for (const char* word : {"cma=64M:0", "cma=64M@0:0", "cma_pernuma=64M:0", "numa_cma=0:64M:0", "numa_cma=0:64M-0:0",
+                             "numa_cma=0:0,1:64M", "hugetlb_cma=0:1G:0", "cma=0x"})
+        EXPECT_EQ(class_of(word, v7_2), WordClass::refused) << word;
+    for (const char* word :
+         {"cma=0", "cma=0M", "cma_pernuma=0", "numa_cma=0:0,1:0", "hugetlb_cma=0", "hugetlb_cma=0:0"})
+        EXPECT_EQ(class_of(word, v7_2), WordClass::harmless) << word;
+}
+
+TEST(Words, WhatDistributionsAddToTheCrashKernelsLineIsKnownOfEveryKernel) {
+    for (const char* words :
+         {"reset_devices systemd.unit=kdump-tools-dump.service nr_cpus=1 irqpoll usbcore.nousb",
+          "reset_devices systemd.unit=kdump-tools-dump.service nr_cpus=1 irqpoll usbcore.nousb "
+          "ata_piix.prefer_ms_hyperv=0",
+          "irqpoll nr_cpus=1 reset_devices cgroup_disable=memory mce=off numa=off udev.children-max=2 panic=10 "
+          "acpi_no_memhotplug transparent_hugepage=never nokaslr hest_disable novmcoredd cma=0 hugetlb_cma=0 "
+          "pcie_ports=compat iTCO_wdt.pretimeout=0",
+          "sysrq=yes reset_devices acpi_no_memhotplug cgroup_disable=memory nokaslr numa=off irqpoll nr_cpus=1 "
+          "root=kdump rootflags=bind rd.udev.children-max=8 disable_cpu_apicid=0 panic=1",
+          "console=tty0 console=ttyS0 nvme_core.io_timeout=4294967295 xen_blkfront.sda_is_xvda=1 net.ifnames=0"})
+        for (const WordsJudged::Finding& found : judge_boot_words(line(words), std::nullopt).findings)
+            ADD_FAILURE() << found.word.text << ": " << found.effect.why;
+}
+
 TEST(Words, AMemoryTestIsRefusedUnlessItHasNoPattern) {
     EXPECT_EQ(class_of("memtest"), WordClass::refused);
     EXPECT_EQ(class_of("memtest=4"), WordClass::refused);
@@ -235,8 +259,10 @@ TEST(Words, TheIommuMattersWhereItDecidesOverThePool) {
     EXPECT_EQ(class_of("intel_iommu=off", v5_10), WordClass::harmless);
     EXPECT_EQ(class_of("intel_iommu=off", v6_12), WordClass::harmless);
     EXPECT_EQ(class_of("intel_iommu=off", std::nullopt), WordClass::same_as_running);
-    for (const char* word : {"iommu=force", "iommu=memaper=3", "iommu=pt,memaper", "iommu=forcesac"})
+    for (const char* word : {"iommu=force", "iommu=forcesac"})
         EXPECT_EQ(class_of(word, v7_2), WordClass::same_as_running) << word;
+    for (const char* word : {"iommu=memaper=3", "iommu=pt,memaper"})
+        EXPECT_EQ(class_of(word, v7_2), WordClass::refused) << word;
     EXPECT_EQ(class_of("kho=on", std::nullopt), WordClass::refused);
     EXPECT_EQ(class_of("kho=on", v7_2), WordClass::harmless);  // its scratch areas come after the pool
     EXPECT_EQ(class_of("mem_encrypt=on", v7_2), WordClass::same_as_running);
@@ -249,7 +275,8 @@ TEST(Words, SameAsTheRunningKernelsMeansEachOneInOrder) {
     };
     EXPECT_EQ(differ("iommu=pt", "iommu=pt quiet"), 0u);
     EXPECT_EQ(differ("iommu=force iommu=pt", "iommu=force iommu=pt"), 0u);
-    EXPECT_EQ(differ("iommu=memaper iommu=pt", "iommu=pt"), 2u);
+    EXPECT_EQ(differ("iommu=force iommu=pt", "iommu=pt"), 2u);
+    EXPECT_EQ(differ("iommu=memaper=3", "iommu=memaper=3"), 1u) << "an aperture, whatever the running kernel has";
     EXPECT_EQ(differ("iommu.passthrough=1", "iommu.passthrough=0"), 1u);
     EXPECT_EQ(differ("iommu=pt", ""), 1u);
 }

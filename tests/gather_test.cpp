@@ -321,7 +321,9 @@ TEST(GatherEncryption, ByEvidenceAlone) {
         {"vendor_id\t: AuthenticAMD\nflags\t\t: fpu hypervisor\n",
          "Memory Encryption Features active: AMD SEV SEV-ES SEV-SNP\n", Encryption::sev_snp, "dmesg:1"},
         {"vendor_id\t: GenuineIntel\nflags\t\t: fpu\n", "Memory Encryption Features active: Unknown\n",
-         Encryption::unknown, ""},
+         Encryption::unknown_kind, "dmesg:1"},
+        {"vendor_id\t: GenuineIntel\nflags\t\t: fpu hypervisor tdx_guest\n",
+         "Memory Encryption Features active: AMD SEV\n", Encryption::tdx, "proc/cpuinfo"},
         {"vendor_id\t: CentaurHauls\nflags\t\t: fpu\n", "", Encryption::unknown, ""},
         {"garbage\n", "", Encryption::unknown, ""},
     };
@@ -339,6 +341,8 @@ TEST(GatherEncryption, AnSnpGuestHasItsPlatformDevice) {
     const TempTree tree;
     std::filesystem::create_directories(tree / "sys/devices/platform/sev-guest");
     EXPECT_EQ(gathered(tree).encryption, Encryption::sev_snp);
+    tree.write("dmesg", "Memory Encryption Features active: AMD SEV\n");
+    EXPECT_EQ(gathered(tree).encryption, Encryption::sev_snp) << "whatever the log says, the strongest counts";
 }
 
 TEST(GatherEncryption, ThatMemoryIsMadePrivateAgainIsSeenByTheKernelsOwnSymbols) {
@@ -361,6 +365,8 @@ TEST(GatherEncryption, ThatMemoryIsMadePrivateAgainIsSeenByTheKernelsOwnSymbols)
         {"SNP by the log alone", snp, amd_flags, "Memory Encryption Features active: AMD SEV SEV-ES SEV-SNP\n", false,
          Encryption::sev_snp, false},
         {"SNP behind Hyper-V", snp, amd_flags, isolation, true, Encryption::sev_snp, false},
+        {"SNP behind Hyper-V, of which no more than the name is left", snp, amd_flags,
+         "Hypervisor detected: Microsoft Hyper-V\n", true, Encryption::sev_snp, false},
         {"TDX", tdx, tdx_flags, "", false, Encryption::tdx, true},
         {"TDX, an older kernel", snp, tdx_flags, "", false, Encryption::tdx, false},
         {"TDX without its flag, as behind a paravisor", tdx, amd_flags,

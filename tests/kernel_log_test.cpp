@@ -189,14 +189,30 @@ TEST(KernelLogEncryption, EveryFormOfTheLine) {
         {"Memory Encryption Features active: AMD SEV", Encryption::sev},
         {"Memory Encryption Features active: AMD SME", Encryption::sme},
         {"Memory Encryption Features active: Intel TDX", Encryption::tdx},
-        {"Memory Encryption Features active: Unknown", Encryption::unknown},
+        {"Memory Encryption Features active: Unknown", Encryption::unknown_kind},
         {"AMD Memory Encryption Features active: SEV SEV-ES", Encryption::sev_es},
         {"AMD Secure Memory Encryption (SME) active", Encryption::sme},
         {"AMD Secure Encrypted Virtualization (SEV) active", Encryption::sev},
         {"Hyper-V: Isolation Config: Group A 0x1, Group B 0xba2", Encryption::sev_snp},
         {"Hyper-V: Isolation Config: Group A 0x1, Group B 0xba3", Encryption::tdx},
         {"Hyper-V: Isolation Config: Group A 0x0, Group B 0x1", Encryption::vbs},
-        {"Hyper-V: Isolation Config: Group A 0x0, Group B 0x7", Encryption::unknown},
+        {"Hyper-V: Isolation Config: Group A 0x0, Group B 0x7", Encryption::unknown_kind},
+        {"Hyper-V: privilege flags low 0xae7f, high 0x7b8030, hints 0x9e4e24, misc 0xe0bed7b2",
+         Encryption::unknown_kind},
+        {"Hyper-V: features 0xae7f, privilege high: 0x7b8030, hints 0xc2c, misc 0xe0bed7b2", Encryption::unknown_kind},
+        {"SEV: Using SNP CPUID table, 28 entries present.", Encryption::sev_snp},
+        {"SEV: SNP running at VMPL0.", Encryption::sev_snp},
+        {"SEV: SNP guest platform device initialized.", Encryption::sev_snp},
+        {"SEV: Status: SEV SEV-ES SEV-SNP", Encryption::sev_snp},
+        {"SEV: Status: SEV SEV-ES", Encryption::sev_es},
+        {"SEV: Status: vTom", Encryption::sev_snp},
+        {"SEV: Status: ReflectVC", Encryption::unknown_kind},
+        {"tdx: Guest detected", Encryption::tdx},
+        {"software IO TLB: Memory encryption is active and system is using DMA bounce buffers",
+         Encryption::unknown_kind},
+        {"systemd[1]: Detected confidential virtualization sev-snp.", Encryption::sev_snp},
+        {"systemd[1]: Detected confidential virtualization tdx.", Encryption::tdx},
+        {"systemd[1]: Detected confidential virtualization cca.", Encryption::unknown_kind},
     };
     for (const auto& form : forms) EXPECT_EQ(encryption_of(parsed(form.line)), form.encryption) << form.line;
     EXPECT_NE(error_of("Memory Encryption Features active: Pixie Dust"), "no error");
@@ -208,7 +224,22 @@ TEST(KernelLogEncryption, IsTheStrongestThatIsNamed) {
     EXPECT_EQ(encryption_of(parsed(std::string(isolation) + features)), Encryption::sev_snp);
     EXPECT_EQ(encryption_of(parsed(std::string(features) + isolation)), Encryption::sev_snp);
     EXPECT_FALSE(parsed("Hyper-V: Isolation Config: Group A 0x0, Group B 0x0").encryption) << "no isolation";
+    EXPECT_FALSE(parsed("Hyper-V: privilege flags low 0xae7f, high 0x3b8030, hints 0x9e4e24").encryption);
     EXPECT_NE(error_of("Hyper-V: Isolation Config: Group C"), "no error");
+    EXPECT_NE(error_of("Hyper-V: privilege flags low 0xae7f, high zero"), "no error");
+    constexpr const char* bounces = "software IO TLB: Memory encryption is active and system is using DMA\n";
+    EXPECT_EQ(encryption_of(parsed(std::string(features) + bounces)), Encryption::sev) << "the kind that has a name";
+}
+
+TEST(KernelLogEncryption, AGuestOfHyperVThatSaysSevIsAnSnpGuest) {
+    constexpr const char* sev = "Memory Encryption Features active: AMD SEV\n";
+    for (const char* line : {"Hypervisor detected: Microsoft Hyper-V\n", "Hyper-V: Host Build 10.0.22477.1400-1-0\n",
+                             "DMI: Microsoft Corporation Virtual Machine/Virtual Machine, BIOS x\n"}) {
+        EXPECT_EQ(encryption_of(parsed(std::string(line) + sev)), Encryption::sev_snp) << line;
+        EXPECT_EQ(encryption_of(parsed(std::string(sev) + line)), Encryption::sev_snp) << line;
+        EXPECT_FALSE(parsed(line).encryption) << line;
+    }
+    EXPECT_EQ(encryption_of(parsed(std::string("Hypervisor detected: KVM\n") + sev)), Encryption::sev);
 }
 
 TEST(KernelLogMachine, OfAnotherArchitectureIsToldByItsFirstLine) {

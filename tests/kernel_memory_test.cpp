@@ -446,7 +446,7 @@ TEST(KernelFunctions, TellWhatTheKernelDoesBeforeACrash) {
     EXPECT_TRUE(unshares_memory(snp, Encryption::sev_snp));
     EXPECT_TRUE(unshares_memory(tdx, Encryption::tdx));
     for (const Encryption other : {Encryption::none, Encryption::sme, Encryption::sev, Encryption::sev_es,
-                                   Encryption::vbs, Encryption::tdx, Encryption::unknown})
+                                   Encryption::vbs, Encryption::tdx, Encryption::unknown_kind, Encryption::unknown})
         EXPECT_FALSE(unshares_memory(snp, other)) << name(other);
     EXPECT_FALSE(unshares_memory(tdx, Encryption::sev_snp));
 }

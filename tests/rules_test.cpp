@@ -330,6 +330,12 @@ const Row rows[] = {
          c.request.accept = {"encryption-none", "encryption-unproven", "encryption-known", "encryption-unshared"};
      },
      [](Case& c) { c.machine.encryption = Encryption::none; }},
+    {"encryption-none", refusal, "encryption of an unknown kind, with every risk taken", planned,
+     [](Case& c) {
+         c.machine.encryption = Encryption::unknown_kind;
+         c.request.accept = {"encryption-none", "encryption-unproven", "encryption-known", "encryption-unshared"};
+     },
+     [](Case& c) { c.machine.encryption = Encryption::none; }},
     {"encryption-unshared", refusal, "an SEV-SNP guest whose kernel makes the pool private again", planned,
      [](Case& c) {
          c.machine.encryption = Encryption::sev_snp;

@@ -42,8 +42,9 @@ struct PoolSighting {
     friend bool operator==(const PoolSighting&, const PoolSighting&) = default;
 };
 
-/// What guards the machine's memory, from the weakest to the strongest. `unknown` only where no source could say.
-enum class Encryption { none, sme, sev, sev_es, vbs, sev_snp, tdx, unknown };
+/// What guards the machine's memory, from the weakest to the strongest. `unknown_kind` where memory is encrypted and no
+/// source names how; `unknown` only where no source could say whether it is.
+enum class Encryption { none, unknown_kind, sme, sev, sev_es, vbs, sev_snp, tdx, unknown };
 const char* name(Encryption);
 
 /// What a line of /proc/iomem is about, as far as a pool is concerned.

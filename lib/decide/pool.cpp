@@ -289,6 +289,12 @@ void judge_protection(const Machine& machine, Loader loader, Findings& found) {
     switch (machine.encryption) {
         case Encryption::none:
             break;
+        case Encryption::unknown_kind:
+            found.refuse("encryption-none",
+                         "memory is encrypted, and no source says how: the pool's pages may be shared with the host, "
+                         "and a new kernel cannot know it",
+                         evidence);
+            break;
         case Encryption::sme:
         case Encryption::sev:
         case Encryption::sev_es:

@@ -34,6 +34,8 @@ const char* name(Encryption encryption) {
     switch (encryption) {
         case Encryption::none:
             return "none";
+        case Encryption::unknown_kind:
+            return "of an unknown kind";
         case Encryption::sme:
             return "SME";
         case Encryption::sev:

@@ -10,7 +10,9 @@
 #include "base/text.hpp"
 #include "e820/log_line.hpp"
 #include "lib/kernel/constants.hpp"
+#include "lib/sources/log_encryption.hpp"
 #include "lib/sources/log_gaps.hpp"
+#include "lib/sources/log_reader.hpp"
 
 namespace handoff {
 
@@ -18,14 +20,6 @@ using base::Scan;
 namespace {
 
 using std::string_view;
-
-/// What a reader made of its line: nullopt where the line, after all, is another
-/// one that begins alike.
-struct Malformed {
-    const char* expected;
-};
-using ReadResult = std::optional<Malformed>;
-constexpr ReadResult fine = std::nullopt;
 
 /// "START-END" or "START - END" in hexadecimal.
 std::optional<std::pair<Address, Address>> take_bounds(Scan& scan) {
@@ -202,51 +196,6 @@ ReadResult read_ramdisk(KernelLog& log, string_view rest, std::size_t line) {
     return fine;
 }
 
-/// The values of Encryption stand from the weakest to the strongest. What is not known is more than nothing.
-int strength(Encryption encryption) { return encryption == Encryption::unknown ? 1 : 2 * static_cast<int>(encryption); }
-
-// A guest of Hyper-V says "AMD SEV" although it is an SEV-SNP or TDX guest: whatever is said, the strongest counts.
-void take_encryption(KernelLog& log, Encryption encryption, std::size_t line) {
-    if (log.encryption && strength(log.encryption->value) > strength(encryption)) return;
-    log.encryption = Logged<Encryption>{encryption, line};
-}
-
-/// " AMD SEV SEV-ES SEV-SNP", "Intel TDX", " SME": arch/x86/mm/mem_encrypt.c,
-/// print_mem_encrypt_feature_info().
-ReadResult read_features(KernelLog& log, string_view rest, std::size_t line) {
-    constexpr std::array known{
-        std::pair{string_view("TDX"), Encryption::tdx},       std::pair{string_view("SEV-SNP"), Encryption::sev_snp},
-        std::pair{string_view("SEV-ES"), Encryption::sev_es}, std::pair{string_view("SEV"), Encryption::sev},
-        std::pair{string_view("SME"), Encryption::sme},       std::pair{string_view("Unknown"), Encryption::unknown}};
-    for (const auto& [word, encryption] : known) {
-        if (rest.find(word) == rest.npos) continue;
-        take_encryption(log, encryption, line);
-        return fine;
-    }
-    return Malformed{"memory encryption features (SME, SEV, SEV-ES, SEV-SNP or TDX)"};
-}
-
-template <Encryption value>
-ReadResult read_encryption(KernelLog& log, string_view, std::size_t line) {
-    take_encryption(log, value, line);
-    return fine;
-}
-
-/// "Group A 0x1, Group B 0xba2": arch/x86/kernel/cpu/mshyperv.c, ms_hyperv_init_platform(). The low four bits of group
-/// B are the isolation type (include/asm-generic/mshyperv.h, hv_isolation_type): 0 none, 1 VBS, 2 SNP, 3 TDX.
-ReadResult read_isolation(KernelLog& log, string_view rest, std::size_t line) {
-    Scan scan(rest);
-    const bool first = scan.take("Group A ") && scan.hex().has_value();
-    const auto group_b = first && scan.take(", Group B ") ? scan.hex() : std::nullopt;
-    if (!group_b) return Malformed{"'Hyper-V: Isolation Config: Group A 0xVALUE, Group B 0xVALUE'"};
-    constexpr std::array types{Encryption::none, Encryption::vbs, Encryption::sev_snp, Encryption::tdx};
-    const std::uint64_t type = *group_b & 0xf;
-    const Encryption encryption = type < types.size() ? types[type] : Encryption::unknown;
-    log.hyperv_isolation = encryption != Encryption::none;
-    if (log.hyperv_isolation) take_encryption(log, encryption, line);
-    return fine;
-}
-
 /// "0 [mem 0x0000000000001000-0x000000013fffffff]": free_area_init_node() in mm. A node without
 /// memory is "0 as memoryless", or 0x0-0x0 before 5.18.
 ReadResult read_node(KernelLog& log, string_view rest, std::size_t line) {
@@ -287,64 +236,52 @@ ReadResult read_cpus(KernelLog& log, string_view rest, std::size_t line) {
 
 // --- the table ------------------------------------------------------------------------------------------------
 
-/// Where in a boot a line stands. Of all but the last each boot has one at most, in this order and
-/// before every other line here; so whichever comes again, or late, begins another boot.
-enum class Stage { before_version, version, command_line, map, later };
-
-struct Reader {
-    string_view prefix;
-    ReadResult (*read)(KernelLog&, string_view rest, std::size_t line);
-    Stage stage = Stage::later;
-};
-
 constexpr std::array readers{
-    Reader{"Linux version ", read_version, Stage::version},
-    Reader{"Command line: ", read_command_line, Stage::command_line},
-    Reader{"BIOS-provided physical RAM map:", nothing_to_read, Stage::map},
-    Reader{"e820: BIOS-provided physical RAM map:", nothing_to_read, Stage::map},
-    Reader{"software IO TLB: mapped [mem", read_pool},
-    Reader{"software IO TLB [mem", read_pool},
-    Reader{"software IO TLB at phys ", read_pool_at_phys},
-    Reader{"software IO TLB: tearing down default memory pool", read_teardown},
-    Reader{"Reserving ", read_reserving},
-    Reader{"crashkernel reserved: ", read_reserved},
-    Reader{"crashkernel low memory reserved: ", read_low_reserved},
-    Reader{"crashkernel CMA reserved: ", read_cma},
-    Reader{"crashkernel CMA reservation failed: ", read_cma_in_part},
-    Reader{"RAMDISK: ", read_ramdisk},
-    Reader{"Memory Encryption Features active:", read_features},
-    Reader{"AMD Memory Encryption Features active:", read_features},
-    Reader{"AMD Secure Memory Encryption (SME) active", read_encryption<Encryption::sme>},
-    Reader{"AMD Secure Encrypted Virtualization (SEV) active", read_encryption<Encryption::sev>},
-    Reader{"Hyper-V: Isolation Config: ", read_isolation},
+    LogReader{"Linux version ", read_version, Stage::version},
+    LogReader{"Command line: ", read_command_line, Stage::command_line},
+    LogReader{"BIOS-provided physical RAM map:", nothing_to_read, Stage::map},
+    LogReader{"e820: BIOS-provided physical RAM map:", nothing_to_read, Stage::map},
+    LogReader{"software IO TLB: mapped [mem", read_pool},
+    LogReader{"software IO TLB [mem", read_pool},
+    LogReader{"software IO TLB at phys ", read_pool_at_phys},
+    LogReader{"software IO TLB: tearing down default memory pool", read_teardown},
+    LogReader{"Reserving ", read_reserving},
+    LogReader{"crashkernel reserved: ", read_reserved},
+    LogReader{"crashkernel low memory reserved: ", read_low_reserved},
+    LogReader{"crashkernel CMA reserved: ", read_cma},
+    LogReader{"crashkernel CMA reservation failed: ", read_cma_in_part},
+    LogReader{"RAMDISK: ", read_ramdisk},
     // arm and arm64, RISC-V, and what PowerPC and s390 begin with.
-    Reader{"Booting Linux on physical CPU ", says<&KernelLog::other_architecture>, Stage::before_version},
-    Reader{"Machine model: ", says<&KernelLog::other_architecture>},
-    Reader{"SBI specification ", says<&KernelLog::other_architecture>},
-    Reader{"Using pSeries machine description", says<&KernelLog::other_architecture>},
-    Reader{"Linux is running natively in 64-bit mode", says<&KernelLog::other_architecture>},
-    Reader{"Linux is running under z/VM", says<&KernelLog::other_architecture>},
-    Reader{"efi: EFI v", says<&KernelLog::efi>},
-    Reader{"EFI v", says<&KernelLog::efi>},
-    Reader{"Hypervisor detected: Xen", says<&KernelLog::xen>},
-    Reader{"Booting paravirtualized kernel on Xen", says<&KernelLog::xen>},
-    Reader{"Initmem setup node ", read_node},
-    Reader{"ACPI: SRAT: ", read_srat},
-    Reader{"SRAT: ", read_srat},
-    Reader{"smpboot: Allowing ", read_cpus},
-    Reader{"SMP: Allowing ", read_cpus},
-    Reader{"CPU topo: Allowing ", read_cpus},
-    Reader{"smp: Brought up ", says<&KernelLog::reaches_initcalls>},
-    Reader{"PCI-DMA: Using software bounce buffering", read_put_to_use},
-    Reader{"PCI-DMA: ", says<&KernelLog::reaches_initcalls>},
-    Reader{"Freeing initrd memory", says<&KernelLog::reaches_initcalls>},
-    Reader{"Freeing unused kernel ", says<&KernelLog::reaches_initcalls>},
+    LogReader{"Booting Linux on physical CPU ", says<&KernelLog::other_architecture>, Stage::before_version},
+    LogReader{"Machine model: ", says<&KernelLog::other_architecture>},
+    LogReader{"SBI specification ", says<&KernelLog::other_architecture>},
+    LogReader{"Using pSeries machine description", says<&KernelLog::other_architecture>},
+    LogReader{"Linux is running natively in 64-bit mode", says<&KernelLog::other_architecture>},
+    LogReader{"Linux is running under z/VM", says<&KernelLog::other_architecture>},
+    LogReader{"efi: EFI v", says<&KernelLog::efi>},
+    LogReader{"EFI v", says<&KernelLog::efi>},
+    LogReader{"Hypervisor detected: Xen", says<&KernelLog::xen>},
+    LogReader{"Booting paravirtualized kernel on Xen", says<&KernelLog::xen>},
+    LogReader{"Initmem setup node ", read_node},
+    LogReader{"ACPI: SRAT: ", read_srat},
+    LogReader{"SRAT: ", read_srat},
+    LogReader{"smpboot: Allowing ", read_cpus},
+    LogReader{"SMP: Allowing ", read_cpus},
+    LogReader{"CPU topo: Allowing ", read_cpus},
+    LogReader{"smp: Brought up ", says<&KernelLog::reaches_initcalls>},
+    LogReader{"PCI-DMA: Using software bounce buffering", read_put_to_use},
+    LogReader{"PCI-DMA: ", says<&KernelLog::reaches_initcalls>},
+    LogReader{"Freeing initrd memory", says<&KernelLog::reaches_initcalls>},
+    LogReader{"Freeing unused kernel ", says<&KernelLog::reaches_initcalls>},
 };
 
-const Reader* reader_of(string_view line) {
-    const auto found = std::find_if(readers.begin(), readers.end(),
-                                    [&](const Reader& reader) { return line.starts_with(reader.prefix); });
-    return found == readers.end() ? nullptr : found;
+const LogReader* reader_of(string_view line) {
+    const auto reads = [&](const LogReader& reader) { return line.starts_with(reader.prefix); };
+    const auto found = std::find_if(readers.begin(), readers.end(), reads);
+    if (found != readers.end()) return found;
+    const auto rows = encryption_readers();
+    const auto row = std::find_if(rows.begin(), rows.end(), reads);
+    return row == rows.end() ? nullptr : &*row;
 }
 
 }  // namespace
@@ -356,7 +293,7 @@ Result<KernelLog> parse_kernel_log(string_view text) {
     LogGaps gaps;           // since the last boot began, in a log whose lines are prefixed
     e820::LogLines lines(text);
     while (const auto line = lines.next()) {
-        const Reader* reader = reader_of(line->text);
+        const LogReader* reader = reader_of(line->text);
         const bool early = !log.reaches_initcalls;
         if (early || !line->text.starts_with('*')) gaps.dropped += messages_dropped(line->text);
         if (early && !reader && is_not_understood(*line)) ++gaps.not_understood;
@@ -378,6 +315,7 @@ Result<KernelLog> parse_kernel_log(string_view text) {
                 line->number, base::text("expected ", malformed->expected, ", found ", base::excerpt(line->text)));
         }
     }
+    settle_encryption(log);
     log.gaps = gaps;
     if (!prefixed) log.gaps.not_understood = 0;
     return log;

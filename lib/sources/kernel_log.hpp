@@ -49,8 +49,9 @@ struct KernelLog {
     std::optional<Logged<std::string>> command_line;  ///< printk may cut it: command_line_cut
     bool command_line_cut = false;
     std::optional<Logged<AddressRange>> initrd;
-    bool hyperv_isolation = false;                 ///< a confidential guest of Hyper-V, perhaps behind a paravisor
-    std::optional<Logged<Encryption>> encryption;  ///< the strongest that is named; never `none`: see encryption_of()
+    bool hyperv = false;                           ///< a guest of Hyper-V: perhaps a paravisor stands between
+    std::optional<Logged<Encryption>> isolation;   ///< what Hyper-V says of its guest, by the last line about it
+    std::optional<Logged<Encryption>> encryption;  ///< the strongest of all lines; never `none`: see encryption_of()
     std::optional<Logged<unsigned>> memory_nodes;
     std::optional<Logged<unsigned>> possible_cpus;
     std::optional<Logged<Address>> srat_memory_end;  ///< exclusive end of the highest memory in ACPI's SRAT

@@ -33,6 +33,7 @@ Machine carried(Machine machine) {
     for (Evidence* evidence : {&machine.map_from, &machine.crash_kernel_from, &machine.encryption_from})
         forget_line(evidence->file, evidence->line);
     for (MapSighting& map : machine.other_maps) forget_line(map.where.file, map.where.line);
+    for (Contradiction& c : machine.contradictions) forget_line(c.where.file, c.where.line);
     for (PoolSighting& sighting : machine.pool) forget_line(sighting.where.file, sighting.where.line);
     for (Error& error : machine.unread) forget_line(error.source, error.line);
     return machine;

@@ -417,6 +417,63 @@ TEST(GatherMap, WhatMemmapMadeOfTheFirmwaresMapIsKeptBesideIt) {
     EXPECT_EQ(by_firmware.other_maps.size(), 2u) << "the log's copy of the firmware's map, too";
 }
 
+TEST(GatherAgreement, TheLogIsOfTheKernelThatRuns) {
+    const TempTree tree;
+    tree.write("dmesg", "Linux version 6.1.0 (x)\n");
+    tree.write("proc/sys/kernel/osrelease", "6.1.0\n");
+    EXPECT_TRUE(gathered(tree).contradictions.empty());
+    tree.write("proc/sys/kernel/osrelease", "6.1.0-1\n");
+    ASSERT_EQ(gathered(tree).contradictions.size(), 1u);
+    EXPECT_EQ(gathered(tree).contradictions[0].where, (Evidence{"dmesg", 1}));
+}
+
+TEST(GatherAgreement, TheLogsCommandLineIsInTheRunningKernels) {
+    const std::string cut(961, 'x');
+    const struct {
+        std::string log, running;
+        bool agree;
+    } cases[] = {
+        {"ro crashkernel=1G", "ro crashkernel=1G", true},
+        {"ro  crashkernel=1G ", "ro crashkernel=1G", true},
+        {"ro crashkernel=1G", "quiet ro crashkernel=1G -- single", true},
+        {"ro crashkernel=1G", "ro crashkernel=1G,high", false},
+        {"ro crashkernel=1G", "ro", false},
+        {"ro crashkernel=1G", "", false},
+        {"", "ro", true},
+        {"ro " + cut, "ro " + cut + "yy crashkernel=1G", true},
+        {"rw " + cut, "ro " + cut + "yy crashkernel=1G", false},
+        {"ro a=\\x5c", "ro a=\\", true},
+    };
+    for (const auto& c : cases) {
+        const TempTree tree;
+        tree.write("dmesg", "Command line: " + c.log + "\n");
+        tree.write("proc/cmdline", c.running + "\n");
+        EXPECT_EQ(gathered(tree).contradictions.empty(), c.agree) << c.log << " and " << c.running;
+    }
+}
+
+TEST(GatherAgreement, TheLogsMapHasTheRamOfTheOthersBelow4G) {
+    const TempTree tree;
+    const auto log = [&tree](const char* end) {
+        tree.write("dmesg",
+                   "BIOS-provided physical RAM map:\n"
+                   "BIOS-e820: [mem 0x0000000000000000-0x000000000009ffff] usable\n"
+                   "BIOS-e820: [mem 0x0000000000100000-0x00000000" +
+                       std::string(end) + "] usable\n");
+        return gathered(tree).contradictions.size();
+    };
+    tree.write("proc/iomem", iomem);
+    EXPECT_EQ(log("7ffdbfff"), 0u) << "what lies above 4 GiB may have been plugged in";
+    EXPECT_EQ(log("7fffffff"), 0u) << "the kernel took memory out of the map";
+    EXPECT_EQ(log("6fffffff"), 1u);
+    tree.write("proc/cmdline", "memmap=1G@0x70000000\n");
+    EXPECT_EQ(log("6fffffff"), 0u) << "RAM that was added by hand";
+    write_firmware_entry(tree, 0, "0x0\n", "0x9ffff\n", "System RAM\n");
+    write_firmware_entry(tree, 1, "0x100000\n", "0x7fffffff\n", "System RAM\n");
+    EXPECT_EQ(log("7fffffff"), 0u);
+    EXPECT_EQ(log("7ffdbfff"), 1u) << "the firmware's own map is the same one";
+}
+
 TEST(GatherLoader, SeesWhatKexecFileLoadAddsByItself) {
     const TempTree tree;
     tree.write("sys/kernel/config/crash_dm_crypt_keys/count", "3\n");

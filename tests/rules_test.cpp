@@ -131,6 +131,11 @@ const Row rows[] = {
          c.machine.iomem = {iomem_line(range(0x80000000, 0x80001000), "reserved")};
      },
      [](Case& c) { c.machine.iomem = {iomem_line(range(0, 0x1000), "reserved")}; }},
+    {"sources-agree", refusal, "the log is of another kernel", planned,
+     [](Case& c) {
+         c.machine.contradictions = {{"the log is of Linux 5.10.0", {"dmesg", 1}}};
+     },
+     [](Case& c) { c.machine.contradictions.clear(); }},
     {"crashkernel-reserved", refusal, "only a log shows it, which may have lost a second one", planned,
      [](Case& c) {
          c.machine.live = true;

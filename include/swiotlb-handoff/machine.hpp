@@ -123,6 +123,13 @@ struct MapSighting {
     friend bool operator==(const MapSighting&, const MapSighting&) = default;
 };
 
+/// Two sources that cannot be of the same boot of the same machine.
+struct Contradiction {
+    std::string text;
+    Evidence where;
+    friend bool operator==(const Contradiction&, const Contradiction&) = default;
+};
+
 /// What the deciding parts need to know of a machine: values only, so that a
 /// plan can be repeated, compared and tested without one.
 struct Machine {
@@ -143,6 +150,8 @@ struct Machine {
     /// The other maps that the log shows: the firmware's, where `map` is of another source, and what mem= and memmap=
     /// made of it. A log from another machine contradicts the rest here.
     std::vector<MapSighting> other_maps;
+    /// Between the log and the other sources.
+    std::vector<Contradiction> contradictions;
     /// "System RAM" of /proc/iomem, at any depth; else the map's RAM.
     RangeSet ram;
     /// "Crash kernel" ranges in address order; from iomem, else from the log.

@@ -19,6 +19,7 @@ struct RuleInfo {
 /// Every rule there is. A new rule is a row here, and a section of docs/rules.md.
 inline constexpr auto rule_table = std::to_array<RuleInfo>({
     {"machine-x86-64", "The machine is an x86-64 one: others have no e820 map, and their kernels no memmap= word."},
+    {"sources-agree", "The kernel log is of the same boot of the same machine as /proc and /sys."},
     {"crashkernel-reserved", "Memory is reserved for a crash kernel; without it there is no kdump to help."},
     {"pool-needed",
      "The crash kernel would make a pool at all: RAM above 4 GiB in its map or in SRAT, SME, an encrypted guest, or "

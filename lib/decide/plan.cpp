@@ -24,6 +24,7 @@ Plan pursue(const Question& question, const std::optional<AddressRange>& promise
     Plan plan;
     plan.method = question.request.method;
     if (!question.readable || !judge_architecture(question.machine, found)) return plan;
+    if (!judge_sources(question.machine, found)) return plan;
     plan.method = judge_method(question, promised, found);
     if (!judge_reservation(question.machine, found)) return plan;
     const PoolNeed need = judge_need(question, found);

@@ -141,6 +141,13 @@ bool judge_architecture(const Machine& machine, Findings& found) {
     return false;
 }
 
+bool judge_sources(const Machine& machine, Findings& found) {
+    for (const Contradiction& c : machine.contradictions)
+        found.refuse("sources-agree", "the sources contradict each other: " + c.text, c.where.text(),
+                     "find out which one is of another boot or another machine");
+    return machine.contradictions.empty();
+}
+
 bool judge_reservation(const Machine& machine, Findings& found) {
     const std::string evidence = machine.crash_kernel_from.text();
     for (const AddressRange& c : machine.crash_kernel)

@@ -19,6 +19,9 @@ PoolNeed judge_need(const Question&, Findings&);
 /// The machine is one that the model is of. Rule machine-x86-64.
 bool judge_architecture(const Machine&, Findings&);
 
+/// The log and the other sources are of the same boot. Rule sources-agree.
+bool judge_sources(const Machine&, Findings&);
+
 /// There is memory for a crash kernel, of a size that a machine can have. Rule crashkernel-reserved.
 bool judge_reservation(const Machine&, Findings&);
 

@@ -77,6 +77,7 @@ Failure read_map(Gathering& g) {
     }
     take_other_maps(g, *boot);
     if (machine.iomem.empty()) machine.ram = machine.map.of(e820::Type::ram);
+    compare_with_log(g, log);
     return std::nullopt;
 }
 

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "e820/log.hpp"
 #include "lib/sources/gather.hpp"
 #include "lib/sources/host.hpp"
 #include "lib/sources/kernel_log.hpp"
@@ -53,6 +54,9 @@ void take_log_facts(Gathering&);
 Failure read_command_line(Gathering&);
 /// The memory map, of the best source that has one.
 Failure read_map(Gathering&);
+
+/// What the log says of its kernel and its machine that /proc and /sys contradict. `map`: the log's of the firmware.
+void compare_with_log(Gathering&, const std::optional<e820::LogMap>& map);
 
 /// The kernel's memory and the addresses of its symbols, for those that follow.
 void open_memory(Gathering&);

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/excerpt.hpp"
+#include "base/scan.hpp"
+#include "base/text.hpp"
+#include "lib/sources/gathering.hpp"
+
+namespace handoff {
+namespace {
+
+using std::string_view;
+
+/// " a b " of "a  b": what has a word in the middle has it whole.
+std::string spaced(string_view line) {
+    std::string words = " ";
+    for (const char c : line)
+        if (c != ' ' || words.back() != ' ') words += c;
+    if (words.back() != ' ') words += ' ';
+    return words;
+}
+
+/// /proc/cmdline has what the log shows as a whole: CONFIG_CMDLINE and bootconfig only add words to it
+/// (init/main.c, setup_command_line()).
+bool holds(string_view whole, string_view logged, bool cut) {
+    if (cut) logged = logged.substr(0, logged.find_last_of(' ') + 1);
+    return spaced(whole).find(spaced(logged)) != std::string::npos;
+}
+
+RangeSet below_4g(const RangeSet& ram) { return ram.within(*AddressRange::from_bounds(0, 4 * base::GiB)); }
+
+bool contains(const RangeSet& ram, RangeSet part) {
+    for (const AddressRange& r : ram.ranges()) part.subtract(r);
+    return part.ranges().empty();
+}
+
+void compare_release(Gathering& g) {
+    const std::string release = release_of(g.host);
+    if (!g.log.release || release.empty() || g.log.release->value == release) return;
+    g.machine.contradictions.push_back(
+        {base::text("the log is of Linux ", base::excerpt(g.log.release->value),
+                    ", and by proc/sys/kernel/osrelease or proc/version Linux ", base::excerpt(release), " runs"),
+         {g.path(Source::kernel_log), g.log.release->line}});
+}
+
+void compare_command_line(Gathering& g) {
+    const auto text = g.host.read(Source::command_line);
+    const auto& logged = g.log.command_line;
+    // /dev/kmsg writes what is no printable character, and the backslash itself, as \xHH.
+    if (!text || !logged || logged->value.find('\\') != std::string::npos) return;
+    if (holds(base::trimmed(*text), base::trimmed(logged->value), g.log.command_line_cut)) return;
+    g.machine.contradictions.push_back(
+        {"the log's command line is not in proc/cmdline: one of the two is of another boot",
+         {g.path(Source::kernel_log), logged->line}});
+}
+
+// Above 4 GiB there may be memory that was plugged in since.
+void compare_maps(Gathering& g, const e820::LogMap& logged) {
+    const Machine& machine = g.machine;
+    const RangeSet log = below_4g(e820::sanitised(logged.table).of(e820::Type::ram));
+    const Evidence where{g.path(Source::kernel_log), logged.line};
+    const std::string firmware = g.path(Source::firmware_map);
+    if (machine.map_from.file == firmware && below_4g(machine.map.of(e820::Type::ram)) != log)
+        g.machine.contradictions.push_back({"below 4 GiB, the log's memory map has other RAM than " + firmware, where});
+    // The kernel takes memory out of the map. Only these words add some.
+    const bool may_grow = machine.command_line.find("memmap=") != std::string::npos ||
+                          machine.command_line.find("add_efi_memmap") != std::string::npos || machine.xen;
+    if (!machine.iomem.empty() && !may_grow && !contains(log, below_4g(machine.ram)))
+        g.machine.contradictions.push_back(
+            {base::text("below 4 GiB, ", g.path(Source::iomem), " has RAM that the log's memory map does not have"),
+             where});
+}
+
+}  // namespace
+
+void compare_with_log(Gathering& g, const std::optional<e820::LogMap>& map) {
+    compare_release(g);
+    compare_command_line(g);
+    if (map) compare_maps(g, *map);
+}
+
+}  // namespace handoff

@@ -9,7 +9,6 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
-#include <optional>
 
 #include "base/process.hpp"
 #include "tool/run_directory.hpp"
@@ -35,13 +34,14 @@ public:
     }
     /// waitpid() says that it was stopped, or goes on.
     void take_status(int status) {
-        if (WIFSTOPPED(status)) stopped_ = Clock::now();
-        if (WIFCONTINUED(status)) stopped_.reset();
+        if (!WIFSTOPPED(status) && !WIFCONTINUED(status)) return;
+        stopped_ = WIFSTOPPED(status);
+        stopped_since_ = Clock::now();
     }
     /// Why nobody waits any longer; nullptr where somebody does.
     [[nodiscard]] const char* ended() const {
         const auto now = Clock::now();
-        if (stopped_ && now - *stopped_ > longest_stop) return "it was stopped";
+        if (stopped_ && now - stopped_since_ > longest_stop) return "it was stopped";
         if ((stage == Stage::thinking || stage == Stage::plain) && now - since_ > longest_thought)
             return "it took too long";
         return nullptr;
@@ -51,7 +51,8 @@ public:
 
 private:
     Clock::time_point since_ = Clock::now();
-    std::optional<Clock::time_point> stopped_;
+    bool stopped_ = false;
+    Clock::time_point stopped_since_{};
 };
 
 // True where the child has ended: `how` says how. False where nobody waits for it any more.

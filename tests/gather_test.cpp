@@ -301,7 +301,9 @@ TEST(GatherLog, APoolThatWasGivenBackIsNone) {
 }
 
 TEST(GatherEncryption, ByEvidenceAlone) {
-    constexpr const char* whole_log = "Linux version 6.1\nPCI-DMA: Using software bounce buffering for IO (SWIOTLB)\n";
+    constexpr const char* whole_log =
+        "Linux version 6.1\nsmp: Brought up 1 node, 2 CPUs\nPCI-DMA: Using software bounce buffering for IO "
+        "(SWIOTLB)\n";
     const struct {
         const char* cpuinfo;
         const char* log;

@@ -272,7 +272,12 @@ TEST(KernelLogCrashKernel, CmaThatWasReservedInPartCounts) {
 TEST(KernelLogEncryption, IsNoneOnlyWhereTheWholeLogIsThere) {
     constexpr const char* begin = "Linux version 6.1.0\n";
     constexpr const char* end = "PCI-DMA: Using software bounce buffering for IO (SWIOTLB)\n";
-    EXPECT_EQ(encryption_of(parsed(std::string(begin) + end)), Encryption::none);
+    for (const char* witness : {"Memory: 1928908K/3145168K available (14343K kernel code)\n",
+                                "smp: Brought up 1 node, 2 CPUs\n", "Freeing SMP alternatives memory: 36K\n"})
+        EXPECT_EQ(encryption_of(parsed(std::string(begin) + witness + end)), Encryption::none) << witness;
+    EXPECT_EQ(encryption_of(parsed(std::string(begin) + end)), Encryption::unknown)
+        << "without a line that every boot has and nobody looks for, it may be what a search left";
+    EXPECT_EQ(encryption_of(parsed(std::string(begin) + "Memory: none\n" + end)), Encryption::unknown);
     EXPECT_EQ(encryption_of(parsed(begin)), Encryption::unknown) << "cut off at the end";
     EXPECT_EQ(encryption_of(parsed(end)), Encryption::unknown) << "wrapped";
     EXPECT_EQ(encryption_of(parsed("")), Encryption::unknown);
@@ -280,7 +285,9 @@ TEST(KernelLogEncryption, IsNoneOnlyWhereTheWholeLogIsThere) {
 
 TEST(KernelLogGaps, ALineWithoutAKnownPrefixAmongOthersIsNotUnderstood) {
     constexpr const char* begin = "[    0.000000] Linux version 6.1.0\n";
-    constexpr const char* end = "[    0.100000] PCI-DMA: Using software bounce buffering for IO (SWIOTLB)\n";
+    constexpr const char* end =
+        "[    0.050000] smp: Brought up 1 node, 2 CPUs\n"
+        "[    0.100000] PCI-DMA: Using software bounce buffering for IO (SWIOTLB)\n";
     const struct {
         const char* what;
         std::string text;
@@ -303,7 +310,7 @@ TEST(KernelLogGaps, ALineWithoutAKnownPrefixAmongOthersIsNotUnderstood) {
         {"blank lines and those of one message", std::string(begin) + "\n   of the same message\n" + end, 0},
         {"the early console", std::string(begin) + "Poking KASLR using RDRAND RDTSC...\n" + end, 0},
         {"dmesg -J", "{\n\"dmesg\": [\n\"pri\": 6,\n\"msg\": \"Linux version 6.1.0\"\n},{\n" + std::string(end), 0},
-        {"a log without prefixes", "Linux version 6.1.0\nhello\nPCI-DMA: Disabling AGP.\n", 0},
+        {"a log without prefixes", "Linux version 6.1.0\nhello\nsmp: Brought up 1 node\nPCI-DMA: Disabling AGP.\n", 0},
         {"before the boot", std::string("SeaBIOS (version 1)\n") + begin + end, 0},
         {"after the initcalls", std::string(begin) + end + "[  OK  ] Started cron\n", 0},
         {"of a boot before", std::string(begin) + "x\n" + end + begin + end, 0},
@@ -320,7 +327,9 @@ TEST(KernelLogGaps, ALineWithoutAKnownPrefixAmongOthersIsNotUnderstood) {
 
 TEST(KernelLogGaps, WhatTheLogSaysThatItDroppedIsMissing) {
     constexpr const char* begin = "[    0.000000] Linux version 6.1.0\n";
-    constexpr const char* end = "[    0.100000] PCI-DMA: Using software bounce buffering for IO (SWIOTLB)\n";
+    constexpr const char* end =
+        "[    0.050000] smp: Brought up 1 node, 2 CPUs\n"
+        "[    0.100000] PCI-DMA: Using software bounce buffering for IO (SWIOTLB)\n";
     const struct {
         std::string text;
         std::uint64_t dropped;

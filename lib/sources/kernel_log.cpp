@@ -234,6 +234,23 @@ ReadResult read_cpus(KernelLog& log, string_view rest, std::size_t line) {
     return fine;
 }
 
+// --- that nothing was taken out ---------------------------------------------------------------------------------
+
+/// "1928908K/3145168K available (…)": mem_init_print_info() in mm/, which start_kernel() calls by way of mem_init().
+ReadResult read_memory(KernelLog& log, string_view rest, std::size_t) {
+    Scan scan(rest);
+    const bool sizes = scan.decimal() && (scan.take("K/") || scan.take("k/")) && scan.decimal();
+    if (sizes) log.has_witness = true;
+    return fine;
+}
+
+/// smp_init() in kernel/smp.c.
+ReadResult read_brought_up(KernelLog& log, string_view, std::size_t) {
+    log.has_witness = true;
+    log.reaches_initcalls = true;
+    return fine;
+}
+
 // --- the table ------------------------------------------------------------------------------------------------
 
 constexpr std::array readers{
@@ -268,7 +285,9 @@ constexpr std::array readers{
     LogReader{"smpboot: Allowing ", read_cpus},
     LogReader{"SMP: Allowing ", read_cpus},
     LogReader{"CPU topo: Allowing ", read_cpus},
-    LogReader{"smp: Brought up ", says<&KernelLog::reaches_initcalls>},
+    LogReader{"smp: Brought up ", read_brought_up},
+    LogReader{"Memory: ", read_memory},
+    LogReader{"Freeing SMP alternatives memory", says<&KernelLog::has_witness>},
     LogReader{"PCI-DMA: Using software bounce buffering", read_put_to_use},
     LogReader{"PCI-DMA: ", says<&KernelLog::reaches_initcalls>},
     LogReader{"Freeing initrd memory", says<&KernelLog::reaches_initcalls>},
@@ -321,7 +340,9 @@ Result<KernelLog> parse_kernel_log(string_view text) {
     return log;
 }
 
-bool shows_everything(const KernelLog& log) { return log.complete && log.reaches_initcalls && !log.gaps.any(); }
+bool shows_everything(const KernelLog& log) {
+    return log.complete && log.reaches_initcalls && log.has_witness && !log.gaps.any();
+}
 
 Encryption encryption_of(const KernelLog& log) {
     if (log.encryption) return log.encryption->value;

@@ -30,6 +30,9 @@ struct KernelLog {
     /// The log goes on to where the kernel has said everything that is looked for
     /// here except the pool: it is not the beginning of a longer one.
     bool reaches_initcalls = false;
+    /// A line is there that every boot has next to where the kernel would speak of encryption, and that nobody who
+    /// searches a log for a few words would look for: nothing was taken out.
+    bool has_witness = false;
     LogGaps gaps;  ///< of the last boot, up to there
 
     /// The default pool, where it has not been torn down since.
@@ -66,7 +69,7 @@ struct KernelLog {
 Result<KernelLog> parse_kernel_log(std::string_view text);
 
 /// What is not in the log was not said: it is complete, goes past the place where the kernel would have said it, and
-/// has no gaps.
+/// has no gaps and a witness.
 bool shows_everything(const KernelLog&);
 
 /// What the log can say about encryption: `none` only where it shows everything.

@@ -42,6 +42,31 @@ TEST(Lend, AnIdlePoolBecomesOrdinaryRam) {
               "ready: lend-gain: the crash kernel has 62 MiB more: the pool is lent to it as ordinary RAM");
 }
 
+/// The refusal of a rule; one without a text where there is none.
+Reason refusal_of(const Plan& plan, const char* rule) {
+    for (const Reason& r : plan.reasons)
+        if (r.rule == rule && r.severity == Severity::refusal) return r;
+    return {};
+}
+
+TEST(Lend, OfADevicesTwoMasksTheSmallerOneIsNamed) {
+    for (const auto& [streaming, coherent] : {std::pair{64u, 32u}, std::pair{32u, 64u}}) {
+        Machine machine = idle_machine();
+        machine.devices->push_back({"0000:02:00.0", "e1000", 0x020000, streaming, coherent});
+        const Plan refused = plan(machine, lending_request());
+        EXPECT_NE(refusal_of(refused, "lend-devices").text.find("addresses 32 bits"), std::string::npos)
+            << refusal_of(refused, "lend-devices").text;
+    }
+}
+
+TEST(Lend, HowToSaveTheDumpDependsOnTheLoader) {
+    PlanRequest request = lending_request();
+    request.leaves_pool_out = false;
+    EXPECT_TRUE(refusal_of(plan(idle_machine(), request), "lend-dump").advice.starts_with("load through"));
+    request.loader = Loader::kexec_file_load;
+    EXPECT_TRUE(refusal_of(plan(idle_machine(), request), "lend-dump").advice.starts_with("save the dump"));
+}
+
 TEST(Lend, IsNeverDoneUnlessAskedFor) {
     PlanRequest silent = lending_request();
     silent.lend = false;

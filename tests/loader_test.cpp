@@ -236,6 +236,22 @@ TEST_P(BothLoaders, FailWhereSomethingDoesNotFit) {
     EXPECT_FALSE(predict_load(machine_with({}), input(GetParam())));
 }
 
+TEST_P(BothLoaders, SayWhatDoesNotFitFirst) {
+    Machine small = machine_with({range(0x30000000, 4 * KiB)});
+    small.possible_cpus = 200;  // headers of more than a page
+    const auto load = predict_load(small, input(GetParam()));
+    ASSERT_FALSE(load);
+    const char* first = GetParam() == Loader::kexec_load ? "backup" : "elfcorehdr";
+    EXPECT_NE(load.error().what.find(first), std::string::npos) << load.error().what;
+}
+
+TEST_P(BothLoaders, AddWordsOfTheirOwn) {
+    const auto load = predict_load(machine_with({range(0x30000000, 160 * MiB)}), input(GetParam()));
+    ASSERT_TRUE(load);
+    // The kernel demands room for " elfcorehdr=0x" and 16 digits, whatever it writes (MAX_ELFCOREHDR_STR_LEN).
+    EXPECT_EQ(load->added_words, GetParam() == Loader::kexec_load ? 54u : 30u);
+}
+
 // Rounded up to whole pages, or added to another size, they would be next to nothing.
 TEST_P(BothLoaders, FailForSizesThatWouldWrap) {
     for (const AddressRange& c : {range(0x30000000, 160 * MiB), range(0, ~Address{0})})

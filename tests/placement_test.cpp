@@ -837,6 +837,15 @@ TEST(EarlyDemandBounds, CountEachSectionWithMemoryOnce) {
     EXPECT_EQ(map_of({range(0, 4096), range(64 * MiB, 256 * MiB)}), 6 * MiB);
 }
 
+TEST(EarlyDemandBounds, TakePerCpuAreasInUnitsOf2MiBAndOneMoreForSeveral) {
+    const RangeSet ram({range(0x10000000, 64 * MiB)});
+    const auto areas = [&](unsigned cpus) { return early_demand({ram, 32768, cpus, 0}).largest_other; };
+    EXPECT_EQ(areas(1), 2 * MiB);
+    EXPECT_EQ(areas(2), 4 * MiB);
+    EXPECT_EQ(areas(4), 4 * MiB);
+    EXPECT_EQ(areas(5), 6 * MiB);
+}
+
 TEST(EarlyDemandBounds, CountWhatWordsAskForBeforeTheMemoryMap) {
     // setup_arch() takes the log's buffer first, and the map must fit in one piece behind it.
     const RangeSet ram({range(0x10000000, 256 * MiB)});

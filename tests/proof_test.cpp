@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include "lib/decide/parts.hpp"
 #include "tests/synthetic_machine.hpp"
 
 namespace handoff {
@@ -86,6 +87,23 @@ TEST_F(ProofMemory, TheImageMayOccupyTheLargestOfWhatIsKnownOfIt) {
     EXPECT_EQ(memory().image_at_most, 70 * MiB);
     machine.kernel_image = *AddressRange::from_size(16 * MiB, 81 * MiB);
     EXPECT_EQ(memory().image_at_most, 82 * MiB);
+}
+
+TEST_F(ProofMemory, TheKernelIsAlignedAsTheImageAsksFor) {
+    for (const std::uint64_t alignment : {2 * MiB, 16 * MiB, 64 * MiB}) {
+        request.image->kernel_alignment = alignment;
+        for (const Address image : memory().images) EXPECT_EQ(image % alignment, 0u);
+    }
+}
+
+TEST(WithoutHandoff, OnlyTheWordsOfTheHandoffAreGone) {
+    const auto rest = [](const std::string& words) {
+        return without_handoff(*CommandLine::parse("quiet memmap=4K$0x1000 " + words + " nr_cpus=1"), synthetic_pool)
+            .text();
+    };
+    EXPECT_EQ(rest(synthetic_words), "quiet memmap=4K$0x1000 nr_cpus=1");
+    EXPECT_EQ(rest(synthetic_loan_words), "quiet memmap=4K$0x1000 nr_cpus=1");
+    EXPECT_EQ(rest("swiotlb=32768,force"), "quiet memmap=4K$0x1000 nr_cpus=1");
 }
 
 }  // namespace

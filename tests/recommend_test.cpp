@@ -316,5 +316,32 @@ TEST(Devices, AreReadFromSysfs) {
     EXPECT_FALSE(broken->unread.empty());
 }
 
+TEST(LoanOutlook, SaysHowFarTheReservationCouldShrinkButNotBelowNothing) {
+    const auto smallest = [](std::uint64_t needed) {
+        return loan_outlook(idle_machine(), lending_request(), needed).smallest;
+    };
+    // 64 MiB less 4 for the memory map of the sections that only the pool is in, in whole steps.
+    const std::uint64_t gain = 60 * MiB;
+    EXPECT_LE(smallest(256 * MiB), 256 * MiB - gain + 16 * MiB);
+    EXPECT_GE(smallest(256 * MiB), 256 * MiB - gain);
+    EXPECT_EQ(smallest(32 * MiB), 0u);
+}
+
+TEST(Advice, WhereNoReservationIsProvenIsAboutAnOffsetThatIsThere) {
+    Machine machine = synthetic_machine();
+    machine.crash_kernel = {*AddressRange::from_bounds(0x50000000, 0x60000000)};
+    machine.xen = true;  // whatever is reserved
+    PlanRequest request = synthetic_request();
+    *request.command_line += " swiotlb=force";
+    const auto advice = [&](const char* words) {
+        machine.command_line = words;
+        for (const Reason& r : plan(machine, request).reasons)
+            if (r.is("pool-below-crashkernel")) return r.advice;
+        return std::string("nothing refuses");
+    };
+    EXPECT_TRUE(advice("crashkernel=256M@0x50000000").starts_with("drop the @offset"));
+    EXPECT_TRUE(advice("crashkernel=256M").starts_with("no reservation"));
+}
+
 }  // namespace
 }  // namespace handoff

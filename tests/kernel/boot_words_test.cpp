@@ -242,9 +242,10 @@ TEST(Words, ReservationsAndChangesOfTheMapAreRefused) {
           "memory_corruption_check_size=2G", "kfence.num_objects=65535", "percpu_alloc=page",
           "initrd=0x1000000,0x100000", "earlyprintk=xdbc", "trace_instance=boot@0x10000000:1M", "setcpuid=pse"})
         for (const Series series : every_series) EXPECT_EQ(class_of(word, series), WordClass::refused) << word;
-    for (const char* word : {"memory_corruption_check_size=64K", "memory_corruption_check=1", "percpu_alloc=embed",
-                             "initrd=/boot/initrd.img", "kho=off", "earlyprintk=ttyS0,115200", "trace_instance=foo",
-                             "clearcpuid=514", "kfence.sample_interval=100"})
+    for (const char* word :
+         {"memory_corruption_check_size=64K", "memory_corruption_check_size=1M", "memory_corruption_check=1",
+          "percpu_alloc=embed", "initrd=/boot/initrd.img", "kho=off", "earlyprintk=ttyS0,115200", "trace_instance=foo",
+          "clearcpuid=514", "kfence.sample_interval=100"})
         EXPECT_EQ(class_of(word), WordClass::harmless) << word;
 }
 

@@ -28,6 +28,12 @@ TEST(SwiotlbOption, HasNumbersThenForce) {
     }
 }
 
+TEST(SwiotlbOption, TakesZeroForANumber) {
+    const SwiotlbOption option = read("swiotlb=0,4", strict);
+    EXPECT_EQ(option.areas, 4u);
+    EXPECT_TRUE(option.unknown.empty());
+}
+
 TEST(SwiotlbOption, TracksTheHighWaterMarkWhereThatIsAskedFor) {
     EXPECT_TRUE(read("swiotlb=track_hiwater", by_prefix).track_hiwater);
     EXPECT_TRUE(read("swiotlb=65536,track_hiwater", by_prefix).track_hiwater);

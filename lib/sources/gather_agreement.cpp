@@ -29,7 +29,8 @@ bool holds(string_view whole, string_view logged, bool cut) {
     return spaced(whole).find(spaced(logged)) != std::string::npos;
 }
 
-RangeSet below_4g(const RangeSet& ram) { return ram.within(*AddressRange::from_bounds(0, 4 * base::GiB)); }
+// Below 1 MiB, where no pool is, the kernel and firmware take pages as they like.
+RangeSet below_4g(const RangeSet& ram) { return ram.within(*AddressRange::from_bounds(base::MiB, 4 * base::GiB)); }
 
 bool contains(const RangeSet& ram, RangeSet part) {
     for (const AddressRange& r : ram.ranges()) part.subtract(r);

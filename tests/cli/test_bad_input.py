@@ -13,7 +13,7 @@ import random
 import re
 import unittest
 
-from harness import INPUT, NOT_NEEDED, NOT_PERMITTED, READY, REFUSED, Tree, can_inject, machines, run
+from harness import INPUT, NOT_PERMITTED, READY, REFUSED, Tree, can_inject, machines, run
 
 machine = "debian-6.1-kexec-load"
 load = ("--loader", "kexec_load", "--command-line", "console=ttyS0 reset_devices nr_cpus=1 irqpoll", "--json")
@@ -95,14 +95,14 @@ table = [
     ("dmesg", "pool elsewhere than memory says", replace(rb"mapped \[mem 0x0*71000000-0x0*75000000\]", b"mapped [mem 0x61000000-0x61400000]"), INPUT, r"dmesg:\d+: expected '\[mem"),
     ("dmesg", "a map out of order", lambda c: b"".join(reversed(c.splitlines(keepends=True))), INPUT, r"dmesg:\d+: expected a range above"),
     ("dmesg", "ten thousand e820 lines", lambda c: c + b"BIOS-provided physical RAM map:\n" + b"".join(
-        b"BIOS-e820: [mem 0x%016x-0x%016x] usable\n" % (i << 20, (i << 20) + 4095) for i in range(10000)), REFUSED, r"pool-found"),
+        b"BIOS-e820: [mem 0x%016x-0x%016x] usable\n" % (i << 20, (i << 20) + 4095) for i in range(10000)), REFUSED, r"sources-agree"),
     # --- the command line
     ("proc/cmdline", "binary", noise, INPUT, r"proc/cmdline: expected one line of text"),
     ("proc/cmdline", "NUL", nul, INPUT, r"proc/cmdline: expected one line of text"),
     ("proc/cmdline", "two lines", lambda c: c + c, INPUT, r"proc/cmdline: expected one line of text"),
     ("proc/cmdline", "CRLF", crlf, READY, same),
     ("proc/cmdline", "no newline at the end", no_newline, READY, same),
-    ("proc/cmdline", "empty", empty, NOT_NEEDED, r"pool-needed"),
+    ("proc/cmdline", "empty", empty, REFUSED, r"sources-agree"),
     # --- the firmware's map
     ("sys/firmware/memmap/1/start", "missing", None, READY, r"sys/firmware/memmap/1/start: expected start, end and type of each entry"),
     ("sys/firmware/memmap/1/start", "empty", empty, INPUT, r"1/start: expected a 64-bit address, 0x..., found nothing"),

@@ -118,11 +118,10 @@ const Option* option_of(string_view line, string_view& value) {
 
 // With its words redacted; without its value where they cannot be.
 std::string redacted_line(string_view line, string_view value) {
-    std::string words;
-    if (!take_text(value, words)) return {};
+    std::string words, text(line.substr(0, line.size() - value.size()));
+    if (!take_text(value, words)) return text;
     const auto redacted = redacted_command_line(words);
-    if (!redacted) return {};
-    std::string text(line.substr(0, line.size() - value.size()));
+    if (!redacted) return text;
     text += '"';
     for (const char c : *redacted) {
         if (c == '"' || c == '\\') text += '\\';

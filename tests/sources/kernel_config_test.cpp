@@ -129,6 +129,12 @@ TEST(KernelConfigText, IsReducedToWhatIsRead) {
     EXPECT_EQ(parse_kernel_config(reduced)->log_buf_shift, 18u);
     EXPECT_EQ(parse_kernel_config(reduced)->command_line.size(), parse_kernel_config(text)->command_line.size());
     EXPECT_EQ(reduced_kernel_config(reduced), reduced);
+
+    // What cannot be read stays unreadable: without the line the kernel would seem to have no words of its own.
+    const std::string damaged = reduced_kernel_config("CONFIG_CMDLINE=\"q4\nCONFIG_X86_64=y\n");
+    EXPECT_EQ(damaged, "CONFIG_CMDLINE=\nCONFIG_X86_64=y\n");
+    EXPECT_EQ(reduced_kernel_config(damaged), damaged);
+    EXPECT_FALSE(parse_kernel_config(damaged + "# end of Kernel hacking\n"));
 }
 
 // --- the files

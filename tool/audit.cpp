@@ -117,6 +117,7 @@ std::string line_of(const MachineAudit& a) {
 // A line for each rule, the most frequent first.
 std::string lines_of(std::string_view what, const std::map<std::string, std::size_t>& count_of) {
     std::vector<std::pair<std::size_t, std::string>> rules;
+    rules.reserve(count_of.size());
     for (const auto& [rule, count] : count_of) rules.emplace_back(count, rule);
     std::sort(rules.begin(), rules.end(), [](const auto& a, const auto& b) {
         return a.first != b.first ? a.first > b.first : a.second < b.second;

@@ -45,7 +45,7 @@ std::string last_words(std::string_view text) {
         const std::string_view line = text.substr(newline == text.npos ? 0 : newline + 1);
         text = text.substr(0, newline == text.npos ? 0 : newline);
         if (line.find_first_not_of(" \t\r") == line.npos) continue;
-        words = std::string(line) + (words.empty() ? "" : "; ") + words;
+        words.insert(0, words.empty() ? "" : "; ").insert(0, line);
         ++lines;
     }
     if (words.size() > longest) words = "..." + words.substr(words.size() - longest);

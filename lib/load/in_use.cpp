@@ -39,6 +39,7 @@ bool has_words(std::string_view line, std::string_view words) {
 
 std::vector<AddressRange> ranges_of(const std::vector<Segment>& segments) {
     std::vector<AddressRange> ranges;
+    ranges.reserve(segments.size());
     for (const Segment& s : segments) ranges.push_back(s.range);
     return ranges;
 }

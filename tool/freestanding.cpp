@@ -4,6 +4,9 @@
 // For x86-64, one thread, no exceptions, and built without a stack protector, whose word is not there at first.
 // man-pages(2) and arch/x86/entry/syscalls/syscall_64.tbl say what each call does; the numbers are those of
 // <sys/syscall.h>.
+//
+// The kernel gives addresses as numbers, and compiler and linker have these names for what they use.
+// NOLINTBEGIN(performance-no-int-to-ptr,bugprone-reserved-identifier)
 #include <asm/prctl.h>
 #include <elf.h>
 #include <fcntl.h>
@@ -357,3 +360,4 @@ void __throw_out_of_range_fmt(const char*, ...) { terminate(); }
 void __glibcxx_assert_fail(const char*, int, const char*, const char*) noexcept { terminate(); }
 
 }  // namespace std
+// NOLINTEND(performance-no-int-to-ptr,bugprone-reserved-identifier)

@@ -69,8 +69,7 @@ Error with_cure(const handoff::Host& host, Error error) {
 }
 
 Error machine_error(const handoff::Host& host, Error error) {
-    if (!error.source.empty()) error.source = (std::filesystem::path(host.root()) / error.source).string();
-    return with_cure(host, std::move(error));
+    return with_cure(host, host.with_full_path(std::move(error)));
 }
 
 Result<handoff::Machine> machine_of(const handoff::Host& host) {

@@ -6,41 +6,29 @@
 
 namespace handoff {
 
-bool rounds_slabs_up(std::string_view release) {
+namespace {
+
+/// The release is this version or a later one; nullopt where it names none.
+std::optional<bool> since(std::string_view release, KernelVersion first) {
     const auto version = kernel_version(release);
-    return !version || *version >= KernelVersion{6, 0} || !series_of(release);
+    return version ? std::optional(*version >= first) : std::nullopt;
 }
 
-bool counts_hiwater_on_request(std::string_view release) {
-    const auto version = kernel_version(release);
-    return version && *version >= KernelVersion{7, 3};
-}
+}  // namespace
 
-std::optional<bool> reads_swiotlb_by_prefix(std::string_view release) {
-    const auto version = kernel_version(release);
-    if (!version) return std::nullopt;
-    return *version >= KernelVersion{7, 3};
-}
+bool rounds_slabs_up(std::string_view release) { return since(release, {6, 0}).value_or(true) || !series_of(release); }
 
-bool takes_file_debug(std::string_view release) {
-    const auto version = kernel_version(release);
-    return !version || *version >= KernelVersion{6, 8};
-}
+bool counts_hiwater_on_request(std::string_view release) { return since(release, {7, 3}).value_or(false); }
 
-bool passes_ima_list(std::string_view release) {
-    const auto version = kernel_version(release);
-    return !version || *version < KernelVersion{7, 2};
-}
+std::optional<bool> reads_swiotlb_by_prefix(std::string_view release) { return since(release, {7, 3}); }
 
-bool keeps_handover_from_crash_kernel(std::string_view release) {
-    const auto version = kernel_version(release);
-    return version && *version >= KernelVersion{7, 2};
-}
+bool takes_file_debug(std::string_view release) { return since(release, {6, 8}).value_or(true); }
 
-bool makes_no_handover_in_kdump(std::string_view release) {
-    const auto version = kernel_version(release);
-    return version && *version >= KernelVersion{7, 3};
-}
+bool passes_ima_list(std::string_view release) { return !since(release, {7, 2}).value_or(false); }
+
+bool keeps_handover_from_crash_kernel(std::string_view release) { return since(release, {7, 2}).value_or(false); }
+
+bool makes_no_handover_in_kdump(std::string_view release) { return since(release, {7, 3}).value_or(false); }
 
 std::optional<std::uint64_t> kexec_tools_release(std::string_view version) {
     constexpr std::string_view series = "2.0.";

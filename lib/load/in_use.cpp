@@ -2,7 +2,6 @@
 #include "lib/load/in_use.hpp"
 
 #include <algorithm>
-#include <filesystem>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -66,12 +65,6 @@ std::string difference(const Record& record, const LoadedKernel& kernel, const M
     return {};
 }
 
-// With the file's full path.
-std::string message_on(const Host& host, Error error) {
-    if (!error.source.empty()) error.source = (std::filesystem::path(host.root()) / error.source).string();
-    return error.message();
-}
-
 }  // namespace
 
 const char* name(Handoff handoff) {
@@ -111,14 +104,14 @@ HandoffEvidence read_handoff_evidence(const Host& host) {
         evidence.loaded = kernel->has_value();
         evidence.kernel = *std::move(kernel);
     } else {
-        evidence.kernel_problem = message_on(host, kernel.error());
+        evidence.kernel_problem = host.with_full_path(kernel.error()).message();
         if (const auto said = host.read(Source::crash_loaded)) evidence.loaded = said->starts_with('1');
     }
     auto record = last_record(host);
     if (record)
         evidence.record = *std::move(record);
     else if (record.error().code != Errc::not_found)
-        evidence.record_problem = message_on(host, record.error());
+        evidence.record_problem = host.with_full_path(record.error()).message();
     return evidence;
 }
 

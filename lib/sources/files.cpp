@@ -25,10 +25,6 @@ using base::Result;
 
 namespace {
 
-Error io_error(std::string_view file, std::string what) {
-    return Error{Errc::io, std::string(file), 0, std::move(what)};
-}
-
 /// Opens `path` below `root` one component at a time and follows no symbolic link: where there is no openat2().
 int open_without_links(int root, std::string_view path, int flags) {
     Fd directory;
@@ -49,6 +45,10 @@ int open_without_links(int root, std::string_view path, int flags) {
 }
 
 }  // namespace
+
+Error io_error(std::string_view file, std::string what) {
+    return Error{Errc::io, std::string(file), 0, std::move(what)};
+}
 
 Error system_error(std::string_view file, int number) {
     Errc code = Errc::io;

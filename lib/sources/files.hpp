@@ -17,6 +17,7 @@ namespace handoff {
 /// No file that is read as a whole is larger, in bytes.
 inline constexpr std::size_t file_limit = 64 * base::MiB;
 
+base::Error io_error(std::string_view file, std::string what);
 /// Of errno: not_found, not_permitted, or io.
 base::Error system_error(std::string_view file, int number);
 

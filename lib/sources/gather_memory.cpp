@@ -34,7 +34,7 @@ void read_hiwater(Gathering& g) {
             g.note(std::move(tracked).error(), Source::kcore);
     }
     // Nothing but the word switches it on.
-    if (!machine.hiwater_tracked && option && !option->track_hiwater && machine.knows_command_line() &&
+    if (!machine.hiwater_tracked && option && machine.knows_command_line() &&
         counts_hiwater_on_request(machine.release))
         machine.hiwater_tracked = false;
     if (!machine.hiwater_tracked.value_or(true)) machine.slabs_hiwater.reset();

@@ -51,6 +51,8 @@ public:
     [[nodiscard]] const std::string& root() const { return root_; }
     /// The machine's own path without the leading slash: "proc/iomem".
     [[nodiscard]] std::string_view path(Source) const;
+    /// The error of one of the machine's own files, which then has its full path.
+    [[nodiscard]] base::Error with_full_path(base::Error) const;
     /// An error where the root itself cannot be opened.
     [[nodiscard]] base::Result<Fd> open_root() const;
 

@@ -23,14 +23,6 @@ using base::Errc;
 using base::Error;
 using base::Result;
 
-namespace {
-
-Error io_error(std::string_view file, std::string what) {
-    return Error{Errc::io, std::string(file), 0, std::move(what)};
-}
-
-}  // namespace
-
 std::optional<bool> Host::random_ready() const {
     if (!live_) return std::nullopt;
     char byte = 0;
@@ -48,6 +40,11 @@ std::optional<std::filesystem::path> Host::file(std::string_view path) const {
     const auto top = std::filesystem::canonical(root_, error);
     if (!error && std::mismatch(top.begin(), top.end(), real.begin(), real.end()).first == top.end()) return real;
     return std::nullopt;
+}
+
+Error Host::with_full_path(Error error) const {
+    if (!error.source.empty()) error.source = (std::filesystem::path(root_) / error.source).string();
+    return error;
 }
 
 Result<Place> Host::place(std::string_view path, Link link) const {

@@ -163,9 +163,8 @@ Result<std::optional<LoadedKernel>> loaded_kernel(const Host& host) {
     if (!memory) return Error(memory.error()).at(host.path(Source::kcore));
     const auto symbols = host.symbols(wanted);
     if (!symbols) return symbols.error();
-    const auto variable = std::find_if(symbols->begin(), symbols->end(),
-                                       [](const auto& symbol) { return symbol.first == variable_name; });
-    if (variable == symbols->end())
+    const auto variable = find_symbol(*symbols, variable_name);
+    if (!variable)
         return Error{Errc::not_found, std::string(host.path(Source::kallsyms)), 0,
                      fmt::format("expected {}, found none", variable_name)};
     auto btf = host.open(Source::btf);
@@ -174,7 +173,7 @@ Result<std::optional<LoadedKernel>> loaded_kernel(const Host& host) {
     if (!layout) return Error(layout.error()).at(host.path(Source::btf));
 
     auto loaded = read_loaded_kernel(
-        variable->second, *layout, [&](Address at, std::size_t size) { return memory->read(at, size); },
+        *variable, *layout, [&](Address at, std::size_t size) { return memory->read(at, size); },
         [&](Address at, std::size_t size) { return memory->read_physical(at, size); });
     if (!loaded) return std::move(loaded).error().at(host.path(Source::kcore));
     if (!*loaded && said)

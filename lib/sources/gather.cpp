@@ -136,12 +136,16 @@ void read_values(Gathering& g) {
 }  // namespace
 
 std::string release_of(const Host& host) {
-    if (const auto release = host.read(Source::release)) return std::string(trimmed(*release));
+    // uname -r is one word: whatever follows it in a damaged file belongs to no release.
+    const auto first_word = [](string_view text) {
+        text = trimmed(text);
+        return std::string(text.substr(0, text.find_first_of(" \t\r\n\v\f")));
+    };
+    if (const auto release = host.read(Source::release)) return first_word(*release);
     constexpr string_view banner = "Linux version ";
     const auto version = host.read(Source::version);
     if (!version || !version->starts_with(banner)) return {};
-    const string_view rest = trimmed(*version).substr(banner.size());
-    return std::string(rest.substr(0, rest.find(' ')));
+    return first_word(string_view(*version).substr(banner.size()));
 }
 
 Result<Machine> gather(const Host& host) {

@@ -10,6 +10,7 @@
 #include "base/excerpt.hpp"
 #include "base/number.hpp"
 #include "base/scan.hpp"
+#include "lib/kernel/command_line.hpp"
 #include "lib/sources/redact.hpp"
 
 namespace handoff {
@@ -55,6 +56,12 @@ bool take_text(string_view value, std::string& into) {
     return true;
 }
 
+// Of words that can be told from each other: a capture keeps nothing of any other line.
+bool take_built_in(Lines& lines, string_view value) {
+    std::string& line = lines.config.command_line;
+    return take_text(value, line) && CommandLine::parse(line).has_value();
+}
+
 template <bool KernelConfig::*Member>
 bool flag(Lines& lines, string_view value) {
     lines.config.*Member = is_true(value);
@@ -98,7 +105,7 @@ constexpr auto options = std::to_array<Option>({
          return true;
      }},
     {"CMDLINE_BOOL", [](Lines& l, string_view v) { return l.command_line_used = is_true(v); }},
-    {"CMDLINE", [](Lines& l, string_view v) { return take_text(v, l.config.command_line); }},
+    {"CMDLINE", take_built_in},
     {"CMDLINE_OVERRIDE", flag<&KernelConfig::command_line_alone>},
     {"BOOT_CONFIG_EMBED", flag<&KernelConfig::bootconfig_embedded>},
     {"BOOT_CONFIG_FORCE", flag<&KernelConfig::bootconfig_forced>},
@@ -120,8 +127,10 @@ const Option* option_of(string_view line, string_view& value) {
 std::string redacted_line(string_view line, string_view value) {
     std::string words, text(line.substr(0, line.size() - value.size()));
     if (!take_text(value, words)) return text;
-    const auto redacted = redacted_command_line(words);
+    auto redacted = redacted_command_line(words);
     if (!redacted) return text;
+    // One space stands between words now. How long the line is decides whether it fits, so the rest follows here.
+    redacted->resize(std::max(redacted->size(), words.size()), ' ');
     text += '"';
     for (const char c : *redacted) {
         if (c == '"' || c == '\\') text += '\\';

@@ -65,9 +65,11 @@ bool decides(const Word& word, const Word& without_value) {
 
 std::string redacted_word(const Word& word) {
     if (is_plain(word.key) || word.text == "--") return word.text;
-    // A word without a value can be anything, a key cannot.
+    // A word without a value can be anything, and so can one with a quote before its '='; no other key can.
     Word hidden = word;
-    if (word.value)
+    const bool has_key = word.value && word.text.starts_with(word.key) && word.key.find('"') == word.key.npos;
+    if (!has_key) hidden.value.reset();
+    if (has_key)
         hidden.value = removed(word.text.size() - word.key.size() - 1);
     else
         hidden.key = removed(word.text.size());

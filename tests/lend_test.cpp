@@ -319,7 +319,7 @@ TEST(Lend, AReservationThatShrinksIsNoSmallerForTheLoan) {
     EXPECT_TRUE(shrunk.plan.loan);
     PlanRequest without = lending_request();
     without.lend = false;
-    EXPECT_GE(shrunk.to.size(), need_for(machine, without, shrunk.to.size(), Need::default_margin).total());
+    EXPECT_GE(shrunk.to.size(), need_for(machine, without, shrunk.to.size(), Need::default_margin).recommended());
 }
 
 TEST(Lend, TheEvidenceIsReadAndCaptured) {

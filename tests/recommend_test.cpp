@@ -176,7 +176,7 @@ TEST(Recommend, IsProvenByAPlanAndNoLessThanNeeded) {
         SCOPED_TRACE(margin / MiB);
         const Recommendation r = recommend(machine, request, margin);
         ASSERT_TRUE(r.chosen);
-        EXPECT_GE(r.chosen->reservation.size, r.need.total());
+        EXPECT_GE(r.chosen->reservation.size, r.need.recommended());
         const auto next = next_boot(machine, r.chosen->reservation, r.reproduced.shift);
         ASSERT_TRUE(next);
         EXPECT_EQ(decide(*next, request).verdict, r.verdict);

@@ -31,7 +31,7 @@ TEST(ShrinkPlan, GivesBackTheEndOfTheHigherReservation) {
     ASSERT_TRUE(s.possible()) << s.problem;
     EXPECT_EQ(s.to.start(), high.start());
     EXPECT_LT(s.to.size(), high.size());
-    EXPECT_GE(s.to.size(), s.need.total());
+    EXPECT_GE(s.to.size(), s.need.recommended());
     EXPECT_EQ(s.given_back(), high.size() - s.to.size());
     EXPECT_EQ(s.write, s.to.size());
     EXPECT_EQ(s.plan.verdict, Verdict::ready);

@@ -12,6 +12,7 @@ namespace tool {
 namespace {
 
 using base::MiB;
+using handoff::NeedPart;
 using handoff::Verdict;
 
 std::uint64_t mib(std::uint64_t bytes) { return (bytes + MiB - 1) / MiB; }
@@ -24,6 +25,35 @@ std::string low_text(const handoff::LowPart& low) {
         text += fmt::format("{} {} ({}, {} bits)", &d == &low.because.front() ? "" : ",", d.name, d.driver,
                             d.coherent_bits);
     return text;
+}
+
+const char* what_takes(NeedPart part) {
+    switch (part) {
+        case NeedPart::image:
+            return "the kernel";
+        case NeedPart::initrd:
+            return "the initrd as loaded";
+        case NeedPart::unpacked:
+            return "the initrd unpacked";
+        case NeedPart::early:
+            return "early allocations";
+        case NeedPart::bitmaps:
+            return "makedumpfile's bitmaps";
+        case NeedPart::own_pool:
+            return "a pool that it does not need; numa=off on its command line saves that";
+        case NeedPart::margin:
+            return "a margin for programs and drivers";
+    }
+    return "";
+}
+
+void print_need(const handoff::Need& need) {
+    field("needs", fmt::format("{} MiB besides the pool, and certainly more than {} MiB", mib(need.recommended()),
+                               need.lower_bound() / MiB));
+    for (const handoff::NeedLine& line : need.lines)
+        if (line.bytes != 0)
+            field("", fmt::format("{:>5} MiB  {:<7}  {}: {}", mib(line.bytes), name(line.basis), what_takes(line.part),
+                                  line.from));
 }
 
 void print_recommendation(const handoff::Recommendation& r, const handoff::Machine& machine) {
@@ -42,17 +72,7 @@ void print_recommendation(const handoff::Recommendation& r, const handoff::Machi
         else
             field("takes", fmt::format("{} MiB more than now: less than it needs is reserved", -back));
     }
-    const handoff::Need& n = r.need;
-    field("needs", fmt::format("{} MiB besides the pool", mib(n.total())));
-    for (const auto& [bytes, what] :
-         {std::pair<std::uint64_t, std::string>{n.image, "the kernel, as its image says (init_size)"},
-          {n.initrd, "the initrd as loaded"},
-          {n.unpacked, fmt::format("the initrd unpacked, taken as {} times as much", handoff::Need::unpack_factor)},
-          {n.early, "early allocations, a bound"},
-          {n.own_pool, "a pool that it does not need; numa=off on its command line saves that"},
-          {n.bitmaps, "makedumpfile's bitmaps, two bits a page of this machine"},
-          {n.margin, "programs and drivers, a margin (--margin)"}})
-        if (bytes != 0) field("", fmt::format("{:>5} MiB  {}", mib(bytes), what));
+    print_need(r.need);
     field("low part", low_text(r.low));
     if (r.loan && r.loan->possible)
         field("lending", fmt::format("{} MiB more in the crash kernel with --lend, or {} MiB reserved, which is too "

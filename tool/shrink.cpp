@@ -113,8 +113,8 @@ void print_shrink(const handoff::ShrinkPlan& s, const std::string& kexec, const 
     }
     field("then", fmt::format("{}  {} MiB", base::to_string(s.to), s.to.size() / MiB));
     field("gives back", fmt::format("{} MiB", s.given_back() / MiB));
-    field("needs",
-          fmt::format("{} MiB besides the pool, see 'swiotlb-handoff recommend'", (s.need.total() + MiB - 1) / MiB));
+    field("needs", fmt::format("{} MiB besides the pool, see 'swiotlb-handoff recommend'",
+                               (s.need.recommended() + MiB - 1) / MiB));
     field("append", s.plan.append);
     field("steps", kexec + " -p -u");
     field("", fmt::format("write {} to kexec_crash_size", s.write));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "lib/sources/devices.hpp"
@@ -9,21 +10,49 @@
 
 namespace handoff {
 
-/// What the crash kernel's memory has to hold besides the pool. Bytes.
+/// Where a number is from: it was read of what will be loaded and of the machine, or it is assumed, since that could
+/// not be read or nothing tells it.
+enum class Basis { read, assumed };
+/// "read", "assumed".
+const char* name(Basis);
+
+/// What takes the crash kernel's memory.
+enum class NeedPart {
+    image,     ///< the kernel
+    initrd,    ///< as loaded; free again when it is unpacked
+    unpacked,  ///< the root file system that is made of it
+    early,     ///< memory map, per-CPU areas, hash tables
+    bitmaps,   ///< makedumpfile's
+    own_pool,  ///< a pool that the crash kernel makes without need
+    margin,    ///< programs, drivers, buffers
+};
+/// "image", "initrd", "unpacked", "early", "bitmaps", "own-pool", "margin".
+const char* name(NeedPart);
+
+struct NeedLine {
+    NeedPart part = NeedPart::image;
+    std::uint64_t bytes = 0;  ///< to have for it: read, or a bound
+    /// What of it the crash kernel certainly takes, bytes; 0 where nothing is certain. No more than `bytes`.
+    std::uint64_t at_least = 0;
+    Basis basis = Basis::assumed;
+    std::string from;  ///< where the number is from, or what is assumed, in one line
+};
+
+/// What the crash kernel's memory has to hold besides the pool, a line for each thing that takes some.
 struct Need {
-    static constexpr std::uint64_t unpack_factor = 4;
     static constexpr std::uint64_t default_margin = 64 * base::MiB;
 
-    std::uint64_t image = 0;                ///< init_size: what the image says it takes
-    std::uint64_t initrd = 0;               ///< as loaded
-    std::uint64_t unpacked = 0;             ///< unpack_factor times as much
-    std::uint64_t early = 0;                ///< early_demand() of a reservation of this size
-    std::uint64_t bitmaps = 0;              ///< makedumpfile's: two bits a page of the machine
-    std::uint64_t own_pool = 0;             ///< a pool that the crash kernel makes without need
-    std::uint64_t margin = default_margin;  ///< programs, drivers, buffers
-    [[nodiscard]] std::uint64_t total() const {
-        return image + initrd + unpacked + early + bitmaps + own_pool + margin;
-    }
+    std::vector<NeedLine> lines;
+
+    /// What the crash kernel certainly takes, at the moment when that is most: bytes. Nothing that is assumed counts,
+    /// and no margin. With less the dump is lost; with as much it may be lost all the same.
+    [[nodiscard]] std::uint64_t lower_bound() const;
+    /// What to reserve: the bytes of all lines, with what is assumed and the margin.
+    [[nodiscard]] std::uint64_t recommended() const;
+    /// Some line is assumed; the margin, which always is, does not count.
+    [[nodiscard]] bool rests_on_assumptions() const;
+    /// nullptr where there is no such line.
+    [[nodiscard]] const NeedLine* find(NeedPart) const;
 };
 
 /// For a reservation of this size; what the request does not name is assumed, as plan() does.

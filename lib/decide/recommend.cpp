@@ -110,12 +110,14 @@ void judge_without_pool(const Search& search, const Machine& machine, const Plan
     });
     if (own_pool) {
         const KernelConfig* config = known_config(search.machine, search.request);
-        tried.need.own_pool = config ? config->pool_bytes : KernelConfig{}.pool_bytes;
-        if (c.reservation.size < tried.need.total())
+        const std::uint64_t pool = config ? config->pool_bytes : KernelConfig{}.pool_bytes;
+        tried.need.lines.push_back({NeedPart::own_pool, pool, 0, config ? Basis::read : Basis::assumed,
+                                    config ? "the configuration of the crash kernel" : "Debian's configuration"});
+        if (c.reservation.size < tried.need.recommended())
             return refuse(
                 fmt::format("load-fits: the crash kernel makes a pool of {} MiB that it does not need; numa=off on "
                             "its command line saves that",
-                            tried.need.own_pool / MiB));
+                            pool / MiB));
     }
     if (!load_fits(search, machine)) refuse("load-fits: kernel and initrd do not fit");
 }
@@ -158,8 +160,8 @@ Tried attempt(const Search& search, const Reservation& reservation) {
 // The smallest size of this form that will do; of a form that never works the smallest that was tried.
 Tried smallest(const Search& search, Reservation form) {
     // Early demand grows with the size, by far less than the size does.
-    std::uint64_t size = align_up(need_for(search, 0).total(), size_step);
-    while (size <= largest_reservation && size < need_for(search, size).total()) size += size_step;
+    std::uint64_t size = align_up(need_for(search, 0).recommended(), size_step);
+    while (size <= largest_reservation && size < need_for(search, size).recommended()) size += size_step;
     Tried tried;
     if (size > largest_reservation) {
         tried.candidate.reservation = form;

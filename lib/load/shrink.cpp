@@ -66,9 +66,9 @@ ShrinkPlan plan_shrink(const Machine& machine, const PlanRequest& request, std::
         shrink.need = need_for(machine, request, size, margin);
         shrink.to = *AddressRange::from_size(main.start(), size);
         shrink.write = size + *besides;
-        if (size < shrink.need.total()) {
+        if (size < shrink.need.recommended()) {
             shrink.problem = fmt::format("{} MiB are less than the crash kernel needs, {} MiB", whole_mib(size),
-                                         whole_mib(shrink.need.total()));
+                                         whole_mib(shrink.need.recommended()));
             return false;
         }
         shrink.plan = decide(with_size(machine, size), request);
@@ -85,13 +85,13 @@ ShrinkPlan plan_shrink(const Machine& machine, const PlanRequest& request, std::
         attempt(size);
         return shrink;
     }
-    for (std::uint64_t size = align_up(need_for(machine, request, 0, margin).total(), step); size < main.size();
+    for (std::uint64_t size = align_up(need_for(machine, request, 0, margin).recommended(), step); size < main.size();
          size += step)
         if (attempt(size)) return shrink;
     if (shrink.problem.empty())
         return refuse(fmt::format("the reservation has {} MiB, and the crash kernel needs {} MiB",
                                   whole_mib(main.size()),
-                                  whole_mib(need_for(machine, request, main.size(), margin).total())));
+                                  whole_mib(need_for(machine, request, main.size(), margin).recommended())));
     return shrink;
 }
 

@@ -43,9 +43,14 @@ Json to_json(const Stretch& stretch) {
 }
 
 Json to_json(const Need& need) {
-    return {{"image_bytes", need.image},   {"initrd_bytes", need.initrd},   {"unpacked_bytes", need.unpacked},
-            {"early_bytes", need.early},   {"bitmaps_bytes", need.bitmaps}, {"own_pool_bytes", need.own_pool},
-            {"margin_bytes", need.margin}, {"total_bytes", need.total()}};
+    Json lines = Json::array();
+    for (const NeedLine& line : need.lines)
+        lines.push_back({{"name", name(line.part)},
+                         {"size_bytes", line.bytes},
+                         {"at_least_bytes", line.at_least},
+                         {"basis", name(line.basis)},
+                         {"evidence", line.from}});
+    return {{"lines", lines}, {"lower_bound_bytes", need.lower_bound()}, {"recommended_bytes", need.recommended()}};
 }
 
 Json to_json(const DmaDevice& device) {

@@ -31,6 +31,7 @@ names = sorted(name for name in os.listdir(machines) if os.path.isdir(os.path.jo
 UNSEEN = {
     "common.source=user",  # --pool, which show does not take
     "common.method=auto",  # a plan has decided
+    "common.need_line.name=own-pool",  # no captured machine is recommended a reservation with one
     "common.segment.name=",  # such a load is not taken for the planned one, and is made anew
     # No captured machine is refused for these; placement_test has them.
     "plan.counterexample.kind=not-ram", "plan.counterexample.kind=slides-up", "plan.counterexample.kind=eaten-low",

@@ -454,6 +454,19 @@ TEST(GatherAgreement, TheLogsCommandLineIsInTheRunningKernels) {
     }
 }
 
+TEST(GatherAgreement, AKernelThatReadsOnlyItsOwnLineLogsTheLoadersLine) {
+    const TempTree tree;
+    tree.write("dmesg", "Command line: ro crashkernel=1G\n");
+    tree.write("proc/cmdline", "built in\n");
+    tree.write("proc/sys/kernel/osrelease", "6.6.9\n");
+    const std::string config = "CONFIG_X86_64=y\nCONFIG_CMDLINE_BOOL=y\nCONFIG_CMDLINE=\"built in\"\n";
+    const std::string end = "# end of Kernel hacking\n";
+    tree.write("boot/config-6.6.9", config + end);
+    EXPECT_EQ(gathered(tree).contradictions.size(), 1u);
+    tree.write("boot/config-6.6.9", config + "CONFIG_CMDLINE_OVERRIDE=y\n" + end);
+    EXPECT_EQ(gathered(tree).contradictions.size(), 0u);
+}
+
 TEST(GatherAgreement, TheLogsMapHasTheRamOfTheOthersBelow4G) {
     const TempTree tree;
     const auto log = [&tree](const char* end) {

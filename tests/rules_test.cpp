@@ -805,6 +805,8 @@ const Row rows[] = {
     {"lend-no-bounce", refusal, "iommu=soft beside the words", lent_checked,
      [](Case& c) { c.input.command_line += " iommu=soft"; },
      [](Case& c) { replace(c.input.command_line, "iommu=soft", "iommu=pt"); }},
+    {"command-line-iommu", refusal, "a loan, and mem_encrypt=on for the crash kernel alone", lent,
+     [](Case& c) { c.line() += " mem_encrypt=on"; }, [](Case& c) { replace(c.line(), " mem_encrypt=on", ""); }},
     {"lend-idle", refusal, "one slab was in use once", lent, [](Case& c) { c.machine.slabs_hiwater = 1; },
      [](Case& c) { c.machine.slabs_hiwater = 0; }},
     {"lend-idle", refusal, "the kernel keeps no count", lent, [](Case& c) { c.machine.slabs_hiwater.reset(); },

@@ -24,6 +24,7 @@ std::optional<Proposal> judge_proposal(const Question& question, const std::opti
     judge_dump(question.request, found);
     judge_protection(question.machine, question.request.loader, found);
     judge_map_words(question, promised.has_value(), found);
+    judge_shared_words(question, found);
     judge_added_words(question, found);
     Cargo cargo = judge_cargo(question, found);
     auto scenarios = predict_loads(question, cargo, plan.method, found);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lib/decide/question.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -64,10 +66,16 @@ Question ask(const Machine& machine, const PlanRequest& request, Findings& found
 }
 
 unsigned crash_cpus(const Question& question) {
-    for (const char* key : {"nr_cpus", "possible_cpus"})
-        if (const auto number = base::parse_prefixed(question.base.last(key).value_or(""));
-            number && *number > 0 && *number < 65536)
-            return static_cast<unsigned>(*number);
+    // kernel/smp.c, nrcpus(): one nr_cpus= only lowers what another left. arch/x86/kernel/smpboot.c: the last
+    // possible_cpus= counts.
+    std::uint64_t cpus = 65536;
+    for (const Word* word : question.base.all("nr_cpus"))
+        if (const auto number = base::parse_prefixed(word->value.value_or("")); number && *number > 0)
+            cpus = std::min(cpus, *number);
+    if (cpus < 65536) return static_cast<unsigned>(cpus);
+    if (const auto number = base::parse_prefixed(question.base.last("possible_cpus").value_or(""));
+        number && *number > 0 && *number < 65536)
+        return static_cast<unsigned>(*number);
     return question.machine.possible_cpus.value_or(1024);
 }
 
@@ -144,6 +152,11 @@ void judge_missing_words(const Question& question, Findings& found) {
 std::string crash_release(const Question& question) {
     const auto& image = question.request.image;
     return image && !image->release.empty() ? image->release : question.machine.release;
+}
+
+void judge_shared_words(const Question& question, Findings& found) {
+    for (const auto& [word, effect] : question.words.findings)
+        if (effect.effect == WordClass::same_as_running) judge_boot_word(question, word, effect, found);
 }
 
 void judge_words(const Question& question, Findings& found) {

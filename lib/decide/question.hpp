@@ -43,6 +43,10 @@ void judge_map_words(const Question&, bool handoff_expected, Findings&);
 /// reset-devices.
 void judge_words(const Question&, Findings&);
 
+/// Of these, only what has to be as the running kernel has it: whether memory is encrypted, and what an IOMMU does.
+/// Rule command-line-iommu.
+void judge_shared_words(const Question&, Findings&);
+
 /// The release of the kernel that is loaded: the image's, else the running kernel's; "" where neither is known.
 std::string crash_release(const Question&);
 

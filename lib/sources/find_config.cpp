@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/excerpt.hpp"
 #include "lib/sources/bzimage.hpp"
 #include "lib/sources/gzip.hpp"
 #include "lib/sources/host.hpp"
@@ -16,6 +17,7 @@ namespace handoff {
 
 using base::Errc;
 using base::Error;
+using base::input_error;
 using base::Result;
 
 namespace {
@@ -24,7 +26,20 @@ using Found = std::optional<FoundConfig>;
 
 constexpr std::size_t largest_config = 4 * base::MiB, largest_kernel = 512 * base::MiB;
 
-Result<FoundConfig> config_in(const std::string& text, std::string file) {
+/// "6.1" of "6.1.0-50-amd64" and of "6.1.170": Debian's releases count versions otherwise than the source does, behind
+/// the second number.
+std::string_view first_two_numbers(std::string_view version) {
+    const auto first = version.find('.');
+    const auto end = first == version.npos ? first : version.find_first_not_of("0123456789", first + 1);
+    return version.substr(0, end);
+}
+
+Result<FoundConfig> config_in(const std::string& text, std::string file, std::string_view release) {
+    const std::string_view version = configured_version(text);
+    if (!version.empty() && !release.empty() && first_two_numbers(version) != first_two_numbers(release))
+        return input_error(0, fmt::format("expected the configuration of Linux {}, found one of Linux {}",
+                                          base::excerpt(release), base::excerpt(version)))
+            .at(file);
     auto config = parse_kernel_config(text);
     if (!config) return std::move(config).error().at(file);
     return FoundConfig{*std::move(config), std::move(file)};
@@ -36,7 +51,7 @@ Result<Found> first_of(const Host& host, std::string_view release, std::span<con
         const auto text = read_config_text(host, source, release);
         if (!text && text.error().code == Errc::not_found) continue;
         if (!text) return text.error();
-        auto found = config_in(*text, path_of(source, release));
+        auto found = config_in(*text, path_of(source, release), release);
         if (!found) return std::move(found).error();
         return Found(*std::move(found));
     }
@@ -56,19 +71,19 @@ Result<Found> beside(const std::filesystem::path& image, std::string_view releas
         const auto head = read_user_file_head(file, largest_config);
         if (!head && head.error().code == Errc::not_found) continue;
         if (!head) return head.error();
-        auto found = config_in(head->bytes, file.string());
+        auto found = config_in(head->bytes, file.string(), release);
         if (!found) return std::move(found).error();
         return Found(*std::move(found));
     }
     return Found();
 }
 
-Result<Found> inside(const std::filesystem::path& image) {
+Result<Found> inside(const std::filesystem::path& image, std::string_view release) {
     const auto bytes = read_user_file(image, largest_image);
     if (!bytes) return bytes.error();
     const auto text = embedded_config(*bytes);
     if (!text) return Found();
-    auto found = config_in(*text, image.string());
+    auto found = config_in(*text, image.string(), release);
     if (!found) return std::move(found).error();
     return Found(*std::move(found));
 }
@@ -96,12 +111,12 @@ Result<Found> read_running_config(const Host& host, std::string_view release) {
 
 Result<Found> read_image_config(const Host& host, const std::filesystem::path& image, bool look_beside,
                                 std::string_view release) {
-    if (release.empty() || release.find('/') != release.npos) return inside(image);
+    if (release.empty() || release.find('/') != release.npos) return inside(image, release);
     auto found = look_beside ? beside(image, release) : Found();
     if (!found || *found) return found;
     found = first_of(host, release, installed);
     if (!found || *found) return found;
-    return inside(image);
+    return inside(image, release);
 }
 
 std::optional<std::string> embedded_config(std::string_view image) {

@@ -50,6 +50,8 @@ void compare_command_line(Gathering& g) {
     const auto text = g.host.read(Source::command_line);
     const auto& logged = g.log.command_line;
     // /dev/kmsg writes what is no printable character, and the backslash itself, as \xHH.
+    // With CONFIG_CMDLINE_OVERRIDE the log shows what the loader said, and /proc/cmdline what counts (setup_arch()).
+    if (g.machine.config && g.machine.config->command_line_alone) return;
     if (!text || !logged || logged->value.find('\\') != std::string::npos) return;
     if (holds(base::trimmed(*text), base::trimmed(logged->value), g.log.command_line_cut)) return;
     g.machine.contradictions.push_back(

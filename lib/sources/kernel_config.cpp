@@ -166,6 +166,18 @@ Result<KernelConfig> parse_kernel_config(string_view text) {
     return lines.config;
 }
 
+string_view configured_version(string_view text) {
+    constexpr string_view head = "# Linux/", tail = " Kernel Configuration";
+    while (!text.empty()) {
+        const string_view line = base::trimmed(take_line(text));
+        if (!line.starts_with('#')) break;
+        if (!line.starts_with(head) || !line.ends_with(tail)) continue;
+        const string_view version = line.substr(0, line.size() - tail.size());
+        return version.substr(version.find_last_of(' ') + 1);
+    }
+    return {};
+}
+
 std::string reduced_kernel_config(string_view text) {
     std::string reduced;
     while (!text.empty()) {
@@ -174,7 +186,7 @@ std::string reduced_kernel_config(string_view text) {
         const Option* option = option_of(line, value);
         if (option && option->name == "CMDLINE")
             reduced += redacted_line(line, value) + '\n';
-        else if (option || line == end_of_options)
+        else if (option || line == end_of_options || !configured_version(line).empty())
             reduced += std::string(line) + '\n';
     }
     return reduced;

@@ -19,8 +19,12 @@ class Host;
 /// end, so that an option that is not there might have been cut off.
 base::Result<KernelConfig> parse_kernel_config(std::string_view text);
 
-/// The lines that parse_kernel_config() reads. Of the words of CONFIG_CMDLINE those that may name the machine keep only
-/// their keys (redacted_command_line()).
+/// "6.1.170" of "# Linux/x86 6.1.170 Kernel Configuration": the version of the source that was configured
+/// (scripts/kconfig/confdata.c), in one of the comments at the start. Empty without one.
+std::string_view configured_version(std::string_view text);
+
+/// The lines that parse_kernel_config() reads, and the version. Of the words of CONFIG_CMDLINE those that may name the
+/// machine keep only their keys (redacted_command_line()).
 std::string reduced_kernel_config(std::string_view text);
 
 /// A configuration, and the file that has it.

@@ -157,6 +157,25 @@ TEST(KernelConfigFile, IsTheOneOfTheRelease) {
     }
 }
 
+TEST(KernelConfigFile, OfAnotherVersionIsNotThatOfTheRelease) {
+    const TempTree tree;
+    const auto read = [&tree](const char* version, const std::string& release) {
+        tree.write("boot/config-" + release, "#\n# Automatically generated file; DO NOT EDIT.\n# Linux/x86 " +
+                                                 std::string(version) + " Kernel Configuration\n#\n" + whole(""));
+        const auto found = read_running_config(Host(tree.path()), release);
+        return found ? std::string() : found.error().message();
+    };
+    EXPECT_EQ(read("6.1.170", "6.1.0-50-amd64"), "");
+    EXPECT_EQ(read("7.2.13", "7.2.13+deb14-amd64"), "");
+    EXPECT_EQ(read("6.12.3", "6.1.0-50-amd64"),
+              "boot/config-6.1.0-50-amd64: expected the configuration of Linux '6.1.0-50-amd64', found one of Linux "
+              "'6.12.3'");
+    EXPECT_EQ(configured_version(reduced_kernel_config("# Linux/x86 6.12.3 Kernel Configuration\n" + whole(""))),
+              "6.12.3");
+    EXPECT_EQ(configured_version("CONFIG_X86_64=y\n# Linux/x86 6.12.3 Kernel Configuration\n"), "")
+        << "not at the start";
+}
+
 TEST(KernelConfigFile, OfTheRunningKernelMayBeCompressed) {
     const TempTree tree;
     tree.write("proc/config.gz", gzipped(whole("CONFIG_LOG_BUF_SHIFT=20\n")));

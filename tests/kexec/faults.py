@@ -555,6 +555,33 @@ def a_planner_that_is_stopped_means_a_plain_load(lab):
     assert lab.record() is None, "a record that nobody ended"
 
 
+def a_planner_that_cannot_be_killed_means_a_plain_load(lab):
+    """A process that a version 1 control group has frozen waits in the kernel (state D), as one behind a disk that hangs."""
+    freezer = Path("/sys/fs/cgroup/freezer")
+    if not os.access(freezer / "cgroup.procs", os.W_OK):
+        raise Skip("there is no freezer of control groups, version 1")
+    group = Path(tempfile.mkdtemp(prefix="swiotlb-handoff-", dir=freezer))
+    began = time.monotonic()
+    # It keeps the descriptors that it has: a pipe would not end.
+    process = subprocess.Popen(lab.command(), env=lab.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        while not children.read_text().split():
+            pass
+        planner = int(children.read_text().split()[0])
+        (group / "cgroup.procs").write_text(str(planner))
+        (group / "freezer.state").write_text("FROZEN")
+        assert process.wait(timeout=120) == 0
+        assert Path(f"/proc/{planner}/stat").read_text().split()[2] == "D", "the planner was killed after all"
+        assert 60 < time.monotonic() - began < 110, time.monotonic() - began
+        assert lab.loaded() == "plain" and lab.record() is None, lab.record()
+    finally:
+        (group / "freezer.state").write_text("THAWED")
+        time.sleep(1)
+        group.rmdir()
+    assert [call["did"] for call in lab.calls()] == ["loaded"] and lab.loaded() == "plain", "it went on when it could"
+
+
 def a_kexec_that_is_a_script_is_no_kexec_of_kexec_tools(lab):
     script = lab.home / "script"
     script.write_text("#!/bin/sh\n# kexec-tools 2.0.25\nexec " + str(lab.fake) + ' "$@"\n')
@@ -738,6 +765,8 @@ CASES = [value for name, value in list(globals().items())
                                                                                                    "segments_", "output_", "sources_",
                                                                                                    "images_", "no_", "both_"))]
 
+SLOW = {a_planner_that_cannot_be_killed_means_a_plain_load}  # only with --full
+
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -753,6 +782,8 @@ def main():
         lab = Lab(arguments.tool.resolve(), arguments.fake.resolve(), arguments.fixtures.resolve(), directory)
         for case in CASES:
             if arguments.names and case.__name__ not in arguments.names:
+                continue
+            if case in SLOW and not arguments.full:
                 continue
             lab.fresh()
             began = time.monotonic()

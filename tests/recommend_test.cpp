@@ -185,6 +185,23 @@ TEST(Recommend, IsProvenByAPlanAndNoLessThanNeeded) {
     EXPECT_LT(recommend(machine, request, 0).chosen->bytes, recommend(machine, request, 200 * MiB).chosen->bytes);
 }
 
+TEST(Recommend, IsMoreThanWhatACrashKernelRanOutOf) {
+    const Machine machine = synthetic_machine();
+    const PlanRequest request = synthetic_request();
+    const Recommendation before = recommend(machine, request);
+    ASSERT_TRUE(before.chosen);
+    CrashLog log;
+    log.total_bytes = before.chosen->bytes + 100 * MiB;
+    log.pool = *AddressRange::from_size(GiB, 64 * MiB);
+    log.shortages = {{CrashLog::Kind::out_of_memory, "Out of memory: Killed process 1 (x)", 1, 1}};
+    const Recommendation after = recommend(machine, request, Need::default_margin, log);
+    ASSERT_TRUE(after.chosen);
+    EXPECT_GT(after.chosen->bytes, before.chosen->bytes + 36 * MiB);
+    EXPECT_EQ(after.last_crash, log);
+    log.dump_saved = true;
+    EXPECT_EQ(recommend(machine, request, Need::default_margin, log).chosen->bytes, before.chosen->bytes);
+}
+
 TEST(Recommend, ALowPartFollowsFromTheDevices) {
     struct Row {
         const char* name;

@@ -209,6 +209,7 @@ Options options_from(const Given& given) {
     options.core_file = text("elfcorehdr");
     options.record_file = text("record");
     options.place = has("place");
+    options.crash_log = text("crash-log");
     if (const auto size = text("margin")) options.margin = size_from("--margin", *size);
     if (const auto size = text("to")) options.to = size_from("--to", *size);
     if (const auto number = text("jobs")) options.jobs = count_from("--jobs", *number, 1024);

@@ -40,6 +40,8 @@ struct Options {
     // check
     std::optional<std::string> map_file, core_file, record_file;
     bool place = false;
+    // recommend
+    std::optional<std::string> crash_log;
     // recommend, shrink
     std::uint64_t margin = handoff::Need::default_margin;  // bytes
     std::optional<std::uint64_t> to;                       // bytes

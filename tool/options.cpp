@@ -93,6 +93,10 @@ constexpr auto option_table = std::to_array<OptionInfo>({
      "The size of the reservation, such as 256M. The default is the smallest that is proven."},
     {"margin", "SIZE", Group::own, of(recommend, shrink, audit),
      "The memory for programs and drivers, which is added to what can be counted. The default is 64M."},
+    {"crash-log", "FILE", Group::own, of(recommend),
+     "A log that a crash kernel of this machine wrote, such as that of a serial console: what it had, what ran out, "
+     "and what would have helped. The default is the machine's own log, if it ends with a crash kernel's.",
+     Completes::files},
     {"prometheus", "", Group::own, of(status), "Print metrics in the text format of Prometheus."},
     {"output", "FILE", Group::own, of(status), "Write the metrics to FILE instead, which is replaced as a whole.",
      Completes::files},

@@ -4,7 +4,9 @@
 #include <fmt/format.h>
 
 #include "lib/report/documents.hpp"
+#include "lib/sources/files.hpp"
 #include "lib/sources/host.hpp"
+#include "lib/sources/user_file.hpp"
 #include "tool/commands.hpp"
 #include "tool/print.hpp"
 
@@ -56,6 +58,23 @@ void print_need(const handoff::Need& need) {
                                   line.from));
 }
 
+std::string place(const handoff::CrashLog& log, std::size_t line) { return fmt::format("{}:{}", log.file, line); }
+
+void print_last_crash(const handoff::CrashLog& log) {
+    std::string had = place(log, log.line) + ": the crash kernel had ";
+    had += log.total_bytes == 0 ? std::string("RAM of a size that the log does not say")
+                                : fmt::format("{} MiB of RAM, {} MiB of them free at its start", log.total_bytes / MiB,
+                                              log.available_bytes / MiB);
+    had += log.pool ? fmt::format(", and a pool of {} MiB at {}", mib(log.pool->size()), base::to_string(*log.pool))
+                    : std::string(", and no pool");
+    sentence("last crash", had);
+    for (const handoff::CrashLog::Shortage& s : log.shortages)
+        sentence("", fmt::format("{}: {}{}", place(log, s.line), s.text,
+                                 s.times == 1 ? "" : fmt::format(" (the first of {} such lines)", s.times)));
+    sentence("", log.dump_saved ? "Its dump was saved." : "No line says that its dump was saved.");
+    for (const std::string& help : handoff::what_would_help(log)) sentence("helps", help);
+}
+
 void print_recommendation(const handoff::Recommendation& r, const handoff::Machine& machine) {
     field("verdict", verdict_text(r.verdict, r.assumptions));
     if (r.chosen) field("boot with", r.chosen->reservation.text());
@@ -73,6 +92,7 @@ void print_recommendation(const handoff::Recommendation& r, const handoff::Machi
             field("takes", fmt::format("{} MiB more than now: less than it needs is reserved", -back));
     }
     print_need(r.need);
+    if (r.last_crash) print_last_crash(*r.last_crash);
     field("low part", low_text(r.low));
     if (r.loan && r.loan->possible)
         field("lending", fmt::format("{} MiB more in the crash kernel with --lend, or {} MiB reserved, which is too "
@@ -106,6 +126,19 @@ void print_recommendation(const handoff::Recommendation& r, const handoff::Machi
     }
 }
 
+// That the user names; else of the machine's own log, which is more than one boot where a serial console recorded it.
+base::Result<std::optional<handoff::CrashLog>> last_crash(const Options& options, const handoff::Host& host) {
+    const auto text =
+        options.crash_log ? handoff::read_user_file(*options.crash_log, handoff::file_limit) : host.kernel_log();
+    if (!text && options.crash_log) return text.error();
+    auto log = text ? handoff::read_crash_log(*text) : std::nullopt;
+    if (!log && options.crash_log)
+        return base::Error{base::Errc::input, *options.crash_log, 0,
+                           "expected the log of a crash kernel, found no boot with elfcorehdr= on its command line"};
+    if (log) log->file = options.crash_log.value_or(std::string(host.path(handoff::Source::kernel_log)));
+    return log;
+}
+
 }  // namespace
 
 Status recommend(const Options& options) {
@@ -114,7 +147,9 @@ Status recommend(const Options& options) {
     if (!machine) return fail(machine.error());
     const auto request = request_from(options, host, *machine);
     if (!request) return fail(request.error());
-    const handoff::Recommendation r = handoff::recommend(*machine, *request, options.margin);
+    auto crash = last_crash(options, host);
+    if (!crash) return fail(crash.error());
+    const handoff::Recommendation r = handoff::recommend(*machine, *request, options.margin, std::move(*crash));
     if (options.json)
         print_json(handoff::recommend_document(r));
     else

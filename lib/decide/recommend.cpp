@@ -35,6 +35,7 @@ struct Search {
     PlanRequest request;
     std::uint64_t margin = 0;
     LayoutComparison reproduced;
+    std::uint64_t too_small = 0;  // bytes besides a pool with which a crash kernel ran out of memory
 };
 
 Search search_for(const Machine& machine, const PlanRequest& request, std::uint64_t margin) {
@@ -160,7 +161,7 @@ Tried attempt(const Search& search, const Reservation& reservation) {
 // The smallest size of this form that will do; of a form that never works the smallest that was tried.
 Tried smallest(const Search& search, Reservation form) {
     // Early demand grows with the size, by far less than the size does.
-    std::uint64_t size = align_up(need_for(search, 0).recommended(), size_step);
+    std::uint64_t size = align_up(std::max(need_for(search, 0).recommended(), search.too_small + 1), size_step);
     while (size <= largest_reservation && size < need_for(search, size).recommended()) size += size_step;
     Tried tried;
     if (size > largest_reservation) {
@@ -203,9 +204,12 @@ std::int64_t Recommendation::given_back() const {
     return chosen ? static_cast<std::int64_t>(now) - static_cast<std::int64_t>(chosen->bytes) : 0;
 }
 
-Recommendation recommend(const Machine& machine, const PlanRequest& request, std::uint64_t margin) {
-    const Search search = search_for(machine, request, margin);
+Recommendation recommend(const Machine& machine, const PlanRequest& request, std::uint64_t margin,
+                         std::optional<CrashLog> last_crash) {
+    Search search = search_for(machine, request, margin);
+    if (last_crash) search.too_small = std::min(too_small(*last_crash), largest_reservation);
     Recommendation result;
+    result.last_crash = std::move(last_crash);
     result.reproduced = search.reproduced;
     result.low = low_part(search.machine, pool_bytes(search.machine));
     result.now = total(search.machine.crash_kernel);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "lib/decide/crash_advice.hpp"
 #include "lib/decide/need.hpp"
 #include "lib/kernel/crashkernel.hpp"
 #include "lib/kernel/next_boot.hpp"
@@ -44,7 +45,8 @@ struct Recommendation {
     LowPart low;
     /// None where the crash kernel makes a pool, now or with the words that are recommended: that one is handed over.
     std::optional<LoanOutlook> loan;
-    std::uint64_t now = 0;  ///< bytes reserved by this boot
+    std::optional<CrashLog> last_crash;  ///< as it was given
+    std::uint64_t now = 0;               ///< bytes reserved by this boot
     LayoutComparison reproduced;
     std::vector<Reason> reasons;  ///< warnings and refusals of the plan for the chosen one, else of the last one tried
     std::vector<Assumption> assumptions;  ///< of the same plan
@@ -55,7 +57,9 @@ struct Recommendation {
 /// What to boot with. Every candidate is proven by decide() on next_boot(); none is smaller than
 /// its Need. Where the layout of this boot is not reproduced a candidate is ready only if it is above 4 GiB, and
 /// its plan is ready wherever below the pool may be. No candidate counts on a loan, which may end with any reload.
+/// `last_crash`: what a crash kernel of this machine said; where it ran out of memory, each candidate has more.
 /// Pure; plan() takes its advice from here.
-Recommendation recommend(const Machine&, const PlanRequest&, std::uint64_t margin = Need::default_margin);
+Recommendation recommend(const Machine&, const PlanRequest&, std::uint64_t margin = Need::default_margin,
+                         std::optional<CrashLog> last_crash = std::nullopt);
 
 }  // namespace handoff

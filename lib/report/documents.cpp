@@ -24,6 +24,20 @@ Json candidate_json(const Candidate& c) {
             {"reservation", list(c.crash_kernel)}, {"reservation_bytes", c.bytes}, {"pool", pool_json(c.pool)}};
 }
 
+Json last_crash_json(const CrashLog& log) {
+    Json shortages = Json::array();
+    for (const CrashLog::Shortage& s : log.shortages)
+        shortages.push_back(
+            {{"shortage", name(s.kind)}, {"text", s.text}, {"evidence", Evidence{log.file, s.line}.text()}});
+    return {{"evidence", Evidence{log.file, log.line}.text()},
+            {"total_bytes", log.total_bytes != 0 ? Json(log.total_bytes) : Json(nullptr)},
+            {"available_bytes", log.total_bytes != 0 ? Json(log.available_bytes) : Json(nullptr)},
+            {"pool", pool_json(log.pool)},
+            {"shortages", shortages},
+            {"dump_saved", log.dump_saved},
+            {"would_help", what_would_help(log)}};
+}
+
 Json outlook_json(const LoanOutlook& loan) {
     return loan_json(name(loan.possible ? Verdict::ready : Verdict::refused), loan.gain, loan.smallest, loan.why);
 }
@@ -145,6 +159,7 @@ Json recommend_document(const Recommendation& r) {
     j["loan"] = r.loan ? outlook_json(*r.loan) : Json(nullptr);
     j["layout_reproduced"] = r.reproduced.layout;
     j["layout_differs"] = text_or_null(r.reproduced.text);
+    j["last_crash"] = r.last_crash ? last_crash_json(*r.last_crash) : Json(nullptr);
     j["candidates"] = Json::array();
     for (const Candidate& c : r.candidates) j["candidates"].push_back(candidate_json(c));
     return j;

@@ -205,6 +205,16 @@ def of_devices():
         yield from (("recommend with a device", one) for one in printed("recommend", "--root", tree.root))
 
 
+def of_last_crashes():
+    with Tree("dell-r6515-high") as tree:
+        log = ("Linux version 6.1.0 (x)\nCommand line: ro elfcorehdr=1K\n{}"
+               "software IO TLB: mapped [mem 0x0000000032000000-0x0000000035ffffff] (64MB)\nOut of memory: Killed process 9 (x)\n"
+               "software IO TLB: No low mem\nswiotlb buffer is full\nInitramfs unpacking failed: write error\npage allocation failure: order:5\n")
+        for more in ("", "Memory: 98304K/262144K available (1K kernel code)\nsmpboot: Allowing 8 CPUs, 0 hotplug CPUs\n"):
+            tree.write("console", log.format(more).encode())
+            yield from (("recommend after a crash", one) for one in printed("recommend", "--root", tree.root, "--crash-log", tree.path("console")))
+
+
 def of_services():
     for script, config in (("usr/sbin/kdump-config", "etc/default/kdump-tools"), ("usr/bin/kdumpctl", "etc/sysconfig/kdump"), ("usr/lib/kdump/load.sh", "etc/sysconfig/kdump")):
         with Tree("debian-6.1-kexec-load") as tree:
@@ -317,7 +327,7 @@ def of_the_goldens():
 
 @functools.cache
 def documents():
-    return [one for some in (of_the_machines, of_checks, of_crash_kernels, of_loans, of_devices, of_services, of_loads, of_shrinks, of_the_rest, of_the_goldens) for one in some()]
+    return [one for some in (of_the_machines, of_checks, of_crash_kernels, of_loans, of_devices, of_last_crashes, of_services, of_loads, of_shrinks, of_the_rest, of_the_goldens) for one in some()]
 
 
 # --- the tests

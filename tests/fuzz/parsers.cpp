@@ -34,6 +34,7 @@
 #include "lib/sources/host.hpp"
 #include "lib/sources/image.hpp"
 #include "lib/sources/iomem.hpp"
+#include "lib/sources/crash_log.hpp"
 #include "lib/sources/kernel_config.hpp"
 #include "lib/sources/kernel_log.hpp"
 #include "lib/sources/kernel_memory.hpp"
@@ -144,6 +145,7 @@ void log_map(Input in) {
 void kernel_log(Input in) {
     const std::string_view text = text_of(in);
     const auto log = handoff::parse_kernel_log(text);
+    if (const auto crash = handoff::read_crash_log(text)) HOLDS(crash->available_bytes <= crash->total_bytes);
     if (!log) return sound(log.error(), text);
     if (log->pool) HOLDS(!log->pool->value.empty());
     static_cast<void>(handoff::encryption_of(*log));

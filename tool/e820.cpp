@@ -3,8 +3,10 @@
 
 #include "e820/binary.hpp"
 #include "e820/render.hpp"
+#include "lib/decide/loads.hpp"
 #include "lib/kernel/command_line.hpp"
 #include "lib/report/documents.hpp"
+#include "lib/sources/host.hpp"
 #include "tool/commands.hpp"
 #include "tool/print.hpp"
 #include "tool/table.hpp"
@@ -30,18 +32,33 @@ void print_table(const e820::Table& table, const std::string& format) {
     }
 }
 
+// Where the crash kernel needs no pool its map is that of plain kdump.
+Status print_predicted(const Options& options) {
+    const handoff::Host host(options.root);
+    const auto machine = machine_of(host);
+    if (!machine) return fail(machine.error());
+    const auto request = request_from(options, host, *machine);
+    if (!request) return fail(request.error());
+    const handoff::Plan plan = handoff::plan(*machine, *request);
+    if (plan.verdict != Verdict::ready) complain(headline(plan));
+    if (!options.before && plan.verdict == Verdict::refused) return status_of(plan.verdict);
+    if (!options.before && plan.verdict == Verdict::ready) {
+        print_table(plan.after, options.format);
+        return Status::ready;
+    }
+    const auto load = handoff::plain_load(*machine, *request);
+    if (!load) {
+        if (plan.verdict != Verdict::refused) complain(load.error().message());
+        return status_of(Verdict::refused);
+    }
+    print_table(load->map, options.format);
+    return options.before ? Status::ready : status_of(plan.verdict);
+}
+
 }  // namespace
 
 Status e820(const Options& options) {
-    if (!options.input) {
-        const auto plan = plan_from(options);
-        if (!plan) return fail(plan.error());
-        if (plan->verdict != Verdict::ready) complain(headline(*plan));
-        if (plan->loads.empty() || (!options.before && plan->verdict != Verdict::ready))
-            return status_of(plan->verdict);
-        print_table(options.before ? plan->loads.front().map : plan->after, options.format);
-        return Status::ready;
-    }
+    if (!options.input) return print_predicted(options);
     auto table = read_table(*options.input, options.input_format);
     if (!table) return fail(table.error());
     const auto line = handoff::CommandLine::parse(options.command_line.value_or(""));

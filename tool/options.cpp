@@ -64,7 +64,7 @@ constexpr auto option_table = std::to_array<OptionInfo>({
     {"format", "NAME", Group::own, of(e820),
      "The form of the output; log is the default, log7 is the log as of Linux 7.0.", Completes::words,
      "log log7 memmap json binary"},
-    {"before", "", Group::own, of(e820), "Print the table without the handoff."},
+    {"before", "", Group::own, of(e820), "Print the table that plain kdump passes, without the handoff."},
     {"input", "FILE", Group::own, of(e820),
      "Rewrite this table instead of the predicted one. The file - is standard input; a directory is read as "
      "/sys/firmware/memmap.",

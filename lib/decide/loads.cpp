@@ -184,4 +184,15 @@ std::vector<Scenario> predict_loads(const Question& question, const Cargo& cargo
     return scenarios;
 }
 
+Result<Load> plain_load(const Machine& machine, const PlanRequest& request) {
+    Findings found;
+    const Question question = ask(machine, request, found);
+    if (question.readable) {
+        auto scenarios = predict_loads(question, judge_cargo(question, found), Method::ram, found);
+        if (!scenarios.empty()) return std::move(scenarios.front().load);
+    }
+    const Reason* refusal = first_refusal(found.reasons());
+    return base::input_error(0, refusal ? refusal->text : "no load can be predicted");
+}
+
 }  // namespace handoff

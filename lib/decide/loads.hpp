@@ -38,4 +38,8 @@ struct Scenario {
 /// loader-known.
 std::vector<Scenario> predict_loads(const Question&, const Cargo&, Method, Findings&);
 
+/// The most likely load without a handoff: its map is what the crash kernel gets from plain kdump. An input error where
+/// it does not fit, where nothing is reserved, or where the command line cannot be read.
+Result<Load> plain_load(const Machine&, const PlanRequest&);
+
 }  // namespace handoff

@@ -201,6 +201,24 @@ class Check(unittest.TestCase):
         self.assertEqual(self.verdict("--root", ready, "--command-line", f"numa=fake=4 {line}")[1], {"command-line-early"})
 
 
+class E820(unittest.TestCase):
+    def test_shows_the_map_of_plain_kdump_where_no_handoff_is_needed(self):
+        root = ("--root", os.path.join(machines, "kvm-low-512M"))
+        asked, plain = run("e820", *root), run("e820", "--before", *root)
+        self.assertEqual((asked.status, plain.status), (NOT_NEEDED, READY))
+        self.assertEqual(asked.out, plain.out)
+        self.assertIn("usable", asked.out)
+        self.assertRegex(asked.err, r"^swiotlb-handoff: not-needed: ")
+
+    def test_shows_it_of_a_refused_machine_only_when_that_is_asked_for(self):
+        with Tree("debian-6.1-kexec-load") as tree:
+            lines = ("--loader", "kexec_load", "--command-line", words + " memtest")
+            asked, plain = run("e820", "--root", tree.root, *lines), run("e820", "--before", "--root", tree.root, *lines)
+        self.assertEqual((asked.status, asked.out, plain.status), (REFUSED, "", READY))
+        self.assertEqual(plain.out, run("e820", "--before", "--root", ready, *load).out)
+        self.assertNotEqual(plain.out, run("e820", "--root", ready, *load).out)
+
+
 class Explain(unittest.TestCase):
     def test_without_a_rule_it_lists_all_of_them(self):
         listed = run("explain")

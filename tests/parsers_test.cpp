@@ -2,6 +2,7 @@
 // The parsers of single sources, on text alone.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstring>

@@ -3,6 +3,7 @@
 #include <elf.h>
 #include <linux/btf.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <initializer_list>

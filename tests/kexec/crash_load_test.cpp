@@ -2,6 +2,7 @@
 // What is done about a crash kernel's load, decided without a machine: every step of it can go wrong.
 #include "lib/load/crash_load.hpp"
 
+#include <algorithm>
 #include <functional>
 
 #include <fmt/format.h>

@@ -36,6 +36,7 @@ class Cell:
     initrd: str = "small"  # or 60M: padded with zeros, which the kernel skips when it unpacks
     kexec: str = "2.0.25"  # or newest
     crash_words: str = "swiotlb=force"  # on the crash kernel's command line besides BASE_WORDS
+    crash_cpus: int = 1  # nr_cpus= of the crash kernel
     trigger: str = ""  # more of them, which are what the cell is about: where they are refused, the words that are right without them are forced
     acpi: str = ""  # the size of an ACPI table in an uncompressed cpio archive in front of the crash kernel's initrd; a trigger, too
     # What happens and what should come of it.
@@ -51,7 +52,7 @@ class Cell:
     def key(self):
         """Identifies everything that could change the result, so that --resume never mixes two definitions."""
         # Without the fields that came later where they say nothing new, so that results from before them still count.
-        later = {"by": "kexec", "method": "", "first_says": "", "crash_says": "", "lend": "", "plug": "", "iommu": "", "trigger": "", "acpi": ""}
+        later = {"by": "kexec", "method": "", "first_says": "", "crash_says": "", "lend": "", "plug": "", "iommu": "", "trigger": "", "acpi": "", "crash_cpus": 1}
         fields = {k: v for k, v in dataclasses.asdict(self).items()
                   if k not in ("boots", "tags", "expect", "dump") and later.get(k) != v}
         if self.dump == "none":
@@ -67,7 +68,8 @@ COLUMNS = [
                  "iommu": "iommu", "plug": "plug"}),
     ("words", None),
     ("load", {"-c": "loader", "-s": "loader", "-a": "loader", "lend": "lend", "wrapper": "by", "moved": "by", "small": "initrd", "60M": "initrd", "kexec-2.0.25": "kexec",
-              "kexec-newest": "kexec", "shrink": "shrink", "method": "method", "acpi": "acpi"}),
+              "kexec-newest": "kexec", "shrink": "shrink", "method": "method", "acpi": "acpi",
+              "crash-cpus": "crash_cpus"}),
     ("expectation", {"ready": "expect", "refused": "expect", "not-needed": "expect", "either": "expect",
                      "naive": "mode", "plain": "mode", "dump": "dump", "lost": "dump", "any": "dump", "none": "dump",
                      "boots": "boots", "first-says": "first_says", "crash-says": "crash_says"}),
@@ -115,7 +117,7 @@ def parse_line(line):
             elif key in ("first-says", "crash-says") and value:
                 fields[known[key]] = value.replace("+", " ")
             elif value and key in known:
-                fields[known[key]] = int(value) if known[key] in ("cpus", "nodes", "boots") else value
+                fields[known[key]] = int(value) if known[key] in ("cpus", "nodes", "boots", "crash_cpus") else value
             elif word in known and not value:
                 fields[known[word]] = MEANING.get(word, word)
             else:

@@ -7,6 +7,7 @@ lab.load        the crash kernel loads the driver of the disk that takes the dum
                 do: NVMe, AHCI, e1000 and virtio-net go on with what the old kernel had asked of them
 lab.load,reset  it loads all drivers first, which resets all devices
 lab.busy        the first kernel has no load; the crash kernel has: it sets the same devices to work, then saves the dump
+lab.busy=N      the same with N requests in flight on each disk instead of 32
 """
 
 import json

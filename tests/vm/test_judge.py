@@ -9,6 +9,7 @@ from pathlib import Path
 import cells
 import initramfs
 import judge
+import pools
 import report
 import vm
 
@@ -297,6 +298,35 @@ class Triggered(unittest.TestCase):
         table = archive[archive.index(b"UEFI"):][:4096]
         self.assertEqual((int.from_bytes(table[4:8], "little"), sum(table) % 256), (4096, 0))
         self.assertIn(b"kernel/firmware/acpi/lab.aml\0", archive)
+
+
+class Pools(unittest.TestCase):
+    """How small a pool of its own still lets a crash kernel write its dump."""
+
+    @staticmethod
+    def row(slabs, *dumps, crash=",force lab.busy", cpus=1):
+        cell = cells.Cell(f"cell-{slabs}", crash_words=f"swiotlb={slabs}{crash}", crash_cpus=cpus)
+        return cell, [{"facts": {"dump": dump}} for dump in dumps]
+
+    def test_the_smallest_has_no_larger_one_that_lost_a_dump(self):
+        rows = [self.row(4096, "ok"), self.row(8192, "ok", "lost"), self.row(16384, "ok", "ok"), self.row(32768, "ok")]
+        self.assertEqual(pools.smallest(rows), {("full", "6.1", 1): 16384})
+        self.assertEqual(pools.smallest(rows[:2]), {("full", "6.1", 1): None})
+
+    def test_loads_and_cpus_are_told_apart(self):
+        rows = [self.row(4096, "ok", crash=",force lab.busy=1"), self.row(4096, "lost"), self.row(4096, "ok", cpus=8)]
+        self.assertEqual(pools.smallest(rows), {("light", "6.1", 1): 4096, ("full", "6.1", 1): None, ("full", "6.1", 8): 4096})
+
+    def test_the_text_before_and_behind_stays(self):
+        once = pools.into("# Title\n\nText.\n", [f"{pools.FIRST} x |", "| y |"])
+        self.assertEqual(once, f"# Title\n\nText.\n\n{pools.FIRST} x |\n| y |\n")
+        self.assertEqual(pools.into(once + "\n## Next\n\nMore.\n", [f"{pools.FIRST} z |"]),
+                         f"# Title\n\nText.\n\n{pools.FIRST} z |\n\n## Next\n\nMore.\n")
+
+    def test_its_table_gives_the_crash_kernel_its_cpus(self):
+        table = cells.parse((Path(__file__).parent / "smallest-pool.table").read_text())
+        self.assertEqual({cell.crash_cpus for cell in table}, {1, 8, 32})
+        self.assertTrue(all(f" nr_cpus={cell.crash_cpus} " in vm.base_words(cell) for cell in table))
 
 
 class Document(unittest.TestCase):

@@ -12,7 +12,7 @@ import time
 # Words on every first and every crash kernel's command line. The timer check counts interrupts against a busy loop and
 # panics when an emulated machine is scheduled away at that moment.
 FIRST_WORDS = "console=ttyS0 loglevel=4 panic=1 no_timer_check"
-BASE_WORDS = "console=ttyS0 loglevel=6 reset_devices nr_cpus=1 irqpoll panic=1 no_timer_check"
+BASE_WORDS = "console=ttyS0 loglevel=6 reset_devices nr_cpus={cpus} irqpoll panic=1 no_timer_check"
 
 # Emulated, two at a time, perhaps beside a compiler: only a machine that shows no sign of life for long is given up.
 IDLE_SECONDS = 150
@@ -31,7 +31,7 @@ def first_words(cell):
 
 
 def base_words(cell):
-    return " ".join(f"{BASE_WORDS} {cell.crash_words} {cell.trigger} {'lab.nodump' if cell.dump == 'none' else ''}".split())
+    return " ".join(f"{BASE_WORDS.format(cpus=cell.crash_cpus)} {cell.crash_words} {cell.trigger} {'lab.nodump' if cell.dump == 'none' else ''}".split())
 
 
 def harmless_words(cell):

@@ -3,7 +3,7 @@
 //
 //   pattern fill SEED MIB FILE        fills and locks MIB of memory, makes FILE; on SIGUSR1 writes there which page of the
 //                                     pattern is in which page frame, one run a line: FIRST-PAGE FRAME PAGES
-//   pattern disk DEVICE...            reads and rewrites, many requests at a time, past the page cache, for ever
+//   pattern disk REQUESTS DEVICE...   reads and rewrites, so many requests at a time on each, past the page cache, for ever
 //   pattern net INTERFACE...          sends broadcast frames, for ever
 //   pattern compare DUMP SEED FILE    on the host: each byte of the pattern against the dump, as one JSON object
 //
@@ -24,7 +24,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PAGE = 4096, WORDS = PAGE / 8, READERS = 32, REQUEST = 128 << 10 };
+enum { PAGE = 4096, WORDS = PAGE / 8, REQUEST = 128 << 10 };
 
 static uint64_t word_at(uint64_t seed, uint64_t index) {
     uint64_t x = (seed + index) * 0x9E3779B97F4A7C15u;
@@ -89,9 +89,9 @@ static int fill(uint64_t seed, uint64_t mib, const char *file) {
 }
 
 // Half of them write back what they have read: the host knows each disk by the one letter that it is full of.
-static int disk(int count, char **devices) {
+static int disk(int readers, int count, char **devices) {
     for (int d = 0; d < count; d++)
-        for (int reader = 0; reader < READERS; reader++) {
+        for (int reader = 0; reader < readers; reader++) {
             if (fork())
                 continue;
             int file = open(devices[d], O_RDWR | O_DIRECT);
@@ -99,7 +99,7 @@ static int disk(int count, char **devices) {
             off_t size = lseek(file, 0, SEEK_END);
             if (file < 0 || size < REQUEST || posix_memalign(&buffer, PAGE, REQUEST))
                 _exit(fail(devices[d]));
-            for (uint64_t turn = (uint64_t)reader + 1;; turn += READERS) {
+            for (uint64_t turn = (uint64_t)reader + 1;; turn += (uint64_t)readers) {
                 off_t at = (off_t)(word_at((uint64_t)d, turn) % (uint64_t)(size / REQUEST)) * REQUEST;
                 if (pread(file, buffer, REQUEST, at) == REQUEST && reader % 4 == 3 &&
                     pwrite(file, buffer, REQUEST, at) != REQUEST)
@@ -214,8 +214,8 @@ static int compare(const char *name, uint64_t seed, const char *file) {
 int main(int argc, char **argv) {
     if (argc == 5 && !strcmp(argv[1], "fill"))
         return fill(strtoull(argv[2], NULL, 0), strtoull(argv[3], NULL, 0), argv[4]);
-    if (argc > 2 && !strcmp(argv[1], "disk"))
-        return disk(argc - 2, argv + 2);
+    if (argc > 3 && !strcmp(argv[1], "disk"))
+        return disk(atoi(argv[2]), argc - 3, argv + 3);
     if (argc > 2 && !strcmp(argv[1], "net"))
         return net(argc - 2, argv + 2);
     if (argc == 5 && !strcmp(argv[1], "compare"))

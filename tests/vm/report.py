@@ -71,8 +71,10 @@ def summarise(outcomes):
     count = {status: sum(outcome.status == status for outcome in outcomes) for status in ("pass", "fail", "lost", "skip")}
     alarms = []
     # With a handful of refusals a share says nothing.
-    if len(refused) >= 1 / OVER_CAUTIOUS_LIMIT and len(cautious) > OVER_CAUTIOUS_LIMIT * len(refused):
-        alarms.append(f"{len(cautious)} of {len(refused)} refusals were over-cautious")
+    known = {outcome.cell.name for outcome in refused if "cautious" in outcome.cell.tags}
+    news = [name for name in cautious if name not in known]
+    if len(refused) >= 1 / OVER_CAUTIOUS_LIMIT and len(news) > OVER_CAUTIOUS_LIMIT * len(refused):
+        alarms.append(f"{len(news)} of {len(refused)} refusals were over-cautious")
     return {"passed": count["pass"], "failed": count["fail"] + count["lost"], "lost": count["lost"],
             "skipped": count["skip"],
             "retried": sum(boot.get("attempts", 1) > 1 for outcome in outcomes for boot in outcome.boots),

@@ -233,6 +233,8 @@ class Summary(unittest.TestCase):
         cell = cells.Cell("cell", expect="refused")
         self.assertTrue(report.summarise([self.outcome(cell, 1, "refused") for _ in range(20)])["alarms"])
         self.assertFalse(report.summarise([self.outcome(cell, 1, "refused")])["alarms"])
+        known = cells.Cell("cell", expect="refused", tags=("cautious",))
+        self.assertFalse(report.summarise([self.outcome(known, 1, "refused") for _ in range(20)])["alarms"])
 
 
 class Shrink(unittest.TestCase):

@@ -19,8 +19,10 @@ inline std::optional<std::uint64_t> parse_number(std::string_view text, int base
     return value;
 }
 
-/// "0x…" as hexadecimal, otherwise decimal; the whole of `text`.
+/// The whole of `text` as the kernel's simple_strtoull() reads it with base 0: "0x…" is hexadecimal, "0…" octal,
+/// everything else decimal.
 inline std::optional<std::uint64_t> parse_prefixed(std::string_view text) {
+    if (text.size() > 1 && text[0] == '0' && (text[1] | 0x20) != 'x') return parse_number(text.substr(1), 8);
     if (text.starts_with("0x") || text.starts_with("0X")) return parse_number(text.substr(2), 16);
     return parse_number(text, 10);
 }

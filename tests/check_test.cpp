@@ -229,14 +229,22 @@ TEST_F(CheckedPlacement, IsRefusedWhereTheMachinesPoolIsAnother) {
     EXPECT_FALSE(result.proven);
 }
 
-TEST_F(CheckedPlacement, IsNotProvenForACrashKernelThatMakesNoPool) {
+// The region would be ordinary memory, and old DMA would write to it.
+TEST_F(CheckedPlacement, IsRefusedForACrashKernelThatMakesNoPool) {
     machine.crash_kernel = {range(0x70000000, 0x80000000)};
-    const CheckResult result = check(input);
-    EXPECT_TRUE(result.sound()) << text_of(result.reasons);
-    EXPECT_TRUE(result.compared);
-    EXPECT_FALSE(result.proven);
+    EXPECT_EQ(refusals(check(input).reasons), std::set<std::string>{"command-line-agrees"});
+    EXPECT_FALSE(check(input).proven);
     machine.pool.front().range = range(0x68000000, 0x6c000000);
-    EXPECT_EQ(refusals(check(input).reasons), std::set<std::string>{"pool-agrees"});
+    EXPECT_EQ(refusals(check(input).reasons), (std::set<std::string>{"command-line-agrees", "pool-agrees"}));
+}
+
+TEST_F(CheckedPlacement, IsRefusedWhereAnIommuWordSwitchesThePoolOff) {
+    const std::string line(input.command_line);
+    for (const char* words : {"iommu=off", "iommu=off iommu=nomerge", "iommu=nomerge,off iommu=pt", "\"iommu=off\""}) {
+        const std::string with = std::string(words) + " " + line;
+        input.command_line = with;
+        EXPECT_TRUE(refusals(check(input).reasons).contains("command-line-agrees")) << words;
+    }
 }
 
 TEST_F(CheckedPlacement, OfALoanNeedsNumaOffWhereMemoryAbove4GIsNamed) {

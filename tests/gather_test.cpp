@@ -467,6 +467,33 @@ TEST(GatherAgreement, AKernelThatReadsOnlyItsOwnLineLogsTheLoadersLine) {
     EXPECT_EQ(gathered(tree).contradictions.size(), 0u);
 }
 
+TEST(GatherAgreement, AReservationStaysWhereItWasMade) {
+    const std::string ram = "00100000-ffffffff : System RAM\n", low = "  60000000-6fffffff : Crash kernel\n";
+    const std::string above = "100000000-4ffffffff : System RAM\n", high = "  400000000-40fffffff : Crash kernel\n";
+    const std::string log_low = "[    0.010000] crashkernel low memory reserved: 0x60000000 - 0x70000000 (256 MB)\n";
+    const std::string log_high =
+        "[    0.010000] crashkernel reserved: 0x0000000400000000 - 0x0000000420000000 (512 MB)\n";
+    const struct {
+        std::string iomem, log, size;
+        bool agree;
+        const char* what;
+    } cases[] = {
+        {ram + low + above + high, log_low + log_high, "536870912", true, "the upper part was made smaller"},
+        {ram + low + above + high, log_low + log_high, "268435456", true, "as kernels before 6.5 count"},
+        {ram + low + above, log_low + log_high, "268435456", true, "the upper part was given back"},
+        {ram + above + high, log_low + log_high, "268435456", false, "the lower part cannot go alone"},
+        {ram + above + high, log_high, "536870912", false, "the size counts another part"},
+        {ram + low + above, log_high, "268435456", false, "it has moved"},
+    };
+    for (const auto& c : cases) {
+        const TempTree tree;
+        tree.write("proc/iomem", c.iomem);
+        tree.write("dmesg", c.log);
+        tree.write("sys/kernel/kexec_crash_size", c.size + "\n");
+        EXPECT_EQ(gathered(tree).contradictions.empty(), c.agree) << c.what;
+    }
+}
+
 TEST(GatherAgreement, TheLogsMapHasTheRamOfTheOthersBelow4G) {
     const TempTree tree;
     const auto log = [&tree](const char* end) {

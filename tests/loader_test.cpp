@@ -326,6 +326,15 @@ struct Places : testing::Test {
     }
 };
 
+TEST_F(Places, AreAlsoWhereSetupDataMayBeAndMayNotBe) {
+    const Address first = c.start() + (512 * MiB > c.start() ? 512 * MiB - c.start() : 0);
+    ASSERT_TRUE(load.find("setup_data"));
+    in.setup_data = true;
+    EXPECT_FALSE(has(load.find("setup_data")->range.start() / in.kernel_alignment * in.kernel_alignment));
+    in.setup_data.reset();
+    EXPECT_TRUE(has(first)) << "without it the kernel may take that place";
+}
+
 TEST_F(Places, WithoutKaslrTheLoadersChoice) { EXPECT_EQ(places(false), std::vector{kernel.start()}); }
 
 TEST_F(Places, EachIsAlignedAndDifferentAndHasRoom) {

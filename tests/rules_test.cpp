@@ -433,6 +433,14 @@ const Row rows[] = {
          c.machine.config.emplace().kmsan = true;
      },
      [](Case& c) { c.machine.config->kmsan = false; }},
+    {"config-early", refusal, "statistics of locks", planned, [](Case& c) { c.request.config->lock_stat = true; },
+     [](Case& c) { c.request.config->lock_stat = false; }},
+    {"config-early", refusal, "ACPI tables in the image", planned,
+     [](Case& c) { c.request.config->builtin_tables = true; },
+     [](Case& c) { c.request.config->builtin_tables = false; }},
+    {"config-words", refusal, "a word that switches the pool off is built in", planned,
+     [](Case& c) { c.request.config->command_line = "iommu=off"; },
+     [](Case& c) { c.request.config->command_line = "quiet"; }},
     {"config-early", refusal, "Kexec HandOver by default", planned,
      [](Case& c) { c.request.config->kexec_handover = true; }, [](Case& c) { c.line() += " kho=off"; }},
     {"config-words", refusal, "the size of huge pages is built in, and their number on the line", planned,
@@ -626,8 +634,13 @@ const Row rows[] = {
          c.request.loader = Loader::kexec_load;
      },
      [](Case& c) { c.request.loader = Loader::kexec_file_load; }},
-    {"loader-setup-data", warning, "the version of kexec-tools is not known", planned,
-     [](Case& c) { c.machine.kexec_tools.reset(); }, [](Case& c) { c.machine.kexec_tools = "2.0.24"; }},
+    {"loader-setup-data", info, "the version of kexec-tools is not known", planned,
+     [](Case& c) {
+         c.machine.live = true;
+         c.request.loader = Loader::kexec_load;
+         c.machine.kexec_tools.reset();
+     },
+     [](Case& c) { c.machine.kexec_tools = "2.0.32"; }},
     {"loader-setup-data", info, "an old kexec-tools, and nothing shows that the machine has no EFI", planned,
      [](Case& c) {
          c.request.loader = Loader::kexec_load;
@@ -679,6 +692,8 @@ const Row rows[] = {
     // --- where the pool lands
     {"numa-single", info, "a second node may come", planned, [](Case& c) { c.machine.possible_nodes = 2; },
      [](Case& c) { c.machine.possible_nodes = 1; }},
+    {"numa-single", info, "the initrd brings an ACPI table", planned,
+     [](Case& c) { c.request.initrd_acpi_bytes = 4096; }, [](Case& c) { c.request.initrd_acpi_bytes = 0; }},
     {"numa-single", info, "two nodes have memory", planned, [](Case& c) { c.machine.memory_nodes = 2; },
      [](Case& c) { c.machine.memory_nodes = 1; }},
     {"numa-single", refusal, "two nodes have memory, and the words do not have numa=off", reviewed,
@@ -762,6 +777,12 @@ const Row rows[] = {
          c.line() += " kho=off";
      },
      [](Case& c) { c.request.loader = Loader::kexec_load; }},
+    {"kho-apart", refusal, "it is on by the running kernel's configuration", planned,
+     [](Case& c) {
+         c.machine.config.emplace().kexec_handover = true;
+         c.request.config.emplace();
+     },
+     [](Case& c) { c.machine.command_line += " kho=off"; }},
     {"kho-apart", refusal, "a scratch area has a page of the pool", planned,
      [](Case& c) {
          c.request.loader = Loader::kexec_load;

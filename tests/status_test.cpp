@@ -27,6 +27,7 @@ StatusFacts healthy() {
     facts.record.emplace();
     facts.record->outcome = handoff::Record::Outcome::handoff;
     facts.record->append = "swiotlb=32768 swiotlb_handoff=0x75000000-0x79000000";
+    facts.record->command_line = "nr_cpus=1 " + facts.record->append;
     facts.record->pool = facts.record->marker = pool;
     facts.record->segments = {{"kernel", other}};
     facts.record->segments_reported = true;
@@ -42,7 +43,7 @@ StatusFacts healthy() {
 void loaded_plainly(StatusFacts& f) { f.kernel->command_line = "nr_cpus=1"; }
 void lent(StatusFacts& f) {
     f.record->loan = true;
-    f.record->append = f.kernel->command_line = "swiotlb_lent=0x75000000-0x79000000";
+    f.record->append = f.record->command_line = f.kernel->command_line = "swiotlb_lent=0x75000000-0x79000000";
 }
 
 struct Case {
@@ -182,6 +183,15 @@ TEST(Status, SaysHowThingsStandAndWhatToDoNext) {
          Handoff::stale,
          "kdump-config reload. The pool is lent, and may not be any more: refused: lend-devices: 0000:03:00.0 (e1000) "
          "addresses 32 bits."},
+        {"lent, and the image that would be loaded is not known",
+         [](StatusFacts& f) {
+             lent(f);
+             f.plan->verdict = handoff::Verdict::refused;
+             f.plan->reasons.push_back({"image-known", handoff::Severity::refusal, "no image", "", ""});
+         },
+         Handoff::unknown,
+         "kdump-config reload. The pool is lent. Whether it still may be is not known: refused: image-known: no "
+         "image."},
         {"block damaged",
          [](StatusFacts& f) {
              f.enabled.reset();

@@ -24,6 +24,9 @@ struct KernelConfig {
     /// CONFIG_STACKDEPOT_ALWAYS_INIT: the table of stacks is made before the pool (lib/stackdepot.c,
     /// stack_depot_early_init()).
     bool stack_depot = false;
+    bool lock_stat = false;  ///< CONFIG_LOCK_STAT: MiB for each CPU (kernel/locking/lockdep.c, cpu_lock_stats)
+    /// CONFIG_ACPI_TABLE_OVERRIDE_VIA_BUILTIN_INITRD: the image itself may bring ACPI tables (drivers/acpi/tables.c).
+    bool builtin_tables = false;
     /// CONFIG_KEXEC_HANDOVER_ENABLE_DEFAULT: scratch areas also without kho=on.
     bool kexec_handover = false;
 

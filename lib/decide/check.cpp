@@ -100,7 +100,7 @@ void judge_lent_words(const Line& line, const AddressRange& pool, Findings& foun
     found.note("handoff-present", fmt::format("the pool at {} is lent as ordinary RAM", base::to_string(pool)));
     if (line.swiotlb.force && !line.swiotlb.noforce)
         found.refuse("lend-no-bounce", "swiotlb=force: the crash kernel makes a pool of its own");
-    if (line.words.last("iommu").value_or("").find("soft") != std::string::npos)
+    if (iommu_words(line.words).soft)
         found.refuse("lend-no-bounce", "iommu=soft: the crash kernel makes a pool of its own");
 }
 

@@ -57,6 +57,16 @@ void judge_early(const Question& question, Findings& found) {
                      fmt::format("the crash kernel shadows its memory for debugging ({}), which was not tested",
                                  config.kasan ? "CONFIG_KASAN" : "CONFIG_KMSAN"),
                      evidence, "load a crash kernel without it");
+    if (config.lock_stat)
+        found.refuse("config-early",
+                     "the crash kernel keeps statistics of its locks, which take several MiB for each CPU "
+                     "(CONFIG_LOCK_STAT)",
+                     evidence, "load a crash kernel without it");
+    if (config.builtin_tables)
+        found.refuse("config-early",
+                     "the crash kernel may take ACPI tables from its own image, which are not looked at "
+                     "(CONFIG_ACPI_TABLE_OVERRIDE_VIA_BUILTIN_INITRD)",
+                     evidence, "load a crash kernel without it");
     if (config.kexec_handover && !question.base.has("kho"))
         found.refuse(
             "config-early",
@@ -80,6 +90,7 @@ void judge_built_in(const Question& question, const CommandLine& line, Findings&
     for (const char* key : {"hugepages", "hugepagesz", "default_hugepagesz"})
         for (const Word* word : line.all(key))
             refuse(*word, "Whether pages of 1 GiB are taken early depends on other words.");
+    for (const Word* word : line.all("iommu")) refuse(*word, "It decides whether the kernel makes a pool.");
     for (const Word& word : line.words())
         if (const WordEffect effect = classify(word, series); effect.effect == WordClass::elsewhere)
             refuse(word, effect.why);

@@ -90,12 +90,15 @@ struct Releases {
     std::string running, crash_kernel;
 };
 
-void judge_kho(const Neighbours& n, const Releases& releases, const CommandLine& running,
+void judge_kho(const Neighbours& n, const Releases& releases, const CommandLine& running, bool by_default_running,
                const CommandLine& crash_kernel, bool file_load, const AddressRange& pool,
                const std::vector<AddressRange>& fences, Findings& found) {
+    const bool configured = by_default_running && !running.has("kho");
     const bool scratch_seen = n.kho_scratch && !n.kho_scratch->empty();
-    if (scratch_seen || asks_for_kho(running)) {
-        const std::string where = scratch_seen ? "sys/kernel/debug/kho/out/scratch_phys" : "proc/cmdline";
+    if (scratch_seen || asks_for_kho(running) || configured) {
+        const std::string where = scratch_seen            ? "sys/kernel/debug/kho/out/scratch_phys"
+                                  : asks_for_kho(running) ? "proc/cmdline"
+                                                          : "CONFIG_KEXEC_HANDOVER_ENABLE_DEFAULT";
         if (const auto what = scratch_seen ? overlap(*n.kho_scratch, pool, fences) : std::nullopt)
             found.refuse("kho-apart", "Kexec HandOver: the scratch area " + *what, where,
                          "boot this kernel by the firmware, not by a kexec with a handover, or with kho=off");
@@ -145,7 +148,8 @@ void judge_neighbours(const Machine& machine, const CommandLine& crash_kernel, c
     const Neighbours& n = machine.neighbours;
     const CommandLine running = CommandLine::parse(machine.command_line).value_or(CommandLine());
     judge_cma(machine, file_load, pool, fences, found);
-    judge_kho(n, {machine.release, crash_release}, running, crash_kernel, file_load, pool, fences, found);
+    judge_kho(n, {machine.release, crash_release}, running, machine.config && machine.config->kexec_handover,
+              crash_kernel, file_load, pool, fences, found);
     if (running.has("reserve_mem"))
         found.note(
             "reserve-mem-apart",

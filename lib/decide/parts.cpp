@@ -16,7 +16,8 @@ std::vector<Load> loads_of(const std::vector<Scenario>& scenarios) {
 
 bool sees_several_nodes(const Question& question) {
     const Machine& machine = question.machine;
-    const bool several = machine.memory_nodes != 1u || machine.possible_nodes.value_or(1) > 1;
+    const bool several =
+        machine.memory_nodes != 1u || machine.possible_nodes.value_or(1) > 1 || question.request.initrd_acpi_bytes != 0;
     return several && question.base.last("numa").value_or("") != "off";
 }
 
@@ -25,6 +26,9 @@ void note_numa_off(const Question& question, Findings& found) {
     found.note("numa-single", nodes.value_or(1) != 1u
                                   ? fmt::format("numa=off is added: the machine has {} nodes with memory", *nodes)
                               : !nodes ? std::string("numa=off is added: the number of NUMA nodes is not known")
+                              : question.request.initrd_acpi_bytes != 0
+                                  ? std::string("numa=off is added: the initrd brings ACPI tables, and one of them may "
+                                                "name other NUMA nodes")
                               : possible.value_or(1) > 1
                                   ? fmt::format("numa=off is added: the machine may have {} NUMA nodes", *possible)
                                   : std::string("numa=off is added: ACPI's SRAT names memory above 4 GiB"));

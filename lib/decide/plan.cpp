@@ -32,7 +32,13 @@ Plan pursue(const Question& question, const std::optional<AddressRange>& promise
         return promised ? review_handover(question, plan.method, need, *promised, found)
                         : hand_over(question, plan.method, need, found);
     if (question.request.lend) return promised ? review_loan(question, *promised, found) : lend(question, found);
-    if (promised) find_pool(question, promised, found);
+    if (promised) {
+        find_pool(question, promised, found);
+        found.refuse("command-line-agrees",
+                     "the words promise a pool, and the crash kernel makes none: the region would be ordinary memory "
+                     "that devices of the running kernel may still write to",
+                     {}, "load the crash kernel without the words of the handoff");
+    }
     const Method method = plan.method;
     plan = not_needed();
     plan.method = method;

@@ -194,9 +194,9 @@ PoolNeed judge_need(const Question& question, Findings& found) {
         return needed(false,
                       fmt::format("memory encryption ({}): the crash kernel makes a pool", name(machine.encryption)),
                       machine.encryption_from.text());
-    const auto iommu = base.last("iommu").value_or("");
-    if (iommu.find("off") != iommu.npos) return not_needed("iommu=off: the crash kernel makes no pool");
-    if (iommu.find("soft") != iommu.npos) return needed(false, "iommu=soft: the crash kernel makes a pool");
+    const IommuWords iommu = iommu_words(base);
+    if (iommu.off) return not_needed("iommu=off: the crash kernel makes no pool");
+    if (iommu.soft) return needed(false, "iommu=soft: the crash kernel makes a pool");
     const Address end = machine.crash_kernel.back().end();
     if (end > low_memory_end)
         return needed(false,

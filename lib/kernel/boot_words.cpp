@@ -361,6 +361,23 @@ WordsJudged judge_boot_words(const CommandLine& line, std::optional<Series> seri
     return judged;
 }
 
+IommuWords iommu_words(const CommandLine& line) {
+    IommuWords found;
+    for (const Word* word : line.all("iommu")) {
+        const std::string value = word->value.value_or("");
+        bool ended = false;  // the kernel reads nothing behind "usedac"
+        for (std::string_view rest = value; !rest.empty();) {
+            const std::string_view part = rest.substr(0, rest.find(','));
+            rest.remove_prefix(std::min(rest.size(), part.size() + 1));
+            // Where it is not sure that the word counts, it is sure that a handoff must not rest on a pool.
+            found.off = found.off || part.starts_with("off");
+            found.soft = found.soft || (!ended && part.starts_with("soft"));
+            ended = ended || part.starts_with("usedac");
+        }
+    }
+    return found;
+}
+
 EarlyTake early_take(const WordsJudged& judged, std::uint64_t ram) {
     EarlyTake sum;
     for (const auto& [name, taker] : taker_names) {

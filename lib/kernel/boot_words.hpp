@@ -86,4 +86,12 @@ WordsJudged judge_boot_words(const CommandLine&, std::optional<Series>, const Co
 /// What the words take before the pool in a crash kernel with so many bytes of memory, all together.
 EarlyTake early_take(const WordsJudged&, std::uint64_t ram);
 
+/// What the iommu= words of a line say of a pool: arch/x86/kernel/pci-dma.c, iommu_setup(), which reads each word, and
+/// in it each part between commas.
+struct IommuWords {
+    bool off = false;   ///< there is none, if nothing else asks for it. Nothing undoes that
+    bool soft = false;  ///< there is one
+};
+IommuWords iommu_words(const CommandLine&);
+
 }  // namespace handoff

@@ -148,6 +148,9 @@ bool take_swiotlb_number(std::string_view part, bool slabs_taken, SwiotlbOption&
 
 Result<SwiotlbOption> swiotlb_option(const CommandLine& line, std::string_view release) {
     const auto by_prefix = reads_swiotlb_by_prefix(release);
+    // The kernel that rounds slabs up is the first that has areas. One before it compares all behind the first comma
+    // with "force" (kernel/dma/swiotlb.c, setup_io_tlb_npages()).
+    const bool has_areas = rounds_slabs_up(release);
     SwiotlbOption option;
     for (const Word* word : line.all("swiotlb")) {
         const std::string value = word->value.value_or("");
@@ -161,7 +164,7 @@ Result<SwiotlbOption> swiotlb_option(const CommandLine& line, std::string_view r
             rest.remove_prefix(std::min(comma + 1, rest.size()));
             if (part.empty() && flags.empty()) {
                 slabs_taken = true;  // "swiotlb=,4": areas only
-            } else if (flags.empty() && part.front() >= '0' && part.front() <= '9') {
+            } else if (flags.empty() && part.front() >= '0' && part.front() <= '9' && (!slabs_taken || has_areas)) {
                 if (!take_swiotlb_number(part, slabs_taken, option))
                     return input_error(0, base::text("expected a number of slabs in 'swiotlb=", *word->value, "'"));
                 slabs_taken = true;

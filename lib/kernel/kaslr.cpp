@@ -50,8 +50,11 @@ std::vector<Address> image_addresses(const Load& load, const LoadInput& in, std:
     const std::uint64_t payload = std::min(in.payload_bytes, in.init_size);
     room.subtract(*AddressRange::from_bounds(kernel->range.start() + (in.init_size - payload),
                                              kernel->range.start() + in.init_size));
-    for (const char* what : {"initrd", "boot_params", "setup_data"})
+    for (const char* what : {"initrd", "boot_params", "setup_data"}) {
+        // Where it is not known whether there is any, the kernel may take that place as well.
+        if (what == std::string_view("setup_data") && in.setup_data != true) continue;
         if (const Segment* segment = load.find(what)) room.subtract(segment->range);
+    }
     for (const AddressRange& r : kaslr.avoid) room.subtract(r);
     for (const AddressRange& r : room.ranges())
         for (Address a = align_up(std::max(r.start(), minimum), in.kernel_alignment);

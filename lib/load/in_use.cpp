@@ -32,8 +32,16 @@ Result<std::optional<Marker>> marker_on(const std::string& text) {
     return std::optional<Marker>();
 }
 
-bool has_words(std::string_view line, std::string_view words) {
-    return !words.empty() && fmt::format(" {} ", line).find(fmt::format(" {} ", words)) != std::string::npos;
+// The words that somebody gave, without those that kexec-tools or the kernel adds to them
+// (kexec/arch/i386/crashdump-x86.c; arch/x86/kernel/kexec-bzimage64.c, setup_cmdline()).
+std::vector<std::string> given_words(const std::string& text) {
+    std::vector<std::string> words;
+    const auto line = CommandLine::parse(text);
+    if (!line) return words;
+    for (const Word& word : line->words())
+        if (word.key != "elfcorehdr" && word.key != "acpi_rsdp" && word.key != "dmcryptkeys")
+            words.push_back(word.text);
+    return words;
 }
 
 std::vector<AddressRange> ranges_of(const std::vector<Segment>& segments) {
@@ -60,7 +68,8 @@ bool same_segments(const Record& record, std::vector<AddressRange> loaded) {
 std::string difference(const Record& record, const LoadedKernel& kernel, const Marker& marker) {
     if (record.outcome != Record::Outcome::handoff) return "the last load is recorded as one without it: " + record.why;
     if (record.loan != marker.loan || record.marker != marker.pool) return "the record has another marker";
-    if (!has_words(kernel.command_line, record.append)) return "the record has other words";
+    if (record.append.empty() || given_words(kernel.command_line) != given_words(record.command_line))
+        return "the record has other words";
     if (!same_segments(record, kernel.segments)) return "the record has other segments";
     return {};
 }
@@ -93,6 +102,8 @@ const char* name(Unknown unknown) {
             return "no-record";
         case Unknown::other_load:
             return "other-load";
+        case Unknown::no_image:
+            return "no-image";
     }
     return "";
 }

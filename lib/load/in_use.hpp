@@ -28,8 +28,9 @@ enum class Unknown {
     no_pool,     ///< the running kernel's pool is not known
     no_record,   ///< it has the words, and no record says that they were proven
     other_load,  ///< it has the words, and the record is of another load
+    no_image,    ///< the pool is lent, and the image for which that is judged anew is not known
 };
-/// "none", "unread", "no-pool", "no-record", "other-load".
+/// "none", "unread", "no-pool", "no-record", "other-load", "no-image".
 const char* name(Unknown);
 
 /// What tells whether the loaded crash kernel has the handoff.

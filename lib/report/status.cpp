@@ -19,10 +19,16 @@ std::string first_refusal(const Plan& plan) {
 
 HandoffState state_of(const StatusFacts& facts) {
     HandoffState state = judge_handoff(facts);
-    if (state.handoff == Handoff::in_use && facts.record->loan && facts.plan && !facts.plan->loan)
-        return {Handoff::stale, "The pool is lent, and may not be any more: " + headline(*facts.plan) + ".",
-                Unknown::none};
-    return state;
+    const bool judged_anew = state.handoff == Handoff::in_use && facts.record->loan && facts.plan;
+    if (!judged_anew || facts.plan->loan) return state;
+    // Another plan than that of the load: it may not know which image the service would load.
+    const auto& reasons = facts.plan->reasons;
+    if (std::all_of(reasons.begin(), reasons.end(),
+                    [](const Reason& r) { return r.severity != Severity::refusal || r.is("image-known"); }))
+        return {Handoff::unknown,
+                "The pool is lent. Whether it still may be is not known: " + headline(*facts.plan) + ".",
+                Unknown::no_image};
+    return {Handoff::stale, "The pool is lent, and may not be any more: " + headline(*facts.plan) + ".", Unknown::none};
 }
 
 // The last load had a plan that was ready, and came to nothing: another one would come to the same.
@@ -39,7 +45,7 @@ std::string next_of(const StatusFacts& facts, const HandoffState& state) {
     const std::string reload(facts.service->reload);
     if (!facts.config_problem.empty()) return "look at the configuration: " + facts.config_problem;
     if (facts.crashkernel_bytes == 0) return "boot with crashkernel=: no memory is reserved for a crash kernel";
-    if (handoff == Handoff::stale) return reload + ". " + state.why;
+    if (handoff == Handoff::stale || state.unknown == Unknown::no_image) return reload + ". " + state.why;
     if (facts.plan && facts.plan->verdict == Verdict::not_needed)
         return "nothing: the crash kernel makes no pool of its own";
     if (facts.enabled && !*facts.enabled) {
@@ -116,7 +122,8 @@ std::string to_prometheus(const StatusReport& report, std::string_view version) 
     metric("ready", "1 where the loaded crash kernel takes over the running kernel's pool.");
     if (handoff != Handoff::unknown) value("ready", handoff == Handoff::in_use);
     metric("unknown", "1 for the reason why it is not known whether the loaded crash kernel takes over the pool.");
-    for (const Unknown reason : {Unknown::unread, Unknown::no_pool, Unknown::no_record, Unknown::other_load})
+    for (const Unknown reason :
+         {Unknown::unread, Unknown::no_pool, Unknown::no_record, Unknown::other_load, Unknown::no_image})
         text += fmt::format("swiotlb_handoff_unknown{{reason=\"{}\"}} {}\n", name(reason),
                             report.state.unknown == reason ? 1 : 0);
     metric("lent",

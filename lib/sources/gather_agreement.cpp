@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -76,11 +77,42 @@ void compare_maps(Gathering& g, const e820::LogMap& logged) {
              where});
 }
 
+// A reservation can become smaller, or go; it never moves. Up to 6.7 the log has whole MiB of its start.
+bool is_reserved_at(const Machine& machine, base::Address start) {
+    return std::any_of(machine.crash_kernel.begin(), machine.crash_kernel.end(), [start](const base::AddressRange& c) {
+        return base::align_down(c.start(), base::MiB) == base::align_down(start, base::MiB);
+    });
+}
+
+void compare_reservations(Gathering& g) {
+    const Machine& machine = g.machine;
+    if (machine.crash_kernel.empty() || machine.crash_kernel_from.file != g.path(Source::iomem)) return;
+    const auto &high = g.log.crash_kernel, &low = g.log.crash_kernel_low;
+    // Of two parts the kernel gives the upper one back first (kernel/crash_core.c, crash_shrink_memory()).
+    const bool low_alone = low && machine.crash_kernel.size() == 1 && is_reserved_at(machine, low->value.start());
+    for (const auto* logged : {&high, &low}) {
+        if (!*logged || is_reserved_at(machine, (*logged)->value.start())) continue;
+        if (logged == &high && low_alone) continue;
+        g.machine.contradictions.push_back(
+            {base::text("the log shows a reservation at ", base::to_string((*logged)->value), ", and ",
+                        g.path(Source::iomem), " shows none there"),
+             {g.path(Source::kernel_log), (*logged)->line}});
+    }
+    // Before 6.5 the size is that of the part that a crash kernel runs in, since then of both.
+    std::uint64_t all = 0;
+    for (const base::AddressRange& c : machine.crash_kernel) all += c.size();
+    if (machine.crash_size && *machine.crash_size != all && *machine.crash_size != machine.crash_kernel.back().size())
+        g.machine.contradictions.push_back({base::text(g.path(Source::crash_size), " says ", *machine.crash_size,
+                                                       " bytes, and ", g.path(Source::iomem), " shows ", all),
+                                            {g.path(Source::crash_size), 0}});
+}
+
 }  // namespace
 
 void compare_with_log(Gathering& g, const std::optional<e820::LogMap>& map) {
     compare_release(g);
     compare_command_line(g);
+    compare_reservations(g);
     if (map) compare_maps(g, *map);
 }
 

@@ -93,6 +93,8 @@ constexpr auto options = std::to_array<Option>({
     {"KMSAN", flag<&KernelConfig::kmsan>},
     {"KFENCE_NUM_OBJECTS", [](Lines& l, string_view v) { return take_number(v, 1 << 20, l.config.kfence_objects); }},
     {"STACKDEPOT_ALWAYS_INIT", flag<&KernelConfig::stack_depot>},
+    {"LOCK_STAT", flag<&KernelConfig::lock_stat>},
+    {"ACPI_TABLE_OVERRIDE_VIA_BUILTIN_INITRD", flag<&KernelConfig::builtin_tables>},
     {"KEXEC_HANDOVER_ENABLE_DEFAULT", flag<&KernelConfig::kexec_handover>},
     {"LOG_BUF_SHIFT", [](Lines& l, string_view v) { return take_number(v, 31, l.config.log_buf_shift); }},
     {"LOG_CPU_MAX_BUF_SHIFT",

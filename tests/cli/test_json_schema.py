@@ -172,6 +172,9 @@ def of_crash_kernels():
         with Tree(name) as tree:
             tree.write("proc/cmdline", words.encode() + b"\n")
             yield from ((f"verify {words}", one) for one in printed("verify", "--root", tree.root))
+    with Tree("debian-6.1-kexec-load") as tree:
+        tree.write("proc/cmdline", b"nr_cpus=1 swiotlb=32768,force memmap=64M@0x71000000 swiotlb_handoff=0x71000000-0x75000000\n")
+        yield from (("check in a crash kernel", one) for one in printed("check", "--root", tree.root))
     with Tree() as tree:
         tree.write("proc/iomem", b"00100000-0fffffff : System RAM\n")
         tree.write("dmesg", b"[    0.000000] Linux version 6.1.0 (x) (gcc) #1 SMP\n")

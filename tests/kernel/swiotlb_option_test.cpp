@@ -61,6 +61,20 @@ TEST(SwiotlbOption, IsNotUnderstoodWhereTheReleaseDecidesAndIsNotKnown) {
         }
 }
 
+TEST(SwiotlbOption, HasNoAreasBefore60) {
+    const SwiotlbOption option = read("swiotlb=32768,1,force", "5.10.0-32-amd64");
+    EXPECT_EQ(option.slabs, 32768u);
+    EXPECT_FALSE(option.force) << "the kernel compares all behind the comma with force";
+    EXPECT_EQ(option.unknown, std::vector<std::string>{"1,force"});
+    EXPECT_TRUE(read("swiotlb=32768,force", "5.10.0-32-amd64").force);
+}
+
+TEST(SwiotlbOption, HasNumbersAsTheKernelReadsThem) {
+    EXPECT_EQ(read("swiotlb=0100000", strict).slabs, 32768u) << "octal";
+    EXPECT_EQ(read("swiotlb=0x8000", strict).slabs, 32768u);
+    EXPECT_FALSE(swiotlb_option(*CommandLine::parse("swiotlb=08"), strict));
+}
+
 TEST(SwiotlbOption, IsNotUnderstoodBehindForce) {
     for (const char* release : {strict, by_prefix, unknown}) {
         EXPECT_EQ(read("swiotlb=force,65536", release).unknown.size(), 1u);

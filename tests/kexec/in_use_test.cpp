@@ -21,6 +21,7 @@ HandoffEvidence loaded_with_the_handoff() {
     Record record;
     record.outcome = Record::Outcome::handoff;
     record.append = words;
+    record.command_line = "nr_cpus=1 " + words;
     record.marker = record.pool = pool;
     record.segments = {{"kernel", kernel}, {"elfcorehdr", headers}};
     record.segments_reported = true;
@@ -47,10 +48,13 @@ TEST(InUse, IsWhatLiesInMemoryAndThatTheRecordAgrees) {
         {"lent, as recorded",
          [](HandoffEvidence& e) {
              e.record->append = "memmap=64M@0x75000000 swiotlb_lent=0x75000000-0x79000000";
-             e.kernel->command_line = e.record->append;
+             e.kernel->command_line = e.record->command_line = e.record->append;
              e.record->loan = true;
          },
          Handoff::in_use, Unknown::none, ""},
+        {"one word more than was proven",
+         [](HandoffEvidence& e) { e.kernel->command_line = "nr_cpus=1 cma=64M " + words + " elfcorehdr=1835008K"; },
+         Handoff::unknown, Unknown::other_load, "the record has other words"},
         {"nothing is loaded",
          [](HandoffEvidence& e) {
              e.loaded = false;
@@ -93,10 +97,10 @@ TEST(InUse, IsWhatLiesInMemoryAndThatTheRecordAgrees) {
              e.record->why = "kexec failed";
          },
          Handoff::unknown, Unknown::other_load, "kexec failed"},
-        {"other words", [](HandoffEvidence& e) { e.record->append += " numa=off"; }, Handoff::unknown,
+        {"other words", [](HandoffEvidence& e) { e.record->command_line += " numa=off"; }, Handoff::unknown,
          Unknown::other_load, "other words"},
-        {"the words as a part of others", [](HandoffEvidence& e) { e.record->append.pop_back(); }, Handoff::unknown,
-         Unknown::other_load, "other words"},
+        {"the words as a part of others", [](HandoffEvidence& e) { e.record->command_line.pop_back(); },
+         Handoff::unknown, Unknown::other_load, "other words"},
         {"a record without words", [](HandoffEvidence& e) { e.record->append.clear(); }, Handoff::unknown,
          Unknown::other_load, "other words"},
         {"a record of another marker", [](HandoffEvidence& e) { e.record->marker.reset(); }, Handoff::unknown,

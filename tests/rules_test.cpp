@@ -628,6 +628,8 @@ const Row rows[] = {
          c.request.loader = Loader::kexec_file_load;
      },
      [](Case& c) { c.request.loader = Loader::kexec_load; }},
+    {"loader-permitted", refusal, "the kernel takes too few loads more", planned,
+     [](Case& c) { c.machine.loads_left = 2; }, [](Case& c) { c.machine.loads_left = 3; }},
     {"loader-permitted", refusal, "kexec_load under lockdown", planned,
      [](Case& c) {
          c.machine.lockdown = true;

@@ -73,6 +73,11 @@ TEST(ShrinkPlan, RefusesWhatIsNotProvenOrTooSmall) {
     Machine without = machine;
     without.pool.clear();
     EXPECT_FALSE(plan_shrink(without, synthetic_request()).possible());
+    Machine limited = with_reservations({high}, 512 * MiB);
+    limited.loads_left = 4;
+    EXPECT_NE(plan_shrink(limited, synthetic_request()).problem.find("kexec_load_limit_panic"), std::string::npos);
+    limited.loads_left = 5;
+    EXPECT_TRUE(plan_shrink(limited, synthetic_request()).possible());
 }
 
 // --- the effects: a kernel that has a crash kernel loaded, and in which any step may fail

@@ -195,8 +195,11 @@ struct Machine {
     /// it.
     bool efi_runtime_map = false;
     bool xen = false;
-    bool other_architecture = false;       ///< it is no x86-64 machine: nothing here holds for it
-    std::optional<bool> lockdown;          ///< anything but "none"
+    bool other_architecture = false;  ///< it is no x86-64 machine: nothing here holds for it
+    std::optional<bool> lockdown;     ///< anything but "none"
+    /// How often the kernel still takes a crash kernel, or gives one up: /proc/sys/kernel/kexec_load_limit_panic, of
+    /// which each call of kexec takes one (kernel/kexec_core.c, kexec_load_permitted()). nullopt: as often as you like.
+    std::optional<std::uint64_t> loads_left;
     std::optional<unsigned> memory_nodes;  ///< NUMA nodes with memory
     /// NUMA nodes that may have memory or processors one day; at most 1 << CONFIG_NODES_SHIFT. nullopt: not known.
     std::optional<unsigned> possible_nodes;

@@ -335,6 +335,14 @@ void judge_protection(const Machine& machine, Loader loader, Findings& found) {
             break;
     }
     if (machine.xen) found.refuse("xen-none", "Xen: its swiotlb is not the kernel's to hand over");
+    // One for the load and one more where kexec tries another system call, and one for a load without the handoff.
+    constexpr std::uint64_t loads_of_a_handoff = 3;
+    if (machine.loads_left && *machine.loads_left < loads_of_a_handoff)
+        found.refuse("loader-permitted",
+                     fmt::format("the kernel takes a crash kernel only {} more times (kernel.kexec_load_limit_panic): "
+                                 "a handoff that fails may leave none for the load without it",
+                                 *machine.loads_left),
+                     "proc/sys/kernel/kexec_load_limit_panic", "set that limit higher at the next boot");
     if (machine.lockdown.value_or(false) && loader == Loader::kexec_load)
         found.refuse("loader-permitted", "the kernel is locked down and takes only kexec_file_load",
                      "sys/kernel/security/lockdown", "load with kexec -s");

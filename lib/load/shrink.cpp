@@ -55,6 +55,12 @@ ShrinkPlan plan_shrink(const Machine& machine, const PlanRequest& request, std::
     const AddressRange main = machine.crash_kernel.back();
     shrink.from = shrink.to = main;
     shrink.need = need_for(machine, request, main.size(), margin);
+    // It unloads, loads again, and twice where the first load fails; each load may be two calls.
+    if (constexpr std::uint64_t calls = 5; machine.loads_left && *machine.loads_left < calls)
+        return refuse(
+            fmt::format("the kernel takes a crash kernel only {} more times (kernel.kexec_load_limit_panic), "
+                        "and this may need {}",
+                        *machine.loads_left, calls));
     const auto besides = counted_besides(machine);
     if (!besides)
         return refuse(machine.crash_size

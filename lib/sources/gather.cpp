@@ -127,6 +127,9 @@ void read_values(Gathering& g) {
     machine.memory_nodes = read_list(g, Source::memory_nodes);
     machine.possible_nodes = read_list(g, Source::possible_nodes);
     machine.efi = g.host.exists(Source::efi);
+    // -1 is no limit.
+    if (const auto limit = g.text(Source::load_limit); limit && !limit->starts_with('-'))
+        machine.loads_left = read_count(g, Source::load_limit);
     // "[none] integrity confidentiality": the mode in force is in brackets.
     if (const auto lockdown = g.text(Source::lockdown))
         machine.lockdown = lockdown->find("[none]") == std::string::npos;

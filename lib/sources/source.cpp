@@ -27,6 +27,7 @@ constexpr std::array table{
     SourceInfo{Source::memory_nodes, "sys/devices/system/node/has_memory", Kept::whole},
     SourceInfo{Source::possible_nodes, "sys/devices/system/node/possible", Kept::whole},
     SourceInfo{Source::lockdown, "sys/kernel/security/lockdown", Kept::whole},
+    SourceInfo{Source::load_limit, "proc/sys/kernel/kexec_load_limit_panic", Kept::whole},
     SourceInfo{Source::hypervisor, "sys/hypervisor/type", Kept::whole},
     SourceInfo{Source::efi, "sys/firmware/efi/fw_platform_size", Kept::whole},
     SourceInfo{Source::efi_runtime_map, "sys/firmware/efi/runtime-map/0/type", Kept::whole},

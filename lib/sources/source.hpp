@@ -28,6 +28,7 @@ enum class Source {
     memory_nodes,
     possible_nodes,
     lockdown,
+    load_limit,
     hypervisor,
     efi,               ///< a file that is there on EFI machines only
     efi_runtime_map,   ///< its first entry; not there with efi=noruntime

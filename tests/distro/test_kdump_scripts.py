@@ -295,14 +295,30 @@ class KdumpToolsOfTrixie(KdumpTools, unittest.TestCase):
     SUITE = "trixie"
 
 
-class KdumpctlStub(Scripts, unittest.TestCase):
+class ChosenKexec:
+    def test_a_kexec_that_the_configuration_names_is_the_one_that_runs(self):
+        self.machine.program("opt/kexec", KEXEC)
+        with open(self.config, "a", encoding="ascii") as config:
+            config.write(f"\nKEXEC={self.machine.root}/opt/kexec\n")
+        status, self.plain = self.machine.run("load")
+        self.enable()
+        self.machine.program("sbin/swiotlb-handoff", LOGS_ITS_ARGUMENTS + 'kexec=$3\nshift 4\nexec "$kexec" "$@"\n')
+        status, calls = self.machine.run("load")
+        self.assertEqual((status, calls), (0, [self.plain[0].replace("kexec", "swiotlb-handoff [kexec] [--kexec] [/opt/kexec] [--]", 1), *self.plain]))
+        (self.machine.root / "sbin/swiotlb-handoff").unlink()
+        for name in ("sbin/kexec", "usr/bin/kexec"):
+            (self.machine.root / name).unlink()
+        self.assertEqual(self.machine.run("load"), (0, self.plain), "there is no other one")
+
+
+class KdumpctlStub(ChosenKexec, Scripts, unittest.TestCase):
     CONFIG = "etc/sysconfig/kdump"
 
     def provide(self):
         self.machine.install("usr/bin/kdumpctl", KDUMPCTL, "bash")
 
 
-class SuseStub(Scripts, unittest.TestCase):
+class SuseStub(ChosenKexec, Scripts, unittest.TestCase):
     CONFIG = "etc/sysconfig/kdump"
 
     def provide(self):

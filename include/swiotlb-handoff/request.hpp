@@ -46,6 +46,28 @@ struct Image {
     bool swiotlb_addr = false;             ///< announces swiotlb=…,addr= (bzimage.hpp)
 };
 
+/// A kernel module in an initrd.
+struct ModuleFile {
+    std::string name;         ///< as the kernel names it: "virtio_blk"
+    std::uint64_t bytes = 0;  ///< of the file
+    bool compressed = false;  ///< ".ko.xz" and the like
+};
+
+/// What an initrd becomes when the kernel unpacks it into its root file system.
+struct InitrdContents {
+    std::uint64_t file_bytes = 0;      ///< of regular files, each in whole pages; of hard links only one counts
+    std::uint64_t inodes = 0;          ///< of everything: files, directories, links, devices
+    std::uint64_t symbolic_links = 0;  ///< of them
+    /// Part of file_bytes: a file system that stays packed and is mounted from where it lies (dracut's
+    /// squash-root.img).
+    std::uint64_t packed_root_bytes = 0;
+    std::vector<ModuleFile> modules;   ///< outside of such a file system
+    std::vector<std::string> formats;  ///< of the compressed streams, in their order: "zstd"
+    /// Bytes that the running kernel has in those modules that it has loaded, by /proc/modules; with packed_root_bytes
+    /// in all that it has loaded. nullopt where it does not tell.
+    std::optional<std::uint64_t> loaded_module_bytes;
+};
+
 /// How the program that saves the dump reads /proc/vmcore. Where the pool is ordinary RAM of the crash kernel only
 /// mmap() of its pages works.
 enum class Collector { unknown, maps, reads };
@@ -66,6 +88,9 @@ struct PlanRequest {
     bool initrd_bootconfig = false;             ///< it ends in a bootconfig
     /// What ACPI tables that the initrd brings take below 4 GiB before the pool is made (early_cpio.hpp), whole pages.
     std::uint64_t initrd_acpi_bytes = 0;
+    std::string initrd_from;                        ///< the file; "" where none is known, or none is loaded
+    std::optional<InitrdContents> initrd_contents;  ///< none: nobody looked, or initrd_contents_problem
+    std::optional<Error> initrd_contents_problem;   ///< why it could not be looked into
     /// Without the handoff's words; none: the running kernel's, as the kdump scripts derive it,
     /// with reset_devices and nr_cpus=1, which then are among the words to append.
     std::optional<std::string> command_line;

@@ -8,9 +8,8 @@
 
 #include <fmt/format.h>
 
+#include "lib/sources/cpio.hpp"
 #include "swiotlb-handoff/range.hpp"
-
-#include "base/number.hpp"
 
 namespace handoff {
 namespace {
@@ -21,12 +20,6 @@ using base::Result;
 constexpr std::uint64_t page = 4096;
 constexpr std::string_view acpi_folder = "kernel/firmware/acpi/";
 constexpr std::size_t most_files = 64;  // NR_ACPI_INITRD_TABLES
-
-// A newc header: the magic, 6 characters, and 13 hexadecimal numbers of 8
-// (Documentation/driver-api/early-userspace/buffer-format.rst).
-constexpr std::size_t fields = 13;
-constexpr std::size_t header_bytes = 6 + fields * 8;
-constexpr std::size_t mode_field = 1, size_field = 6, name_size_field = 11;
 
 constexpr std::uint64_t longest_name = page;  // PATH_MAX; the kernel's search has no limit
 constexpr std::uint64_t acpi_header_bytes = 36;
@@ -39,8 +32,6 @@ constexpr std::array<std::string_view, 47> signatures = {
     "SPMI", "SRAT", "SSDT", "SWFT", "TCPA", "UEFI", "WAET", "WDAT", "WDDT", "WDRT", "XSDT"};
 
 constexpr std::size_t window_bytes = 64 * 1024;
-
-constexpr std::uint64_t align4(std::uint64_t offset) { return (offset + 3) / 4 * 4; }
 
 std::string_view text_of(std::span<const std::byte> bytes) {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
@@ -87,33 +78,18 @@ bool skip_zeros(Window& window, std::uint64_t& offset) {
 // content.
 constexpr std::uint64_t most_padding = 64 * base::MiB;
 
-struct Header {
-    std::uint64_t mode = 0;
-    std::uint64_t name_size = 0;  // with its NUL
-    std::uint64_t file_size = 0;
-};
-
-std::optional<Header> parse_header(std::string_view text) {
-    const auto field = [text](std::size_t index) { return base::parse_number(text.substr(6 + index * 8, 8), 16); };
-    for (std::size_t index = 0; index < fields; ++index)
-        if (!field(index)) return std::nullopt;
-    return Header{*field(mode_field), *field(name_size_field), *field(size_field)};
-}
-
 // Where the file behind a header lies: offsets from the start of the initrd.
 struct Place {
     std::uint64_t name = 0, data = 0, next = 0;
 };
 
-Place place_of(std::uint64_t offset, const Header& header) {
+Place place_of(std::uint64_t offset, const CpioHeader& header) {
     Place place;
-    place.name = offset + header_bytes;
-    place.data = align4(place.name + header.name_size);
-    place.next = align4(place.data + header.file_size);
+    place.name = offset + cpio_header_bytes;
+    place.data = align4(place.name + header.name_bytes);
+    place.next = align4(place.data + header.file_bytes);
     return place;
 }
-
-bool begins_an_archive(std::string_view text) { return text.starts_with("070701") || text.starts_with("070702"); }
 
 std::uint32_t little_endian(std::span<const std::byte> bytes) {
     std::uint32_t value = 0;
@@ -150,7 +126,7 @@ Result<EarlyCpio> read_early_cpio(std::uint64_t size, const ReadAt& read) {
 
     while (offset < size) {
         const auto head =
-            window.at(offset, static_cast<std::size_t>(std::min<std::uint64_t>(header_bytes, size - offset)));
+            window.at(offset, static_cast<std::size_t>(std::min<std::uint64_t>(cpio_header_bytes, size - offset)));
         if (!head) return unread(offset);
         const std::string_view text = text_of(*head);
         if (text.front() == '\0') {
@@ -159,24 +135,24 @@ Result<EarlyCpio> read_early_cpio(std::uint64_t size, const ReadAt& read) {
             found.not_looked_at = size - std::min(offset, size);
             break;
         }
-        if (!begins_an_archive(text)) break;
-        if (text.size() < header_bytes) return wrong("the end");
-        const auto header = parse_header(text);
+        if (!begins_cpio(text)) break;
+        if (text.size() < cpio_header_bytes) return wrong("the end");
+        const auto header = parse_cpio_header(text);
         if (!header) return wrong("a field that is no number");
         const Place place = place_of(offset, *header);
-        if (header->name_size == 0 || header->name_size > longest_name)
-            return wrong(fmt::format("a name of {} bytes", header->name_size));
-        if (place.data > size || place.data + header->file_size > size)
+        if (header->name_bytes == 0 || header->name_bytes > longest_name)
+            return wrong(fmt::format("a name of {} bytes", header->name_bytes));
+        if (place.data > size || place.data + header->file_bytes > size)
             return wrong("a file that is longer than the rest");
-        const auto name = window.at(place.name, static_cast<std::size_t>(header->name_size));
+        const auto name = window.at(place.name, static_cast<std::size_t>(header->name_bytes));
         if (!name) return unread(place.name);
         const std::string path(text_of(*name).substr(0, text_of(*name).find('\0')));
-        if ((header->mode & 0170000) == 0100000 && path.starts_with(acpi_folder) && files < most_files) {
+        if (header->is_file() && path.starts_with(acpi_folder) && files < most_files) {
             ++files;
-            if (header->file_size >= acpi_header_bytes) {
+            if (header->file_bytes >= acpi_header_bytes) {
                 const auto acpi = window.at(place.data, acpi_header_bytes);
                 if (!acpi) return unread(place.data);
-                if (takes_table(*acpi, header->file_size)) found.acpi_tables.push_back({path, header->file_size});
+                if (takes_table(*acpi, header->file_bytes)) found.acpi_tables.push_back({path, header->file_bytes});
             }
         }
         offset = archives_end = place.next;

@@ -10,26 +10,16 @@
 
 #include "lib/sources/initrd.hpp"
 #include "swiotlb-handoff/range.hpp"
+#include "tests/cpio_archive.hpp"
 #include "tests/temp_tree.hpp"
 
 namespace handoff {
 namespace {
 
-std::string padded(std::string text, std::size_t to) {
-    text.resize((text.size() + to - 1) / to * to);
-    return text;
-}
-
-// One file of a newc archive.
-std::string file(const std::string& name, const std::string& data, unsigned mode = 0100644,
-                 const char* magic = "070701") {
-    std::string header = fmt::format("{}{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}{:08x}{:08X}",
-                                     magic, 1, mode, 0, 0, 1, 0, data.size(), 0, 0, 0, 0, name.size() + 1, 0);
-    return padded(padded(header + name + '\0', 4) + data, 4);
-}
-
-std::string directory(const std::string& name) { return file(name, "", 040755); }
-std::string end() { return file("TRAILER!!!", "", 0); }
+using cpio::directory;
+using cpio::end;
+using cpio::file;
+using cpio::padded;
 
 // An ACPI table of this size; `length` is what its header says.
 std::string table(const std::string& signature, std::size_t bytes, std::size_t length) {
@@ -137,12 +127,12 @@ TEST(EarlyCpio, TablesHaveAKnownSignatureAndTheLengthOfTheirFile) {
 TEST(EarlyCpio, TablesAreRegularFilesUnderTheirFolder) {
     const std::string ssdt = table("SSDT", 100);
     EXPECT_EQ(tables(file(acpi + "deep/er", ssdt)), (Tables{{acpi + "deep/er", 100}}));
-    EXPECT_EQ(tables(file(acpi + "a", ssdt, 0100600, "070702")), (Tables{{acpi + "a", 100}}));
+    EXPECT_EQ(tables(file(acpi + "a", ssdt, {.mode = 0100600, .magic = "070702"})), (Tables{{acpi + "a", 100}}));
     EXPECT_EQ(tables(file("./" + acpi + "a", ssdt)), Tables{});
     EXPECT_EQ(tables(file("kernel/firmware/acpi", ssdt)), Tables{});
     EXPECT_EQ(tables(file("Kernel/firmware/acpi/a", ssdt)), Tables{});
-    EXPECT_EQ(tables(file(acpi + "a", ssdt, 0120777)), Tables{});
-    EXPECT_EQ(tables(file(acpi + "a", ssdt, 040755)), Tables{});
+    EXPECT_EQ(tables(file(acpi + "a", ssdt, {.mode = 0120777})), Tables{});
+    EXPECT_EQ(tables(file(acpi + "a", ssdt, {.mode = 040755})), Tables{});
 }
 
 TEST(EarlyCpio, TheKernelLooksAtSixtyFourFiles) {

@@ -231,6 +231,54 @@ TEST(KdumpService, TheLikelyCommandLineIsWhatTheScriptsMakeOfIt) {
               "root=/dev/vda ro nr_cpus=1");
 }
 
+TEST(KdumpService, OfSuseLimitsTheCpusAsItsConfigurationSays) {
+    struct Row {
+        const char* config;
+        const char* word;  // "": no nr_cpus= at all
+    };
+    for (const Row& row : {Row{"X=1\n", "nr_cpus=32"},
+                           {"KDUMP_CPUS=1\n", "nr_cpus=1"},
+                           {"KDUMP_CPUS=\"4\"\n", "nr_cpus=4"},
+                           {"KDUMP_CPUS=0\n", ""},
+                           {"KDUMP_CPUS=$(nproc)\n", ""},
+                           {"KDUMP_CPUS=many\n", ""}}) {
+        const std::string line = handoff::likely_command_line(kdump_service("suse"), row.config, "root=/dev/vda ro");
+        const std::string word = row.word;
+        EXPECT_EQ(line.find("nr_cpus") != line.npos, !word.empty()) << row.config;
+        EXPECT_NE((line + ' ').find(word + ' '), line.npos) << row.config << line;
+    }
+}
+
+TEST(CollectorOptions, AreWhatTheConfigurationSays) {
+    using Options = std::optional<handoff::CollectorOptions>;
+    constexpr auto options = [](unsigned threads, bool are_cpus, std::uint64_t buffer) {
+        return Options({threads, are_cpus, buffer});
+    };
+    struct Row {
+        const char* service;
+        const char* config;
+        const char* kdump_conf;
+        Options options;
+    };
+    for (const Row& row :
+         {Row{"kdump-tools", "X=1\n", "", options(0, false, 0)},
+          {"kdump-tools", "MAKEDUMP_ARGS=\"-c -d 31 --num-threads 4\"\n", "", options(4, false, 0)},
+          {"kdump-tools", "MAKEDUMP_ARGS=\"--num-threads=4 --cyclic-buffer 1024\"\n", "",
+           options(4, false, 1024 * 1024)},
+          {"kdump-tools", "MAKEDUMP_ARGS=\"$args\"\n", "", std::nullopt},
+          {"kdump-tools", "MAKEDUMP_ARGS=\"--num-threads\"\n", "", options(0, false, 0)},
+          {"kdumpctl", "", "core_collector makedumpfile -l -d 31 --num-threads 8\n", options(8, false, 0)},
+          {"kdumpctl", "", "", options(0, false, 0)},
+          {"suse", "X=1\n", "", options(32, true, 0)},
+          {"suse", "KDUMP_CPUS=0\n", "", options(65536, true, 0)},
+          {"suse", "KDUMP_CPUS=1\n", "", options(0, false, 0)},
+          {"suse", "KDUMP_DUMPFORMAT=ELF\n", "", options(0, false, 0)},
+          {"suse", "MAKEDUMPFILE_OPTIONS=\"--num-threads 2\"\n", "", options(2, false, 0)},
+          {"suse", "KDUMP_CPUS=$(nproc)\n", "", std::nullopt}})
+        EXPECT_EQ(kdump_service(row.service).collector_options(row.config, row.kdump_conf), row.options)
+            << row.service << row.config << row.kdump_conf;
+}
+
 TEST(Collector, IsWhatTheConfigurationSays) {
     struct Row {
         const char* service;

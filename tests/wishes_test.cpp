@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "lib/sources/host.hpp"
+#include "tests/cpio_archive.hpp"
 #include "tests/temp_tree.hpp"
 
 namespace handoff {
@@ -48,6 +49,44 @@ TEST_F(Request, HasWhatIsWished) {
     EXPECT_EQ(request.pool, wishes.pool);
     EXPECT_EQ(request.accept, wishes.accept);
     EXPECT_TRUE(request.leaves_pool_out);
+}
+
+TEST_F(Request, KnowsWhatTheServiceWillDoWithoutBeingToldAnything) {
+    machine_.command_line = "root=/dev/vda ro crashkernel=256M";
+    tree_.write("etc/default/kdump-tools",
+                "KDUMP_CMDLINE_APPEND=\"nr_cpus=4\"\nMAKEDUMP_ARGS=\"-d 31 --num-threads 2\"\n");
+    const PlanRequest request = made();
+    EXPECT_FALSE(request.command_line);
+    EXPECT_EQ(request.service_command_line, "root=/dev/vda ro nr_cpus=4");
+    ASSERT_TRUE(request.collector_options);
+    EXPECT_EQ(request.collector_options->threads, 2u);
+}
+
+TEST_F(Request, LooksIntoTheInitrdWhereThatIsAskedFor) {
+    tree_.write("var/lib/kdump/initrd.img",
+                cpio::file("lib/virtio-blk.ko", std::string(5000, 'm')) + cpio::file("lib/loop.ko", "m") + cpio::end());
+    tree_.write("proc/modules", "virtio_blk 24576 2 - Live 0x0000000000000000\nkvm 1000000 0 - Live 0x0\n\nnonsense\n");
+    PlanRequest request = made();
+    EXPECT_FALSE(request.initrd_contents) << "a load does not wait for it";
+    look_into_initrd(Host(tree_.path()), request);
+    ASSERT_TRUE(request.initrd_contents);
+    EXPECT_EQ(request.initrd_contents->file_bytes, 3 * base::page_size);
+    EXPECT_EQ(request.initrd_contents->loaded_module_bytes, 24576u);
+
+    tree_.write("var/lib/kdump/initrd.img", cpio::file("squash-root.img", "hsqs") + cpio::end());
+    request = made();
+    look_into_initrd(Host(tree_.path()), request);
+    ASSERT_TRUE(request.initrd_contents);
+    EXPECT_EQ(request.initrd_contents->loaded_module_bytes, 1024576u) << "which are in it is not seen";
+
+    tree_.write("var/lib/kdump/initrd.img", "12345");
+    request = made();
+    look_into_initrd(Host(tree_.path()), request);
+    EXPECT_FALSE(request.initrd_contents);
+    ASSERT_TRUE(request.initrd_contents_problem);
+    EXPECT_NE(request.initrd_contents_problem->message().find("var/lib/kdump/initrd.img: expected an initrd"),
+              std::string::npos)
+        << request.initrd_contents_problem->message();
 }
 
 // Of boot protocol 2.15, with the release behind the setup header.

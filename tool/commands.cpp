@@ -79,12 +79,13 @@ Result<handoff::Machine> machine_of(const handoff::Host& host) {
     return machine;
 }
 
-Result<handoff::Plan> plan_from(const Options& options) {
+Result<handoff::Plan> plan_from(const Options& options, bool look_into_initrd) {
     const handoff::Host host(options.root);
     const auto machine = machine_of(host);
     if (!machine) return machine.error();
-    const auto request = request_from(options, host, *machine);
+    auto request = request_from(options, host, *machine);
     if (!request) return request.error();
+    if (look_into_initrd) handoff::look_into_initrd(host, *request);
     return handoff::plan(*machine, *request);
 }
 

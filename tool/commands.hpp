@@ -88,7 +88,8 @@ base::Error with_cure(const handoff::Host&, base::Error);
 base::Error machine_error(const handoff::Host&, base::Error);
 
 /// The plan for the machine at --root.
-base::Result<handoff::Plan> plan_from(const Options&);
+/// `look_into_initrd`: for advice that goes by what the crash kernel needs, at the cost of reading the whole initrd.
+base::Result<handoff::Plan> plan_from(const Options&, bool look_into_initrd = false);
 
 /// To the user, and the status that goes with it.
 Status fail(const base::Error&);

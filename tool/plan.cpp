@@ -9,7 +9,7 @@ namespace tool {
 using handoff::Verdict;
 
 Status plan(const Options& options) {
-    const auto plan = plan_from(options);
+    const auto plan = plan_from(options, true);
     if (!plan) return fail(plan.error());
     if (options.json)
         print_json(handoff::plan_document(*plan));

@@ -14,6 +14,7 @@ namespace tool {
 namespace {
 
 using base::MiB;
+using handoff::Moment;
 using handoff::NeedPart;
 using handoff::Verdict;
 
@@ -33,18 +34,39 @@ const char* what_takes(NeedPart part) {
     switch (part) {
         case NeedPart::image:
             return "the kernel";
-        case NeedPart::initrd:
-            return "the initrd as loaded";
         case NeedPart::unpacked:
             return "the initrd unpacked";
         case NeedPart::early:
             return "early allocations";
-        case NeedPart::bitmaps:
-            return "makedumpfile's bitmaps";
+        case NeedPart::cpus:
+            return "more CPUs";
+        case NeedPart::initrd:
+            return "the initrd as loaded";
+        case NeedPart::root_limit:
+            return "room to unpack";
+        case NeedPart::modules:
+            return "modules";
+        case NeedPart::page_cache:
+            return "page cache";
+        case NeedPart::makedumpfile:
+            return "makedumpfile";
         case NeedPart::own_pool:
             return "a pool that it does not need; numa=off on its command line saves that";
         case NeedPart::margin:
             return "a margin for programs and drivers";
+    }
+    return "";
+}
+
+// The initrd as loaded is free again when the dump is saved.
+const char* when(NeedPart part) {
+    switch (moment_of(part)) {
+        case Moment::unpacking:
+            return " (while it unpacks)";
+        case Moment::saving:
+            return " (while it saves)";
+        case Moment::always:
+            break;
     }
     return "";
 }
@@ -54,8 +76,8 @@ void print_need(const handoff::Need& need) {
                                need.lower_bound() / MiB));
     for (const handoff::NeedLine& line : need.lines)
         if (line.bytes != 0)
-            field("", fmt::format("{:>5} MiB  {:<7}  {}: {}", mib(line.bytes), name(line.basis), what_takes(line.part),
-                                  line.from));
+            field("", fmt::format("{:>5} MiB  {:<7}  {}{}: {}", mib(line.bytes), name(line.basis),
+                                  what_takes(line.part), when(line.part), line.from));
 }
 
 std::string place(const handoff::CrashLog& log, std::size_t line) { return fmt::format("{}:{}", log.file, line); }
@@ -145,8 +167,9 @@ Status recommend(const Options& options) {
     const handoff::Host host(options.root);
     const auto machine = machine_of(host);
     if (!machine) return fail(machine.error());
-    const auto request = request_from(options, host, *machine);
+    auto request = request_from(options, host, *machine);
     if (!request) return fail(request.error());
+    handoff::look_into_initrd(host, *request);
     auto crash = last_crash(options, host);
     if (!crash) return fail(crash.error());
     const handoff::Recommendation r = handoff::recommend(*machine, *request, options.margin, std::move(*crash));

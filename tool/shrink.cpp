@@ -113,8 +113,9 @@ void print_shrink(const handoff::ShrinkPlan& s, const std::string& kexec, const 
     }
     field("then", fmt::format("{}  {} MiB", base::to_string(s.to), s.to.size() / MiB));
     field("gives back", fmt::format("{} MiB", s.given_back() / MiB));
-    field("needs", fmt::format("{} MiB besides the pool, see 'swiotlb-handoff recommend'",
-                               (s.need.recommended() + MiB - 1) / MiB));
+    field("needs", fmt::format("{} MiB besides the pool{}, see 'swiotlb-handoff recommend'",
+                               (s.need.recommended() + MiB - 1) / MiB,
+                               s.need.rests_on_assumptions() ? ", some of it assumed" : ""));
     field("append", s.plan.append);
     field("steps", kexec + " -p -u");
     field("", fmt::format("write {} to kexec_crash_size", s.write));
@@ -149,8 +150,9 @@ Status shrink(const Options& options) {
     // What was loaded is what will be, where no option says otherwise. 'kexec' loaded it, and will again.
     if (const auto record = handoff::last_record(host)) wishes = as_recorded(std::move(wishes), *record);
     wishes.leaves_pool_out = true;
-    const auto request = handoff::request_for(host, *machine, wishes);
+    auto request = handoff::request_for(host, *machine, wishes);
     if (!request) return fail(request.error());
+    handoff::look_into_initrd(host, *request);
     handoff::ShrinkPlan wanted = handoff::plan_shrink(*machine, *request, options.to, options.margin);
     const auto pool = machine->pool.empty() ? std::nullopt : std::optional(machine->pool.front().range);
     if (options.dry_run && wanted.possible()) {

@@ -75,6 +75,15 @@ enum class Collector { unknown, maps, reads };
 const char* name(Collector);
 std::optional<Collector> collector_from(std::string_view);
 
+/// What the program that saves the dump is told about its memory: makedumpfile's options, by the configuration of the
+/// kdump service.
+struct CollectorOptions {
+    unsigned threads = 0;            ///< --num-threads; 0: without it
+    bool threads_are_cpus = false;   ///< as many threads as CPUs are running, up to `threads`
+    std::uint64_t buffer_bytes = 0;  ///< --cyclic-buffer; 0: as large as makedumpfile chooses
+    friend bool operator==(const CollectorOptions&, const CollectorOptions&) = default;
+};
+
 /// What is to be loaded, how, and what the user wants.
 struct PlanRequest {
     Loader loader = Loader::automatic;
@@ -94,12 +103,16 @@ struct PlanRequest {
     /// Without the handoff's words; none: the running kernel's, as the kdump scripts derive it,
     /// with reset_devices and nr_cpus=1, which then are among the words to append.
     std::optional<std::string> command_line;
+    /// The same as the installed kdump service will have it, by its configuration. What the crash kernel needs goes by
+    /// it where command_line is none.
+    std::optional<std::string> service_command_line;
     std::optional<AddressRange> pool;  ///< by hand (--pool)
     std::vector<std::string> accept;   ///< rules whose risk the user takes, where they allow it
     /// Where the crash kernel makes no pool, lend it the old one as ordinary RAM, if nothing speaks against it
     /// (lend.hpp).
     bool lend = false;
     Collector collector = Collector::unknown;
+    std::optional<CollectorOptions> collector_options;  ///< none: no configuration tells
     /// Whoever loads by kexec_load keeps the pool out of the ELF headers: 'swiotlb-handoff kexec' does.
     bool leaves_pool_out = false;
 };

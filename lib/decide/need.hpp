@@ -16,18 +16,30 @@ enum class Basis { read, assumed };
 /// "read", "assumed".
 const char* name(Basis);
 
-/// What takes the crash kernel's memory.
+/// What takes the crash kernel's memory. docs/need.md says how each is computed.
 enum class NeedPart {
-    image,     ///< the kernel
-    initrd,    ///< as loaded; free again when it is unpacked
-    unpacked,  ///< the root file system that is made of it
-    early,     ///< memory map, per-CPU areas, hash tables
-    bitmaps,   ///< makedumpfile's
-    own_pool,  ///< a pool that the crash kernel makes without need
-    margin,    ///< programs, drivers, buffers
+    image,         ///< the kernel
+    unpacked,      ///< the root file system that is made of the initrd
+    early,         ///< what a kernel with one CPU takes while it boots: memory map, per-CPU area, hash tables
+    cpus,          ///< what further CPUs take
+    initrd,        ///< as loaded
+    root_limit,    ///< free memory that a root file system of tmpfs leaves free: half of it
+    modules,       ///< drivers, as loaded
+    page_cache,    ///< of a file system that is mounted from a file of the root file system
+    makedumpfile,  ///< its bitmaps and buffers
+    own_pool,      ///< a pool that the crash kernel makes without need
+    margin,        ///< programs and their data, devices' buffers
 };
-/// "image", "initrd", "unpacked", "early", "bitmaps", "own-pool", "margin".
+/// "image", "unpacked", "early", "cpus", "initrd", "root-limit", "modules", "page-cache", "makedumpfile", "own-pool",
+/// "margin".
 const char* name(NeedPart);
+
+/// When it is taken. The initrd is free again when it is unpacked (init/initramfs.c, populate_rootfs()), and what saves
+/// the dump runs after that.
+enum class Moment { always, unpacking, saving };
+/// "always", "unpacking", "saving".
+const char* name(Moment);
+Moment moment_of(NeedPart);
 
 struct NeedLine {
     NeedPart part = NeedPart::image;
@@ -35,7 +47,7 @@ struct NeedLine {
     /// What of it the crash kernel certainly takes, bytes; 0 where nothing is certain. No more than `bytes`.
     std::uint64_t at_least = 0;
     Basis basis = Basis::assumed;
-    std::string from;  ///< where the number is from, or what is assumed, in one line
+    std::string from{};  ///< where the number is from, or what is assumed, in one line
 };
 
 /// What the crash kernel's memory has to hold besides the pool, a line for each thing that takes some.
@@ -47,7 +59,7 @@ struct Need {
     /// What the crash kernel certainly takes, at the moment when that is most: bytes. Nothing that is assumed counts,
     /// and no margin. With less the dump is lost; with as much it may be lost all the same.
     [[nodiscard]] std::uint64_t lower_bound() const;
-    /// What to reserve: the bytes of all lines, with what is assumed and the margin.
+    /// What to reserve: the bytes of all lines at the moment when that is most, with what is assumed and the margin.
     [[nodiscard]] std::uint64_t recommended() const;
     /// Some line is assumed; the margin, which always is, does not count.
     [[nodiscard]] bool rests_on_assumptions() const;
@@ -55,7 +67,8 @@ struct Need {
     [[nodiscard]] const NeedLine* find(NeedPart) const;
 };
 
-/// For a reservation of this size; what the request does not name is assumed, as plan() does.
+/// For a reservation of this size; what the request does not name is assumed, as plan() does. Of an initrd that nobody
+/// looked into (look_into_initrd() in lib/load/wishes.hpp) what it becomes is assumed.
 Need need_for(const Machine&, const PlanRequest&, std::uint64_t reservation_bytes, std::uint64_t margin);
 
 /// How much memory below 4 GiB a reservation above it should have.

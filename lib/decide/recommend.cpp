@@ -182,6 +182,21 @@ Tried smallest(const Search& search, Reservation form) {
     return tried;
 }
 
+// Nobody should take an assumption for what an image or an initrd says.
+void warn_of_assumptions(const Need& need, Findings& found) {
+    if (!need.rests_on_assumptions()) return;
+    std::string parts;
+    std::uint64_t bytes = 0;
+    for (const NeedLine& line : need.lines) {
+        if (line.basis != Basis::assumed || line.part == NeedPart::margin || line.bytes == 0) continue;
+        bytes += line.bytes;
+        parts += (parts.empty() ? "" : ", ") + std::string(name(line.part));
+    }
+    found.warn("image-known",
+               fmt::format("{} MiB of what the crash kernel needs are assumed: {}", whole_mib(bytes), parts), {},
+               "give --kernel and --initrd, or run this on the machine itself");
+}
+
 }  // namespace
 
 LoanOutlook loan_outlook(const Machine& machine, const PlanRequest& request, std::uint64_t needed) {
@@ -227,6 +242,9 @@ Recommendation recommend(const Machine& machine, const PlanRequest& request, std
     const Tried& shown = best ? *best : tried[1];
     result.need = shown.need;
     result.reasons = shown.reasons;
+    Findings found;
+    warn_of_assumptions(result.need, found);
+    for (Reason& reason : found.take()) result.reasons.push_back(std::move(reason));
     result.assumptions = shown.assumptions;
     if (!best) return result;
     result.chosen = best->candidate;

@@ -9,6 +9,7 @@
 #include "lib/sources/image.hpp"
 #include "lib/sources/initrd.hpp"
 #include "lib/sources/kernel_config.hpp"
+#include "lib/sources/loaded_modules.hpp"
 
 namespace handoff {
 namespace {
@@ -19,13 +20,20 @@ std::optional<std::string> either(const std::optional<std::string>& said,
     return otherwise->string();
 }
 
-LendSettings configured_lending(const Host& host) {
-    const auto service = find_kdump_service(host);
-    if (!service) return {};
-    const auto config = host.read(service->config);
-    if (!config) return {};
-    const bool second = !service->collector_config.empty();
-    return lend_settings(*service, *config, second ? host.read(service->collector_config).value_or("") : "");
+// What the configuration of the installed service says, where there is one and it can be read.
+void read_configuration(const Host& host, const Machine& machine, const Wishes& wishes, PlanRequest& request) {
+    LendSettings configured;
+    if (const auto service = find_kdump_service(host)) {
+        if (const auto config = host.read(service->config)) {
+            const bool second = !service->collector_config.empty();
+            const std::string more = second ? host.read(service->collector_config).value_or("") : "";
+            configured = lend_settings(*service, *config, more);
+            request.collector_options = service->collector_options(*config, more);
+            request.service_command_line = likely_command_line(*service, *config, machine.command_line);
+        }
+    }
+    request.lend = wishes.lend || configured.lend;
+    request.collector = wishes.collector == Collector::unknown ? configured.collector : wishes.collector;
 }
 
 }  // namespace
@@ -75,12 +83,32 @@ Result<PlanRequest> request_for(const Host& host, const Machine& machine, const 
         request.initrd_bytes = file->bytes;
         request.initrd_acpi_bytes = file->acpi_bytes;
         request.initrd_bootconfig = file->bootconfig;
+        request.initrd_from = *initrd;
     }
 
-    const LendSettings configured = configured_lending(host);
-    request.lend = wishes.lend || configured.lend;
-    request.collector = wishes.collector == Collector::unknown ? configured.collector : wishes.collector;
+    read_configuration(host, machine, wishes, request);
     return request;
+}
+
+void look_into_initrd(const Host& host, PlanRequest& request) {
+    if (request.initrd_from.empty()) return;
+    auto contents = read_initrd_contents(request.initrd_from);
+    if (!contents) {
+        request.initrd_contents_problem = contents.error();
+        return;
+    }
+    if (const auto text = host.read(Source::modules)) {
+        const auto loaded = parse_loaded_modules(*text);
+        std::uint64_t bytes = 0;
+        if (contents->packed_root_bytes != 0) {
+            for (const auto& [name, size] : loaded) bytes += size;
+        } else {
+            for (const ModuleFile& module : contents->modules)
+                if (const auto at = loaded.find(module.name); at != loaded.end()) bytes += at->second;
+        }
+        contents->loaded_module_bytes = bytes;
+    }
+    request.initrd_contents = *std::move(contents);
 }
 
 }  // namespace handoff

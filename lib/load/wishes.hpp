@@ -37,4 +37,9 @@ Wishes as_recorded(Wishes, const Record&);
 /// service loads, cannot be read, or is no image of a kernel.
 Result<PlanRequest> request_for(const Host&, const Machine&, const Wishes&);
 
+/// Unpacks the request's initrd for what need_for() wants to know of it, where it has one: initrd_contents, or
+/// initrd_contents_problem. That takes a second or more for a large initrd, so only who needs the size of the need does
+/// it.
+void look_into_initrd(const Host&, PlanRequest&);
+
 }  // namespace handoff

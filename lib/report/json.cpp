@@ -48,6 +48,7 @@ Json to_json(const Need& need) {
         lines.push_back({{"name", name(line.part)},
                          {"size_bytes", line.bytes},
                          {"at_least_bytes", line.at_least},
+                         {"moment", name(moment_of(line.part))},
                          {"basis", name(line.basis)},
                          {"evidence", line.from}});
     return {{"lines", lines}, {"lower_bound_bytes", need.lower_bound()}, {"recommended_bytes", need.recommended()}};

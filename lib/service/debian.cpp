@@ -19,6 +19,11 @@ Collector collector(string_view config, string_view) {
     return collector_of_makedumpfile(assigned_or(config, "MAKEDUMP_ARGS", ""));
 }
 
+std::optional<CollectorOptions> collector_options(string_view config, string_view) {
+    if (takes_a_shell(config, "MAKEDUMP_ARGS")) return std::nullopt;
+    return memory_of_makedumpfile(assigned_or(config, "MAKEDUMP_ARGS", ""));
+}
+
 }  // namespace
 
 KdumpService debian() {
@@ -36,6 +41,7 @@ KdumpService debian() {
         .initrds = {"var/lib/kdump/initrd.img"},
         .command_line = command_line,
         .collector = collector,
+        .collector_options = collector_options,
     };
 }
 

@@ -18,19 +18,32 @@ std::string command_line(string_view config, const std::string& inherited) {
            assigned_or(config, "KDUMP_COMMANDLINE_APPEND", "irqpoll nr_cpus=1 reset_devices");
 }
 
-Collector collector(string_view, string_view kdump_conf) {
-    if (kdump_conf.empty()) return Collector::unknown;
-    Collector collector = Collector::maps;  // the default is makedumpfile
+// The last core_collector, without that word; makedumpfile where there is none.
+string_view core_collector(string_view kdump_conf) {
+    string_view found = "makedumpfile";
     while (!kdump_conf.empty()) {
         string_view line = take_line(kdump_conf);
         constexpr string_view key = "core_collector";
         if (!line.starts_with(key)) continue;
         line.remove_prefix(key.size());
         line.remove_prefix(std::min(line.size(), line.find_first_not_of(" \t")));
-        const string_view program = line.substr(0, line.find_first_of(" \t"));
-        collector = program == "makedumpfile" ? collector_of_makedumpfile(line) : Collector::reads;
+        found = line;
     }
-    return collector;
+    return found;
+}
+
+bool is_makedumpfile(string_view collector) {
+    return collector.substr(0, collector.find_first_of(" \t")) == "makedumpfile";
+}
+
+Collector collector(string_view, string_view kdump_conf) {
+    if (kdump_conf.empty()) return Collector::unknown;
+    const string_view program = core_collector(kdump_conf);
+    return is_makedumpfile(program) ? collector_of_makedumpfile(program) : Collector::reads;
+}
+
+std::optional<CollectorOptions> collector_options(string_view, string_view kdump_conf) {
+    return memory_of_makedumpfile(core_collector(kdump_conf));
 }
 
 }  // namespace
@@ -50,6 +63,7 @@ KdumpService fedora() {
         .initrds = {"boot/initramfs-{}kdump.img"},
         .command_line = command_line,
         .collector = collector,
+        .collector_options = collector_options,
     };
 }
 

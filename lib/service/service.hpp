@@ -42,6 +42,9 @@ struct KdumpService {
     std::string (*command_line)(std::string_view config, const std::string& inherited) = nullptr;
     /// What saves the dump, by the texts of both configuration files; "" for one that is not there.
     Collector (*collector)(std::string_view config, std::string_view collector_config) = nullptr;
+    /// What it is told about its memory, by the same texts; nullopt where it takes a shell to know.
+    std::optional<CollectorOptions> (*collector_options)(std::string_view config,
+                                                         std::string_view collector_config) = nullptr;
 };
 
 /// The services that are known here.

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/number.hpp"
 #include "base/scan.hpp"
 #include "lib/kernel/command_line.hpp"
 
@@ -77,6 +78,26 @@ std::string without_words(const std::string& command_line, const std::vector<str
 
 Collector collector_of_makedumpfile(string_view options) {
     return has_word(options, "--non-mmap") ? Collector::reads : Collector::maps;
+}
+
+CollectorOptions memory_of_makedumpfile(string_view options) {
+    CollectorOptions memory;
+    const auto words = split(options);
+    // The value is behind '=', or the next word.
+    const auto value = [&](std::size_t at, string_view option) -> std::uint64_t {
+        string_view text = words[at];
+        if (!text.starts_with(option)) return 0;
+        text.remove_prefix(option.size());
+        if (text.empty() && at + 1 < words.size()) return base::parse_number(words[at + 1], 10).value_or(0);
+        return text.starts_with('=') ? base::parse_number(text.substr(1), 10).value_or(0) : 0;
+    };
+    constexpr std::uint64_t most_threads = 65536, most_buffer = 1 << 20;  // KiB
+    for (std::size_t at = 0; at < words.size(); ++at) {
+        if (const auto threads = value(at, "--num-threads"))
+            memory.threads = static_cast<unsigned>(std::min(threads, most_threads));
+        if (const auto kib = value(at, "--cyclic-buffer")) memory.buffer_bytes = std::min(kib, most_buffer) * base::KiB;
+    }
+    return memory;
 }
 
 }  // namespace handoff

@@ -26,5 +26,7 @@ std::string without_words(const std::string& command_line, const std::vector<std
 
 /// makedumpfile maps /proc/vmcore unless its options say --non-mmap (its initialize_mmap()).
 Collector collector_of_makedumpfile(std::string_view options);
+/// --num-threads and --cyclic-buffer, whose value is KiB (makedumpfile(8)).
+CollectorOptions memory_of_makedumpfile(std::string_view options);
 
 }  // namespace handoff

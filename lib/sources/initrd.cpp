@@ -7,6 +7,7 @@
 
 #include "base/fd.hpp"
 #include "lib/sources/early_cpio.hpp"
+#include "lib/sources/initrd_contents.hpp"
 #include "lib/sources/user_file.hpp"
 #include "swiotlb-handoff/range.hpp"
 
@@ -27,6 +28,10 @@ bool ends_in_bootconfig(const ReadAt& initrd, std::uint64_t size) {
     return text.find(magic) != text.npos;
 }
 
+Fd open_initrd(const std::filesystem::path& path) {
+    return Fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+}
+
 }  // namespace
 
 base::Result<InitrdFile> read_initrd(const std::filesystem::path& path) {
@@ -34,10 +39,19 @@ base::Result<InitrdFile> read_initrd(const std::filesystem::path& path) {
     const auto head = read_user_file_head(path, 1);
     if (!head) return head.error();
     if (head->size > largest_that_is_read) return InitrdFile{head->size, head->size, false};
-    const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    const Fd fd = open_initrd(path);
     const auto front = read_early_cpio(head->size, read_at(fd));
     if (!front) return base::Error(front.error()).at(path.string());
     return InitrdFile{head->size, front->acpi_bytes(), ends_in_bootconfig(read_at(fd), head->size)};
+}
+
+base::Result<InitrdContents> read_initrd_contents(const std::filesystem::path& path) {
+    const auto head = read_user_file_head(path, 1);
+    if (!head) return head.error();
+    const Fd fd = open_initrd(path);
+    auto contents = read_initrd_contents(head->size, read_at(fd));
+    if (!contents) return std::move(contents).error().at(path.string());
+    return contents;
 }
 
 }  // namespace handoff

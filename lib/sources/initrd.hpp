@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 
+#include "swiotlb-handoff/request.hpp"
 #include "swiotlb-handoff/result.hpp"
 
 namespace handoff {
@@ -21,5 +22,9 @@ struct InitrdFile {
 /// or io where it cannot be read or is no regular file; input where a header of its early cpio is damaged.
 /// Error::source is `path` as given.
 base::Result<InitrdFile> read_initrd(const std::filesystem::path& path);
+
+/// Unpacks the whole of it and keeps nothing but what it comes to: read_initrd_contents(). That takes a second or more
+/// for a large one. Errors: the same, and input where it is not what the kernel unpacks.
+base::Result<InitrdContents> read_initrd_contents(const std::filesystem::path& path);
 
 }  // namespace handoff

@@ -47,6 +47,7 @@ constexpr std::array table{
     SourceInfo{Source::boot_config, "boot/config-{}", Kept::options_that_count},
     SourceInfo{Source::modules_config, "lib/modules/{}/config", Kept::options_that_count},
     SourceInfo{Source::running_config, "proc/config.gz", Kept::options_that_count},
+    SourceInfo{Source::modules, "proc/modules", Kept::nothing},
     SourceInfo{Source::load_record, "run/swiotlb-handoff/record.json", Kept::nothing},
     SourceInfo{Source::os_release, "etc/os-release", Kept::nothing},
 };

@@ -48,6 +48,7 @@ enum class Source {
     boot_config,        ///< the kernel's configuration, as it is installed
     modules_config,     ///< the same (Fedora, openSUSE; Debian from 7.2 on)
     running_config,     ///< of the running kernel, compressed (CONFIG_IKCONFIG_PROC)
+    modules,            ///< that the running kernel has loaded
     load_record,        ///< what the last load of a crash kernel was: swiotlb-handoff-record(5)
     os_release,         ///< which distribution it is: os-release(5)
 };
@@ -68,7 +69,7 @@ enum class Kept {
     platform_drivers,    ///< of each platform device with a driver: which
     pool_in_memory,      ///< what tells where the pool is; of kallsyms and btf, the part that this takes
     options_that_count,  ///< of a configuration the options that are read: reduced_kernel_config()
-    nothing,             ///< it is the distribution's or ours, not the kernel's
+    nothing,             ///< it is the distribution's or ours, not the kernel's, or of use beside an initrd alone
 };
 
 struct SourceInfo {

@@ -82,3 +82,11 @@ class Tree:
             shutil.rmtree(self.path(name))
         else:
             os.remove(self.path(name))
+
+
+def archive(*files):
+    """What an initrd is made of: a cpio archive with these (name, data)."""
+    def entry(name, data, mode):
+        header = b"070701" + b"".join(b"%08x" % field for field in (1, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name) + 1, 0)) + name + b"\0"
+        return header + bytes(-len(header) % 4) + data + bytes(-len(data) % 4)
+    return b"".join(entry(name, data, 0o100644) for name, data in files) + entry(b"TRAILER!!!", b"", 0)

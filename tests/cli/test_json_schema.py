@@ -18,7 +18,7 @@ try:
 except ImportError:
     jsonschema = None
 
-from harness import READY, Tree, machines, run, tool, top
+from harness import READY, Tree, archive, machines, run, tool, top
 
 sys.path.insert(0, os.path.join(top, "tests/kexec"))
 import faults  # noqa: E402
@@ -218,6 +218,13 @@ def of_last_crashes():
             yield from (("recommend after a crash", one) for one in printed("recommend", "--root", tree.root, "--crash-log", tree.path("console")))
 
 
+def of_initrds():
+    """What the crash kernel needs of one that has a packed root, with several CPUs and a root file system of tmpfs."""
+    with Tree("debian-6.12-high-no-low") as tree:
+        tree.write("initrd", archive((b"squash-root.img", b"hsqs" + bytes(8192)), (b"init", b"#!/bin/sh")))
+        yield from (("recommend with an initrd", one) for one in printed("recommend", "--root", tree.root, "--initrd", tree.path("initrd"), "--command-line", "nr_cpus=4"))
+
+
 def of_services():
     for script, config in (("usr/sbin/kdump-config", "etc/default/kdump-tools"), ("usr/bin/kdumpctl", "etc/sysconfig/kdump"), ("usr/lib/kdump/load.sh", "etc/sysconfig/kdump")):
         with Tree("debian-6.1-kexec-load") as tree:
@@ -330,7 +337,7 @@ def of_the_goldens():
 
 @functools.cache
 def documents():
-    return [one for some in (of_the_machines, of_checks, of_crash_kernels, of_loans, of_devices, of_last_crashes, of_services, of_loads, of_shrinks, of_the_rest, of_the_goldens) for one in some()]
+    return [one for some in (of_the_machines, of_checks, of_crash_kernels, of_loans, of_devices, of_initrds, of_last_crashes, of_services, of_loads, of_shrinks, of_the_rest, of_the_goldens) for one in some()]
 
 
 # --- the tests

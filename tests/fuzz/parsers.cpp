@@ -33,6 +33,7 @@
 #include "lib/sources/gzip.hpp"
 #include "lib/sources/host.hpp"
 #include "lib/sources/image.hpp"
+#include "lib/sources/initrd_contents.hpp"
 #include "lib/sources/iomem.hpp"
 #include "lib/sources/crash_log.hpp"
 #include "lib/sources/kernel_config.hpp"
@@ -366,6 +367,22 @@ void early_cpio(Input in) {
     if (!half) return;
     HOLDS(half->acpi_tables.size() <= found->acpi_tables.size());
     HOLDS(std::equal(half->acpi_tables.begin(), half->acpi_tables.end(), found->acpi_tables.begin()));
+}
+
+// What is unpacked stays within the limits, and nothing is there that takes no room in it.
+void initrd_contents(Input in) {
+    const handoff::InitrdLimits limits{4 * base::MiB, 4096};
+    const auto bytes = std::as_bytes(in);
+    const auto contents = handoff::read_initrd_contents(in.size(), handoff::read_at(bytes), limits);
+    if (!contents) {
+        HOLDS(contents.error().what.starts_with("expected an initrd, found at offset "));
+        return;
+    }
+    HOLDS(contents->inodes <= limits.entries && contents->symbolic_links <= contents->inodes);
+    HOLDS(contents->file_bytes % 4096 == 0);
+    HOLDS(contents->file_bytes <= limits.unpacked_bytes + contents->inodes * 4096);
+    HOLDS(contents->packed_root_bytes <= contents->file_bytes);
+    HOLDS(contents->modules.size() <= limits.entries);
 }
 
 // What a capture keeps says the same, and is kept again as it is. As an image, too, and as a file that is compressed.

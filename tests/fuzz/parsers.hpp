@@ -22,6 +22,7 @@ void btf(Input);
 void kallsyms(Input);
 void bzimage(Input);
 void early_cpio(Input);
+void initrd_contents(Input);
 void kernel_config(Input);
 void load_report(Input);
 void kexec_arguments(Input);

@@ -25,6 +25,7 @@ std::span<const Target> targets() {
         {"kallsyms", kallsyms},
         {"bzimage", bzimage},
         {"early_cpio", early_cpio},
+        {"initrd_contents", initrd_contents},
         {"kernel_config", kernel_config},
         {"load_report", load_report},
         {"kexec_arguments", kexec_arguments},

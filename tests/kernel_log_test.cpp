@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "e820/log_text.hpp"
 #include "tests/temp_tree.hpp"
 
 namespace handoff {
@@ -13,7 +14,8 @@ constexpr std::uint64_t MiB = base::MiB;
 AddressRange range(Address start, Address end) { return *AddressRange::from_bounds(start, end); }
 
 KernelLog parsed(std::string_view text) {
-    auto log = parse_kernel_log(text);
+    const auto lines = e820::plain_log(std::string(text));
+    auto log = parse_kernel_log(lines.value_or(""));
     EXPECT_TRUE(log) << (log ? "" : log.error().message());
     return log ? *std::move(log) : KernelLog{};
 }
@@ -164,7 +166,7 @@ TEST(KernelLogMachine, ReadsWhatElseItSays) {
     EXPECT_EQ(log.release->value, "6.1.0-50-amd64");
     EXPECT_EQ(log.command_line->value, "ro swiotlb=force");
     EXPECT_TRUE(log.efi);
-    EXPECT_TRUE(log.xen);
+    EXPECT_EQ(log.xen, Xen::hvm);
     EXPECT_EQ(log.initrd->value.size(), 0x1143000u);
     EXPECT_EQ(log.srat_memory_end->value, 0x280000000u);
     EXPECT_EQ(log.memory_nodes->value, 2u);
@@ -190,6 +192,10 @@ TEST(KernelLogEncryption, EveryFormOfTheLine) {
         {"Memory Encryption Features active: AMD SME", Encryption::sme},
         {"Memory Encryption Features active: Intel TDX", Encryption::tdx},
         {"Memory Encryption Features active: Unknown", Encryption::unknown_kind},
+        {"Memory Encryption Features active: Pixie Dust", Encryption::unknown_kind},
+        {"Memory Encryption Features active:", Encryption::unknown_kind},
+        {"HYGON SME", Encryption::unknown_kind},
+        {"HYGON CSV3", Encryption::unknown_kind},
         {"AMD Memory Encryption Features active: SEV SEV-ES", Encryption::sev_es},
         {"AMD Secure Memory Encryption (SME) active", Encryption::sme},
         {"AMD Secure Encrypted Virtualization (SEV) active", Encryption::sev},
@@ -215,7 +221,6 @@ TEST(KernelLogEncryption, EveryFormOfTheLine) {
         {"systemd[1]: Detected confidential virtualization cca.", Encryption::unknown_kind},
     };
     for (const auto& form : forms) EXPECT_EQ(encryption_of(parsed(form.line)), form.encryption) << form.line;
-    EXPECT_NE(error_of("Memory Encryption Features active: Pixie Dust"), "no error");
 }
 
 TEST(KernelLogEncryption, IsTheStrongestThatIsNamed) {
@@ -270,21 +275,34 @@ TEST(KernelLogCrashKernel, CmaThatWasReservedInPartCounts) {
 }
 
 TEST(KernelLogEncryption, IsNoneOnlyWhereTheWholeLogIsThere) {
-    constexpr const char* begin = "Linux version 6.1.0\n";
-    constexpr const char* end = "PCI-DMA: Using software bounce buffering for IO (SWIOTLB)\n";
-    for (const char* witness : {"Memory: 1928908K/3145168K available (14343K kernel code)\n",
-                                "smp: Brought up 1 node, 2 CPUs\n", "Freeing SMP alternatives memory: 36K\n"})
-        EXPECT_EQ(encryption_of(parsed(std::string(begin) + witness + end)), Encryption::none) << witness;
-    EXPECT_EQ(encryption_of(parsed(std::string(begin) + end)), Encryption::unknown)
-        << "without a line that every boot has and nobody looks for, it may be what a search left";
-    EXPECT_EQ(encryption_of(parsed(std::string(begin) + "Memory: none\n" + end)), Encryption::unknown);
-    EXPECT_EQ(encryption_of(parsed(begin)), Encryption::unknown) << "cut off at the end";
-    EXPECT_EQ(encryption_of(parsed(end)), Encryption::unknown) << "wrapped";
+    const std::string begin = "Linux version 6.1.0\n", witnesses = "NR_IRQS: 4352\npid_max: default: 32768\n";
+    const std::string end = "PCI-DMA: Using software bounce buffering for IO (SWIOTLB)\n";
+    EXPECT_EQ(encryption_of(parsed(begin + witnesses + end)), Encryption::none);
+    EXPECT_EQ(encryption_of(parsed(begin + "Mount-cache hash table entries: 8192\nNET: Registered PF_NETLINK\n" + end)),
+              Encryption::none);
+    EXPECT_EQ(encryption_of(parsed(begin + end + std::string(whole_log_mark) + "\n")), Encryption::none) << "a capture";
+    EXPECT_EQ(encryption_of(parsed(begin + witnesses)), Encryption::unknown) << "cut off at the end";
+    EXPECT_EQ(encryption_of(parsed(witnesses + end)), Encryption::unknown) << "wrapped";
     EXPECT_EQ(encryption_of(parsed("")), Encryption::unknown);
 }
 
+// What a search for a few words leaves has no two lines that every boot has and nobody looks for.
+TEST(KernelLogEncryption, IsNotNoneWhereALogWasSearched) {
+    const std::string begin = "Linux version 6.1.0 (x) #1 SMP\nCommand line: ro\nBIOS-provided physical RAM map:\n";
+    const std::string end =
+        "PCI-DMA: Using software bounce buffering for IO (SWIOTLB)\nFreeing unused kernel memory: 1K\n";
+    for (const char* found :
+         {"", "Memory: 1928908K/3145168K available (14343K kernel code)\n", "smp: Brought up 1 node, 2 CPUs\n",
+          "Freeing SMP alternatives memory: 36K\n",
+          "smpboot: Allowing 2 CPUs, 0 hotplug CPUs\nMemory: 1928908K/3145168K available\nsmp: Brought up 1 node\n"
+          "Freeing SMP alternatives memory: 36K\n",
+          "NET: Registered PF_NETLINK/PF_ROUTE protocol family\nNET: Registered PF_INET protocol family\n"})
+        EXPECT_EQ(encryption_of(parsed(begin + found + end)), Encryption::unknown) << found;
+}
+
 TEST(KernelLogGaps, ALineWithoutAKnownPrefixAmongOthersIsNotUnderstood) {
-    constexpr const char* begin = "[    0.000000] Linux version 6.1.0\n";
+    constexpr const char* begin =
+        "[    0.000000] Linux version 6.1.0\n[    0.010000] NR_IRQS: 4352\n[    0.020000] pid_max: default: 32768\n";
     constexpr const char* end =
         "[    0.050000] smp: Brought up 1 node, 2 CPUs\n"
         "[    0.100000] PCI-DMA: Using software bounce buffering for IO (SWIOTLB)\n";
@@ -294,28 +312,41 @@ TEST(KernelLogGaps, ALineWithoutAKnownPrefixAmongOthersIsNotUnderstood) {
         std::uint64_t not_understood;
     } cases[] = {
         {"all are", std::string(begin) + end, 0},
-        {"a date of a form that is not known",
-         std::string(begin) +
-             "[11\xe6\x9c\x88"
-             "13 14:11] Memory Encryption: SEV\n" +
-             end,
-         1},
+        {"a date of a form that is not known", std::string(begin) + "[13/11 14:11] Memory Encryption: SEV\n" + end, 1},
         {"the first line of the boot is such a one",
-         std::string("[11\xe6\x9c\x88"
-                     "13 14:11] Linux version 6.1\n[  +0.000000] Command line: ro\n") +
+         std::string(
+             "[13/11 14:11] Linux version 6.1\n[  +0.000000] Command line: ro\nNR_IRQS:1\npid_max: default: 1\n") +
              end,
          1},
         {"what a mailer cut in two", std::string(begin) + "[    0.000000] efi: ACPI=0x1\nSMBIOS=0x2\n> x\n" + end, 2},
-        {"a bare line that is known all the same", std::string(begin) + "Command line: ro\n" + end, 0},
-        {"blank lines and those of one message", std::string(begin) + "\n   of the same message\n" + end, 0},
+        {"a bare line that is known all the same", std::string(begin) + "Mount-cache hash table entries: 1\n" + end, 0},
+        {"blank lines and those of one message", std::string(begin) + "\n               of the same message\n" + end,
+         0},
+        {"indented, but not as far as a message is", std::string(begin) + "   [13/11 14:11] x\n" + end, 1},
+        {"what looks like JSON, and is none", std::string(begin) + "{\n\"x\": 1\n" + end, 2},
+        {"stars", std::string(begin) + "** encryption **\n" + end, 1},
+        {"printk that says it again", std::string(begin) + "** replaying previous printk message **\n" + end, 0},
+        {"only the first line has nothing in front",
+         std::string("Linux version 6.1.0\nhello\nNR_IRQS:1\npid_max: default: 1\n") + end, 1},
         {"the early console", std::string(begin) + "Poking KASLR using RDRAND RDTSC...\n" + end, 0},
-        {"dmesg -J", "{\n\"dmesg\": [\n\"pri\": 6,\n\"msg\": \"Linux version 6.1.0\"\n},{\n" + std::string(end), 0},
-        {"a log without prefixes", "Linux version 6.1.0\nhello\nsmp: Brought up 1 node\nPCI-DMA: Disabling AGP.\n", 0},
+        {"dmesg -J",
+         "{\n   \"dmesg\": [\n {\n\"pri\": 6,\n\"time\": 0.5,\n\"msg\": \"Linux version 6.1.0\"\n},{\n\"pri\": "
+         "6,\n\"time\": "
+         "1.0,\n\"msg\": \"NR_IRQS: 1\"\n},{\n\"msg\": \"pid_max: default: 1\"\n}\n]\n}\n" +
+             std::string("[    1.050000] smp: Brought up 1 node, 2 CPUs\n"),
+         0},
+        {"a log without prefixes",
+         "Linux version 6.1.0\nhello\nNR_IRQS: 1\npid_max: default: 1\nsmp: Brought up 1 node\nPCI-DMA: Disabling "
+         "AGP.\n",
+         0},
         {"before the boot", std::string("SeaBIOS (version 1)\n") + begin + end, 0},
         {"after the initcalls", std::string(begin) + end + "[  OK  ] Started cron\n", 0},
         {"of a boot before", std::string(begin) + "x\n" + end + begin + end, 0},
         {"of a boot before that broke off, and this one's first line is lost",
-         std::string("[    0.000000] Command line: a\nx\n[    0.000000] Command line: b\n") + end, 1},
+         std::string(
+             "[    0.000000] Command line: a\nx\n[    0.000000] Command line: b\nNR_IRQS:1\npid_max: default: 1\n") +
+             end,
+         1},
     };
     for (const auto& c : cases) {
         const KernelLog log = parsed(c.text);
@@ -326,7 +357,8 @@ TEST(KernelLogGaps, ALineWithoutAKnownPrefixAmongOthersIsNotUnderstood) {
 }
 
 TEST(KernelLogGaps, WhatTheLogSaysThatItDroppedIsMissing) {
-    constexpr const char* begin = "[    0.000000] Linux version 6.1.0\n";
+    constexpr const char* begin =
+        "[    0.000000] Linux version 6.1.0\n[    0.010000] NR_IRQS: 4352\n[    0.020000] pid_max: default: 32768\n";
     constexpr const char* end =
         "[    0.050000] smp: Brought up 1 node, 2 CPUs\n"
         "[    0.100000] PCI-DMA: Using software bounce buffering for IO (SWIOTLB)\n";
@@ -339,6 +371,7 @@ TEST(KernelLogGaps, WhatTheLogSaysThatItDroppedIsMissing) {
         {std::string(begin) + end + "** 12 printk messages dropped **\n", 0},
         {std::string(begin) + "** replaying previous printk message **\n" + end, 0},
         {std::string(begin) + end + "Nov 13 14:11:02 host systemd-journald[99]: Missed 3 kernel messages\n", 3},
+        {std::string(begin) + "Nov 13 14:11:02 host kernel: [4.1K blob data]\n" + end, 1},
         {"** 12 printk messages dropped **\n" + std::string(begin) + end, 0},
     };
     for (const auto& c : cases) {
@@ -347,6 +380,129 @@ TEST(KernelLogGaps, WhatTheLogSaysThatItDroppedIsMissing) {
         EXPECT_EQ(log.gaps.not_understood, 0u) << c.text;
         EXPECT_EQ(shows_everything(log), c.dropped == 0) << c.text;
     }
+}
+
+// Logs of several machines that were merged by their times.
+TEST(KernelLogGaps, LinesOfAnotherMachineAreNotOfThisBoot) {
+    const auto said = [](const char* host, const std::string& text) {
+        return std::string("May 14 10:21:07 ") + host + " kernel: " + text + "\n";
+    };
+    const std::string pool = "software IO TLB: mapped [mem 0x75000000-0x79000000] (64MB)";
+    const std::string another = "software IO TLB: mapped [mem 0x65000000-0x69000000] (64MB)";
+    const std::string begin =
+        said("a", "Linux version 6.1") + said("a", "NR_IRQS: 1") + said("a", "pid_max: default: 1");
+    const std::string end = said("a", "PCI-DMA: Using software bounce buffering for IO (SWIOTLB)");
+
+    const KernelLog mixed = parsed(begin + said("b", another) + end + said("b", another) + said("a", pool));
+    EXPECT_EQ(mixed.pool->value, range(0x75000000, 0x79000000));
+    EXPECT_FALSE(mixed.other_pool);
+    EXPECT_EQ(mixed.gaps.of_others, 2u);
+    EXPECT_EQ(mixed.gaps.text(), "2 lines are of another machine");
+    EXPECT_EQ(encryption_of(mixed), Encryption::unknown);
+
+    const KernelLog renamed = parsed(begin + said("b", "smp: Brought up 1 node, 2 CPUs") + said("b", pool));
+    EXPECT_EQ(renamed.pool->value, range(0x75000000, 0x79000000)) << "it learned its name while it booted";
+    EXPECT_EQ(encryption_of(renamed), Encryption::none);
+}
+
+TEST(KernelLogBoots, OneWhoseBeginningIsLostIsToldByItsTimesAndByTheJournal) {
+    const std::string whole = "[    0.000000] Linux version 6.1\n[   99.000000] smp: Brought up 1 node, 2 CPUs\n";
+    const std::string tail = "software IO TLB: mapped [mem 0x65000000-0x69000000] (64MB)\n";
+    for (const std::string& next : {"[    1.000000] " + tail, "-- Boot 6f3a --\n[   99.500000] " + tail,
+                                    "-- Reboot --\n[   99.500000] " + tail}) {
+        const KernelLog log = parsed(whole + next);
+        EXPECT_EQ(log.boots, 2u) << next;
+        EXPECT_FALSE(log.complete) << next;
+        EXPECT_FALSE(log.release) << next;
+    }
+    EXPECT_EQ(parsed(whole + "[   98.900000] " + tail).boots, 1u) << "clocks of processors differ a little";
+}
+
+TEST(KernelLogBoots, ACrashKernelsOwnIsNotTheMachines) {
+    const std::string machines =
+        "Linux version 6.1\nCommand line: ro crashkernel=256M\n"
+        "software IO TLB: mapped [mem 0x75000000-0x79000000] (64MB)\n";
+    const std::string crash =
+        "Linux version 6.1\nCommand line: ro reset_devices elfcorehdr=900536K\n"
+        "software IO TLB: mapped [mem 0x65000000-0x69000000] (64MB)\n";
+    const KernelLog one = parsed(machines + crash);
+    EXPECT_EQ(one.pool->value, range(0x75000000, 0x79000000));
+    EXPECT_EQ(one.boots, 2u);
+    EXPECT_EQ(one.crash_boots, 1u);
+    EXPECT_EQ(one.first_line, 1u);
+    EXPECT_EQ(one.end_line, 4u);
+    EXPECT_FALSE(one.of_crash_kernel);
+    EXPECT_EQ(parsed(machines + crash + crash).crash_boots, 2u);
+    EXPECT_EQ(parsed(machines + crash + machines).crash_boots, 0u) << "the machine booted again";
+    EXPECT_EQ(parsed(machines + crash + machines).first_line, 7u);
+
+    const KernelLog alone = parsed(crash);
+    EXPECT_TRUE(alone.of_crash_kernel);
+    EXPECT_EQ(alone.pool->value, range(0x65000000, 0x69000000));
+    EXPECT_FALSE(parsed("Command line: ro x=elfcorehdr=1").of_crash_kernel);
+    EXPECT_TRUE(parsed("Command line: elfcorehdr=0xd000000").of_crash_kernel);
+    EXPECT_TRUE(parsed("Command line: ro reset_devices " + std::string(1000, 'x')).of_crash_kernel) << "it was cut off";
+}
+
+TEST(KernelLogCrashKernel, WhyNothingWasReservedIsQuoted) {
+    for (const char* line : {
+             "crashkernel reservation failed - No suitable area found.",
+             "crashkernel reservation failed - memory is in use.",
+             "crashkernel low reservation failed - No suitable area found.",
+             "Cannot reserve 256MB crashkernel low memory, please try smaller size.",
+             "cannot allocate crashkernel (size:0x20000000)",
+             "cannot allocate crashkernel low memory (size:0x10800000).",
+             "reserve_crashkernel: Error reserving crashkernel memblock.",
+             "crashkernel=auto resulted in zero bytes of reserved memory.",
+             "kexec: crashkernel=auto resulted in zero bytes of reserved memory.",
+             "crashkernel size resulted in zero bytes",
+             "crashkernel: Memory value expected",
+             "crashkernel: unrecognized char: x",
+             "Ignoring crashkernel for a Xen PV domain",
+         }) {
+        const KernelLog log = parsed("x\n" + std::string(line));
+        ASSERT_EQ(log.reservation_failures.size(), 1u) << line;
+        EXPECT_EQ(log.reservation_failures[0], (Logged<std::string>{line, 2}));
+        EXPECT_FALSE(log.crash_kernel);
+    }
+    EXPECT_TRUE(parsed("Cannot reserve 4MB for the display").reservation_failures.empty());
+}
+
+TEST(KernelLogMachine, XenHvmIsAMachineOfItsOwn) {
+    for (const char* line : {"Hypervisor detected: Xen", "Hypervisor detected: Xen PV", "Booting kernel on Xen",
+                             "Booting paravirtualized kernel on Xen", "Booting paravirtualized kernel on Xen PVH",
+                             "Hypervisor detected: Xen HVM\nBooting kernel on Xen PVH",
+                             "Xen: [mem 0x0000000000000000-0x000000000009dfff] usable"})
+        EXPECT_TRUE(is_paravirtualised(parsed(line))) << line;
+    for (const char* line :
+         {"Hypervisor detected: Xen HVM", "Hypervisor detected: Xen\nBooting paravirtualized kernel on Xen HVM",
+          "Hypervisor detected: KVM", "Booting paravirtualized kernel on bare hardware"})
+        EXPECT_FALSE(is_paravirtualised(parsed(line))) << line;
+}
+
+TEST(KernelLogLines, ThatAMailerCutAreJoinedWhereAValueNeedsIt) {
+    const KernelLog line = parsed(
+        "[    0.000000] Command line: BOOT_IMAGE=/vmlinuz root=UUID=0 ro\ncrashkernel=192M swiotlb=force\n"
+        "[    0.000000] BIOS-provided physical RAM map:\n");
+    EXPECT_EQ(line.command_line->value, "BOOT_IMAGE=/vmlinuz root=UUID=0 ro crashkernel=192M swiotlb=force");
+    const KernelLog pool =
+        parsed("> [    0.376184] software IO TLB: mapped [mem\n> 0x00000000b898e000-0x00000000bc98e000] (64MB)\n");
+    EXPECT_EQ(pool.pool->value, range(0xb898e000, 0xbc98e000));
+    const KernelLog features =
+        parsed("[    0.376184] Memory Encryption Features active: AMD SEV SEV-ES\nSEV-SNP AndSomeMore\n[    0.4] x\n");
+    EXPECT_EQ(encryption_of(features), Encryption::sev_snp);
+    for (const char* not_wrapped : {"[    0.000000] Command line: ro\nswiotlb=force\n",
+                                    "[    0.000000] Command line: ro\n[    0.000000] swiotlb=force\n"})
+        EXPECT_EQ(parsed(not_wrapped).command_line->value, "ro") << not_wrapped;
+    EXPECT_NE(error_of("[    0.100000] software IO TLB: mapped [mem\n[    0.100000] 0xb898e000-0xbc98e000] (64MB)\n"),
+              "no error");
+}
+
+TEST(KernelLogLines, AreCounted) {
+    const KernelLog log = parsed("hello\n\nLinux version 6.1\nworld\nCommand line: ro\n");
+    EXPECT_EQ(log.lines, 4u);
+    EXPECT_EQ(log.recognised, 2u);
+    EXPECT_EQ(parsed("hello\n").recognised, 0u);
 }
 
 TEST(KernelLogGaps, AreSaidInWords) {
@@ -433,7 +589,7 @@ TEST(KernelLogMachines, RealLogs) {
     EXPECT_EQ(machine_log("inclusive-end-3.6").pool->value, range(0xd699d000, 0xda99d000));
     EXPECT_EQ(machine_log("halved-pool-6.16").pool->value.size(), 128 * MiB);
     EXPECT_TRUE(machine_log("torn-down-5.15").pool_torn_down);
-    EXPECT_TRUE(machine_log("xen-pv-6.12").xen);
+    EXPECT_TRUE(is_paravirtualised(machine_log("xen-pv-6.12")));
 }
 
 }  // namespace

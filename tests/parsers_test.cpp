@@ -63,9 +63,9 @@ TEST(SymbolSearch, RefusesTwoAddressesOfOneNameAndHiddenOnes) {
 TEST(CpuInfo, ProvesWhatItsFlagsCanProve) {
     const auto cpu = [](const char* vendor, const char* flags) {
         return encryption_by_flags(std::string("processor\t: 0\nvendor_id\t: ") + vendor + "\nflags\t\t: " + flags +
-                                   "\n\nprocessor\t: 1\nflags\t\t: tdx_guest\n");
+                                   "\n\n");
     };
-    EXPECT_EQ(cpu("GenuineIntel", "fpu vme"), Encryption::none) << "of the first processor";
+    EXPECT_EQ(cpu("GenuineIntel", "fpu vme"), Encryption::none);
     EXPECT_EQ(cpu("GenuineIntel", "fpu tdx_guest"), Encryption::tdx);
     EXPECT_EQ(cpu("GenuineIntel", "fpu hypervisor"), Encryption::unknown) << "of a guest they prove nothing";
     EXPECT_EQ(cpu("AuthenticAMD", "fpu vme"), Encryption::none);
@@ -75,13 +75,27 @@ TEST(CpuInfo, ProvesWhatItsFlagsCanProve) {
     EXPECT_EQ(encryption_by_flags(""), Encryption::unknown);
 }
 
+TEST(CpuInfo, IsOfEveryProcessor) {
+    const auto cpu = [](const char* flags) {
+        return std::string("processor\t: 0\nvendor_id\t: GenuineIntel\nflags\t\t: ") + flags + "\n\n";
+    };
+    EXPECT_EQ(encryption_by_flags(cpu("fpu") + cpu("fpu") + "\n"), Encryption::none);
+    EXPECT_EQ(encryption_by_flags(cpu("fpu") + cpu("fpu tdx_guest")), Encryption::tdx);
+    EXPECT_EQ(encryption_by_flags(cpu("fpu hypervisor") + cpu("fpu")), Encryption::unknown);
+    EXPECT_EQ(encryption_by_flags(cpu("fpu") + cpu("fpu hypervisor")), Encryption::unknown);
+    EXPECT_EQ(encryption_by_flags(cpu("fpu") + "processor\t: 1\n"), Encryption::unknown) << "cut off";
+    EXPECT_EQ(encryption_by_flags(kinds_of_processors(cpu("fpu") + cpu("fpu") + cpu("fpu tdx_guest"))), Encryption::tdx)
+        << "a capture keeps each kind";
+    EXPECT_EQ(kinds_of_processors(cpu("fpu") + cpu("fpu")), kinds_of_processors(cpu("fpu")));
+}
+
 TEST(CpuInfo, TellsAnotherArchitecture) {
     const std::string arm = "processor\t: 0\nFeatures\t: fp asimd\nCPU implementer\t: 0x41\nCPU part\t: 0xd0c\n";
     EXPECT_TRUE(names_another_architecture(arm));
-    EXPECT_TRUE(names_another_architecture(first_processor(arm))) << "a capture says so, too";
+    EXPECT_TRUE(names_another_architecture(kinds_of_processors(arm))) << "a capture says so, too";
     for (const char* other : {"processor\t: 0\ncpu\t\t: POWER9\n", "processor\t: 0\nhart\t\t: 0\n",
                               "vendor_id       : IBM/S390\n# processors    : 4\n"})
-        EXPECT_TRUE(names_another_architecture(first_processor(other))) << other;
+        EXPECT_TRUE(names_another_architecture(kinds_of_processors(other))) << other;
     EXPECT_FALSE(names_another_architecture("processor\t: 0\nvendor_id\t: GenuineIntel\n"));
     EXPECT_FALSE(names_another_architecture("garbage\n"));
 }

@@ -6,6 +6,7 @@
 #include "lib/report/documents.hpp"
 #include "lib/sources/files.hpp"
 #include "lib/sources/host.hpp"
+#include "lib/sources/log_file.hpp"
 #include "lib/sources/user_file.hpp"
 #include "tool/commands.hpp"
 #include "tool/print.hpp"
@@ -150,8 +151,9 @@ void print_recommendation(const handoff::Recommendation& r, const handoff::Machi
 
 // That the user names; else of the machine's own log, which is more than one boot where a serial console recorded it.
 base::Result<std::optional<handoff::CrashLog>> last_crash(const Options& options, const handoff::Host& host) {
-    const auto text =
+    auto text =
         options.crash_log ? handoff::read_user_file(*options.crash_log, handoff::file_limit) : host.kernel_log();
+    if (text && (options.crash_log || !host.live())) text = handoff::log_lines(*std::move(text));
     if (!text && options.crash_log) return text.error();
     auto log = text ? handoff::read_crash_log(*text) : std::nullopt;
     if (!log && options.crash_log)

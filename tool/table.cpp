@@ -11,6 +11,7 @@
 #include "e820/render.hpp"
 #include "lib/sources/host.hpp"
 #include "lib/sources/iomem.hpp"
+#include "lib/sources/log_file.hpp"
 #include "lib/sources/user_file.hpp"
 #include "tool/table.hpp"
 
@@ -32,7 +33,9 @@ Result<e820::Table> parse_iomem_table(std::string_view text) {
 }
 
 Result<e820::Table> parse_log_map(std::string_view text) {
-    const auto boots = e820::parse_log_table(text);
+    const auto lines = handoff::log_lines(std::string(text));
+    if (!lines) return lines.error();
+    const auto boots = e820::parse_log_table(*lines);
     if (!boots) return boots.error();
     for (auto boot = boots->rbegin(); boot != boots->rend(); ++boot)
         if (const auto* map = boot->find(e820::MapKind::firmware)) return map->table;
@@ -43,6 +46,9 @@ Result<e820::Table> parse_log_map(std::string_view text) {
 
 // By its first bytes; a binary table is what is no text at all.
 std::string guess_format(std::string_view text) {
+    // UTF-16, what gzip compressed, and a file of systemd's journal can be nothing but a log.
+    for (const std::string_view begin : {"\xff\xfe", "\xfe\xff", "\x1f\x8b", "LPKSHHRH"})
+        if (text.starts_with(begin)) return "log";
     const auto first = text.find_first_not_of(" \t\r\n");
     const bool structured = first != text.npos && (text[first] == '[' || text[first] == '{');
     const bool log = text.find("e820") != text.npos || text.find("[mem ") != text.npos;

@@ -110,10 +110,18 @@ struct Neighbours {
 struct LogGaps {
     std::uint64_t not_understood = 0;  ///< lines with nothing in front that is known, where others have something
     std::uint64_t dropped = 0;         ///< messages, as the log itself says
-    [[nodiscard]] bool any() const { return not_understood != 0 || dropped != 0; }
-    /// "3 lines of it were not understood, and 2 messages were dropped"; "" where there are none.
+    std::uint64_t of_others = 0;       ///< lines that another machine's name is in front of, mixed with these
+    [[nodiscard]] bool any() const { return not_understood != 0 || dropped != 0 || of_others != 0; }
+    /// "3 lines were not understood, 2 messages were dropped"; "" where there are none.
     [[nodiscard]] std::string text() const;
     friend bool operator==(const LogGaps&, const LogGaps&) = default;
+};
+
+/// A line of the kernel log, as the kernel wrote it.
+struct LogQuote {
+    std::string text;
+    Evidence where;
+    friend bool operator==(const LogQuote&, const LogQuote&) = default;
 };
 
 /// A memory map, and whose it is.
@@ -157,6 +165,8 @@ struct Machine {
     /// "Crash kernel" ranges in address order; from iomem, else from the log.
     std::vector<AddressRange> crash_kernel;
     Evidence crash_kernel_from;
+    /// Why the kernel reserved nothing, or a part only, by its own log; the last line is of the last try.
+    std::vector<LogQuote> reservation_failures;
     /// First byte of "Kernel code" to the end of "Kernel bss".
     std::optional<AddressRange> kernel_image;
 
@@ -194,7 +204,7 @@ struct Machine {
     /// (kexec/arch/i386/x86-linux-setup.c, setup_efi_data()). A captured EFI machine that does not say is taken to have
     /// it.
     bool efi_runtime_map = false;
-    bool xen = false;
+    bool xen = false;                 ///< under Xen PV, as dom0 or a guest; not under Xen HVM
     bool other_architecture = false;  ///< it is no x86-64 machine: nothing here holds for it
     std::optional<bool> lockdown;     ///< anything but "none"
     /// How often the kernel still takes a crash kernel, or gives one up: /proc/sys/kernel/kexec_load_limit_panic, of

@@ -6,13 +6,13 @@
 namespace handoff {
 
 std::string LogGaps::text() const {
-    const auto count = [](std::uint64_t number, const char* one, const char* many) {
-        return base::text(number, " ", number == 1 ? one : many);
-    };
     std::string said;
-    if (not_understood != 0) said = count(not_understood, "line was not understood", "lines were not understood");
-    if (dropped != 0)
-        said += (said.empty() ? "" : ", ") + count(dropped, "message was dropped", "messages were dropped");
+    const auto say = [&](std::uint64_t number, const char* one, const char* many) {
+        if (number != 0) said += base::text(said.empty() ? "" : ", ", number, " ", number == 1 ? one : many);
+    };
+    say(not_understood, "line was not understood", "lines were not understood");
+    say(dropped, "message was dropped", "messages were dropped");
+    say(of_others, "line is of another machine", "lines are of another machine");
     return said;
 }
 

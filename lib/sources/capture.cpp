@@ -12,6 +12,7 @@
 #include "lib/sources/kernel_memory.hpp"
 #include "lib/sources/kexec_program.hpp"
 #include "lib/sources/new_directory.hpp"
+#include "lib/sources/log_file.hpp"
 #include "lib/sources/redact.hpp"
 
 namespace handoff {
@@ -81,7 +82,7 @@ Result<std::string> plain_words(std::string text) {
 Result<std::string> release_in_it(std::string text) { return redacted_version(text); }
 
 // NOLINTNEXTLINE(performance-unnecessary-value-param): of a table whose other rows keep the text.
-Result<std::string> processor_of(std::string text) { return first_processor(text); }
+Result<std::string> processor_of(std::string text) { return kinds_of_processors(text); }
 
 Result<std::string> without_makers(std::string text) { return anonymous_table(std::move(text)); }
 
@@ -91,6 +92,8 @@ Failure copy_log(Capture& c) {
         c.skip(std::move(text).error(), Source::kernel_log);
         return std::nullopt;
     }
+    if (!c.host.live()) text = log_lines(*std::move(text));
+    if (!text) return std::move(text).error().at(c.host.path(Source::kernel_log));
     return c.write("dmesg", redacted_log(*text));
 }
 

@@ -159,7 +159,7 @@ Result<Machine> gather(const Host& host) {
     if (auto failure = read_iomem(g)) return std::move(*failure);
     open_memory(g);
     read_pool_in_memory(g);
-    if (auto failure = read_log(g)) return std::move(*failure);
+    if (auto failure = read_any_log(g)) return std::move(*failure);
     read_values(g);
     take_log_facts(g);
     read_srat(g);

@@ -10,20 +10,34 @@ namespace handoff {
 
 using base::trimmed;
 
-Failure read_log(Gathering& g, KeepMessage* keep) {
-    auto text = g.optional(g.host.kernel_log(keep), Source::kernel_log);
-    if (!text) return std::nullopt;
-    auto log = parse_kernel_log(*text);
+namespace {
+
+std::string boots_text(const KernelLog& log) {
+    const auto boots = base::text("the log holds ", log.boots, " boots, ");
+    if (log.crash_boots == 0) return boots + "the last one counts";
+    if (log.crash_boots == 1) return boots + "the last one is a crash kernel's own, and the one before it counts";
+    return boots + base::text("the last ", log.crash_boots, " are crash kernels' own, and the one before them counts");
+}
+
+}  // namespace
+
+Failure take_log(Gathering& g, std::string text) {
+    auto log = parse_kernel_log(text);
     if (!log) return std::move(log).error().at(g.path(Source::kernel_log));
     g.log = *std::move(log);
-    g.log_text = *std::move(text);
-    if (g.log.gaps.any()) g.note(base::input_error(0, "of the last boot " + g.log.gaps.text()), Source::kernel_log);
-    if (g.log.boots > 1) {
-        g.note(base::input_error(g.log.first_line,
-                                 base::text("the log holds ", g.log.boots, " boots, the last one counts")),
+    g.log_text = std::move(text);
+    if (g.log.gaps.any()) {
+        g.note(base::input_error(0, base::text("of the ", g.log.crash_boots == 0 ? "last boot " : "boot that counts ",
+                                               g.log.gaps.text())),
                Source::kernel_log);
     }
+    if (g.log.boots > 1) g.note(base::input_error(g.log.first_line, boots_text(g.log)), Source::kernel_log);
     return std::nullopt;
+}
+
+Failure read_log(Gathering& g, KeepMessage* keep) {
+    auto text = g.optional(g.host.kernel_log(keep), Source::kernel_log);
+    return text ? take_log(g, *std::move(text)) : std::nullopt;
 }
 
 void take_log_facts(Gathering& g) {
@@ -37,6 +51,8 @@ void take_log_facts(Gathering& g) {
     machine.pool_put_to_use = log.pool_put_to_use;
     machine.log_complete = shows_everything(log);
     machine.log_gaps = log.gaps;
+    for (const auto& failure : log.reservation_failures)
+        machine.reservation_failures.push_back({failure.value, {file, failure.line}});
     if (machine.iomem.empty()) {
         for (const auto* reserved : {&log.crash_kernel, &log.crash_kernel_low}) {
             if (!*reserved) continue;
@@ -55,7 +71,8 @@ void take_log_facts(Gathering& g) {
     if (log.possible_cpus && !machine.possible_cpus) machine.possible_cpus = log.possible_cpus->value;
     if (log.srat_memory_end) machine.srat_memory_end = log.srat_memory_end->value;
     machine.efi = machine.efi || log.efi;
-    machine.xen = machine.xen || log.xen;
+    // /sys/hypervisor/type says of HVM what it says of PV.
+    machine.xen = is_paravirtualised(log) || (machine.xen && log.xen != Xen::hvm);
 }
 
 Failure read_command_line(Gathering& g) {

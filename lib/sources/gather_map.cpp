@@ -20,10 +20,11 @@ Result<std::optional<e820::Table>> firmware_map(Gathering& g) {
     return std::optional(*std::move(table));
 }
 
-/// The maps of the last boot in the log.
+/// The maps of the boot that counts.
 Result<e820::LogBoot> log_maps(Gathering& g) {
     auto boots = e820::parse_log_table(g.log_text);
     if (!boots) return std::move(boots).error().at(g.path(Source::kernel_log));
+    while (!boots->empty() && g.log.end_line != 0 && boots->back().line >= g.log.end_line) boots->pop_back();
     return boots->empty() ? e820::LogBoot{} : std::move(boots->back());
 }
 

@@ -48,6 +48,10 @@ using Failure = std::optional<Error>;
 Failure read_iomem(Gathering&);
 /// The kernel log; see Host::kernel_log() for `keep`.
 Failure read_log(Gathering&, KeepMessage* keep = nullptr);
+/// The same of a log in whatever form a file has it, and what of it was not understood.
+Failure read_any_log(Gathering&);
+/// Of its lines.
+Failure take_log(Gathering&, std::string lines);
 /// What only the log says, and what nobody else has said so far.
 void take_log_facts(Gathering&);
 /// The running kernel's, of the best source that has it.

@@ -3,16 +3,15 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 #include <utility>
 
-#include "base/excerpt.hpp"
 #include "base/scan.hpp"
 #include "base/text.hpp"
-#include "e820/log_line.hpp"
 #include "lib/kernel/constants.hpp"
 #include "lib/sources/log_encryption.hpp"
-#include "lib/sources/log_gaps.hpp"
 #include "lib/sources/log_reader.hpp"
+#include "lib/sources/log_reservation.hpp"
 
 namespace handoff {
 
@@ -21,15 +20,6 @@ namespace {
 
 using std::string_view;
 
-/// "START-END" or "START - END" in hexadecimal.
-std::optional<std::pair<Address, Address>> take_bounds(Scan& scan) {
-    const auto start = scan.hex();
-    const bool dash = scan.take("-") || scan.take(" - ");
-    const auto end = dash ? scan.hex() : std::nullopt;
-    if (!start || !end) return std::nullopt;
-    return std::pair(*start, *end);
-}
-
 /// "[mem START-END]", end inclusive, or the bare "START-END" of kernels up to 3.3, end exclusive.
 std::optional<AddressRange> take_range(Scan& scan) {
     const bool inclusive = scan.take("[mem ");
@@ -37,13 +27,6 @@ std::optional<AddressRange> take_range(Scan& scan) {
     if (!bounds) return std::nullopt;
     return inclusive ? AddressRange::from_inclusive(bounds->first, bounds->second)
                      : AddressRange::from_bounds(bounds->first, bounds->second);
-}
-
-/// The whole MiB that stand behind a range.
-std::optional<std::uint64_t> take_mib(Scan& scan, string_view open, string_view close) {
-    if (!scan.take(open)) return std::nullopt;
-    const auto mib = scan.decimal();
-    return scan.take(close) ? mib : std::nullopt;
 }
 
 // --- the boot -------------------------------------------------------------------------------------------------
@@ -63,13 +46,6 @@ ReadResult read_command_line(KernelLog& log, string_view rest, std::size_t line)
 }
 
 ReadResult nothing_to_read(KernelLog&, string_view, std::size_t) { return fine; }
-
-/// A line that says one thing by being there.
-template <bool KernelLog::*what>
-ReadResult says(KernelLog& log, string_view, std::size_t) {
-    log.*what = true;
-    return fine;
-}
 
 // --- the pool -------------------------------------------------------------------------------------------------
 
@@ -125,64 +101,6 @@ ReadResult read_put_to_use(KernelLog& log, string_view, std::size_t) {
     return fine;
 }
 
-// --- the crash kernel -----------------------------------------------------------------------------------------
-
-/// "130MB of memory at 48MB for crashkernel (System RAM: 17408MB)" and "72MB of low memory
-/// at 2016MB for crashkernel (…)": reserve_crashkernel() and reserve_crashkernel_low() in
-/// arch/x86/kernel/setup.c up to 6.7.
-ReadResult read_reserving(KernelLog& log, string_view rest, std::size_t line) {
-    constexpr Malformed expected{"'Reserving SIZEMB of memory at STARTMB for crashkernel'"};
-    constexpr std::uint64_t most_mib = ~std::uint64_t{0} / base::MiB;
-    Scan scan(rest);
-    const auto size = scan.decimal();
-    if (!size || !scan.take("MB of ")) return fine;
-    const bool low = scan.take("low ");
-    if (!scan.take("memory at ")) return fine;
-    const auto start = scan.decimal();
-    if (!start || !scan.take("MB for crashkernel")) return expected;
-    if (*start > most_mib || *size > most_mib || *size == 0) return expected;
-    const auto range = AddressRange::from_size(*start * base::MiB, *size * base::MiB);
-    if (!range) return expected;
-    (low ? log.crash_kernel_low : log.crash_kernel) = Logged<AddressRange>{*range, line};
-    return fine;
-}
-
-/// "0x000000009f000000 - 0x00000000bf000000 (512 MB)", end exclusive: reserve_crashkernel_generic()
-/// in kernel/crash_reserve.c, 6.8 and later.
-ReadResult take_reserved(std::optional<Logged<AddressRange>>& to, string_view rest, std::size_t line) {
-    constexpr Malformed expected{"'crashkernel reserved: 0xSTART - 0xEND (SIZE MB)'"};
-    Scan scan(rest);
-    const auto bounds = take_bounds(scan);
-    const auto range = bounds ? AddressRange::from_bounds(bounds->first, bounds->second) : std::nullopt;
-    if (!range || range->empty() || take_mib(scan, " (", " MB)") != range->size() / base::MiB) return expected;
-    to = Logged<AddressRange>{*range, line};
-    return fine;
-}
-ReadResult read_reserved(KernelLog& log, string_view rest, std::size_t line) {
-    return take_reserved(log.crash_kernel, rest, line);
-}
-ReadResult read_low_reserved(KernelLog& log, string_view rest, std::size_t line) {
-    return take_reserved(log.crash_kernel_low, rest, line);
-}
-
-/// "64 MB in 1 ranges", and "512 MB requested, 256 MB reserved in 2 ranges" where it got a part only:
-/// reserve_crashkernel_cma() in kernel/crash_reserve.c, 6.17 and later.
-ReadResult take_cma(KernelLog& log, string_view rest, std::size_t line, string_view end) {
-    Scan scan(rest);
-    const auto mib = scan.decimal();
-    if (!mib || !scan.take(end) || *mib > ~std::uint64_t{0} / base::MiB) {
-        return Malformed{"'SIZE MB' of crashkernel CMA and 'in COUNT ranges'"};
-    }
-    log.crash_cma = Logged<std::uint64_t>{*mib * base::MiB, line};
-    return fine;
-}
-ReadResult read_cma(KernelLog& log, string_view rest, std::size_t line) { return take_cma(log, rest, line, " MB in "); }
-ReadResult read_cma_in_part(KernelLog& log, string_view rest, std::size_t line) {
-    Scan scan(rest);
-    if (!scan.decimal() || !scan.take(" MB requested, ")) return Malformed{"'SIZE MB requested, SIZE MB reserved'"};
-    return take_cma(log, scan.rest(), line, " MB reserved in ");
-}
-
 // --- the machine ----------------------------------------------------------------------------------------------
 
 /// "[mem 0x7969b000-0x7a7ddfff]", and "7f6ac000 - 7ffff000" up to 3.3. Later
@@ -234,19 +152,36 @@ ReadResult read_cpus(KernelLog& log, string_view rest, std::size_t line) {
     return fine;
 }
 
+/// "", " HVM" or " PV": arch/x86/kernel/cpu/hypervisor.c. A guest whose kernel was started by way of PVH says " HVM".
+ReadResult read_xen(KernelLog& log, string_view rest, std::size_t) {
+    log.xen = std::max(log.xen, rest.starts_with(" HVM") ? Xen::hvm : rest.empty() ? Xen::unknown_kind : Xen::pv);
+    return fine;
+}
+
+/// "" of dom0 and of PV guests, " HVM", " PVH": arch/x86/xen and default_banner() in arch/x86/kernel/paravirt.c.
+ReadResult read_xen_kernel(KernelLog& log, string_view rest, std::size_t) {
+    log.xen = std::max(log.xen, rest.starts_with(" HVM") ? Xen::hvm : Xen::pv);
+    return fine;
+}
+
+/// In place of the firmware's map, of which e820::parse_log_table() reads all.
+ReadResult read_xen_map(KernelLog& log, string_view, std::size_t) {
+    log.xen = Xen::pv;
+    return fine;
+}
+
 // --- that nothing was taken out ---------------------------------------------------------------------------------
 
-/// "1928908K/3145168K available (…)": mem_init_print_info() in mm/, which start_kernel() calls by way of mem_init().
-ReadResult read_memory(KernelLog& log, string_view rest, std::size_t) {
-    Scan scan(rest);
-    const bool sizes = scan.decimal() && (scan.take("K/") || scan.take("k/")) && scan.decimal();
-    if (sizes) log.has_witness = true;
+/// Lines that every boot has, around where the kernel speaks of encryption, from 3.10 to 7.3: early_irq_init() in
+/// kernel/irq/irqdesc.c, pid_idr_init() in kernel/pid.c, mnt_init() in fs/namespace.c, sock_register() in net/socket.c.
+template <unsigned which>
+ReadResult read_witness(KernelLog& log, string_view, std::size_t) {
+    log.witnesses |= 1U << which;
     return fine;
 }
 
 /// smp_init() in kernel/smp.c.
 ReadResult read_brought_up(KernelLog& log, string_view, std::size_t) {
-    log.has_witness = true;
     log.reaches_initcalls = true;
     return fine;
 }
@@ -255,18 +190,13 @@ ReadResult read_brought_up(KernelLog& log, string_view, std::size_t) {
 
 constexpr std::array readers{
     LogReader{"Linux version ", read_version, Stage::version},
-    LogReader{"Command line: ", read_command_line, Stage::command_line},
+    LogReader{"Command line: ", read_command_line, Stage::command_line, true},
     LogReader{"BIOS-provided physical RAM map:", nothing_to_read, Stage::map},
     LogReader{"e820: BIOS-provided physical RAM map:", nothing_to_read, Stage::map},
     LogReader{"software IO TLB: mapped [mem", read_pool},
     LogReader{"software IO TLB [mem", read_pool},
     LogReader{"software IO TLB at phys ", read_pool_at_phys},
     LogReader{"software IO TLB: tearing down default memory pool", read_teardown},
-    LogReader{"Reserving ", read_reserving},
-    LogReader{"crashkernel reserved: ", read_reserved},
-    LogReader{"crashkernel low memory reserved: ", read_low_reserved},
-    LogReader{"crashkernel CMA reserved: ", read_cma},
-    LogReader{"crashkernel CMA reservation failed: ", read_cma_in_part},
     LogReader{"RAMDISK: ", read_ramdisk},
     // arm and arm64, RISC-V, and what PowerPC and s390 begin with.
     LogReader{"Booting Linux on physical CPU ", says<&KernelLog::other_architecture>, Stage::before_version},
@@ -277,8 +207,11 @@ constexpr std::array readers{
     LogReader{"Linux is running under z/VM", says<&KernelLog::other_architecture>},
     LogReader{"efi: EFI v", says<&KernelLog::efi>},
     LogReader{"EFI v", says<&KernelLog::efi>},
-    LogReader{"Hypervisor detected: Xen", says<&KernelLog::xen>},
-    LogReader{"Booting paravirtualized kernel on Xen", says<&KernelLog::xen>},
+    LogReader{"Hypervisor detected: Xen", read_xen},
+    LogReader{"Booting paravirtualized kernel on Xen", read_xen_kernel},
+    LogReader{"Booting paravirtualized kernel with PVH extensions on Xen", read_xen_kernel},
+    LogReader{"Booting kernel on Xen", read_xen_kernel},
+    LogReader{"Xen: [mem ", read_xen_map},
     LogReader{"Initmem setup node ", read_node},
     LogReader{"ACPI: SRAT: ", read_srat},
     LogReader{"SRAT: ", read_srat},
@@ -286,62 +219,40 @@ constexpr std::array readers{
     LogReader{"SMP: Allowing ", read_cpus},
     LogReader{"CPU topo: Allowing ", read_cpus},
     LogReader{"smp: Brought up ", read_brought_up},
-    LogReader{"Memory: ", read_memory},
-    LogReader{"Freeing SMP alternatives memory", says<&KernelLog::has_witness>},
+    LogReader{"NR_IRQS:", read_witness<0>},
+    LogReader{"pid_max: default: ", read_witness<1>},
+    LogReader{"Mount-cache hash table entries: ", read_witness<2>},
+    LogReader{"NET: Registered ", read_witness<3>},
+    LogReader{whole_log_mark, says<&KernelLog::captured_whole>},
     LogReader{"PCI-DMA: Using software bounce buffering", read_put_to_use},
     LogReader{"PCI-DMA: ", says<&KernelLog::reaches_initcalls>},
     LogReader{"Freeing initrd memory", says<&KernelLog::reaches_initcalls>},
     LogReader{"Freeing unused kernel ", says<&KernelLog::reaches_initcalls>},
 };
 
+}  // namespace
+
 const LogReader* reader_of(string_view line) {
     const auto reads = [&](const LogReader& reader) { return line.starts_with(reader.prefix); };
-    const auto found = std::find_if(readers.begin(), readers.end(), reads);
-    if (found != readers.end()) return found;
-    const auto rows = encryption_readers();
-    const auto row = std::find_if(rows.begin(), rows.end(), reads);
-    return row == rows.end() ? nullptr : &*row;
+    for (const std::span<const LogReader> rows : {std::span<const LogReader>(readers), encryption_readers(),
+                                                  reservation_readers(), reservation_failure_readers()}) {
+        const auto row = std::find_if(rows.begin(), rows.end(), reads);
+        if (row != rows.end()) return &*row;
+    }
+    return nullptr;
+}
+
+namespace {
+
+// Two of the lines that nobody looks for are there.
+bool nothing_was_taken_out(const KernelLog& log) {
+    return log.captured_whole || (log.witnesses & (log.witnesses - 1)) != 0;
 }
 
 }  // namespace
 
-Result<KernelLog> parse_kernel_log(string_view text) {
-    KernelLog log;
-    Stage stage = Stage::later;
-    bool prefixed = false;  // the lines of this boot have something in front
-    LogGaps gaps;           // since the last boot began, in a log whose lines are prefixed
-    e820::LogLines lines(text);
-    while (const auto line = lines.next()) {
-        const LogReader* reader = reader_of(line->text);
-        const bool early = !log.reaches_initcalls;
-        if (early || !line->text.starts_with('*')) gaps.dropped += messages_dropped(line->text);
-        if (early && !reader && is_not_understood(*line)) ++gaps.not_understood;
-        if (!reader) continue;
-        const bool begins = reader->stage != Stage::later && (log.boots == 0 || reader->stage <= stage);
-        if (begins || log.boots == 0) {
-            const unsigned boots = log.boots + 1;
-            // What stands before its first line is no part of a boot; before another, it may have been the first.
-            if (reader->stage <= Stage::version || !early) gaps = {};
-            log = KernelLog{};
-            log.boots = boots;
-            log.first_line = line->number;
-            log.complete = begins;
-            prefixed = line->prefixed;
-        }
-        stage = reader->stage;
-        if (const auto malformed = reader->read(log, line->text.substr(reader->prefix.size()), line->number)) {
-            return base::input_error(
-                line->number, base::text("expected ", malformed->expected, ", found ", base::excerpt(line->text)));
-        }
-    }
-    settle_encryption(log);
-    log.gaps = gaps;
-    if (!prefixed) log.gaps.not_understood = 0;
-    return log;
-}
-
 bool shows_everything(const KernelLog& log) {
-    return log.complete && log.reaches_initcalls && log.has_witness && !log.gaps.any();
+    return log.complete && log.reaches_initcalls && nothing_was_taken_out(log) && !log.gaps.any();
 }
 
 Encryption encryption_of(const KernelLog& log) {

@@ -40,12 +40,10 @@ std::optional<Encryption> named_in(string_view text) {
 }
 
 /// " AMD SEV SEV-ES SEV-SNP", "Intel TDX", " SME": arch/x86/mm/mem_encrypt.c,
-/// print_mem_encrypt_feature_info().
+/// print_mem_encrypt_feature_info(). Whatever else stands there, or nothing, memory is encrypted. On Hygon's processors
+/// openEuler's and others' kernels go on in lines of their own: "HYGON CSV2".
 ReadResult read_features(KernelLog& log, string_view rest, std::size_t line) {
-    auto encryption = named_in(rest);
-    if (!encryption && rest.find("Unknown") != rest.npos) encryption = Encryption::unknown_kind;
-    if (!encryption) return Malformed{"memory encryption features (SME, SEV, SEV-ES, SEV-SNP or TDX)"};
-    take_encryption(log, *encryption, line);
+    take_encryption(log, named_in(rest).value_or(Encryption::unknown_kind), line);
     return fine;
 }
 
@@ -87,15 +85,17 @@ ReadResult read_privileges(KernelLog& log, string_view rest, std::size_t line) {
 }
 
 constexpr std::array readers{
-    LogReader{"Memory Encryption Features active:", read_features},
-    LogReader{"AMD Memory Encryption Features active:", read_features},
+    LogReader{"Memory Encryption Features active:", read_features, Stage::later, true},
+    LogReader{"AMD Memory Encryption Features active:", read_features, Stage::later, true},
     LogReader{"AMD Secure Memory Encryption (SME) active", read_encryption<Encryption::sme>},
     LogReader{"AMD Secure Encrypted Virtualization (SEV) active", read_encryption<Encryption::sev>},
+    LogReader{"HYGON SME", read_encryption<Encryption::unknown_kind>},
+    LogReader{"HYGON CSV", read_encryption<Encryption::unknown_kind>},
     // arch/x86/coco/sev: setup_cpuid_table(), snp_init_platform_device(), sev_show_status() and what reads the VMPL.
     LogReader{"SEV: Using SNP CPUID table", read_encryption<Encryption::sev_snp>},
     LogReader{"SEV: SNP guest platform device initialized", read_encryption<Encryption::sev_snp>},
     LogReader{"SEV: SNP running at VMPL", read_encryption<Encryption::sev_snp>},
-    LogReader{"SEV: Status: ", read_guest},
+    LogReader{"SEV: Status: ", read_guest, Stage::later, true},
     LogReader{"tdx: Guest detected", read_encryption<Encryption::tdx>},  // arch/x86/coco/tdx/tdx.c, tdx_early_init()
     // kernel/dma/swiotlb.c, swiotlb_tbl_map_single()
     LogReader{"software IO TLB: Memory encryption is active", read_encryption<Encryption::unknown_kind>},

@@ -9,14 +9,12 @@ namespace handoff {
 using base::Scan;
 using std::string_view;
 
-bool is_not_understood(const e820::LogLine& line) {
+bool is_not_understood(const e820::LogLine& line, std::size_t column) {
     const string_view text = line.text;
-    if (line.prefixed || text.empty() || line.indent != 0) return false;
-    const bool json =
-        text.find_first_not_of("{}[],") == text.npos || (text.starts_with('"') && text.find("\":") != text.npos);
+    if (line.prefixed || text.empty() || (column != 0 && line.indent > column)) return false;
     // arch/x86/lib/kaslr.c, kaslr_get_random_long()
     const bool early_console = text.find("KASLR using") != text.npos;
-    return !json && !early_console && !text.starts_with("** ");
+    return !early_console && text != "** replaying previous printk message **" && messages_dropped(text) == 0;
 }
 
 std::uint64_t messages_dropped(string_view text) {
@@ -28,7 +26,7 @@ std::uint64_t messages_dropped(string_view text) {
         const auto count = scan.decimal();
         if (count && scan.take(after)) return *count;
     }
-    return 0;
+    return text.starts_with('[') && text.ends_with(" blob data]") ? 1 : 0;
 }
 
 std::string dropped_line(std::uint64_t messages) { return base::text("** ", messages, " printk messages dropped **"); }

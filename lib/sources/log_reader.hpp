@@ -4,7 +4,9 @@
 #include <cstddef>
 #include <optional>
 #include <string_view>
+#include <utility>
 
+#include "base/scan.hpp"
 #include "lib/sources/kernel_log.hpp"
 
 namespace handoff {
@@ -26,13 +28,33 @@ struct LogReader {
     std::string_view prefix;
     ReadResult (*read)(KernelLog&, std::string_view rest, std::size_t line);
     Stage stage = Stage::later;
+    bool wraps = false;  ///< what a mailer put on the next line is part of the value, and nothing shows that it lacks
 };
+
+/// The row that reads a line (LogLine::text); nullptr where none does.
+const LogReader* reader_of(std::string_view line);
 
 /// A line that says one thing by being there.
 template <bool KernelLog::*what>
 ReadResult says(KernelLog& log, std::string_view, std::size_t) {
     log.*what = true;
     return fine;
+}
+
+/// "START-END" or "START - END" in hexadecimal.
+inline std::optional<std::pair<Address, Address>> take_bounds(base::Scan& scan) {
+    const auto start = scan.hex();
+    const bool dash = scan.take("-") || scan.take(" - ");
+    const auto end = dash ? scan.hex() : std::nullopt;
+    if (!start || !end) return std::nullopt;
+    return std::pair(*start, *end);
+}
+
+/// The whole MiB that stand behind a range.
+inline std::optional<std::uint64_t> take_mib(base::Scan& scan, std::string_view open, std::string_view close) {
+    if (!scan.take(open)) return std::nullopt;
+    const auto mib = scan.decimal();
+    return scan.take(close) ? mib : std::nullopt;
 }
 
 }  // namespace handoff

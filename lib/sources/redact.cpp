@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -116,8 +117,11 @@ Result<std::string> redacted_command_line(string_view text) {
 std::string redacted_log(string_view text) {
     std::string shown;
     const bool prefixed = has_prefixes(text);  // of which something must stay
+    std::size_t column = 0;
     e820::LogLines lines(text);
     while (const auto line = lines.next()) {
+        if (line->prefixed) column = line->column;
+        if (line->text == whole_log_mark) continue;
         if (const auto dropped = messages_dropped(line->text)) {
             shown += line->text.starts_with('*') ? dropped_line(dropped)
                                                  : fmt::format("kernel: Missed {} kernel messages", dropped);
@@ -129,22 +133,31 @@ std::string redacted_log(string_view text) {
             else if (line->prefixed)
                 shown += "kernel: ";
             shown += *kept + "\n";
-        } else if (prefixed && is_not_understood(*line)) {
+        } else if (prefixed && is_not_understood(*line, column)) {
             shown += removed(line->text.size()) + "\n";
         }
     }
+    // Of a log that is damaged nothing is said.
+    const auto log = parse_kernel_log(text);
+    if (log && log->gaps.of_others != 0)
+        shown += fmt::format("kernel: Missed {} kernel messages\n", log->gaps.of_others);
+    if (log && shows_everything(*log)) shown += std::string(whole_log_mark) + "\n";
     return shown;
 }
 
 std::string redacted_version(string_view text) { return redacted_line(take_line(text)).value_or("") + "\n"; }
 
-std::string first_processor(string_view cpuinfo) {
+std::string kinds_of_processors(string_view cpuinfo) {
     std::string text;
+    std::set<std::string> kinds;
     while (!cpuinfo.empty()) {
-        const string_view line = take_line(cpuinfo);
-        if (line.empty()) break;
-        for (const string_view wanted : {"processor", "vendor_id", "flags", "CPU implementer"})
-            if (line.starts_with(wanted)) text += fmt::format("{}\n", line);
+        std::string number, kind;
+        for (string_view line = take_line(cpuinfo); !line.empty(); line = take_line(cpuinfo)) {
+            if (line.starts_with("processor")) number = fmt::format("{}\n", line);
+            for (const string_view wanted : {"vendor_id", "flags", "CPU implementer"})
+                if (line.starts_with(wanted)) kind += fmt::format("{}\n", line);
+        }
+        if (kinds.insert(kind).second) text += (text.empty() ? "" : "\n") + number + kind;
     }
     return text;
 }

@@ -22,8 +22,9 @@ std::string redacted_log(std::string_view);
 /// The first line of /proc/version up to the release: behind it stand the builder's name and the compiler's.
 std::string redacted_version(std::string_view);
 
-/// The number, vendor or implementer, and flags of the first processor in /proc/cpuinfo.
-std::string first_processor(std::string_view cpuinfo);
+/// The number, vendor or implementer, and flags of the first processor in /proc/cpuinfo, and of each that is of another
+/// kind than those before it.
+std::string kinds_of_processors(std::string_view cpuinfo);
 
 /// An ACPI table without the names of its makers and their versions (struct acpi_table_header), and without the
 /// checksum.

@@ -17,6 +17,7 @@
 #include "e820/json.hpp"
 #include "e820/log.hpp"
 #include "e820/log_line.hpp"
+#include "e820/log_text.hpp"
 #include "e820/memmap.hpp"
 #include "e820/render.hpp"
 #include "lib/kernel/boot_words.hpp"
@@ -145,9 +146,19 @@ void log_map(Input in) {
 
 void kernel_log(Input in) {
     const std::string_view text = text_of(in);
-    const auto log = handoff::parse_kernel_log(text);
-    if (const auto crash = handoff::read_crash_log(text)) HOLDS(crash->available_bytes <= crash->total_bytes);
-    if (!log) return sound(log.error(), text);
+    const auto lines = e820::plain_log(std::string(text));
+    if (!lines) return sound(lines.error(), text);
+    // Numbers of lines stay what they are.
+    const auto count = [](std::string_view of) { return std::count(of.begin(), of.end(), '\n'); };
+    const bool two_bytes = text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff") || text.find('\0') != text.npos;
+    std::size_t last = 0;
+    e820::LogLines numbered(*lines);
+    while (const auto line = numbered.next()) last = line->number;
+    if (!two_bytes) HOLDS(last <= static_cast<std::size_t>(count(text)) + 1);
+    if (const auto crash = handoff::read_crash_log(*lines)) HOLDS(crash->available_bytes <= crash->total_bytes);
+    const auto log = handoff::parse_kernel_log(*lines);
+    if (!log) return two_bytes ? sound(log.error(), *lines) : sound(log.error(), text);
+    HOLDS(log->recognised <= log->lines && log->crash_boots < std::max(log->boots, 1U));
     if (log->pool) HOLDS(!log->pool->value.empty());
     static_cast<void>(handoff::encryption_of(*log));
 }

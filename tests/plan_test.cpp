@@ -90,7 +90,7 @@ TEST_F(PlanVerdict, RefusedForItsLayoutComesWithACounterexample) {
 
 TEST_F(PlanVerdict, NotNeededComesWithoutWordsAndWithoutRefusals) {
     reserve_low_only();
-    machine.xen = true;  // whatever else is wrong
+    machine.slabs = 7;  // whatever else is wrong
     const Plan not_needed = decided();
     EXPECT_EQ(not_needed.verdict, Verdict::not_needed);
     EXPECT_EQ(not_needed.append, "");
@@ -118,7 +118,110 @@ TEST_F(PlanVerdict, TheHeadlineHasItAndTheRuleThatDecided) {
     EXPECT_TRUE(starts_with(headline(decided()), "refused")) << headline(decided());
     EXPECT_TRUE(contains(headline(decided()), "xen-none")) << headline(decided());
     reserve_low_only();
+    EXPECT_TRUE(starts_with(headline(decided()), "refused: xen-none")) << headline(decided());
+    machine.xen = false;
     EXPECT_TRUE(starts_with(headline(decided()), "not-needed")) << headline(decided());
+}
+
+// --- is anything reserved, and if not, why?
+
+class PlanReservation : public Plans {
+protected:
+    void SetUp() override { machine.crash_kernel.clear(); }
+    Reason refusal() const { return reason_of(decided(), "crashkernel-reserved"); }
+    void kernel_said(const char* line) { machine.reservation_failures = {{line, {"dmesg", 5}}}; }
+};
+
+TEST_F(PlanReservation, WhatTheKernelSaidIsQuoted) {
+    machine.command_line = "ro crashkernel=512M";
+    kernel_said("crashkernel reservation failed - No suitable area found.");
+    EXPECT_EQ(
+        refusal().text,
+        "crashkernel=512M is on the command line, and the kernel reserved nothing: 'crashkernel reservation failed "
+        "- No suitable area found.'");
+    EXPECT_EQ(refusal().evidence, "dmesg:5");
+    machine.command_line.clear();
+    EXPECT_TRUE(starts_with(refusal().text, "the kernel reserved nothing: 'crashkernel")) << refusal().text;
+}
+
+TEST_F(PlanReservation, TheAdviceIsForThisKernelAndThisWord) {
+    constexpr const char* no_area = "crashkernel reservation failed - No suitable area found.";
+    const struct {
+        const char* release;
+        const char* words;
+        const char* said;
+        const char* advice;
+    } cases[] = {
+        {"4.15.0", "crashkernel=512M", no_area, "crashkernel=SIZE,high"},
+        {"5.1.21", "crashkernel=512M", no_area, "below 896 MiB"},
+        {"5.2.0", "crashkernel=512M", no_area, "smaller size"},
+        {"4.15.0", "crashkernel=512M,high", no_area, "boot with a smaller size"},
+        {"6.12.1", "crashkernel=512M", "cannot allocate crashkernel (size:0x20000000)", "smaller size"},
+        {"6.12.1", "crashkernel=512M@16M", "crashkernel reservation failed - memory is in use.", "leave out @OFFSET"},
+        {"4.15.0", "crashkernel=auto", "crashkernel=auto resulted in zero bytes of reserved memory.",
+         "boot with a size"},
+        {"6.12.1", "crashkernel=auto", "crashkernel: memory value expected", "Red Hat"},
+        {"6.12.1", "crashkernel=16G-64G:192M,64G-:512M", "crashkernel size resulted in zero bytes",
+         "none of the ranges"},
+        {"6.12.1", "crashkernel=512M,high", "cannot allocate crashkernel low memory (size:0x10800000).", "SIZE,low"},
+        {"5.10.0", "crashkernel=512M,high", "Cannot reserve 256MB crashkernel low memory, please try smaller size.",
+         "SIZE,low"},
+        {"6.12.1", "crashkernel=lots", "crashkernel: memory value expected", "did not understand"},
+        {"6.12.1", "crashkernel=1T", "crashkernel: invalid size", "smaller than the machine's memory"},
+    };
+    for (const auto& c : cases) {
+        machine.release = c.release;
+        machine.command_line = c.words;
+        kernel_said(c.said);
+        EXPECT_TRUE(contains(refusal().advice, c.advice)) << c.words << ": " << refusal().advice;
+    }
+}
+
+TEST_F(PlanReservation, WhatGivesNothingHereIsToldWithoutTheLog) {
+    machine.iomem = {IomemEntry{range(0x1000, 0x80000000), 0, "System RAM", 1},
+                     IomemEntry{range(0, 0x1000), 0, "Reserved", 2}};
+    machine.command_line = "ro crashkernel=16G-64G:192M,64G-:512M";
+    EXPECT_EQ(refusal().text,
+              "crashkernel=16G-64G:192M,64G-:512M is on the command line, and the kernel reserved nothing");
+    EXPECT_TRUE(contains(refusal().advice, "none of the ranges")) << refusal().advice;
+    machine.command_line = "ro crashkernel=256M@16M";
+    EXPECT_TRUE(contains(refusal().advice, "leave out @OFFSET")) << refusal().advice;
+    machine.command_line = "ro crashkernel=256M";
+    EXPECT_TRUE(contains(refusal().advice, "boot log")) << refusal().advice;
+    machine.command_line = "ro";
+    EXPECT_EQ(refusal().text, "no memory is reserved for a crash kernel");
+    EXPECT_EQ(refusal().advice, "boot with crashkernel=");
+}
+
+TEST_F(PlanReservation, IsNotKnownWhereTheLogBeginsLate) {
+    machine.iomem.clear();
+    machine.log_complete = false;
+    for (const char* line : {"", "ro crashkernel=256M"}) {
+        machine.command_line = line;
+        EXPECT_TRUE(contains(refusal().text, "not known")) << line << ": " << refusal().text;
+        EXPECT_FALSE(contains(refusal().advice, "boot with")) << refusal().advice;
+    }
+    machine.command_line = "ro";
+    EXPECT_FALSE(contains(refusal().text, "not known")) << "nobody asked for it";
+    machine.command_line = "ro crashkernel=256M";
+    machine.log_complete = true;
+    EXPECT_FALSE(contains(refusal().text, "not known")) << refusal().text;
+    machine.log_complete = false;
+    machine.crash_size = 0;
+    EXPECT_FALSE(contains(refusal().text, "not known")) << refusal().text;
+}
+
+TEST_F(PlanReservation, OfACrashKernelsOwnLogItSaysWhoseItIs) {
+    machine.command_line = "ro reset_devices elfcorehdr=900536K";
+    EXPECT_TRUE(contains(refusal().text, "crash kernel's own boot")) << refusal().text;
+}
+
+TEST_F(PlanReservation, UnderXenPvIsXens) {
+    machine.xen = true;
+    EXPECT_EQ(refusals(decided().reasons), std::set<std::string>{"xen-none"});
+    machine.crash_kernel = synthetic_machine().crash_kernel;
+    line() += " -- single";
+    EXPECT_TRUE(contains(headline(decided()), "xen-none")) << "it is said before all else: " << headline(decided());
 }
 
 // --- would the crash kernel make a pool?

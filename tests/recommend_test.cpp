@@ -125,6 +125,20 @@ const std::vector<Geometry> geometries = {
     {"no room for the pool", {range(MiB, 192 * MiB)}, {}, 64 * MiB, "crashkernel=128M@48M", {}, {}},
 };
 
+// Linux commit 9ca5c8e632ce ("x86/kdump: Have crashkernel=X reserve under 4G by default") (in v5.2).
+TEST(NextBoot, BeforeLinux52APlainReservationLiesBelow896MiB) {
+    Machine machine = synthetic_machine();
+    const Reservation plain{256 * MiB, false, std::nullopt, std::nullopt},
+        large{1 * GiB, false, std::nullopt, std::nullopt};
+    machine.release = "5.2.0";
+    ASSERT_TRUE(next_boot(machine, plain) && next_boot(machine, large));
+    EXPECT_GT(next_boot(machine, plain)->crash_kernel.front().end(), 896 * MiB);
+    machine.release = "5.1.21";
+    ASSERT_TRUE(next_boot(machine, plain));
+    EXPECT_LE(next_boot(machine, plain)->crash_kernel.front().end(), 896 * MiB);
+    EXPECT_FALSE(next_boot(machine, large)) << "there is no room for it";
+}
+
 TEST(NextBoot, PlacesTheReservationAndThenThePool) {
     for (const Geometry& g : geometries) {
         SCOPED_TRACE(g.name);

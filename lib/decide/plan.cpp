@@ -8,6 +8,7 @@
 
 #include "lib/decide/goals.hpp"
 #include "lib/decide/loads.hpp"
+#include "lib/decide/reservation.hpp"
 
 namespace handoff {
 namespace {
@@ -26,7 +27,9 @@ Plan pursue(const Question& question, const std::optional<AddressRange>& promise
     if (!question.readable || !judge_architecture(question.machine, found)) return plan;
     if (!judge_sources(question.machine, found)) return plan;
     plan.method = judge_method(question, promised, found);
-    if (!judge_reservation(question.machine, found)) return plan;
+    const bool own_memory = judge_hypervisor(question.machine, found);
+    if (!own_memory && question.machine.crash_kernel.empty()) return plan;
+    if (!judge_reservation(question, found)) return plan;
     const PoolNeed need = judge_need(question, found);
     if (need.needed)
         return promised ? review_handover(question, plan.method, need, *promised, found)
@@ -39,6 +42,7 @@ Plan pursue(const Question& question, const std::optional<AddressRange>& promise
                      "that devices of the running kernel may still write to",
                      {}, "load the crash kernel without the words of the handoff");
     }
+    if (!own_memory) return plan;
     const Method method = plan.method;
     plan = not_needed();
     plan.method = method;

@@ -45,12 +45,6 @@ const PoolSighting* agreed(const std::vector<PoolSighting>& seen, const std::opt
     return &first;
 }
 
-// Why the log does not show that a thing is not there.
-std::string log_loss(const Machine& machine) {
-    return machine.log_gaps.any() ? "of the kernel log " + machine.log_gaps.text()
-                                  : std::string("the kernel log is not there, or it does not show the whole boot");
-}
-
 // arch/x86/mm/mem_encrypt.c, mem_encrypt_setup_arch(): CC_ATTR_GUEST_MEM_ENCRYPT.
 bool is_encrypted_guest(Encryption encryption) {
     return encryption != Encryption::none && encryption != Encryption::sme && encryption != Encryption::unknown;
@@ -126,6 +120,11 @@ bool shows_e820(const std::vector<IomemEntry>& iomem) {
 
 }  // namespace
 
+std::string log_loss(const Machine& machine) {
+    return machine.log_gaps.any() ? "of the kernel log " + machine.log_gaps.text()
+                                  : std::string("the kernel log is not there, or it does not show the whole boot");
+}
+
 bool judge_architecture(const Machine& machine, Findings& found) {
     if (machine.other_architecture) {
         found.refuse("machine-x86-64",
@@ -146,30 +145,6 @@ bool judge_sources(const Machine& machine, Findings& found) {
         found.refuse("sources-agree", "the sources contradict each other: " + c.text, c.where.text(),
                      "find out which one is of another boot or another machine");
     return machine.contradictions.empty();
-}
-
-bool judge_reservation(const Machine& machine, Findings& found) {
-    const std::string evidence = machine.crash_kernel_from.text();
-    for (const AddressRange& c : machine.crash_kernel)
-        if (c.size() > largest_reservation || c.end() > physical_memory_end) {
-            found.refuse(
-                "crashkernel-reserved",
-                fmt::format(
-                    "the reservation {} is no reservation of a real machine: more than {} GiB, or beyond 52 bits",
-                    base::to_string(c), largest_reservation / GiB),
-                evidence);
-            return false;
-        }
-    if (!machine.crash_kernel.empty()) {
-        if (machine.crash_kernel_from.file == "dmesg" && !machine.log_complete)
-            found.missing(machine.live, "crashkernel-reserved",
-                          "the log shows a reservation, and may have lost another one: " + log_loss(machine),
-                          {"there is no other reservation than the log shows", "proc/iomem"}, "give proc/iomem");
-        return true;
-    }
-    found.refuse("crashkernel-reserved", "no memory is reserved for a crash kernel", evidence,
-                 "boot with crashkernel=");
-    return false;
 }
 
 PoolNeed judge_need(const Question& question, Findings& found) {
@@ -334,7 +309,6 @@ void judge_protection(const Machine& machine, Loader loader, Findings& found) {
                           "give the boot log, or --accept encryption-known if you know that it is not");
             break;
     }
-    if (machine.xen) found.refuse("xen-none", "Xen: its swiotlb is not the kernel's to hand over");
     // One for the load and one more where kexec tries another system call, and one for a load without the handoff.
     constexpr std::uint64_t loads_of_a_handoff = 3;
     if (machine.loads_left && *machine.loads_left < loads_of_a_handoff)

@@ -3,10 +3,14 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "lib/decide/question.hpp"
 
 namespace handoff {
+
+/// Why the log does not show that a thing is not there: a clause.
+std::string log_loss(const Machine&);
 
 /// Whether the crash kernel needs a pool (arch/x86/kernel/pci-dma.c, pci_swiotlb_detect()).
 struct PoolNeed {
@@ -21,9 +25,6 @@ bool judge_architecture(const Machine&, Findings&);
 
 /// The log and the other sources are of the same boot. Rule sources-agree.
 bool judge_sources(const Machine&, Findings&);
-
-/// There is memory for a crash kernel, of a size that a machine can have. Rule crashkernel-reserved.
-bool judge_reservation(const Machine&, Findings&);
 
 /// The running kernel's pool, on which all sources agree. Whole pages.
 struct Pool {
@@ -41,7 +42,7 @@ std::optional<Pool> find_pool(const Question&, const std::optional<AddressRange>
 bool judge_pool(const Machine&, const Pool&, Findings&);
 
 /// What protects memory from the crash kernel, or from the loader. Rules encryption-none, encryption-unproven,
-/// encryption-known, xen-none, loader-permitted.
+/// encryption-known, loader-permitted.
 void judge_protection(const Machine&, Loader, Findings&);
 
 /// The crash kernel makes a pool of exactly this size, and not a larger one. Rules pool-power-of-two, pool-slabs.

@@ -24,6 +24,11 @@ bool counts_hiwater_on_request(std::string_view release);
 /// is left of the word. nullopt of an unknown release.
 std::optional<bool> reads_swiotlb_by_prefix(std::string_view release);
 
+/// crashkernel=SIZE, without ",high", gets memory below 896 MiB or none (arch/x86/kernel/setup.c, CRASH_ADDR_LOW_MAX,
+/// before Linux commit 9ca5c8e632ce ("x86/kdump: Have crashkernel=X reserve under 4G by default") (in v5.2)). Not of an
+/// unknown release.
+bool reserves_below_896_mib(std::string_view release);
+
 /// kexec_file_load of this kernel takes KEXEC_FILE_DEBUG, which kexec-tools 2.0.28 and later ask for with -d (Linux 6.8
 /// and later). An unknown release does: otherwise kexec fails, and is run again without.
 bool takes_file_debug(std::string_view release);

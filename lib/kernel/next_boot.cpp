@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "lib/kernel/behaviour.hpp"
 #include "lib/kernel/constants.hpp"
 
 namespace handoff {
@@ -47,7 +48,8 @@ std::optional<Places> lay_out(const Machine& machine, const Reservation& wanted,
     } else if (wanted.high) {
         main = take(free, wanted.size, low_memory_end, high_reservation_end);
     } else {
-        main = take(free, wanted.size, reservation_alignment, low_memory_end);
+        const Address end = reserves_below_896_mib(machine.release) ? 896 * MiB : low_memory_end;
+        main = take(free, wanted.size, reservation_alignment, end);
     }
     if (!main) return std::nullopt;
     if (main->start() >= low_memory_end) {
@@ -125,7 +127,8 @@ LayoutComparison reproduce(const Machine& machine) {
     }
     Reservation words = now->value_or(Reservation());
     auto next = next_boot(machine, words);
-    if (!next && !words.high && !words.base) {  // what reserve_crashkernel() does next
+    if (!next && !words.high && !words.base &&
+        !reserves_below_896_mib(machine.release)) {  // what reserve_crashkernel() does next
         words.high = true;
         next = next_boot(machine, words);
     }

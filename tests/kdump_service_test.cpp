@@ -22,11 +22,11 @@ std::string enabled(std::string_view text) { return *handoff::with_handoff(text,
 
 TEST(KdumpConfig, TheBlockIsSourcedByTheScriptsAndIsNothingToSystemd) {
     EXPECT_EQ(enabled("USE_KDUMP=1\n"),
-              "USE_KDUMP=1\n"
               "# >>> swiotlb-handoff enable >>>\n"
               "# Written by 'swiotlb-handoff enable'; 'swiotlb-handoff disable' takes it away.\n"
               "[ ! -r /usr/lib/swiotlb-handoff/kdump-tools.sh ] || . /usr/lib/swiotlb-handoff/kdump-tools.sh\n"
-              "# <<< swiotlb-handoff enable <<<\n");
+              "# <<< swiotlb-handoff enable <<<\n"
+              "USE_KDUMP=1\n");
     EXPECT_EQ(enabled("").find('='), std::string::npos) << "EnvironmentFile= would take it as a variable";
 }
 
@@ -35,7 +35,8 @@ TEST(KdumpConfig, EnabledTwiceIsEnabledOnce) {
 }
 
 TEST(KdumpConfig, DisabledIsByteForByteWhatItWas) {
-    for (const char* text : {"", "\n", "\n\n", "USE_KDUMP=1\n", "USE_KDUMP=1", "a\r\nb\r\n", "# comment\n\n\n", "  "}) {
+    for (const char* text : {"", "\n", "\n\n", "USE_KDUMP=1\n", "USE_KDUMP=1", "a\r\nb\r\n", "# comment\n\n\n", "  ",
+                             "A=b\\", "return 0\n", "cat <<E\n", "A='"}) {
         EXPECT_EQ(*handoff::without_handoff(enabled(text), debian, helpers), text);
         EXPECT_EQ(*handoff::without_handoff(text, debian, helpers), text) << "never enabled";
     }
@@ -43,7 +44,31 @@ TEST(KdumpConfig, DisabledIsByteForByteWhatItWas) {
 
 TEST(KdumpConfig, LinesAddedSinceStayWhereTheyAre) {
     EXPECT_EQ(*handoff::without_handoff("first\n" + enabled("a\n") + "last\n", debian, helpers), "first\na\nlast\n");
-    EXPECT_EQ(*handoff::without_handoff(enabled("a") + "last\n", debian, helpers), "a\nlast\n") << "not 'alast'";
+    EXPECT_EQ(*handoff::without_handoff("first\n" + enabled("a"), debian, helpers), "first\na");
+}
+
+TEST(KdumpConfig, TheBlockSeesWhichKexecAnAdministratorNames) {
+    const handoff::KdumpService fedora = kdump_service("kdumpctl");
+    const std::string block = *handoff::with_handoff("", fedora, helpers);
+    const std::string named = "# why\nA='b c'\nexport KEXEC=/opt/kexec\n", behind = "return 0\n";
+    EXPECT_EQ(*handoff::with_handoff(named + behind, fedora, helpers), named + block + behind);
+    EXPECT_EQ(*handoff::without_handoff(named + block + behind, fedora, helpers), named + behind);
+    EXPECT_EQ(*handoff::with_handoff(named + block + behind, fedora, helpers), named + block + behind);
+    EXPECT_EQ(handoff::handoff_in(block + named, fedora, helpers).error().line, 7u) << "set since, behind the block";
+    EXPECT_EQ(*handoff::with_handoff(named, debian, helpers), enabled("") + named) << "whose scripts set it themselves";
+}
+
+TEST(KdumpConfig, IsRefusedWhereWhatItSetsTakesAShellToKnow) {
+    const handoff::KdumpService fedora = kdump_service("kdumpctl");
+    const std::string message =
+        "line 2: KEXEC is set here, and whether kdump would then load with swiotlb-handoff is not known. Set it by "
+        "KEXEC=/path in the first line of the file, or do without the handoff.";
+    for (const char* config :
+         {"A=b\nKEXEC=/no/newline", "A=b\nKEXEC=$(which kexec)\n", "A=1\nB=2; KEXEC=/k\n", "A=b\nKEXEC+=x\n",
+          "return\nKEXEC=/k\n", "A=b\\\nKEXEC=/k\n", "cat <<E\nKEXEC=/k\n", "if true; then\nKEXEC=/k\n"})
+        EXPECT_EQ(handoff::with_handoff(config, fedora, helpers).error().message(), message) << config;
+    for (const char* config : {"# KEXEC=/opt/kexec", "KEXEC_ARGS=-s", "MY_KEXEC=x", "echo $KEXEC"})
+        EXPECT_TRUE(handoff::with_handoff(config, fedora, helpers)) << config;
 }
 
 TEST(KdumpConfig, ADamagedBlockIsLeftToTheAdministrator) {
@@ -55,13 +80,13 @@ TEST(KdumpConfig, ADamagedBlockIsLeftToTheAdministrator) {
     const struct {
         std::string text, message;
     } cases[] = {
-        {whole + whole, "line 7: expected one block of swiotlb-handoff, found the beginning of a second"},
+        {whole + whole, "line 6: expected one block of swiotlb-handoff, found the beginning of a second"},
         {replaced("# <<< swiotlb-handoff enable <<<\n", ""),
          "expected '# <<< swiotlb-handoff enable <<<', found the end of the file"},
         {replaced("# >>> swiotlb-handoff enable >>>\n", ""),
-         "line 4: found '# <<< swiotlb-handoff enable <<<' without its beginning"},
+         "line 3: found '# <<< swiotlb-handoff enable <<<' without its beginning"},
         {replaced("# Written", "KEXEC_ARGS=-s\n# Written"),
-         "line 6: the block of swiotlb-handoff was changed by hand: take it out by hand, or restore it"},
+         "line 5: the block of swiotlb-handoff was changed by hand: take it out by hand, or restore it"},
     };
     for (const auto& c : cases) {
         EXPECT_EQ(handoff::with_handoff(c.text, debian, helpers).error().message(), c.message);
@@ -154,6 +179,28 @@ TEST(KdumpService, EachRowIsWhole) {
         EXPECT_TRUE(service.load.front().starts_with('/'));
         EXPECT_TRUE(service.command_line && service.collector);
     }
+}
+
+// --- whether all is there that it would call
+
+TEST(NotInstalled, IsWhatTheServiceOrAGeneratorOfInitrdsWouldRun) {
+    const auto missing = [](std::initializer_list<const char*> files) {
+        const TempTree tree;
+        for (const char* file : files) tree.write(file, "");
+        return handoff::not_installed(Host(tree.path()), debian, "/usr/sbin/swiotlb-handoff", helpers);
+    };
+    EXPECT_EQ(missing({}),
+              (std::vector<std::string>{"/usr/sbin/swiotlb-handoff", "/usr/lib/swiotlb-handoff/kexec",
+                                        "/usr/lib/swiotlb-handoff/kdump-tools.sh", "/usr/lib/swiotlb-handoff/verify"}));
+    EXPECT_EQ(missing({"usr/sbin/swiotlb-handoff", "usr/lib/swiotlb-handoff/kexec", "usr/lib/swiotlb-handoff/verify",
+                       "usr/lib/swiotlb-handoff/kdump-tools.sh"}),
+              std::vector<std::string>());
+    EXPECT_EQ(missing({"usr/sbin/swiotlb-handoff", "usr/lib/swiotlb-handoff/kexec", "usr/lib/swiotlb-handoff/verify",
+                       "usr/lib/swiotlb-handoff/kdump-tools.sh", "usr/sbin/mkinitramfs",
+                       "usr/share/initramfs-tools/hooks/swiotlb-handoff", "usr/bin/dracut"}),
+              (std::vector<std::string>{"/usr/share/initramfs-tools/scripts/init-top/swiotlb-handoff",
+                                        "/usr/lib/dracut/modules.d/99swiotlb-handoff/module-setup.sh",
+                                        "/usr/lib/dracut/modules.d/99swiotlb-handoff/report.sh"}));
 }
 
 // --- what follows from it

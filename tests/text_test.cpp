@@ -29,6 +29,8 @@ TEST(Printable, LeavesTextAndTakesWhatATerminalObeys) {
     for (const auto& [text, shown] : cases) EXPECT_EQ(printable(text, false), shown);
     EXPECT_EQ(printable("a\nb\n", false), "a?b?");
     EXPECT_EQ(printable("a\nb\r\n", true), "a\nb?\n");
+    EXPECT_EQ(printable("a\tb", true), "a\tb");
+    EXPECT_EQ(printable("a\tb", false), "a?b");
 }
 
 TEST(Wrapped, FillsLinesUpToTheWidth) {

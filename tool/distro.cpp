@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "lib/load/record.hpp"
 #include "lib/report/documents.hpp"
@@ -18,6 +19,7 @@
 #include "lib/sources/host.hpp"
 #include "tool/atomic_file.hpp"
 #include "tool/commands.hpp"
+#include "tool/difference.hpp"
 #include "tool/print.hpp"
 
 namespace tool {
@@ -29,6 +31,7 @@ using base::Result;
 using handoff::KdumpService;
 
 constexpr std::string_view helpers = HANDOFF_HELPERS;
+constexpr std::string_view program = HANDOFF_PROGRAM;
 
 std::filesystem::path config_path(const Options& options, const KdumpService& service) {
     return std::filesystem::path(options.root) / service.config;
@@ -52,22 +55,34 @@ std::optional<Error> remove_file(const handoff::Host& host, std::string_view pat
     return machine_error(host, handoff::system_error(path, errno));
 }
 
-void say_done(const Options& options, const KdumpService& service, bool enabled, bool changed) {
+// What is said of it once it is done.
+std::string said_of(const Options& options, const KdumpService& service, bool enabled, bool changed) {
     const std::string config = config_path(options, service).string();
-    if (options.json) {
-        print_json(handoff::enable_document(enabled ? "enable" : "disable", service.name, config, changed));
-        return;
-    }
-    field(enabled ? "enabled" : "disabled", config + (changed ? "" : "  (it was already)"));
-    if (!enabled) {
-        if (changed) print(fmt::format("\nNext: {}\n", service.reload));
-        return;
-    }
-    field("backup", backup_of(config));
-    print(
-        fmt::format("\nNext: {}\n      so that the crash kernel takes over the pool where that is proven;\n"
-                    "      {}\n      so that it says early where its pool is; and swiotlb-handoff status.\n",
-                    service.reload, service.rebuild));
+    if (options.json)
+        return e820::to_text(handoff::enable_document(enabled ? "enable" : "disable", service.name, config, changed)) +
+               '\n';
+    std::string text = field_text(enabled ? "enabled" : "disabled", config + (changed ? "" : "  (it was already)"));
+    if (!enabled) return changed ? fmt::format("{}\nNext: {}\n", text, service.reload) : text;
+    return fmt::format(
+        "{}{}\nNext: {}\n      so that the crash kernel takes over the pool where that is proven;\n"
+        "      {}\n      so that it says early where its pool is; and swiotlb-handoff status.\n",
+        text, field_text("backup", backup_of(config)), service.reload, service.rebuild);
+}
+
+Status say_difference(const Options& options, const KdumpService& service, std::string_view old,
+                      std::string_view text) {
+    print(unified_difference(config_path(options, service).string(), old, text));
+    return Status::ready;
+}
+
+// An error where kdump would find less than it is told to load with.
+std::optional<Error> incomplete(const handoff::Host& host, const KdumpService& service) {
+    const auto missing = handoff::not_installed(host, service, program, helpers);
+    if (missing.empty()) return std::nullopt;
+    return Error{Errc::not_found, "", 0,
+                 fmt::format("swiotlb-handoff is not installed for {}: {} is not there. Install it first, where the "
+                             "distribution's packages are.",
+                             service.name, fmt::join(missing, ", "))};
 }
 
 handoff::StatusFacts facts_of(const Options& options) {
@@ -79,6 +94,7 @@ handoff::StatusFacts facts_of(const Options& options) {
         facts.service_problem = service.error();
     std::string config;
     if (facts.service) {
+        facts.not_installed = handoff::not_installed(host, *facts.service, program, helpers);
         if (auto text = host.read(facts.service->config)) {
             config = *std::move(text);
             if (const auto state = handoff::handoff_in(config, *facts.service, helpers))
@@ -119,6 +135,7 @@ handoff::StatusFacts facts_of(const Options& options) {
 
 }  // namespace
 
+// The file itself is written last, when all else is done and what will be said is ready.
 Status enable(const Options& options) {
     const handoff::Host host(options.root);
     const auto service = handoff::find_kdump_service(host);
@@ -127,7 +144,10 @@ Status enable(const Options& options) {
     if (!old) return fail(machine_error(host, old.error()));
     auto text = handoff::with_handoff(*old, *service, helpers);
     if (!text) return fail(machine_error(host, std::move(text).error().at(service->config)));
+    if (const auto problem = incomplete(host, *service)) return fail(*problem);
+    if (options.dry_run) return say_difference(options, *service, *old, *text);
     const bool changed = *text != *old;
+    const std::string said = said_of(options, *service, true, changed);
     if (changed) {
         // First the backup: with no room for it, there is none for the rest.
         if (const auto done = write_file(host, backup_of(service->config), handoff::Link::stay, *old, 0600); !done)
@@ -137,7 +157,7 @@ Status enable(const Options& options) {
             return fail(with_cure(host, done.error()));
         }
     }
-    say_done(options, *service, true, changed);
+    print(said);
     return Status::ready;
 }
 
@@ -149,19 +169,21 @@ Status disable(const Options& options) {
     if (!old) return fail(machine_error(host, old.error()));
     auto text = handoff::without_handoff(*old, *service, helpers);
     if (!text) return fail(machine_error(host, std::move(text).error().at(service->config)));
+    if (options.dry_run) return say_difference(options, *service, *old, *text);
     const bool changed = *text != *old;
-    if (changed)
+    const std::string said = said_of(options, *service, false, changed);
+    if (const auto problem = remove_file(host, backup_of(service->config))) return fail(with_cure(host, *problem));
+    if (changed) {
         if (const auto done = write_file(host, service->config, handoff::Link::follow, *text); !done)
             return fail(with_cure(host, done.error()));
-    // The next load goes past us and would not change a record of this one.
-    if (changed)
+        // The next load goes past us and would not change a record of this one.
         for (const std::string_view directory :
              {handoff::record_directory, std::string_view(HANDOFF_STATE).substr(1)}) {
             [[maybe_unused]] const auto ignored =
                 remove_file(host, fmt::format("{}/{}", directory, handoff::record_file));
         }
-    if (const auto problem = remove_file(host, backup_of(service->config))) return fail(with_cure(host, *problem));
-    say_done(options, *service, false, changed);
+    }
+    print(said);
     return Status::ready;
 }
 

@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <cerrno>
 #include <exception>
 #include <new>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include <fcntl.h>
-#include <unistd.h>
-
+#include "base/standard_descriptors.hpp"
 #include "tool/arguments.hpp"
 #include "tool/commands.hpp"
 #include "tool/help.hpp"
@@ -73,13 +70,6 @@ Status run(const Options& options) {
     return Status::usage;
 }
 
-// A file that is opened later must not become standard output. What was closed still fails when it is written to.
-void open_standard_descriptors() {
-    for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
-        while (::fcntl(fd, F_GETFD) == -1 && errno == EBADF && ::open("/dev/null", O_RDONLY) >= 0) {
-        }
-}
-
 Status run_and_flush(const std::vector<std::string>& arguments) {
     const Status status = run(tool::read_arguments(arguments));
     const auto failed = tool::flush();
@@ -90,7 +80,7 @@ Status run_and_flush(const std::vector<std::string>& arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    open_standard_descriptors();
+    base::open_standard_descriptors();
     // The script that stands for kexec runs kexec itself after this status: what fails here must not cost the crash
     // kernel.
     const bool wraps_kexec = argc > 1 && std::string_view(argv[1]) == "kexec";

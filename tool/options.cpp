@@ -88,7 +88,7 @@ constexpr auto option_table = std::to_array<OptionInfo>({
     {"jobs", "N", Group::own, of(audit), "Look at so many machines at a time. The default is one for each processor."},
     {"kexec", "FILE", Group::own, of(kexec, shrink),
      "The kexec program to run, as an absolute path. The default is the installed one.", Completes::files},
-    {"dry-run", "", Group::own, of(kexec, shrink), "Print what would be done, and do nothing."},
+    {"dry-run", "", Group::own, of(kexec, shrink, enable, disable), "Print what would be done, and do nothing."},
     {"to", "SIZE", Group::own, of(shrink),
      "The size of the reservation, such as 256M. The default is the smallest that is proven."},
     {"margin", "SIZE", Group::own, of(recommend, shrink, audit),
@@ -144,6 +144,8 @@ using enum Restriction::Kind;
 
 constexpr auto restriction_table = std::to_array<Restriction>({
     {map, "svg", excludes, "json"},
+    {enable, "dry-run", excludes, "json"},
+    {disable, "dry-run", excludes, "json"},
     {status, "prometheus", excludes, "json"},
     {status, "output", excludes, "json"},
     {e820, "format", excludes, "json"},

@@ -44,7 +44,11 @@ void print(std::string_view text) { put(printable(text, true)); }
 
 void print_line(std::string_view text) { put(printable(text, false) + '\n'); }
 
-void field(std::string_view label, std::string_view value) { print_line(fmt::format("{:<12}{}", label, value)); }
+std::string field_text(std::string_view label, std::string_view value) {
+    return printable(fmt::format("{:<12}{}", label, value), false) + '\n';
+}
+
+void field(std::string_view label, std::string_view value) { put(field_text(label, value)); }
 
 void sentence(std::string_view label, std::string_view text) {
     print(fmt::format("{:<12}{}\n", label, wrapped(printable(text, false), 12, 100)));

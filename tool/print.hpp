@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "e820/json.hpp"
@@ -20,7 +21,9 @@ namespace tool {
 void print(std::string_view text);
 /// To standard output, as one line whatever is in it.
 void print_line(std::string_view text);
-/// "label       value", as one line.
+/// "label       value", as one line, to be printed later.
+std::string field_text(std::string_view label, std::string_view value);
+/// The same, printed.
 void field(std::string_view label, std::string_view value);
 /// The same for a text that people read: in lines of at most 100 columns, which begin below `value`.
 void sentence(std::string_view label, std::string_view text);

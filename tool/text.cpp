@@ -35,8 +35,8 @@ std::string printable(std::string_view text, bool lines) {
     std::string shown;
     shown.reserve(text.size());
     while (!text.empty()) {
-        const bool newline = lines && text.front() == '\n';
-        const std::size_t length = newline ? 1 : length_of_printable(text);
+        const bool layout = lines && (text.front() == '\n' || text.front() == '\t');
+        const std::size_t length = layout ? 1 : length_of_printable(text);
         if (length == 0)
             shown += '?';
         else

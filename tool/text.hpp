@@ -10,7 +10,7 @@
 namespace tool {
 
 /// `text` with a '?' for each byte that a terminal could obey or misread: C0 and C1 control characters, DEL, and bytes
-/// that are no UTF-8. All other UTF-8 stays as it is, and so does the end of a line where `lines` says so.
+/// that are no UTF-8. All other UTF-8 stays as it is, and so do the ends of lines and tabs where `lines` says so.
 std::string printable(std::string_view text, bool lines);
 
 /// `text` in lines of at most `width` columns, a byte each; each line but the first is indented by `indent`, and the

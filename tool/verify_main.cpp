@@ -25,6 +25,7 @@
 #include <string_view>
 
 #include "base/number.hpp"
+#include "base/standard_descriptors.hpp"
 #include "base/text.hpp"
 #include "lib/decide/verify.hpp"
 #include "lib/kernel/command_line.hpp"
@@ -251,6 +252,7 @@ Places places_from(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    base::open_standard_descriptors();
     if (argc >= 3 && std::string_view(argv[1]) == "--report") {
         std::set_terminate(give_up_quietly);
         const Places places = places_from(argc, argv);

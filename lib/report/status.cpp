@@ -44,12 +44,16 @@ std::string next_of(const StatusFacts& facts, const HandoffState& state) {
     if (!facts.service) return "install the distribution's kdump service (Debian: kdump-tools)";
     const std::string reload(facts.service->reload);
     if (!facts.config_problem.empty()) return "look at the configuration: " + facts.config_problem;
+    if (!facts.not_installed.empty() && facts.enabled == true)
+        return "install swiotlb-handoff: kdump is to load with it, and it is not all there";
     if (facts.crashkernel_bytes == 0) return "boot with crashkernel=: no memory is reserved for a crash kernel";
     if (handoff == Handoff::stale || state.unknown == Unknown::no_image) return reload + ". " + state.why;
     if (facts.plan && facts.plan->verdict == Verdict::not_needed)
         return "nothing: the crash kernel makes no pool of its own";
     if (facts.enabled && !*facts.enabled) {
-        if (facts.plan && facts.plan->verdict == Verdict::ready) return "swiotlb-handoff enable";
+        if (facts.plan && facts.plan->verdict == Verdict::ready)
+            return facts.not_installed.empty() ? "swiotlb-handoff enable"
+                                               : "install swiotlb-handoff, then swiotlb-handoff enable";
         if (handoff == Handoff::in_use) return "nothing, or swiotlb-handoff enable to keep it over reloads";
     }
     if (handoff == Handoff::in_use && facts.record->loan)
@@ -91,6 +95,8 @@ std::vector<std::string> problems_of(const StatusFacts& facts) {
     if (facts.service_problem) problems.push_back(facts.service_problem->message());
     for (const std::string* problem : {&facts.config_problem, &facts.record_problem, &facts.plan_problem})
         if (!problem->empty()) problems.push_back(*problem);
+    for (const std::string& path : facts.not_installed)
+        problems.push_back(path + ": not there; kdump needs it to load with the handoff");
     return problems;
 }
 

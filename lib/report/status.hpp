@@ -21,6 +21,7 @@ struct StatusFacts : HandoffEvidence {
         service_problem;          ///< why it is not known: not_found where none is installed, input where several are
     std::optional<bool> enabled;  ///< in its configuration; nullopt: that could not be read
     std::string config_problem;   ///< why not; "" where it could
+    std::vector<std::string> not_installed;  ///< what an enabled service needs and is not there: not_installed()
     std::optional<std::uint64_t> crashkernel_bytes;  ///< reserved; nullopt: the machine could not be read
     std::optional<Plan> plan;                        ///< for what the service would load now
     std::string plan_problem;                        ///< why there is none

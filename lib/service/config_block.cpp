@@ -6,6 +6,9 @@
 
 #include <fmt/format.h>
 
+#include "base/scan.hpp"
+#include "lib/service/shell_config.hpp"
+
 namespace handoff {
 namespace {
 
@@ -13,9 +16,11 @@ using std::string_view;
 
 // systemd reads Debian's file too (EnvironmentFile=), without a shell. A line without '=' is nothing to it; an
 // assignment would reach the script's environment with $(…) unexpanded. So the block has none.
+//
+// It is the first thing in the file but for a plain line that sets what it sets: whatever the file ends in, a
+// backslash, `return`, an open quote or here-document, the shell has read it by then. openSUSE's fillup, which merges
+// the file at an update, keeps what comes before the first variable and drops what comes behind the last.
 constexpr string_view begin_line = "# >>> swiotlb-handoff enable >>>";
-// The file's last line had no end: it was completed, and the end goes with the block.
-constexpr string_view begin_after_cut = "# >>> swiotlb-handoff enable >>> (the line above had no end)";
 constexpr string_view end_line = "# <<< swiotlb-handoff enable <<<";
 
 std::string body(const KdumpService& service, string_view helpers) {
@@ -29,7 +34,6 @@ std::string body(const KdumpService& service, string_view helpers) {
 struct Block {
     std::size_t begin = 0;  // of the marker line
     std::size_t end = 0;    // behind the end marker's newline
-    bool after_cut = false;
 };
 
 Result<std::optional<Block>> find_block(string_view config, const KdumpService& service, string_view helpers) {
@@ -45,9 +49,9 @@ Result<std::optional<Block>> find_block(string_view config, const KdumpService& 
             if (block)
                 return base::input_error(number,
                                          "expected one block of swiotlb-handoff, found the beginning of a second");
-            if (line != begin_line && line != begin_after_cut)
+            if (line != begin_line)
                 return base::input_error(number, fmt::format("expected '{}', found '{}'", begin_line, line));
-            block = Block{at, 0, line == begin_after_cut};
+            block = Block{at, 0};
             inside = next;
             open = true;
         } else if (line == end_line) {
@@ -64,34 +68,76 @@ Result<std::optional<Block>> find_block(string_view config, const KdumpService& 
     return block;
 }
 
+bool in_a_name(char c) {
+    return c == '_' || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+// The line, which is no comment, sets this variable.
+bool sets(string_view line, string_view variable) {
+    for (auto at = line.find(variable); at != line.npos; at = line.find(variable, at + 1)) {
+        const string_view rest = line.substr(at + variable.size());
+        if ((at == 0 || !in_a_name(line[at - 1])) && (rest.starts_with('=') || rest.starts_with("+="))) return true;
+    }
+    return false;
+}
+
+// One assignment of a value that takes no shell to know.
+bool is_plain(string_view line) {
+    line.remove_prefix(std::min(line.size(), line.find_first_not_of(" \t")));
+    if (line.starts_with("export ")) line.remove_prefix(7);
+    const string_view name = line.substr(0, line.find('='));
+    return !name.empty() && std::all_of(name.begin(), name.end(), in_a_name) && assigned(line, name);
+}
+
+// Where the block has its effect: at the beginning, or behind the last line that sets the variable by which the scripts
+// know what to load with, since the block has to see it. Error where the shell may not come to that place.
+Result<std::size_t> place_of_block(string_view config, const KdumpService& service) {
+    std::size_t place = 0, number = 0;
+    bool all_plain = true;
+    for (string_view rest = config; !service.variable.empty() && !rest.empty();) {
+        const bool ends = rest.find('\n') != rest.npos;
+        const string_view line = base::take_line(rest);
+        ++number;
+        if (const auto first = line.find_first_not_of(" \t"); first == line.npos || line[first] == '#') continue;
+        all_plain = all_plain && is_plain(line);
+        if (!sets(line, service.variable)) continue;
+        if (!all_plain || !ends)
+            return base::input_error(number,
+                                     fmt::format("{0} is set here, and whether kdump would then load with "
+                                                 "swiotlb-handoff is not known. Set it by {0}=/path in the first line "
+                                                 "of the file, or do without the handoff.",
+                                                 service.variable));
+        place = config.size() - rest.size();
+    }
+    return place;
+}
+
 }  // namespace
 
 Result<ConfigState> handoff_in(string_view config, const KdumpService& service, string_view helpers) {
     const auto block = find_block(config, service, helpers);
     if (!block) return block.error();
-    return *block ? ConfigState::present : ConfigState::absent;
+    if (!*block) return ConfigState::absent;
+    // The block itself is no plain line: what is set behind it is an error.
+    if (const auto place = place_of_block(config, service); !place) return place.error();
+    return ConfigState::present;
 }
 
 Result<std::string> with_handoff(string_view config, const KdumpService& service, string_view helpers) {
-    const auto block = find_block(config, service, helpers);
-    if (!block) return block.error();
+    const auto state = handoff_in(config, service, helpers);
+    if (!state) return state.error();
     std::string text(config);
-    if (*block) return text;
-    const bool cut = !text.empty() && text.back() != '\n';
-    text += fmt::format("{}{}\n{}{}\n", cut ? "\n" : "", cut ? begin_after_cut : begin_line, body(service, helpers),
-                        end_line);
-    return text;
+    if (*state == ConfigState::present) return text;
+    const auto place = place_of_block(config, service);
+    if (!place) return place.error();
+    return text.insert(*place, fmt::format("{}\n{}{}\n", begin_line, body(service, helpers), end_line));
 }
 
 Result<std::string> without_handoff(string_view config, const KdumpService& service, string_view helpers) {
     const auto block = find_block(config, service, helpers);
     if (!block) return block.error();
     std::string text(config);
-    if (!*block) return text;
-    std::size_t begin = (*block)->begin;
-    // Where the administrator added lines behind the block, the completed line keeps its end.
-    if ((*block)->after_cut && begin > 0 && (*block)->end == text.size()) --begin;
-    text.erase(begin, (*block)->end - begin);
+    if (*block) text.erase((*block)->begin, (*block)->end - (*block)->begin);
     return text;
 }
 

@@ -34,6 +34,7 @@ KdumpService debian() {
         .config = "etc/default/kdump-tools",
         .collector_config = "",
         .snippet = "kdump-tools.sh",
+        .variable = "",
         .load = {"/usr/sbin/kdump-config", "load"},
         .reload = "kdump-config reload",
         .rebuild = "/etc/kernel/postinst.d/kdump-tools $(uname -r)",

@@ -56,6 +56,7 @@ KdumpService fedora() {
         .config = "etc/sysconfig/kdump",
         .collector_config = "etc/kdump.conf",
         .snippet = "kdump-kexec.sh",
+        .variable = "KEXEC",
         .load = {"/usr/bin/kdumpctl", "reload"},
         .reload = "kdumpctl reload",
         .rebuild = "kdumpctl rebuild",

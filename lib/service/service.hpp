@@ -28,6 +28,7 @@ struct KdumpService {
     std::string_view collector_config;  ///< a second file, which says what saves the dump; "" where there is none
     std::string_view
         snippet;  ///< what the handoff's block in `config` sources, in the helpers' directory: "kdump-tools.sh"
+    std::string_view variable;  ///< that the snippet sets, and that names the program to load with; "" where it is none
 
     std::vector<std::string>
         load;                  ///< loads the crash kernel where none is loaded: a program with its full path, and words
@@ -84,12 +85,18 @@ LendSettings lend_settings(const KdumpService&, std::string_view config, std::st
 /// How the handoff stands in the text of a configuration file.
 enum class ConfigState { absent, present };
 
-/// Error (input, with the line) where the marked block is damaged: begun twice,
-/// not ended, or with other lines in it than `enable` writes for `helpers`.
+/// Error (input, with the line) where the marked block is damaged: begun twice, not ended, or with other lines in it
+/// than `enable` writes for `helpers`; or where it would have no effect, since the file sets what the block sets.
 Result<ConfigState> handoff_in(std::string_view config, const KdumpService&, std::string_view helpers);
-/// The text with the block at its end; as it is where the block is there.
+/// The text with the block at its beginning, or behind a plain line that names the program to load with; as it is where
+/// the block is there. The same errors, and where it takes a shell to know whether the block would have an effect.
 Result<std::string> with_handoff(std::string_view config, const KdumpService&, std::string_view helpers);
-/// The text without it: for every text, without_handoff(with_handoff(text)) == text.
+/// The text without it: for every text, without_handoff(with_handoff(text)) == text. Error where the block is damaged.
 Result<std::string> without_handoff(std::string_view config, const KdumpService&, std::string_view helpers);
+
+/// What of swiotlb-handoff itself an enabled service needs and is not there, as full paths: its own program, what the
+/// service sources and runs, in `helpers`, and the hooks of each generator of an initial RAM disk that is installed.
+std::vector<std::string> not_installed(const Host&, const KdumpService&, std::string_view program,
+                                       std::string_view helpers);
 
 }  // namespace handoff

@@ -59,6 +59,7 @@ KdumpService suse() {
         .config = "etc/sysconfig/kdump",
         .collector_config = "",
         .snippet = "kdump-kexec.sh",
+        .variable = "KEXEC",
         .load = {"/usr/bin/systemctl", "restart", "kdump.service"},
         .reload = "systemctl restart kdump",
         .rebuild = "mkdumprd -f",

@@ -8,6 +8,9 @@ import tempfile
 
 top = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 tool = os.environ.get("TOOL", os.path.join(top, "build/dev/tool/swiotlb-handoff"))
+verify = os.environ.get("VERIFY", os.path.join(top, "build/dev/tool/swiotlb-handoff-verify"))
+helpers = os.environ.get("HELPERS", "/usr/local/lib/swiotlb-handoff")
+program = os.environ.get("PROGRAM", "/usr/local/sbin/swiotlb-handoff")
 machines = os.path.join(top, "fixtures/machines")
 longest = float(os.environ.get("CLI_TIMEOUT", "60"))
 
@@ -76,6 +79,11 @@ class Tree:
             os.remove(self.path(name))
         with open(self.path(name), "wb") as f:
             f.write(content)
+
+    def install_handoff(self):
+        """As much of swiotlb-handoff as 'enable' wants to find."""
+        for path in (program, *(os.path.join(helpers, name) for name in ("kexec", "verify", "kdump-tools.sh", "kdump-kexec.sh"))):
+            self.write(path.lstrip("/"), b"")
 
     def remove(self, name):
         if os.path.isdir(self.path(name)):

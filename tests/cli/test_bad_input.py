@@ -399,6 +399,7 @@ class HostileTreeThatIsWrittenTo(unittest.TestCase):
                 for relative in (False, True):
                     with self.subTest(file=file, what=what, relative=relative), Tree(machine) as tree, Tree() as outside:
                         tree.write("usr/sbin/kdump-config", b"#!/bin/sh\n")
+                        tree.install_handoff()
                         tree.write(self.config, b"USE_KDUMP=1\n")
                         for name in self.written:
                             outside.write(name, b"USE_KDUMP=1\n")  # one that would be taken for its own
@@ -437,6 +438,7 @@ class HostileTreeThatIsWrittenTo(unittest.TestCase):
     def test_links_inside_of_it_work(self):
         with Tree(machine) as tree:
             tree.write("usr/sbin/kdump-config", b"#!/bin/sh\n")
+            tree.install_handoff()
             tree.write("etc/real/kdump-tools", b"USE_KDUMP=1\n")
             os.symlink("/etc/real", tree.path("etc/default"))
             os.symlink("../var/run", tree.path("run"))

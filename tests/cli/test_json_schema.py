@@ -230,6 +230,7 @@ def of_services():
         with Tree("debian-6.1-kexec-load") as tree:
             tree.write(script, b"#!/bin/sh\n")
             tree.write(config, b"USE_KDUMP=1\n")
+            tree.install_handoff()
             for command in ("status", "enable", "enable", "status", "disable", "disable"):
                 yield from ((f"{command} with {script}", one) for one in printed(command, "--root", tree.root))
 

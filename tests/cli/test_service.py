@@ -3,9 +3,10 @@
 """Every command that asks which kdump service is installed gets the same answer."""
 import json
 import os
+import subprocess
 import unittest
 
-from harness import INPUT, READY, Tree, run
+from harness import INPUT, READY, USAGE, Tree, can_inject, helpers, program, run
 
 # Of the service with this script: what 'shrink' runs to load the crash kernel.
 loads = {"usr/sbin/kdump-config": "/usr/sbin/kdump-config load", "usr/bin/kdumpctl": "/usr/bin/kdumpctl reload",
@@ -25,6 +26,7 @@ class Machine(Tree):
         self.write("etc/os-release", os_release)
         for config in set(configs.values()):
             self.write(config, b"USE_KDUMP=1\n")
+        self.install_handoff()
         self.write("initrd", b"")
         os.truncate(self.path("initrd"), 4 << 20)
         start, end = (int(n, 16) for n in self.read("proc/iomem").decode().split(" : Crash kernel")[-2].split("\n")[-1].split("-"))
@@ -70,6 +72,99 @@ class WhichService(unittest.TestCase):
                 for script in loads:
                     self.assertIn("/" + script, said)
                 self.assertIn("os-release says arch", said)
+
+
+class Enabling(unittest.TestCase):
+    """What enable and disable write, and when they write nothing."""
+
+    def setUp(self):
+        self.machine = Machine(["usr/sbin/kdump-config"], b"ID=debian\n")
+        self.addCleanup(self.machine.__exit__)
+        self.config = configs["kdump-tools"]
+
+    def files(self):
+        return {os.path.relpath(os.path.join(folder, name), self.machine.root): self.machine.read(os.path.relpath(os.path.join(folder, name), self.machine.root))
+                for folder, _, names in os.walk(self.machine.root) for name in names}
+
+    def test_without_what_it_would_call_it_fails_with_one_line_and_status_says_so(self):
+        for path in (program, *(f"{helpers}/{name}" for name in ("kexec", "kdump-tools.sh", "verify"))):
+            with self.subTest(path):
+                enabled = run("enable", "--root", self.machine.root)
+                self.assertEqual(enabled.status, READY, enabled)
+                self.assertEqual(self.machine.status()["problems"], [])
+                self.machine.remove(path[1:])
+                status = self.machine.status()
+                self.assertEqual(status["problems"], [f"{path}: not there; kdump needs it to load with the handoff"])
+                self.assertRegex(status["next"], "^install swiotlb-handoff: ")
+                self.assertIn(path, run("status", "--root", self.machine.root).out)
+                self.assertEqual(run("disable", "--root", self.machine.root).status, READY)
+
+                before = self.files()
+                for more in ((), ("--dry-run",), ("--json",)):
+                    done = run("enable", *more, "--root", self.machine.root)
+                    self.assertEqual((done.status, done.out), (INPUT, ""), done)
+                    self.assertRegex(done.err, f"^swiotlb-handoff: swiotlb-handoff is not installed for kdump-tools: {path} is not there\\. [^\n]+\n$")
+                self.assertEqual(self.files(), before)
+                self.machine.install_handoff()
+
+    def test_a_generator_of_initrds_without_the_hook_is_said(self):
+        self.machine.write("usr/sbin/mkinitramfs", b"")
+        done = run("enable", "--root", self.machine.root)
+        self.assertEqual(done.status, INPUT)
+        self.assertIn("/usr/share/initramfs-tools/hooks/swiotlb-handoff, /usr/share/initramfs-tools/scripts/init-top/swiotlb-handoff is not there", done.err)
+
+    def test_a_dry_run_prints_the_difference_that_is_then_made_and_writes_nothing(self):
+        for text in (b"USE_KDUMP=1\n", b"", b"no end", b"A=1\nB=2\nC=3\n\n# a\ttab\nD=4\n"):
+            self.machine.write(self.config, text)
+            for command in ("enable", "disable"):
+                with self.subTest(text=text, command=command):
+                    before = self.files()
+                    dry = run(command, "--dry-run", "--root", self.machine.root)
+                    self.assertEqual((dry.status, dry.err), (READY, ""), dry)
+                    self.assertEqual(self.files(), before)
+                    self.assertEqual(run(command, "--root", self.machine.root).status, READY)
+                    difference = subprocess.run(["diff", "-u", "-", self.machine.path(self.config)], input=before[self.config], stdout=subprocess.PIPE).stdout.decode()
+                    self.assertEqual(dry.out.split("\n")[2:], difference.split("\n")[2:])
+                    self.assertEqual(dry.out.split("\n")[:2], [f"--- {self.machine.path(self.config)}", f"+++ {self.machine.path(self.config)}"])
+                    self.assertEqual(run(command, "--dry-run", "--root", self.machine.root).out, "", "nothing is left to change")
+
+    def test_json_and_a_dry_run_are_two_things(self):
+        for command in ("enable", "disable"):
+            self.assertEqual(run(command, "--dry-run", "--json", "--root", self.machine.root).status, USAGE)
+
+    @unittest.skipUnless(can_inject(), "needs strace")
+    def test_the_configuration_is_the_last_thing_that_is_written(self):
+        """Whatever fails, either the command says that it is done, or the configuration is what it was."""
+        before = self.files()
+        for command in ("enable", "disable"):
+            for fault in ("rename", "renameat", "unlinkat", "fsync", "fchown", "fchmod", "write"):
+                for number in range(1, 5):
+                    with self.subTest(command=command, fault=fault, number=number):
+                        for name in set(self.files()) - set(before):
+                            self.machine.remove(name)
+                        self.machine.write(self.config, before[self.config])
+                        if command == "disable":
+                            self.assertEqual(run("enable", "--root", self.machine.root).status, READY)
+                        old = self.machine.read(self.config)
+                        done = run(command, "--root", self.machine.root, inject=f"{fault}:error=EIO:when={number}")
+                        changed = self.machine.read(self.config) != old
+                        if "standard output" not in done.err:
+                            self.assertEqual(changed, done.status == READY, done)
+                        self.assertEqual([name for name in self.files() if name.endswith(".new")], [])
+
+    def test_a_name_of_a_root_that_is_no_utf8_is_printed_all_the_same(self):
+        root = os.fsencode(self.machine.root) + b"/\xff"
+        os.mkdir(root)
+        for entry in os.listdir(os.fsencode(self.machine.root)):
+            if entry != b"\xff":
+                os.rename(os.path.join(os.fsencode(self.machine.root), entry), os.path.join(root, entry))
+        for command in ("enable", "status", "disable"):
+            for more in ((), ("--json",)):
+                with self.subTest((command, *more)):
+                    done = run(command, *more, "--root", os.fsdecode(root))
+                    self.assertEqual(done.err, "")
+                    if more:
+                        json.loads(done.out)
 
 
 if __name__ == "__main__":

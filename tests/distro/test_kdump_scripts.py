@@ -6,7 +6,9 @@ Debian's kdump-config is the real one, of Debian 12 and of 13, from their packag
 absolute paths in it are led into a temporary directory. Of Fedora's kdumpctl and openSUSE's load.sh there is no package here:
 stubs stand for them, which set, source and run KEXEC in the order and with the quoting of the real ones.
 
-    test_kdump_scripts.py --tool build/dev/tool/swiotlb-handoff --helpers PATH-THAT-THE-TOOL-WAS-BUILT-FOR
+    test_kdump_scripts.py --tool build/dev/tool/swiotlb-handoff --helpers PATH --program PATH
+
+The two paths are those that the tool was built for.
 """
 
 import argparse
@@ -110,11 +112,14 @@ class Machine:
         """enable or disable, with the tool that was built; its helpers' path is led into the directory, too."""
         for config in ("etc/default/kdump-tools", "etc/sysconfig/kdump"):
             path = self.root / config
-            path.write_text(path.read_text().replace(str(self.helpers), ARGUMENTS.helpers))
+            path.write_bytes(path.read_bytes().replace(bytes(self.helpers), ARGUMENTS.helpers.encode()))
+        # It looks for what the block would call where it was built for.
+        for path in (ARGUMENTS.program, *(f"{ARGUMENTS.helpers}/{name}" for name in ("kexec", "verify", "kdump-tools.sh", "kdump-kexec.sh"))):
+            self.write(path.lstrip("/"), "")
         done = subprocess.run([ARGUMENTS.tool, command, "--root", self.root], capture_output=True, text=True)
         for config in ("etc/default/kdump-tools", "etc/sysconfig/kdump"):
             path = self.root / config
-            path.write_text(path.read_text().replace(ARGUMENTS.helpers, str(self.helpers)))
+            path.write_bytes(path.read_bytes().replace(ARGUMENTS.helpers.encode(), bytes(self.helpers)))
         return done
 
     def run(self, *arguments):
@@ -160,6 +165,49 @@ class Scripts:
         status, calls = self.machine.run("load")
         self.assertEqual(status, 0)
         self.assertEqual(calls, [self.plain[0].replace("kexec", "swiotlb-handoff [kexec] [--]", 1), self.plain[0]])
+
+    # How a configuration may end, which a shell reads to its end or not.
+    ENDS = {"no newline": "A=b", "a backslash": "A=b\\\n", "a backslash and no newline": "A=b\\", "two backslashes": "A=b\\\\",
+            "return": "return 0\n", "return in a condition": "if true; then return; fi\n", "a comment": "# and so on", "blanks": "  \t",
+            "an open here-document": "cat >/dev/null <<E\nA=b\n", "an open here-document with tabs": "cat >/dev/null <<-'E'\n\tA=b",
+            "a backslash in a comment": "# A=b\\", "a function": "f() { return 1; }\n", "carriage returns": "# A=b\r\n"}
+    # With these the scripts do not load at all, with the handoff or without.
+    BROKEN_ENDS = {"an open single quote": "A='b\n", "an open double quote": 'A="b\n', "an open condition": "if true; then\n", "exit": "exit 0\n"}
+
+    def test_whatever_the_configuration_ends_in_a_load_goes_through_the_handoff(self):
+        for what, end in self.ENDS.items():
+            with self.subTest(what):
+                self.config.write_bytes(self.original.rstrip(b"\n") + b"\n" + end.encode())
+                before, (status, plain) = self.config.read_bytes(), self.machine.run("load")
+                self.assertEqual(status, 0, self.machine.output)
+                self.enable()
+                self.assertEqual(self.machine.run("load"), (0, [plain[0].replace("kexec", "swiotlb-handoff [kexec] [--]", 1), plain[0]]), self.machine.output)
+                self.assertEqual(self.machine.tool("disable").returncode, 0)
+                self.assertEqual(self.config.read_bytes(), before)
+
+    def test_a_configuration_with_which_nothing_loads_is_made_no_worse(self):
+        for what, end in self.BROKEN_ENDS.items():
+            with self.subTest(what):
+                self.config.write_bytes(self.original.rstrip(b"\n") + b"\n" + end.encode())
+                before, (status, plain) = self.config.read_bytes(), self.machine.run("load")
+                self.enable()
+                after, loads = self.machine.run("load")
+                self.assertEqual((after, [call for call in loads if call.startswith("kexec")]), (status, plain))
+                self.assertEqual(self.machine.tool("disable").returncode, 0)
+                self.assertEqual(self.config.read_bytes(), before)
+
+    def test_the_block_has_its_effect_in_dash_and_bash_before_the_file_ends(self):
+        for shell in ("dash", "bash"):
+            for what, end in (self.ENDS | self.BROKEN_ENDS).items():
+                with self.subTest(shell=shell, what=what):
+                    self.config.write_bytes(end.encode())
+                    self.enable()
+                    sourced = self.machine.write("sourced", "")
+                    for snippet in ("kdump-tools.sh", "kdump-kexec.sh"):
+                        self.machine.write(f"helpers/{snippet}", f"echo sourced >{sourced}\n")
+                    subprocess.run([shell, "-c", f". {self.config}"], capture_output=True, text=True)
+                    self.assertEqual(sourced.read_text(), "sourced\n")
+                    self.assertEqual(self.machine.tool("disable").returncode, 0)
 
     def test_an_unload_still_unloads(self):
         before = self.machine.run("unload")
@@ -229,7 +277,8 @@ class KdumpTools(Scripts):
     def test_systemd_finds_no_variable_in_the_block(self):
         # EnvironmentFile=/etc/default/kdump-tools is read without a shell.
         self.enable()
-        block = self.config.read_text()[len(self.original.decode()):]
+        block = self.config.read_text()[:-len(self.original.decode())]
+        self.assertIn("kdump-tools.sh", block)
         self.assertNotIn("=", block.replace(str(self.machine.root), ""))
 
     def savecore(self, status=0):
@@ -329,5 +378,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--tool", required=True)
     parser.add_argument("--helpers", required=True)
+    parser.add_argument("--program", required=True)
     ARGUMENTS, rest = parser.parse_known_args()
     unittest.main(argv=[sys.argv[0], *rest])

@@ -73,12 +73,12 @@ class Report(unittest.TestCase):
         path.chmod(mode)
         return path
 
-    def report(self, program=None):
+    def report(self, program=None, closed=()):
         command = [VERIFY, "--report", self.root / "run/verify.txt", "--root", self.root / "machine", "--kmsg", self.root / "kmsg",
                    "--console", self.root / "console", "--seconds", "2"]
         if program is not None:
             command += ["--run", self.write("program", program, 0o755)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, preexec_fn=lambda: [os.close(fd) for fd in closed])
         self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
         path = self.root / "run/verify.txt"
         return path.read_text() if path.exists() else None
@@ -95,6 +95,13 @@ class Report(unittest.TestCase):
         self.assertIn("WARNING: the pool is NOT where the handoff promised it", text)
         self.assertTrue((self.root / "kmsg").read_text().startswith("<2>swiotlb-handoff: WARNING"), "KERN_CRIT reaches the console")
         self.assertIn("WARNING", (self.root / "console").read_text())
+
+    def test_with_closed_standard_descriptors_it_says_the_same(self):
+        said = self.report(), (self.root / "kmsg").read_text(), (self.root / "console").read_text()
+        for closed in ((0,), (1,), (2,), (0, 1), (0, 2), (1, 2), (0, 1, 2)):
+            for name in ("kmsg", "console"):
+                self.write(name, "")
+            self.assertEqual((self.report(closed=closed), (self.root / "kmsg").read_text(), (self.root / "console").read_text()), said, closed)
 
     def test_without_a_handoff_it_says_nothing(self):
         self.write("machine/proc/cmdline", "ro quiet\n")

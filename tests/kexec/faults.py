@@ -715,15 +715,19 @@ def traced(lab, arguments, **fake):
     return list(counts.values())
 
 
-def an_error_from_any_system_call_is_survived(lab, full=False, seconds=45):
+def needs_strace(lab):
     if not shutil.which("strace") or subprocess.run(["strace", "-qq", "-o", "/dev/null", "true"], capture_output=True).returncode:
         raise Skip("strace cannot trace here")
     if b"__asan_init" in lab.tool.read_bytes():
         raise Skip("a sanitizer's own system calls do not survive it")
+
+
+def injections(lab, command):
+    """(system call, which of them, error): each into each, those first that come first."""
     # Before main() there is only the dynamic linker: without its libraries no program can do anything.
     start = traced(lab, [str(lab.tool), "--version"])[0]
     calls = collections.Counter()
-    processes = traced(lab, lab.command())
+    processes = traced(lab, command)
     for process in processes:
         for name, count in process.items():
             calls[name] = max(calls[name], count)
@@ -737,26 +741,73 @@ def an_error_from_any_system_call_is_survived(lab, full=False, seconds=45):
     # First what the process does that has the last word; then the first few of each call, where the calls differ.
     cases.sort(key=lambda case: (case[0] > processes[0][case[1]], case[0] - start[case[1]], case[1]))
     errors = ["EPERM", "EIO", "ENOENT"]
-    queue = [(name, n, errors[(n + i) % 3]) for i in range(3) for n, name in cases]
-    began, done, outcomes = time.monotonic(), 0, collections.Counter()
+    return [(name, n, errors[(n + i) % 3]) for i in range(3) for n, name in cases]
+
+
+def spoil(queue, full, seconds, one):
+    """Calls one(strace's words, where) for each injection, or for as many as there is time for."""
+    began, done = time.monotonic(), 0
     for name, n, error in queue:
         if not full and time.monotonic() - began > seconds:
             break
+        one(["strace", "-f", "-b", "execve", "-qq", "-o", "/dev/null", "-e", f"inject={name}:error={error}:when={n}"], f"{name} number {n}: {error}")
+        done += 1
+        if full and done % 100 == 0:
+            print(f"      {done} of {len(queue)}", flush=True)
+    assert done, "no system call was found to spoil"
+    return f"{done} of {len(queue)} injections"
+
+
+def an_error_from_any_system_call_is_survived(lab, full=False, seconds=45):
+    needs_strace(lab)
+    outcomes = collections.Counter()
+
+    def one(under, where):
         shutil.rmtree(lab.root / "run", ignore_errors=True)
         (lab.root / "run").mkdir()
         lab.log.unlink(missing_ok=True)
-        run = lab.run(under=["strace", "-f", "-b", "execve", "-qq", "-o", "/dev/null", "-e", f"inject={name}:error={error}:when={n}"])
-        where = f"{name} number {n}: {error}"
+        run = lab.run(under=under)
         assert lab.loaded() is not None, f"{where}: nothing is loaded, exit status {run.returncode}: {run.stderr}"
         assert run.returncode == 0, f"{where}: exit status {run.returncode}: {run.stderr}"
         record = lab.record()
         assert not record or record["outcome"] == "plain" or lab.loaded() == "handoff", f"{where}: the record says handoff"
         outcomes[lab.loaded()] += 1
-        done += 1
-        if full and done % 100 == 0:
-            print(f"      {done} of {len(queue)}", flush=True)
-    assert done, "no system call was found to spoil"
-    print(f"      {done} of {len(queue)} injections: {outcomes['plain']} plain, {outcomes['handoff']} handoff", flush=True)
+    done = spoil(injections(lab, lab.command()), full, seconds, one)
+    print(f"      {done}: {outcomes['plain']} plain, {outcomes['handoff']} handoff", flush=True)
+
+
+def an_error_while_enabling_or_disabling_leaves_a_whole_configuration(lab, full=False, seconds=20):
+    needs_strace(lab)
+    (lab.root / "usr/sbin").mkdir(exist_ok=True)
+    (lab.root / "usr/sbin/kdump-config").touch()
+    # What would be called must be where the tool was built for: it says what it misses.
+    config = lab.root / "etc/default/kdump-tools"
+    config.parent.mkdir(parents=True, exist_ok=True)
+    plain = "USE_KDUMP=1\n"
+    config.write_text(plain)
+    missing = subprocess.run([lab.tool, "enable", "--root", lab.root], capture_output=True, text=True).stderr
+    for path in re.findall(r"/\S+?(?=,| is not there)", missing):
+        (lab.root / path[1:]).parent.mkdir(parents=True, exist_ok=True)
+        (lab.root / path[1:]).touch()
+    enable = [str(lab.tool), "enable", "--root", str(lab.root)]
+    assert subprocess.run(enable, capture_output=True).returncode == 0
+    enabled = config.read_text()
+    for command, before, after in (("enable", plain, enabled), ("disable", enabled, plain)):
+        def one(under, where):
+            for file in config.parent.iterdir():
+                file.unlink()
+            config.write_text(before)
+            done = subprocess.run([*under, str(lab.tool), command, "--root", lab.root], capture_output=True, text=True, timeout=90)
+            now = config.read_text()
+            assert now in (before, after), f"{command}: {where}: half a configuration: {now!r}"
+            assert done.returncode >= 0 and "terminate" not in done.stderr, f"{command}: {where}: {done}"
+            said = done.returncode == 0 or "standard output" in done.stderr
+            assert (now == after) == said or where.startswith("write number"), f"{command}: {where}: exit status {done.returncode}, and the configuration " \
+                f"{'was' if now == after else 'was not'} changed: {done.stderr}"
+        one([], "nothing")
+        config.write_text(before)
+        done = spoil(injections(lab, [str(lab.tool), command, "--root", str(lab.root)]), full, seconds / 2, one)
+        print(f"      {command}: {done}", flush=True)
 
 
 CASES = [value for name, value in list(globals().items())
@@ -788,7 +839,7 @@ def main():
             lab.fresh()
             began = time.monotonic()
             try:
-                case(lab, full=arguments.full) if case is an_error_from_any_system_call_is_survived else case(lab)
+                case(lab, full=arguments.full) if "full" in case.__code__.co_varnames else case(lab)
                 passed += 1
                 print(f"ok    {case.__name__} ({time.monotonic() - began:.1f} s)", flush=True)
             except Skip as reason:

@@ -112,7 +112,7 @@ std::vector<std::byte> image_with_info(const std::vector<std::uint32_t>& chunks,
 bool announces(const std::vector<std::byte>& image) {
     const auto header = parse_bzimage(image, image.size());
     EXPECT_TRUE(header);
-    return header && announces_swiotlb_addr(image, *header);
+    return header && announces_swiotlb_addr(read_at(image), *header);
 }
 
 TEST(KernelInfo, AnnouncesAddrByAChunkOfVersionOne) {
@@ -138,9 +138,9 @@ TEST(KernelInfo, MalformedAnnouncesNothing) {
     SetupHeader header;
     header.setup_size = 20480;
     header.kernel_info_offset = 0x300;
-    EXPECT_FALSE(announces_swiotlb_addr(image, header)) << "a file that ends in it";
+    EXPECT_FALSE(announces_swiotlb_addr(read_at(image), header)) << "a file that ends in it";
     header.kernel_info_offset = 0xffffffff;
-    EXPECT_FALSE(announces_swiotlb_addr(image, header)) << "behind the end of the file";
+    EXPECT_FALSE(announces_swiotlb_addr(read_at(image), header)) << "behind the end of the file";
 }
 
 }  // namespace

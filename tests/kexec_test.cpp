@@ -265,7 +265,7 @@ Comparison compare(const Attempt& a) {
     const Stage stage(a.iomem, a.cpus);
     const auto machine = gather(Host(stage.tree().path()));
     if (!machine) return {Comparison::kexec_only, machine.error().message()};
-    const auto image = image_of(a.image);
+    const auto image = image_of(read_at(std::as_bytes(std::span(a.image))), a.image.size());
     EXPECT_TRUE(image) << image.error().message();
     LoadInput in;
     in.init_size = image->init_size;

@@ -74,7 +74,9 @@ public:
           passed_before_(directory.passed()) {}
 
     handoff::Result<handoff::PlannedLoad> plan(const KexecArguments& arguments) override {
-        return handoff::plan_load(host_, arguments, wishes_from(options_));
+        auto planned = handoff::plan_load(host_, arguments, wishes_from(options_));
+        if (planned) needs_messages_ = handoff::needs_load_messages(arguments, planned->release);
+        return planned;
     }
     KexecRun run(const std::vector<std::string>& arguments,
                  const std::optional<base::AddressRange>& left_out) override {
@@ -85,9 +87,10 @@ public:
             if (!without) return {-1, without.error().message(), {}, {}};
             iomem = *std::move(without);
         }
-        log_before_ = host_.kernel_log().value_or("");
+        auto end = host_.log_end();
+        log_end_ = end ? *std::move(end) : base::Fd();
         Argv command(program_, arguments);
-        const bool messages = host_.live() && set_load_messages(true);
+        const bool messages = needs_messages_ && host_.live() && set_load_messages(true);
         ::alarm(0);  // kexec may take as long as it would without us
         report_.say(Stage::kexec);
         KexecRun finished = run_kexec(command, iomem);
@@ -96,10 +99,7 @@ public:
         if (messages) set_load_messages(false);
         return finished;
     }
-    std::string kernel_log() override {
-        const std::string now = host_.kernel_log().value_or("");
-        return std::string(handoff::lines_since(log_before_, now));
-    }
+    std::string kernel_log() override { return log_end_ ? host_.log_since(log_end_).value_or("") : ""; }
     handoff::Result<handoff::ElfCore> loaded_headers(const base::AddressRange& elfcorehdr) override {
         return handoff::loaded_headers(host_, elfcorehdr);
     }
@@ -118,7 +118,8 @@ private:
     const RunDirectory& directory_;
     const StageReport& report_;
     std::optional<std::uint64_t> passed_before_;
-    std::string log_before_;
+    bool needs_messages_ = false;
+    base::Fd log_end_;  ///< before kexec ran
 };
 
 // The child's life. Nothing that comes after the record, such as an output that nobody reads, may fail the load.

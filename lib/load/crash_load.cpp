@@ -141,12 +141,4 @@ Result<PlannedLoad> plan_load(const Host& host, const KexecArguments& arguments,
     return PlannedLoad{handoff::plan(*machine, *request), machine->release, machine->kexec_tools.value_or("")};
 }
 
-std::string_view lines_since(std::string_view before, std::string_view now) {
-    while (before.ends_with('\n')) before.remove_suffix(1);
-    const auto last = before.rfind('\n');
-    const std::string_view line = before.substr(last == before.npos ? 0 : last + 1);
-    const auto at = line.empty() ? now.npos : now.rfind(line);
-    return at == now.npos ? std::string_view{} : now.substr(at + line.size());
-}
-
 }  // namespace handoff

@@ -69,8 +69,4 @@ LoadResult load_with_handoff(LoadEffects&, const KexecArguments& arguments);
 /// say, which is what to accept, and to lend.
 Result<PlannedLoad> plan_load(const Host&, const KexecArguments&, Wishes);
 
-/// The end of `now` behind all of `before`, two readings of one log. "" where `before`
-/// is empty or its last line is not in `now` any more: then nobody knows what is new.
-std::string_view lines_since(std::string_view before, std::string_view now);
-
 }  // namespace handoff

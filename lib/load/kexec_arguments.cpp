@@ -208,6 +208,10 @@ std::optional<std::string> kexec_command_line(const KexecArguments& arguments, c
     return line;
 }
 
+bool needs_load_messages(const KexecArguments& arguments, std::string_view release) {
+    return arguments.loader != Loader::kexec_load && !takes_file_debug(release);
+}
+
 std::vector<std::string> with_words(const KexecArguments& arguments, std::string_view words, std::string_view release) {
     std::vector<std::string> made{"-p"};
     if (arguments.debug || arguments.loader != Loader::kexec_file_load || takes_file_debug(release))

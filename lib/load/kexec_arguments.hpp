@@ -55,4 +55,8 @@ std::optional<std::string> kexec_command_line(const KexecArguments&, const std::
 /// printing") (in v6.8)).
 std::vector<std::string> with_words(const KexecArguments&, std::string_view words, std::string_view release);
 
+/// Whether the segments of such a load are only in the kernel's debug messages (load_message_files): kexec_file_load up
+/// to 6.7. `release` as above.
+bool needs_load_messages(const KexecArguments&, std::string_view release);
+
 }  // namespace handoff

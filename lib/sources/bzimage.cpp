@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <bit>
+#include <vector>
 
 #include <fmt/format.h>
 
 #include "base/byte_cursor.hpp"
 #include "base/excerpt.hpp"
+#include "swiotlb-handoff/range.hpp"
 
 namespace handoff {
 
@@ -108,16 +110,19 @@ Result<SetupHeader> parse_bzimage(std::span<const std::byte> head, std::uint64_t
     return header;
 }
 
-bool announces_swiotlb_addr(std::span<const std::byte> image, const SetupHeader& header) {
+bool announces_swiotlb_addr(const ReadAt& image, const SetupHeader& header) {
     // "LToP", size of the fixed part, size in all; then chunks of magic, size, data.
     constexpr std::uint32_t info_magic = 0x506f544c, chunk_magic = 0x41424c54;
-    constexpr std::uint64_t fixed_least = 12, chunk_head = 8, chunk_size = 12;
+    constexpr std::uint64_t fixed_least = 12, chunk_head = 8, chunk_size = 12, most = 64 * base::KiB;
     constexpr std::uint32_t known_version = 1;
+    if (header.kernel_info_offset == 0) return false;
     const std::uint64_t start = std::uint64_t{header.setup_size} + header.kernel_info_offset;
-    if (header.kernel_info_offset == 0 || start > image.size() || image.size() - start < fixed_least) return false;
-    const auto info = image.subspan(start);
+    std::vector<std::byte> info(fixed_least);
+    if (!image(start, info)) return false;
     const std::uint64_t fixed = at<std::uint32_t>(info, 4), total = at<std::uint32_t>(info, 8);
-    if (at<std::uint32_t>(info, 0) != info_magic || fixed < fixed_least || total > info.size()) return false;
+    if (at<std::uint32_t>(info, 0) != info_magic || fixed < fixed_least || total < fixed || total > most) return false;
+    info.resize(total);
+    if (!image(start, info)) return false;
     for (std::uint64_t chunk = fixed; chunk + chunk_head <= total;) {
         const std::uint64_t size = at<std::uint32_t>(info, chunk + 4);
         if (size < chunk_head || size > total - chunk) return false;

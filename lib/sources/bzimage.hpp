@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 
+#include "lib/sources/read_at.hpp"
 #include "swiotlb-handoff/result.hpp"
 
 namespace handoff {
@@ -52,7 +53,7 @@ base::Result<SetupHeader> parse_bzimage(std::span<const std::byte> head, std::ui
 /// The image announces that its kernel understands swiotlb=<slabs>,addr=<phys>, in the sense of
 /// the patches in kernel/: a chunk "TLBA" with version 1 in kernel_info
 /// (Documentation/arch/x86/boot.rst, "The kernel_info"), which is outside the compressed payload.
-/// `image` is the whole file. False where kernel_info is missing, malformed, or has another version.
-bool announces_swiotlb_addr(std::span<const std::byte> image, const SetupHeader&);
+/// Of the file only kernel_info is read. False where that is missing, malformed, or has another version.
+bool announces_swiotlb_addr(const ReadAt& image, const SetupHeader&);
 
 }  // namespace handoff

@@ -50,6 +50,10 @@ Error io_error(std::string_view file, std::string what) {
     return Error{Errc::io, std::string(file), 0, std::move(what)};
 }
 
+Error too_large(std::string_view file, std::uint64_t limit) {
+    return io_error(file, base::text("larger than ", limit / base::MiB, " MiB"));
+}
+
 Error system_error(std::string_view file, int number) {
     Errc code = Errc::io;
     if (number == ENOENT || number == ENOTDIR) code = Errc::not_found;
@@ -92,7 +96,7 @@ std::optional<Error> read_pieces(int fd, std::string_view file, std::size_t limi
         if (got < 0) return system_error(file, errno);
         if (got == 0) return std::nullopt;
         const auto size = static_cast<std::size_t>(got);
-        if (size > limit - total) return io_error(file, base::text("larger than ", limit / base::MiB, " MiB"));
+        if (size > limit - total) return too_large(file, limit);
         total += size;
         if (!take(std::string_view(buffer.data(), size))) return std::nullopt;
     }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -18,6 +19,8 @@ namespace handoff {
 inline constexpr std::size_t file_limit = 64 * base::MiB;
 
 base::Error io_error(std::string_view file, std::string what);
+/// An io error: more than `limit` bytes.
+base::Error too_large(std::string_view file, std::uint64_t limit);
 /// Of errno: not_found, not_permitted, or io.
 base::Error system_error(std::string_view file, int number);
 

@@ -2,6 +2,7 @@
 // Where a kernel's configuration is: parse_kernel_config() is in kernel_config.cpp.
 #include <algorithm>
 #include <array>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -11,6 +12,7 @@
 #include "lib/sources/host.hpp"
 #include "lib/sources/image.hpp"
 #include "lib/sources/kernel_config.hpp"
+#include "lib/sources/read_at.hpp"
 #include "lib/sources/user_file.hpp"
 
 namespace handoff {
@@ -78,7 +80,20 @@ Result<Found> beside(const std::filesystem::path& image, std::string_view releas
     return Found();
 }
 
+// Only gzip is understood here, and no other image has to be read for that.
+bool has_gzip_payload(const std::filesystem::path& image) {
+    const auto file = open_user_file(image, largest_image);
+    if (!file) return true;  // whoever reads it says why not
+    const ReadAt read = read_at(file->fd);
+    std::vector<std::byte> head(std::min<std::uint64_t>(file->size, bzimage_head)), payload(3);
+    if (!read(0, head)) return true;
+    const auto header = parse_bzimage(head, file->size);
+    return header && read(std::uint64_t{header->setup_size} + header->payload_offset, payload) &&
+           is_gzip({reinterpret_cast<const char*>(payload.data()), payload.size()});
+}
+
 Result<Found> inside(const std::filesystem::path& image, std::string_view release) {
+    if (!has_gzip_payload(image)) return Found();
     const auto bytes = read_user_file(image, largest_image);
     if (!bytes) return bytes.error();
     const auto text = embedded_config(*bytes);

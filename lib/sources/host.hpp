@@ -79,6 +79,10 @@ public:
     /// of lines stay: a log may be larger than the memory that there is for it.
     [[nodiscard]] base::Result<std::string> kernel_log(KeepMessage* keep = nullptr) const;
 
+    /// The end of that log, and what the kernel's own messages say from there on: without reading what came before.
+    [[nodiscard]] base::Result<Fd> log_end() const;
+    [[nodiscard]] base::Result<std::string> log_since(const Fd& end) const;
+
     /// The addresses of those of `names` that the kernel itself has (no
     /// modules). not_permitted where the kernel hides addresses.
     [[nodiscard]] base::Result<Symbols> symbols(std::span<const std::string_view> names) const;

@@ -16,6 +16,7 @@
 
 #include "base/number.hpp"
 #include "lib/sources/files.hpp"
+#include "lib/sources/kmsg.hpp"
 
 namespace handoff {
 
@@ -27,6 +28,18 @@ std::optional<bool> Host::random_ready() const {
     if (!live_) return std::nullopt;
     char byte = 0;
     return ::getrandom(&byte, sizeof byte, GRND_NONBLOCK) == sizeof byte;
+}
+
+Result<Fd> Host::log_end() const {
+    const std::string_view log = path(Source::kernel_log);
+    auto fd = live_ ? open_path(log, O_RDONLY | O_NONBLOCK | O_NOCTTY) : open_regular(log);
+    // Of /dev/kmsg too: behind the last record (Documentation/ABI/testing/dev-kmsg).
+    if (fd && ::lseek(fd->get(), 0, SEEK_END) < 0) return system_error(log, errno);
+    return fd;
+}
+
+Result<std::string> Host::log_since(const Fd& end) const {
+    return live_ ? read_kmsg(end.get()) : read_all(end.get(), path(Source::kernel_log), file_limit);
 }
 
 std::optional<std::filesystem::path> Host::file(std::string_view path) const {

@@ -2,7 +2,8 @@
 #include "lib/sources/image.hpp"
 
 #include <algorithm>
-#include <span>
+#include <array>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -15,19 +16,21 @@ namespace {
 
 // Every compressor of the kernel build ends the payload with the uncompressed
 // size, 32 bits little-endian (scripts/Makefile.lib, size_append; gzip has it anyway).
-std::uint32_t announced_size(std::span<const std::byte> bytes, const SetupHeader& header) {
+std::uint32_t announced_size(const ReadAt& image, const SetupHeader& header) {
     const std::uint64_t end = std::uint64_t{header.setup_size} + header.payload_offset + header.payload_length;
-    if (header.payload_length < 4 || end > bytes.size()) return 0;
+    std::array<std::byte, 4> bytes{};
+    if (header.payload_length < bytes.size() || !image(end - bytes.size(), bytes)) return 0;
     std::uint32_t size = 0;
-    for (std::size_t i = 0; i < 4; ++i) size |= std::to_integer<std::uint32_t>(bytes[end - 4 + i]) << (8 * i);
+    for (std::size_t i = 0; i < bytes.size(); ++i) size |= std::to_integer<std::uint32_t>(bytes[i]) << (8 * i);
     return size;
 }
 
 }  // namespace
 
-Result<Image> image_of(std::string_view text) {
-    const auto bytes = std::as_bytes(std::span(text));
-    const auto header = parse_bzimage(bytes.first(std::min(bytes.size(), bzimage_head)), bytes.size());
+Result<Image> image_of(const ReadAt& file, std::uint64_t size) {
+    std::vector<std::byte> head(std::min<std::uint64_t>(size, bzimage_head));
+    if (!file(0, head)) return base::input_error(0, "truncated while it was read");
+    const auto header = parse_bzimage(head, size);
     if (!header) return header.error();
     if (!header->relocatable || !header->has_64bit_entry() || !header->loads_above_4g())
         return base::input_error(
@@ -42,18 +45,19 @@ Result<Image> image_of(std::string_view text) {
     image.setup_bytes = header->setup_size;
     image.cmdline_size = header->cmdline_size;
     image.payload_bytes = header->payload_length;
-    image.swiotlb_addr = announces_swiotlb_addr(bytes, *header);
+    image.swiotlb_addr = announces_swiotlb_addr(file, *header);
     image.release = header->version.substr(0, header->version.find(' '));
     // More than four times init_size is no size of this image: a payload that
     // somebody appended a signature to.
-    if (const auto size = announced_size(bytes, *header); size < 4 * image.init_size) image.uncompressed_bytes = size;
+    if (const auto unpacked = announced_size(file, *header); unpacked < 4 * image.init_size)
+        image.uncompressed_bytes = unpacked;
     return image;
 }
 
 Result<Image> read_image(const std::filesystem::path& path) {
-    const auto bytes = read_user_file(path, largest_image);
-    if (!bytes) return bytes.error();
-    auto image = image_of(*bytes);
+    const auto file = open_user_file(path, largest_image);
+    if (!file) return file.error();
+    auto image = image_of(read_at(file->fd), file->size);
     if (!image) return std::move(image).error().at(path.string());
     return image;
 }

@@ -19,6 +19,14 @@ namespace {
 /// Of /proc/kallsyms: "ffffffffa81c1300 b io_tlb_default_mem", and of a module "\t[module]" behind it.
 constexpr std::size_t name_at = 19;
 
+// A number for the first two letters of a name, so that few others have it.
+std::size_t beginning(std::string_view name) {
+    const auto letter = [&](std::size_t i) {
+        return i < name.size() && name[i] != '\t' ? static_cast<unsigned char>(name[i]) : 0U;
+    };
+    return (letter(0) << 5 ^ letter(1)) & 0xfff;
+}
+
 }  // namespace
 
 std::optional<base::Address> find_symbol(const Symbols& symbols, std::string_view name) {
@@ -28,8 +36,7 @@ std::optional<base::Address> find_symbol(const Symbols& symbols, std::string_vie
 }
 
 SymbolSearch::SymbolSearch(std::span<const std::string_view> names) : names_(names) {
-    for (const std::string_view name : names_)
-        if (!name.empty()) first_letters_[static_cast<unsigned char>(name.front())] = true;
+    for (const std::string_view name : names_) beginnings_[beginning(name)] = true;
 }
 
 void SymbolSearch::take_line(std::string_view line) {
@@ -48,9 +55,9 @@ bool SymbolSearch::take_whole_lines(std::string_view lines) {
     while (!lines.empty()) {
         const std::string_view line = lines.substr(0, lines.find('\n'));
         lines.remove_prefix(line.size() + 1);
-        // Of nearly all lines one letter is looked at.
+        // Of nearly all lines two letters are looked at.
         const bool usual = line.size() > name_at && line[name_at - 1] == ' ' && line[name_at - 3] == ' ';
-        if (!usual || first_letters_[static_cast<unsigned char>(line[name_at])]) take_line(line);
+        if (!usual || beginnings_[beginning(line.substr(name_at))]) take_line(line);
         if (line.ends_with(']') && line.find("\t[") != line.npos) return false;
     }
     return true;

@@ -38,8 +38,8 @@ private:
     bool take_whole_lines(std::string_view lines);
 
     std::span<const std::string_view> names_;
-    std::array<bool, 256> first_letters_{};
-    std::string rest_;  ///< the beginning of a line
+    std::array<bool, 4096> beginnings_{};  ///< of the names, by beginning()
+    std::string rest_;                     ///< the beginning of a line
     Symbols found_;
     std::string twice_;  ///< a name with two addresses
 };

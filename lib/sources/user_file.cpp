@@ -5,11 +5,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <limits>
+#include <span>
 #include <utility>
 
-#include "base/fd.hpp"
 #include "lib/sources/files.hpp"
+#include "lib/sources/read_at.hpp"
 
 namespace handoff {
 
@@ -23,23 +26,23 @@ Result<std::string> read_user_file(const std::filesystem::path& path, std::size_
     return read_all(fd.get(), path.string(), limit);
 }
 
-Result<FileHead> read_user_file_head(const std::filesystem::path& path, std::size_t wanted) {
-    const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+Result<UserFile> open_user_file(const std::filesystem::path& path, std::uint64_t limit) {
+    Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
     if (!fd) return system_error(path.string(), errno);
     if (auto error = require_regular(fd.get(), path.string())) return std::move(*error);
     struct stat status {};
     if (::fstat(fd.get(), &status) != 0) return system_error(path.string(), errno);
+    const auto size = static_cast<std::uint64_t>(status.st_size);
+    if (size > limit) return too_large(path.string(), limit);
+    return UserFile{std::move(fd), size};
+}
 
-    FileHead head{std::string(wanted, '\0'), static_cast<std::uint64_t>(status.st_size)};
-    std::size_t filled = 0;
-    while (filled < wanted) {
-        const ssize_t got = ::read(fd.get(), head.bytes.data() + filled, wanted - filled);
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return system_error(path.string(), errno);
-        if (got == 0) break;
-        filled += static_cast<std::size_t>(got);
-    }
-    head.bytes.resize(filled);
+Result<FileHead> read_user_file_head(const std::filesystem::path& path, std::size_t wanted) {
+    const auto file = open_user_file(path, std::numeric_limits<std::uint64_t>::max());
+    if (!file) return file.error();
+    FileHead head{std::string(std::min<std::uint64_t>(wanted, file->size), '\0'), file->size};
+    if (!read_at(file->fd)(0, std::as_writable_bytes(std::span(head.bytes))))
+        return io_error(path.string(), "it cannot be read, or became shorter while it was read");
     return head;
 }
 

@@ -417,7 +417,7 @@ void kernel_config(Input in) {
 }
 
 void bzimage(Input in) {
-    const auto image = handoff::image_of(text_of(in));
+    const auto image = handoff::image_of(handoff::read_at(std::as_bytes(in)), in.size());
     if (!image) return sound(image.error(), text_of(in));
     HOLDS(image->init_size != 0);
     HOLDS(image->kernel_alignment != 0 && (image->kernel_alignment & (image->kernel_alignment - 1)) == 0);

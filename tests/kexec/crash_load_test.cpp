@@ -262,13 +262,6 @@ TEST(CrashLoad, WhatIsNotModelledIsNotEvenPlanned) {
     EXPECT_EQ(fake.did, (std::vector<std::string>{"record plain", "record plain"}));
 }
 
-TEST(News, IsWhatALogHasMoreThanBefore) {
-    EXPECT_EQ(lines_since("a\nb\n", "a\nb\nc\nd\n"), "\nc\nd\n");
-    EXPECT_EQ(lines_since("a\nb\n", "a\nb\n"), "\n");
-    EXPECT_EQ(lines_since("", "a\n"), "") << "nobody knows what is new";
-    EXPECT_EQ(lines_since("a\nb\n", "c\nd\n"), "") << "the ring buffer went round";
-}
-
 TEST(WithoutDebug, KeepsWhatKexecSaysAnyway) {
     const std::string debug =
         "Try gzip decompression.\nkernel: 0x7f8af3c54010 kernel_size: 0x7d77c0\nMEMORY RANGES\n"

@@ -166,5 +166,15 @@ TEST(KexecArguments, KexecFileLoadIsAskedForMessagesOnlyWhereTheKernelKnowsThatF
         EXPECT_TRUE(asks("-p -s v", release)) << release;
 }
 
+TEST(KexecArguments, TheKernelsDebugMessagesAreNeededWhereNobodyElseReportsTheSegments) {
+    const auto needs = [](const char* arguments, const char* release) {
+        return needs_load_messages(read(arguments), release);
+    };
+    EXPECT_TRUE(needs("-p -s v", "6.1.0-50-amd64"));
+    EXPECT_TRUE(needs("-p v", "6.7.12")) << "whichever system call kexec takes";
+    EXPECT_FALSE(needs("-p -c v", "6.1.0-50-amd64")) << "kexec itself says it";
+    EXPECT_FALSE(needs("-p -s v", "6.8.0")) << "-d asks the kernel for it";
+}
+
 }  // namespace
 }  // namespace handoff

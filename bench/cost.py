@@ -9,6 +9,7 @@
     parser    /proc/iomem from 20 to a million lines, beside kexec-tools' sscanf loop, and plans (Google Benchmark)
     commands  whole commands on a captured machine (hyperfine), and their peak memory
     audit     100,000 captured machines: peak memory at 1,000, 10,000 and 100,000, throughput on one core and two
+    archives  sosreports of 15 MB, beside a program that only lists them, and 100,000 machines in one archive
     vm        plan and cmdline beside kexec, in a virtual machine of the lab
     verify    what verify needs in the crash kernel of each Linux, and that dumps are written whatever becomes of it, in
               machines of the lab with the smallest reservations of docs/memory-saved.md
@@ -102,6 +103,31 @@ def audit(build):
     return values
 
 
+def archives(build):
+    """Reports of real size, made by fleet.py, against what only lists them; and a fleet in one archive, through a pipe."""
+    tool, fleet = build / "tool/swiotlb-handoff", ROOT / "bench/fleet.py"
+    values = {"xz": run("xz", "--version").splitlines()[0], "tar": run("tar", "--version").splitlines()[0],
+              "libarchive": run("pkg-config", "--modversion", "libarchive").strip()}
+    with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR", "/var/tmp")) as directory:
+        run(fleet, "reports", "6", "15", directory)
+        files = sorted(Path(directory).iterdir())
+        values |= {"reports": len(files), "packed_mb": round(sum(f.stat().st_size for f in files) / 1e6), "members": len(run("tar", "-tf", files[0]).splitlines()),
+                   "unpacked_mb": round(sum(int(run("sh", "-c", f"xz -dc {f} | wc -c")) for f in files) / 1e6)}
+        lists = f"printf '%s\\n' {directory}/* | xargs -P {{}} -I@ sh -c 'xz -dc @ | tar -t >/dev/null'"
+        for jobs in (1, 2):
+            # In turn, so that other work on the machine slows down both.
+            pairs = [(peak_kib(["sh", "-c", lists.format(jobs)])[1], *peak_kib([tool, "audit", "--json", "--jobs", str(jobs), directory])[:2]) for _ in range(5)]
+            listing, kib, ours = (sorted(column)[len(pairs) // 2] for column in zip(*pairs))
+            values |= {f"jobs_{jobs}_list_s": round(listing, 2), f"jobs_{jobs}_audit_s": round(ours, 2), f"jobs_{jobs}_peak_kib": kib,
+                       f"jobs_{jobs}_ratio": round(sorted(a / c for a, _, c in pairs)[len(pairs) // 2], 2)}
+    for count in (1000, 10000, 100000):
+        with subprocess.Popen([fleet, "captures", str(count)], stdout=subprocess.PIPE) as made:
+            kib, seconds, _ = peak_kib([tool, "audit", "--json", "/dev/stdin"], stdin=made.stdout)
+        print(f"  {count} captures in an archive: {seconds:.1f} s", flush=True)
+        values |= {f"fleet_{count}_peak_kib": kib, f"fleet_{count}_per_s": round(count / seconds)}
+    return values
+
+
 def vm(build):
     sys.path.insert(0, str(ROOT / "tests/vm"))
     import fetch
@@ -172,7 +198,7 @@ def verify(build):
     return values
 
 
-SECTIONS = {one.__name__: one for one in (sizes, parser, commands, audit, vm, verify)}
+SECTIONS = {one.__name__: one for one in (sizes, parser, commands, audit, archives, vm, verify)}
 
 
 def measured_on():
@@ -237,6 +263,17 @@ def report_audit(values):
             *table(["captures", "jobs", "a second", "peak memory"], rows)]
 
 
+def report_archives(values):
+    rows = [[str(jobs), f"{values[f'jobs_{jobs}_list_s']:.1f} s", f"{values[f'jobs_{jobs}_audit_s']:.1f} s", f"{values[f'jobs_{jobs}_ratio']:.2f}",
+             f"{values[f'jobs_{jobs}_peak_kib'] / 1024:.1f} MiB"] for jobs in (1, 2)]
+    fleet = [[f"{n:,}", f"{values[f'fleet_{n}_per_s']:,}", f"{values[f'fleet_{n}_peak_kib'] / 1024:.1f} MiB"] for n in (1000, 10000, 100000)]
+    return [f"{values['reports']} sosreports of `bench/fleet.py`, {values['packed_mb']} MB packed by xz, {values['unpacked_mb']} MB unpacked, {values['members']:,} members in the",
+            f"first one: `audit` of the directory beside `xz -dc | tar -t` of each file, as many at a time. {values['xz']}, {values['tar']}, libarchive {values['libarchive']}.", "",
+            *table(["at a time", "listing", "audit", "listing / audit", "peak memory of audit"], rows), "",
+            "Captured machines in one archive, no two alike, through a pipe from the program that makes it, which takes most of the time:", "",
+            *table(["machines", "a second", "peak memory"], fleet)]
+
+
 def report_sizes(values):
     return ["Installed, stripped; in brackets compressed by gzip -9.", "",
             *table(["", "size"], [["swiotlb-handoff", f"{values['tool_kib']} KiB ({values['tool_gzip_kib']} KiB)"]])]
@@ -259,7 +296,7 @@ def report_verify(values):
 
 
 REPORTS = {"vm": ("Beside a load", report_vm), "verify": ("In the crash kernel", report_verify), "commands": ("Commands", report_commands), "parser": ("The parser", report_parser),
-           "audit": ("Audits", report_audit), "sizes": ("Sizes", report_sizes)}
+           "audit": ("Audits", report_audit), "archives": ("Archives", report_archives), "sizes": ("Sizes", report_sizes)}
 
 
 def report():

@@ -270,7 +270,10 @@ TEST(Capture, SaysWhatItCouldNotTake) {
     tree.write("machine/proc/kcore", "no core file");
     const auto report = capture(Host(tree / "machine"), tree / "copy");
     ASSERT_TRUE(report);
-    EXPECT_TRUE(report->written.empty());
+    EXPECT_EQ(report->written, std::vector<std::string>{"swiotlb-handoff/not-permitted"});
+    EXPECT_TRUE(report->incomplete);
+    EXPECT_EQ(gather(Host(tree / "copy")).error().code, Errc::not_permitted)
+        << "what is missing is not what is not there";
     ASSERT_EQ(report->not_read.size(), 2u);
     EXPECT_EQ(report->not_read[0].source, "proc/iomem");
     EXPECT_EQ(report->not_read[0].code, Errc::not_permitted);

@@ -64,7 +64,7 @@ TEST(Host, WhatTheKernelSaysFromNowOnIsReadAlone) {
 TEST(Host, AMissingRootIsNotTheSameAsAMachineWithoutFiles) {
     const TempTree tree;
     const Host host(tree / "gone");
-    EXPECT_FALSE(host.open_root());
+    EXPECT_TRUE(host.unusable());
     EXPECT_EQ(host.read(Source::iomem).error().code, Errc::io);
 }
 

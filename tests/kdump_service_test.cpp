@@ -356,8 +356,8 @@ TEST(Collector, IsWhatTheConfigurationSays) {
             << row.config << row.kdump_conf;
 }
 
-TEST(LendSettings, AskToLendByOneLineOfTheConfiguration) {
-    const auto lend = [](std::string_view config) { return handoff::lend_settings(debian, config, "").lend; };
+TEST(LoadSettings, AskToLendByOneLineOfTheConfiguration) {
+    const auto lend = [](std::string_view config) { return handoff::load_settings(debian, config, "").lend; };
     EXPECT_TRUE(lend("USE_KDUMP=1\nSWIOTLB_HANDOFF_LEND=yes\n"));
     EXPECT_TRUE(lend("SWIOTLB_HANDOFF_LEND=\"yes\"\n"));
     EXPECT_FALSE(lend("#SWIOTLB_HANDOFF_LEND=yes\n"));

@@ -139,6 +139,7 @@ TEST_F(Request, HasTheInitrdThatIsNamedElseTheOneThatKdumpLoads) {
     wishes.initrd = "";
     EXPECT_EQ(made(wishes).initrd_bytes, 0u) << "a load without an initrd";
     std::filesystem::remove(tree_ / "usr/sbin/kdump-config");
+    std::filesystem::remove(tree_ / "etc/default/kdump-tools");
     EXPECT_EQ(made().initrd_bytes, std::nullopt) << "nobody knows what will be loaded";
 }
 

@@ -214,6 +214,8 @@ Options options_from(const Given& given) {
     if (const auto size = text("to")) options.to = size_from("--to", *size);
     if (const auto number = text("jobs")) options.jobs = count_from("--jobs", *number, 1024);
     options.svg = has("svg");
+    options.csv = has("csv");
+    options.merge = has("merge");
     options.prometheus = has("prometheus");
     options.output = text("output");
     return options;

@@ -56,7 +56,9 @@ Status check(const Options& options) {
         if (options.method == handoff::Method::automatic) wishes.method = record->method;
         if (!input.map && !record->map.entries.empty()) input.map = record->map;
     }
-    const handoff::Host host(options.root);
+    const auto opened = host_of(options);
+    if (!opened) return fail(opened.error());
+    const handoff::Host& host = *opened;
     const bool own_line = !options.command_line && !record;
     auto machine = machine_of(host);
     // Without --place the machine is a help where it can be read and has a pool.

@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "lib/load/image_record.hpp"
+#include "lib/service/service.hpp"
 #include "lib/sources/gather.hpp"
 #include "lib/sources/host.hpp"
+#include "lib/sources/report.hpp"
 #include "tool/commands.hpp"
 #include "tool/help.hpp"
 #include "tool/print.hpp"
@@ -72,15 +75,25 @@ Error machine_error(const handoff::Host& host, Error error) {
     return with_cure(host, host.with_full_path(std::move(error)));
 }
 
+handoff::Reports reports() {
+    auto paths = handoff::kdump_paths();
+    paths.emplace_back(handoff::image_record_path);
+    return handoff::Reports(paths);
+}
+
+Result<handoff::Host> host_of(const Options& options) { return reports().only(options.root); }
+
 Result<handoff::Machine> machine_of(const handoff::Host& host) {
-    if (const auto root = host.open_root(); !root) return root.error();
+    if (auto error = host.unusable()) return std::move(*error);
     auto machine = handoff::gather(host);
     if (!machine) return machine_error(host, std::move(machine).error());
     return machine;
 }
 
 Result<handoff::Plan> plan_from(const Options& options, bool look_into_initrd) {
-    const handoff::Host host(options.root);
+    const auto opened = host_of(options);
+    if (!opened) return opened.error();
+    const handoff::Host& host = *opened;
     const auto machine = machine_of(host);
     if (!machine) return machine.error();
     auto request = request_from(options, host, *machine);

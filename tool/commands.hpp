@@ -8,6 +8,7 @@
 #include "lib/decide/recommend.hpp"
 #include "lib/load/wishes.hpp"
 #include "lib/sources/host.hpp"
+#include "lib/sources/report.hpp"
 #include "swiotlb-handoff/plan.hpp"
 #include "tool/options.hpp"
 
@@ -47,6 +48,7 @@ struct Options {
     std::optional<std::uint64_t> to;                       // bytes
     // audit
     std::optional<unsigned> jobs;
+    bool csv = false, merge = false;
     // map
     bool svg = false;
     // status
@@ -76,6 +78,11 @@ Status status(const Options&);
 handoff::Wishes wishes_from(const Options&);
 /// The request that they make on this machine.
 base::Result<handoff::PlanRequest> request_from(const Options&, const handoff::Host&, const handoff::Machine&);
+
+/// The machine at --root: a directory, a report or an archive.
+base::Result<handoff::Host> host_of(const Options&);
+/// Reads machines with all that a command asks for.
+handoff::Reports reports();
 
 /// What is read of a machine; errors are those of machine_error().
 base::Result<handoff::Machine> machine_of(const handoff::Host&);

@@ -34,7 +34,9 @@ void print_table(const e820::Table& table, const std::string& format) {
 
 // Where the crash kernel needs no pool its map is that of plain kdump.
 Status print_predicted(const Options& options) {
-    const handoff::Host host(options.root);
+    const auto opened = host_of(options);
+    if (!opened) return fail(opened.error());
+    const handoff::Host& host = *opened;
     const auto machine = machine_of(host);
     if (!machine) return fail(machine.error());
     const auto request = request_from(options, host, *machine);

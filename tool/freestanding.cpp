@@ -185,6 +185,7 @@ void abort() noexcept {
 }
 [[noreturn, gnu::used]] void __stack_chk_fail() { abort(); }
 int* __errno_location() noexcept { return &error_number; }
+char __libc_single_threaded = 1;  // a shared_ptr asks
 
 // --- of <cstring>: the compiler calls some of these for an assignment ---
 

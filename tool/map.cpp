@@ -37,7 +37,9 @@ unsigned columns() {
 }  // namespace
 
 Status map(const Options& options) {
-    const handoff::Host host(options.root);
+    const auto opened = host_of(options);
+    if (!opened) return fail(opened.error());
+    const handoff::Host& host = *opened;
     const auto machine = machine_of(host);
     if (!machine) return fail(machine.error());
     const auto request = request_from(options, host, *machine);

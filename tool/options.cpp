@@ -32,10 +32,10 @@ constexpr auto command_table = std::to_array<CommandInfo>({
     {verify, "verify", "", 0, 0, "In the crash kernel, compare its pool with the promise."},
     {capture, "capture", "DIR", 1, 1, "Write what is read from this machine into DIR.",
      "The directory must be new or empty; --root replays it.", Completes::directories},
-    {audit, "audit", "[DIR]...", 0, any_number, "Plan for many captured machines, and add it up.",
-     "DIR is a captured machine or a directory of them. Without DIR, or for -, paths come from standard input, one a "
-     "line.",
-     Completes::directories},
+    {audit, "audit", "[PATH]...", 0, any_number, "Plan for many captured machines, and add it up.",
+     "PATH is a captured machine, a report such as of sos, a tar archive of these, or a directory of them. Without "
+     "PATH, or for -, paths come from standard input, one a line.",
+     Completes::files},
     {kexec, "kexec", "-- ARGS", 0, any_number, "Run kexec with ARGS, with the handoff where it is proven.",
      "Where the handoff is not proven, or what was loaded is not as planned, kexec runs as it was asked for.",
      Completes::nothing, true},
@@ -86,6 +86,9 @@ constexpr auto option_table = std::to_array<OptionInfo>({
      Completes::files},
     {"place", "", Group::own, of(check), "Judge for this machine even where its pool cannot be seen."},
     {"jobs", "N", Group::own, of(audit), "Look at so many machines at a time. The default is one for each processor."},
+    {"csv", "", Group::own, of(audit), "Print comma-separated values, for a spreadsheet."},
+    {"merge", "", Group::own, of(audit),
+     "Add up what other audits printed with --json: each PATH is such a file, and - is standard input."},
     {"kexec", "FILE", Group::own, of(kexec, shrink),
      "The kexec program to run, as an absolute path. The default is the installed one.", Completes::files},
     {"dry-run", "", Group::own, of(kexec, shrink, enable, disable), "Print what would be done, and do nothing."},
@@ -134,8 +137,10 @@ constexpr auto option_table = std::to_array<OptionInfo>({
      Completes::words, "mmap read"},
     // --- common
     {"json", "", Group::common, every - of(kexec, help, version), "Print JSON for programs."},
-    {"root", "DIR", Group::common, reading, "Read a captured machine instead of the running one.",
-     Completes::directories},
+    {"root", "PATH", Group::common, reading,
+     "Read a captured machine instead of the running one: a directory, or where nothing is changed, a report such as "
+     "of sos, or a tar archive of one.",
+     Completes::files},
     {"help", "", Group::common, every, "Print this help.", Completes::nothing, {}, {}, 'h'},
     {"version", "", Group::common, every, "Print the version.", Completes::nothing, {}, {}, 'V'},
 });
@@ -143,21 +148,19 @@ constexpr auto option_table = std::to_array<OptionInfo>({
 using enum Restriction::Kind;
 
 constexpr auto restriction_table = std::to_array<Restriction>({
-    {map, "svg", excludes, "json"},
-    {enable, "dry-run", excludes, "json"},
-    {disable, "dry-run", excludes, "json"},
-    {status, "prometheus", excludes, "json"},
-    {status, "output", excludes, "json"},
-    {e820, "format", excludes, "json"},
-    {e820, "input-format", needs, "input"},
-    {e820, "before", excludes, "input"},
-    {e820, "root", excludes, "input"},
-    {e820, "kernel", excludes, "input"},
-    {e820, "initrd", excludes, "input"},
-    {e820, "loader", excludes, "input"},
-    {e820, "method", excludes, "input"},
-    {e820, "accept", excludes, "input"},
-    {e820, "lend", excludes, "input"},
+    {audit, "csv", excludes, "json"},           {audit, "jobs", excludes, "merge"},
+    {audit, "margin", excludes, "merge"},       {audit, "kernel", excludes, "merge"},
+    {audit, "initrd", excludes, "merge"},       {audit, "loader", excludes, "merge"},
+    {audit, "command-line", excludes, "merge"}, {audit, "method", excludes, "merge"},
+    {audit, "accept", excludes, "merge"},       {audit, "lend", excludes, "merge"},
+    {audit, "collector", excludes, "merge"},    {map, "svg", excludes, "json"},
+    {enable, "dry-run", excludes, "json"},      {disable, "dry-run", excludes, "json"},
+    {status, "prometheus", excludes, "json"},   {status, "output", excludes, "json"},
+    {e820, "format", excludes, "json"},         {e820, "input-format", needs, "input"},
+    {e820, "before", excludes, "input"},        {e820, "root", excludes, "input"},
+    {e820, "kernel", excludes, "input"},        {e820, "initrd", excludes, "input"},
+    {e820, "loader", excludes, "input"},        {e820, "method", excludes, "input"},
+    {e820, "accept", excludes, "input"},        {e820, "lend", excludes, "input"},
     {e820, "collector", excludes, "input"},
 });
 

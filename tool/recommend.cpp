@@ -166,7 +166,9 @@ base::Result<std::optional<handoff::CrashLog>> last_crash(const Options& options
 }  // namespace
 
 Status recommend(const Options& options) {
-    const handoff::Host host(options.root);
+    const auto opened = host_of(options);
+    if (!opened) return fail(opened.error());
+    const handoff::Host& host = *opened;
     const auto machine = machine_of(host);
     if (!machine) return fail(machine.error());
     auto request = request_from(options, host, *machine);

@@ -14,7 +14,9 @@ using base::Errc;
 using base::Error;
 
 Status show(const Options& options) {
-    const auto machine = machine_of(handoff::Host(options.root));
+    const auto host = host_of(options);
+    if (!host) return fail(host.error());
+    const auto machine = machine_of(*host);
     if (!machine) return fail(machine.error());
     const auto& pool = machine->pool;
     const bool agree =

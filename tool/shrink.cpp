@@ -143,7 +143,9 @@ Status shrink(const Options& options) {
     if (!options.operands.empty() && !options.operands.front().starts_with('/'))
         return misused(options, fmt::format("The command that loads the crash kernel needs its full path, not '{}'.",
                                             options.operands.front()));
-    const handoff::Host host(options.root);
+    const auto opened = host_of(options);
+    if (!opened) return fail(opened.error());
+    const handoff::Host& host = *opened;
     const auto machine = machine_of(host);
     if (!machine) return fail(machine.error());
     handoff::Wishes wishes = wishes_from(options);

@@ -8,7 +8,9 @@
 namespace tool {
 
 Status verify(const Options& options) {
-    const auto machine = machine_of(handoff::Host(options.root));
+    const auto host = host_of(options);
+    if (!host) return fail(host.error());
+    const auto machine = machine_of(*host);
     if (!machine) return fail(machine.error());
     const auto verification = handoff::verify(*machine);
     if (!verification) return fail(verification.error());

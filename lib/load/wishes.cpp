@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string_view>
 
+#include "lib/load/image_record.hpp"
 #include "lib/service/service.hpp"
 #include "lib/sources/host.hpp"
 #include "lib/sources/image.hpp"
@@ -20,20 +21,36 @@ std::optional<std::string> either(const std::optional<std::string>& said,
     return otherwise->string();
 }
 
-// What the configuration of the installed service says, where there is one and it can be read.
-void read_configuration(const Host& host, const Machine& machine, const Wishes& wishes, PlanRequest& request) {
-    LendSettings configured;
+/// A captured machine's: nothing where it has none.
+Result<ImageRecord> recorded_images(const Host& host) {
+    const auto text = host.live() ? Result<std::string>(std::string()) : host.read(image_record_path);
+    if (!text && text.error().code != Errc::not_found) return text.error();
+    if (!text || text->empty()) return ImageRecord{};
+    auto record = parse_image_record(*text);
+    if (!record) return std::move(record).error().at(image_record_path);
+    return record;
+}
+
+// What the configuration of the installed service says, where there is one and it can be read; then what a capture
+// kept.
+void read_configuration(const Host& host, const Machine& machine, const Wishes& wishes, const ImageRecord& recorded,
+                        PlanRequest& request) {
+    LoadSettings configured;
     if (const auto service = find_kdump_service(host)) {
         if (const auto config = host.read(service->config)) {
             const bool second = !service->collector_config.empty();
             const std::string more = second ? host.read(service->collector_config).value_or("") : "";
-            configured = lend_settings(*service, *config, more);
+            configured = load_settings(*service, *config, more);
             request.collector_options = service->collector_options(*config, more);
             request.service_command_line = likely_command_line(*service, *config, machine.command_line);
         }
     }
     request.lend = wishes.lend || configured.lend;
-    request.collector = wishes.collector == Collector::unknown ? configured.collector : wishes.collector;
+    // Of the running machine, kexec's arguments say it, whoever wrote them.
+    for (const Loader loader : {configured.loader, recorded.loader})
+        if (request.loader == Loader::automatic && !host.live()) request.loader = loader;
+    for (const Collector collector : {wishes.collector, configured.collector, recorded.collector})
+        if (request.collector == Collector::unknown) request.collector = collector;
 }
 
 }  // namespace
@@ -86,7 +103,15 @@ Result<PlanRequest> request_for(const Host& host, const Machine& machine, const 
         request.initrd_from = *initrd;
     }
 
-    read_configuration(host, machine, wishes, request);
+    const auto recorded = recorded_images(host);
+    if (!recorded) return host.with_full_path(recorded.error());
+    if (!request.image) request.image = recorded->image;
+    if (!initrd && recorded->initrd) {
+        request.initrd_bytes = recorded->initrd->bytes;
+        request.initrd_acpi_bytes = recorded->initrd->acpi_bytes;
+        request.initrd_bootconfig = recorded->initrd->bootconfig;
+    }
+    read_configuration(host, machine, wishes, *recorded, request);
     return request;
 }
 

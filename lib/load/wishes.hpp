@@ -18,7 +18,7 @@ struct Wishes {
     std::optional<std::string> kernel;  ///< path of the image; none: the one that the kdump service loads
     std::optional<std::string> initrd;  ///< path, "" for a load without one; none: the one that the kdump service loads
     std::optional<std::string> command_line;  ///< as PlanRequest has it, and so has the rest
-    Loader loader = Loader::automatic;
+    Loader loader = Loader::automatic;  ///< automatic: of a captured machine, what the service's configuration says
     Method method = Method::automatic;
     std::optional<AddressRange> pool;
     std::vector<std::string> accept;

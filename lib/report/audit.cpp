@@ -1,11 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lib/report/audit.hpp"
 
+#include <algorithm>
 #include <utility>
 
+#include "base/number.hpp"
 #include "lib/decide/recommend.hpp"
 
 namespace handoff {
+
+namespace {
+
+void judge_size(const Recommendation& next, MachineAudit& audited) {
+    for (const NeedLine& line : next.need.lines)
+        if (line.basis == Basis::assumed && line.part != NeedPart::margin && line.bytes != 0)
+            audited.guessed.emplace_back(name(line.part));
+    if (next.now == 0) return;
+    audited.certainly_too_small = next.now < next.need.lower_bound();
+    const std::uint64_t wanted = next.chosen ? next.chosen->bytes : next.need.recommended();
+    if (wanted > next.now) audited.too_small = wanted - next.now;
+    if (!next.chosen || wanted >= next.now) return;
+    audited.recommended = next.chosen->reservation.text();
+    const std::uint64_t pool = next.chosen->verdict == Verdict::ready ? audited.pool_bytes : 0;
+    audited.by_handoff = std::min(next.now - wanted, pool);
+    audited.by_right_sizing = next.now - wanted - audited.by_handoff;
+}
+
+}  // namespace
 
 MachineAudit audit(std::string name, const Machine& machine, const PlanRequest& request, std::uint64_t margin) {
     MachineAudit audited;
@@ -20,10 +41,7 @@ MachineAudit audit(std::string name, const Machine& machine, const PlanRequest& 
     if (!machine.pool.empty()) audited.pool_bytes = machine.pool.front().range.size();
     for (const AddressRange& c : machine.crash_kernel) audited.crashkernel_bytes += c.size();
     const Recommendation next = recommend(machine, request, margin);
-    if (next.verdict == Verdict::ready && next.chosen && next.given_back() > 0) {
-        audited.recommended = next.chosen->reservation.text();
-        audited.given_back = static_cast<std::uint64_t>(next.given_back());
-    }
+    judge_size(next, audited);
     if (planned.verdict == Verdict::not_needed && audited.pool_bytes != 0) {
         PlanRequest lending = request;
         lending.lend = true;
@@ -46,10 +64,15 @@ MachineAudit audit(std::string name, const Machine& machine, const PlanRequest& 
     return audited;
 }
 
-void AuditSummary::add(const MachineAudit& audited) {
+bool AuditSummary::add(const MachineAudit& audited) {
+    const auto digest = base::parse_number(audited.digest, 16);
+    if (digest && !digests_.insert(*digest).second) {
+        ++identical;
+        return false;
+    }
     if (audited.error) {
         ++unreadable;
-        return;
+        return true;
     }
     switch (audited.verdict) {
         case Verdict::ready:
@@ -68,10 +91,15 @@ void AuditSummary::add(const MachineAudit& audited) {
     lendable += audited.lendable;
     would_lend += audited.would_lend;
     if (audited.lendable) lent += audited.lent_bytes;
-    if (audited.given_back > 0) {
-        ++giving;
-        given_back += audited.given_back;
-    }
+    for (const std::string& part : audited.guessed) ++guessed[part];
+    giving += audited.by_handoff != 0;
+    by_handoff += audited.by_handoff;
+    oversized += audited.by_right_sizing != 0;
+    by_right_sizing += audited.by_right_sizing;
+    undersized += audited.too_small != 0;
+    certainly_undersized += audited.certainly_too_small;
+    too_small += audited.too_small;
+    return true;
 }
 
 }  // namespace handoff

@@ -190,8 +190,13 @@ Json audit_document(const MachineAudit& audited) {
     j["pool_bytes"] = read ? Json(audited.pool_bytes) : Json(nullptr);
     j["reservation_bytes"] = read ? Json(audited.crashkernel_bytes) : Json(nullptr);
     j["crashkernel"] = or_null(audited.recommended);
-    j["saved_bytes"] = audited.given_back;
+    j["saved_bytes"] = audited.given_back();
+    j["saved_by_handoff_bytes"] = audited.by_handoff;
+    j["lacking_bytes"] = audited.too_small;
+    j["certainly_too_small"] = audited.certainly_too_small;
+    j["sizes_assumed"] = audited.guessed;
     j["loan"] = read ? loan_of(audited) : Json(nullptr);
+    j["digest"] = audited.digest.empty() ? Json(nullptr) : Json(audited.digest);
     return j;
 }
 

@@ -41,6 +41,7 @@ KdumpService debian() {
         .kernels = {"var/lib/kdump/vmlinuz", "boot/vmlinuz-{}"},
         .initrds = {"var/lib/kdump/initrd.img"},
         .command_line = command_line,
+        .kexec_options = "KDUMP_KEXEC_ARGS",
         .collector = collector,
         .collector_options = collector_options,
     };

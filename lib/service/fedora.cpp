@@ -63,6 +63,7 @@ KdumpService fedora() {
         .kernels = {"boot/vmlinuz-{}", "usr/lib/modules/{}/vmlinuz"},
         .initrds = {"boot/initramfs-{}kdump.img"},
         .command_line = command_line,
+        .kexec_options = "KEXEC_ARGS",
         .collector = collector,
         .collector_options = collector_options,
     };

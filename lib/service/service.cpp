@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -59,6 +60,16 @@ Result<KdumpService> find_kdump_service(const Host& host) {
     std::vector<KdumpService> installed;
     std::copy_if(known.begin(), known.end(), std::back_inserter(installed),
                  [&](const KdumpService& service) { return host.exists(service.script); });
+    if (installed.empty() && !host.live()) {
+        std::copy_if(known.begin(), known.end(), std::back_inserter(installed), [&](const KdumpService& service) {
+            return host.exists(service.config) &&
+                   (service.collector_config.empty() || host.exists(service.collector_config));
+        });
+        // Two services have a file of the same name, and one of them a second file.
+        const auto has_second = [](const KdumpService& service) { return !service.collector_config.empty(); };
+        if (std::any_of(installed.begin(), installed.end(), has_second))
+            std::erase_if(installed, std::not_fn(has_second));
+    }
     if (installed.size() == 1) return installed.front();
 
     const auto distributions = distributions_of(host);
@@ -75,6 +86,14 @@ Result<KdumpService> find_kdump_service(const Host& host) {
                              fmt::format("several kdump services are installed, and which one is in use is not known: "
                                          "found {}; {}",
                                          scripts_of(installed), said_of(distributions)));
+}
+
+std::vector<std::string> kdump_paths() {
+    std::vector<std::string> paths;
+    for (const KdumpService& service : kdump_services())
+        for (const string_view path : {service.script, service.config, service.collector_config})
+            if (!path.empty()) paths.emplace_back(path);
+    return paths;
 }
 
 Result<std::vector<std::string>> kdump_load_command(const Host& host) {
@@ -97,8 +116,18 @@ std::string likely_command_line(const KdumpService& service, string_view config,
     return service.command_line(config, parsed ? for_crash_kernel(*parsed).text() : running);
 }
 
-LendSettings lend_settings(const KdumpService& service, string_view config, string_view collector_config) {
-    return {assigned(config, "SWIOTLB_HANDOFF_LEND") == "yes", service.collector(config, collector_config)};
+LoadSettings load_settings(const KdumpService& service, string_view config, string_view collector_config) {
+    return {assigned(config, "SWIOTLB_HANDOFF_LEND") == "yes", service.collector(config, collector_config),
+            loader_of_kexec(assigned_or(config, service.kexec_options, ""))};
+}
+
+LoadSettings load_settings(const Host& host) {
+    const auto service = find_kdump_service(host);
+    if (!service) return {};
+    const auto config = host.read(service->config);
+    if (!config) return {};
+    const bool second = !service->collector_config.empty();
+    return load_settings(*service, *config, second ? host.read(service->collector_config).value_or("") : "");
 }
 
 }  // namespace handoff

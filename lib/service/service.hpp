@@ -41,6 +41,8 @@ struct KdumpService {
     /// The crash kernel's command line. `config` is the text of that file, `inherited` what is left of the running
     /// kernel's line without the words that no crash kernel gets.
     std::string (*command_line)(std::string_view config, const std::string& inherited) = nullptr;
+    /// The variable in `config` that has options for kexec.
+    std::string_view kexec_options;
     /// What saves the dump, by the texts of both configuration files; "" for one that is not there.
     Collector (*collector)(std::string_view config, std::string_view collector_config) = nullptr;
     /// What it is told about its memory, by the same texts; nullopt where it takes a shell to know.
@@ -52,9 +54,12 @@ struct KdumpService {
 std::span<const KdumpService> kdump_services();
 
 /// The one that is installed: by the scripts that are there, and where there are several, by ID and ID_LIKE of
-/// os-release(5). Errors, which name what was looked for: not_found where no script is there, input where several are
-/// and os-release names none of them.
+/// os-release(5). A report has no scripts: there it is by the configuration files. Errors, which name what was looked
+/// for: not_found where no script is there, input where several are and os-release names none of them.
 Result<KdumpService> find_kdump_service(const Host&);
+
+/// The files that all services read.
+std::vector<std::string> kdump_paths();
 
 /// The command that loads the crash kernel where none is loaded. Errors: those of find_kdump_service(), and not_found
 /// where the program is not there.
@@ -73,14 +78,18 @@ CrashImage crash_image(const Host&, std::string_view release);
 /// its configuration. For a look ahead, not for a load, which has the real one.
 std::string likely_command_line(const KdumpService&, std::string_view config, const std::string& running);
 
-/// What the configuration of a kdump service says about lending the pool (lib/lend.hpp).
-struct LendSettings {
+/// What the configuration of a kdump service says about how the crash kernel is loaded, and what it then does.
+struct LoadSettings {
     bool lend = false;  ///< SWIOTLB_HANDOFF_LEND=yes
     Collector collector = Collector::unknown;
-    friend bool operator==(const LendSettings&, const LendSettings&) = default;
+    /// By the options for kexec; automatic where they leave it to kexec.
+    Loader loader = Loader::automatic;
+    friend bool operator==(const LoadSettings&, const LoadSettings&) = default;
 };
 /// By the texts of both configuration files; "" for one that is not there.
-LendSettings lend_settings(const KdumpService&, std::string_view config, std::string_view collector_config);
+LoadSettings load_settings(const KdumpService&, std::string_view config, std::string_view collector_config);
+/// The same of the service that is installed, where there is one.
+LoadSettings load_settings(const Host&);
 
 /// How the handoff stands in the text of a configuration file.
 enum class ConfigState { absent, present };

@@ -100,4 +100,14 @@ CollectorOptions memory_of_makedumpfile(string_view options) {
     return memory;
 }
 
+Loader loader_of_kexec(string_view options) {
+    Loader loader = Loader::automatic;
+    for (const string_view word : split(options)) {
+        if (word == "-s" || word == "--kexec-file-syscall") loader = Loader::kexec_file_load;
+        if (word == "-c" || word == "--kexec-syscall") loader = Loader::kexec_load;
+        if (word == "-a" || word == "--kexec-syscall-auto") loader = Loader::automatic;
+    }
+    return loader;
+}
+
 }  // namespace handoff

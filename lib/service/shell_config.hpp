@@ -29,4 +29,7 @@ Collector collector_of_makedumpfile(std::string_view options);
 /// --num-threads and --cyclic-buffer, whose value is KiB (makedumpfile(8)).
 CollectorOptions memory_of_makedumpfile(std::string_view options);
 
+/// What kexec's options -s, -c and -a, or their long forms, say: the last one counts.
+Loader loader_of_kexec(std::string_view options);
+
 }  // namespace handoff

@@ -66,6 +66,7 @@ KdumpService suse() {
         .kernels = {"boot/vmlinuz-{}", "usr/lib/modules/{}/vmlinuz"},
         .initrds = {"var/lib/kdump/initrd", "boot/initrd-{}-kdump"},
         .command_line = command_line,
+        .kexec_options = "KEXEC_OPTIONS",
         .collector = collector,
         .collector_options = collector_options,
     };

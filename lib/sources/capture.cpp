@@ -32,6 +32,7 @@ struct Capture {
     const Host& host;
     Fd directory;
     CaptureReport report{};
+    std::vector<Source> denied{};
 
     Failure write(const std::string& file, string_view content) {
         if (auto failure = write_below(directory.get(), file, content)) return failure;
@@ -42,6 +43,7 @@ struct Capture {
     Failure make_directory(Source source) { return make_directories_below(directory.get(), host.path(source)); }
     /// Where the source is there and cannot be taken; a missing one is none.
     void skip(Error error, Source source) {
+        if (error.code == Errc::not_permitted) denied.push_back(source);
         if (error.code != Errc::not_found) report.not_read.push_back(std::move(error).at(host.path(source)));
     }
     /// Writes what the filter makes of a file.
@@ -246,6 +248,14 @@ Failure copy(Capture& c, const SourceInfo& source) {
     return std::nullopt;
 }
 
+/// So that what is missing here is not taken for what the machine does not have.
+Failure list_denied(Capture& c) {
+    std::string lines = c.host.live() ? std::string() : c.host.read(Source::not_permitted).value_or("");
+    for (const Source source : c.denied) lines.append(info(source).path).append("\n");
+    c.report.incomplete = !denied_need(lines).empty();
+    return lines.empty() ? std::nullopt : c.write(std::string(info(Source::not_permitted).path), lines);
+}
+
 Failure copy_kexec_version(Capture& c) {
     const auto kexec = find_kexec(c.host);
     return kexec ? c.write("usr/sbin/kexec", fmt::format("kexec-tools {}\n", kexec->version)) : std::nullopt;
@@ -253,14 +263,18 @@ Failure copy_kexec_version(Capture& c) {
 
 }  // namespace
 
-Result<CaptureReport> capture(const Host& host, const std::filesystem::path& directory) {
-    if (auto root = host.open_root(); !root) return std::move(root).error();
+Result<CaptureReport> capture(const Host& host, const std::filesystem::path& directory,
+                              const std::vector<std::pair<std::string, std::string>>& more) {
+    if (auto error = host.unusable()) return std::move(*error);
     auto made = make_directory(directory);
     if (!made) return std::move(made).error();
     Capture c{host, *std::move(made)};
     for (const SourceInfo& source : sources())
         if (auto failure = copy(c, source)) return std::move(*failure);
     if (auto failure = copy_kexec_version(c)) return std::move(*failure);
+    for (const auto& [path, content] : more)
+        if (auto failure = c.write(path, content)) return std::move(*failure);
+    if (auto failure = list_denied(c)) return std::move(*failure);
     return std::move(c.report);
 }
 

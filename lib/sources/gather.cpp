@@ -13,6 +13,7 @@
 #include "lib/sources/gathering.hpp"
 #include "lib/sources/kexec_program.hpp"
 #include "lib/sources/neighbours.hpp"
+#include "lib/sources/report.hpp"
 #include "lib/sources/srat.hpp"
 
 namespace handoff {
@@ -136,7 +137,30 @@ void read_values(Gathering& g) {
     if (const auto hypervisor = g.text(Source::hypervisor)) machine.xen = trimmed(*hypervisor) == "xen";
 }
 
+/// A captured machine that lacks what nobody was permitted to read is not one that does not have it.
+Failure read_denied(Gathering& g) {
+    const auto paths = g.host.live() ? std::nullopt : g.text(Source::not_permitted);
+    if (!paths) return std::nullopt;
+    if (const string_view path = denied_need(*paths); !path.empty())
+        return Error{Errc::not_permitted, std::string(path), 0,
+                     "the capture is not complete, since whoever made it was not permitted to read this. Capture the "
+                     "machine again as root"};
+    for (string_view rest = *paths; !rest.empty();)
+        g.machine.unread.push_back(Error{Errc::not_permitted, std::string(base::take_line(rest)), 0,
+                                         "it was not permitted to read this when the machine was captured"});
+    return std::nullopt;
+}
+
 }  // namespace
+
+string_view denied_need(string_view paths) {
+    while (!paths.empty()) {
+        const string_view path = base::take_line(paths);
+        for (const Source needed : {Source::iomem, Source::kernel_log})
+            if (path == info(needed).path) return info(needed).path;
+    }
+    return {};
+}
 
 std::string release_of(const Host& host) {
     // uname -r is one word: whatever follows it in a damaged file belongs to no release.
@@ -152,9 +176,10 @@ std::string release_of(const Host& host) {
 }
 
 Result<Machine> gather(const Host& host) {
-    if (auto root = host.open_root(); !root) return std::move(root).error();
+    if (auto error = host.unusable()) return std::move(*error);
     Gathering g{host};
     g.machine.live = host.live();
+    if (auto failure = read_denied(g)) return std::move(*failure);
     // In order of trust, since each adds what it saw of the pool behind the others.
     if (auto failure = read_iomem(g)) return std::move(*failure);
     open_memory(g);
@@ -175,6 +200,9 @@ Result<Machine> gather(const Host& host) {
     return std::move(g.machine);
 }
 
-Result<Machine> gather(const std::filesystem::path& root) { return gather(Host(root)); }
+Result<Machine> gather(const std::filesystem::path& root) {
+    const auto host = Reports().only(root.string());
+    return host ? gather(*host) : host.error();
+}
 
 }  // namespace handoff

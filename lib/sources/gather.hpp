@@ -20,4 +20,8 @@ std::string release_of(const Host&);
 /// is read only where the kernel's own memory did not tell.
 Result<Machine> gather_pool(const Host&);
 
+/// Of the paths that a capture was not permitted to read, a line each, the first one without which no plan can be made;
+/// "" where there is none.
+std::string_view denied_need(std::string_view paths);
+
 }  // namespace handoff

@@ -7,7 +7,7 @@
 namespace handoff {
 
 Result<Machine> gather_pool(const Host& host) {
-    if (auto root = host.open_root(); !root) return std::move(root).error();
+    if (auto error = host.unusable()) return std::move(*error);
     Gathering g{host};
     g.machine.live = host.live();
     if (auto failure = read_iomem(g)) return std::move(*failure);

@@ -24,11 +24,17 @@ namespace {
 
 constexpr const char* live_log = "dev/kmsg";
 
+/// What a source is read by; Host::path() is what it is called.
+std::string_view key(const std::shared_ptr<const Files>& files, Source source, const Host& host) {
+    return files ? info(source).path : host.path(source);
+}
+
 }  // namespace
 
 Host::Host(std::string root) : root_(std::move(root)), live_(root_ == "/") {}
 
 std::string_view Host::path(Source source) const {
+    if (files_) return files_->place_of(info(source).path);
     return source == Source::kernel_log && live_ ? live_log : info(source).path;
 }
 
@@ -36,6 +42,12 @@ Result<Fd> Host::open_root() const {
     Fd root(::open(root_.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (!root) return Error{Errc::io, root_, 0, std::strerror(errno)};
     return root;
+}
+
+std::optional<Error> Host::unusable() const {
+    if (files_) return std::nullopt;
+    auto root = open_root();
+    return root ? std::nullopt : std::optional(std::move(root).error());
 }
 
 Result<Fd> Host::open_path(std::string_view path, int flags) const {
@@ -47,6 +59,7 @@ Result<Fd> Host::open_path(std::string_view path, int flags) const {
 }
 
 Result<Fd> Host::open_regular(std::string_view path) const {
+    if (files_) return files_->open(path);
     // Opening a device may have effects, so look first: O_PATH has none.
     auto look = open_path(path, O_PATH);
     if (!look) return look;
@@ -57,19 +70,26 @@ Result<Fd> Host::open_regular(std::string_view path) const {
     return fd;
 }
 
-Result<Fd> Host::open(Source source) const { return open_regular(path(source)); }
+Result<Fd> Host::open(Source source) const { return open_regular(key(files_, source, *this)); }
 
-bool Host::exists(std::string_view path) const { return open_path(path, O_PATH).has_value(); }
+bool Host::exists(std::string_view path) const {
+    if (files_) return files_->find(path) != nullptr || files_->is_directory(path);
+    return open_path(path, O_PATH).has_value();
+}
 
-bool Host::exists(Source source) const { return exists(path(source)); }
+bool Host::exists(Source source) const { return exists(key(files_, source, *this)); }
 
 Result<std::string> Host::read(std::string_view path) const {
+    if (files_) {
+        const std::string* content = files_->find(path);
+        return content ? Result<std::string>(*content) : system_error(path, ENOENT);
+    }
     auto fd = open_regular(path);
     if (!fd) return std::move(fd).error();
     return read_all(fd->get(), path, file_limit);
 }
 
-Result<std::string> Host::read(Source source) const { return read(path(source)); }
+Result<std::string> Host::read(Source source) const { return read(key(files_, source, *this)); }
 
 Result<std::string> Host::kernel_log(KeepMessage* keep) const {
     if (!live_) return read(Source::kernel_log);

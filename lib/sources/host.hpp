@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -33,10 +34,26 @@ struct FirmwareMapFiles {
     std::string type;
 };
 
+/// A machine's files that are in no directory, by their paths on the machine without the leading slash: KeptFiles,
+/// which the crash kernel's verify has no use for.
+class Files {
+public:
+    virtual ~Files() = default;
+    /// The whole file; nullptr where it is not there.
+    [[nodiscard]] virtual const std::string* find(std::string_view path) const = 0;
+    /// The same to read at will.
+    [[nodiscard]] virtual base::Result<Fd> open(std::string_view path) const = 0;
+    [[nodiscard]] virtual bool is_directory(std::string_view path) const = 0;
+    /// In order.
+    [[nodiscard]] virtual std::vector<std::string> names_in(std::string_view directory) const = 0;
+    /// Where the file really came from, for people: the path itself unless a report has it elsewhere.
+    [[nodiscard]] virtual std::string_view place_of(std::string_view path) const = 0;
+};
+
 /// The one place that reads a machine: the running one, or a directory that
 /// holds another's files at their own paths (`proc/iomem`, …) and its kernel
-/// log as `dmesg`. In a captured directory a symbolic link is resolved inside it,
-/// and whatever is not a regular file is refused without being waited for.
+/// log as `dmesg`, or what was kept of a report (open_machine()). In a captured directory a symbolic link is resolved
+/// inside it, and whatever is not a regular file is refused without being waited for.
 ///
 /// Errors of every function: not_found where the file is not there,
 /// not_permitted where it may not be read, io otherwise; Error::source is the
@@ -44,17 +61,19 @@ struct FirmwareMapFiles {
 class Host {
 public:
     explicit Host(std::string root = "/");
+    /// Files that are in memory; `root` is what the user calls them.
+    Host(std::string root, std::shared_ptr<const Files> files);
 
     /// Reads "/": the running machine.
     [[nodiscard]] bool live() const { return live_; }
     /// Below which everything is read.
     [[nodiscard]] const std::string& root() const { return root_; }
-    /// The machine's own path without the leading slash: "proc/iomem".
+    /// The machine's own path without the leading slash: "proc/iomem"; of a report, where that has it.
     [[nodiscard]] std::string_view path(Source) const;
     /// The error of one of the machine's own files, which then has its full path.
     [[nodiscard]] base::Error with_full_path(base::Error) const;
     /// An error where the root itself cannot be opened.
-    [[nodiscard]] base::Result<Fd> open_root() const;
+    [[nodiscard]] std::optional<base::Error> unusable() const;
 
     [[nodiscard]] base::Result<std::string> read(Source) const;
     /// A regular file to read at will.
@@ -64,6 +83,8 @@ public:
     /// The same of a file that is none of the sources: a distribution's, by its own path without the leading slash.
     [[nodiscard]] base::Result<std::string> read(std::string_view path) const;
     [[nodiscard]] bool exists(std::string_view path) const;
+    /// What is in a directory, in order, without what begins with a dot.
+    [[nodiscard]] base::Result<std::vector<std::string>> names_in(std::string_view directory) const;
     /// Where it can be opened by name, as read_user_file() does: of a captured directory the place without symbolic
     /// links. nullopt where it is not there, is no regular file, or lies outside of the root.
     [[nodiscard]] std::optional<std::filesystem::path> file(std::string_view path) const;
@@ -104,12 +125,13 @@ public:
     [[nodiscard]] base::Result<std::vector<std::pair<std::string, std::string>>> platform_devices() const;
 
 private:
-    [[nodiscard]] base::Result<std::vector<std::string>> entries_of(Source directory) const;
+    [[nodiscard]] base::Result<Fd> open_root() const;
     [[nodiscard]] base::Result<Fd> open_regular(std::string_view path) const;
     [[nodiscard]] base::Result<Fd> open_path(std::string_view path, int flags) const;
 
     std::string root_;
     bool live_;
+    std::shared_ptr<const Files> files_;  ///< nullptr: the directory `root_` has them
 };
 
 }  // namespace handoff

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -43,6 +44,7 @@ Result<std::string> Host::log_since(const Fd& end) const {
 }
 
 std::optional<std::filesystem::path> Host::file(std::string_view path) const {
+    if (files_) return std::nullopt;
     const auto file = open_regular(path);
     if (!file) return std::nullopt;
     if (live_) return std::filesystem::path(root_) / path;
@@ -59,6 +61,9 @@ Error Host::with_full_path(Error error) const {
     if (!error.source.empty()) error.source = (std::filesystem::path(root_) / error.source).string();
     return error;
 }
+
+Host::Host(std::string root, std::shared_ptr<const Files> files)
+    : root_(std::move(root)), live_(false), files_(std::move(files)) {}
 
 Result<Place> Host::place(std::string_view path, Link link) const {
     auto root = open_root();
@@ -81,8 +86,11 @@ std::optional<Error> Host::resize_reservation(std::uint64_t bytes) const {
     return std::nullopt;
 }
 
-Result<std::vector<std::string>> Host::entries_of(Source source) const {
-    const std::string directory(path(source));
+Result<std::vector<std::string>> Host::names_in(std::string_view directory) const {
+    if (files_) {
+        if (!files_->is_directory(directory)) return system_error(directory, ENOENT);
+        return files_->names_in(directory);
+    }
     auto fd = open_path(directory, O_RDONLY | O_DIRECTORY);
     if (!fd) return std::move(fd).error();
     const std::unique_ptr<DIR, int (*)(DIR*)> stream(::fdopendir(::dup(fd->get())), ::closedir);
@@ -95,7 +103,7 @@ Result<std::vector<std::string>> Host::entries_of(Source source) const {
 }
 
 Result<std::vector<PciDeviceFiles>> Host::pci_devices() const {
-    auto names = entries_of(Source::pci_devices);
+    auto names = names_in(path(Source::pci_devices));
     if (!names) return std::move(names).error();
     std::vector<PciDeviceFiles> devices;
     for (const std::string& name : *names) {
@@ -116,7 +124,7 @@ Result<std::vector<PciDeviceFiles>> Host::pci_devices() const {
 }
 
 Result<std::vector<std::pair<std::string, std::string>>> Host::platform_devices() const {
-    auto names = entries_of(Source::platform_devices);
+    auto names = names_in(path(Source::platform_devices));
     if (!names) return std::move(names).error();
     std::vector<std::pair<std::string, std::string>> devices;
     for (std::string& name : *names) {
@@ -128,7 +136,7 @@ Result<std::vector<std::pair<std::string, std::string>>> Host::platform_devices(
 }
 
 Result<std::vector<FirmwareMapFiles>> Host::firmware_map() const {
-    auto names = entries_of(Source::firmware_map);
+    auto names = names_in(path(Source::firmware_map));
     if (!names) return std::move(names).error();
     const std::string directory(path(Source::firmware_map));
     std::vector<std::uint64_t> numbers;

@@ -27,10 +27,11 @@ std::span<const std::string_view> kexec_paths() { return paths; }
 Result<KexecProgram> find_kexec(const Host& host) {
     for (const std::string_view path : paths) {
         const auto file = host.file(path);
-        if (!file || (host.live() && is_this_program(*file))) continue;
+        if (host.live() && (!file || is_this_program(*file))) continue;
         const auto program = host.read(path);
         if (!program) continue;
-        if (auto version = kexec_tools_version(*program)) return KexecProgram{file->string(), *std::move(version)};
+        if (auto version = kexec_tools_version(*program))
+            return KexecProgram{file ? file->string() : std::string(path), *std::move(version)};
     }
     return Error{Errc::not_found, std::string(paths.front()), 0, "expected the kexec program, found none"};
 }

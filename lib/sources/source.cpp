@@ -50,12 +50,13 @@ constexpr std::array table{
     SourceInfo{Source::modules, "proc/modules", Kept::nothing},
     SourceInfo{Source::load_record, "run/swiotlb-handoff/record.json", Kept::nothing},
     SourceInfo{Source::os_release, "etc/os-release", Kept::nothing},
+    SourceInfo{Source::not_permitted, "swiotlb-handoff/not-permitted", Kept::nothing},
 };
 
 constexpr bool has_a_row_for_each() {
     for (std::size_t i = 0; i < table.size(); ++i)
         if (table[i].id != static_cast<Source>(i)) return false;
-    return table.back().id == Source::os_release;  // the last one
+    return table.back().id == Source::not_permitted;  // the last one
 }
 static_assert(has_a_row_for_each(), "one row for each source, in the order of the enumeration");
 

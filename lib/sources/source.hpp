@@ -51,6 +51,7 @@ enum class Source {
     modules,            ///< that the running kernel has loaded
     load_record,        ///< what the last load of a crash kernel was: swiotlb-handoff-record(5)
     os_release,         ///< which distribution it is: os-release(5)
+    not_permitted,      ///< of a captured machine: the paths that could not be read there, a line each
 };
 
 /// What a capture keeps of a source.

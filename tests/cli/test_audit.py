@@ -2,16 +2,38 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Many captured machines at once."""
 import collections
+import csv
 import json
 import os
 import pty
 import re
+import shutil
 import subprocess
 import unittest
+from unittest import mock
 
 from harness import INPUT, READY, REFUSED, USAGE, Tree, machines, run, tool
 
 names = sorted(name for name in os.listdir(machines) if os.path.isdir(os.path.join(machines, name)))
+
+
+def contents(name):
+    """What an audit reads of a captured machine. Some have a request of their own for another one's capture."""
+    there = os.path.join(machines, name)
+    if not any(os.path.exists(os.path.join(there, sign)) for sign in ("proc", "sys", "dmesg")):
+        return name
+    files = [os.path.join(where, file) for where, _, found in os.walk(there) for file in found]
+    kept = [(os.path.relpath(file, there), file) for file in sorted(files)]
+    return tuple((path, open_and_read(file)) for path, file in kept if "/" in path and not path.startswith("expected/") or path == "dmesg")
+
+
+def open_and_read(file):
+    with open(file, "rb") as f:
+        return f.read()
+
+
+# In order, and of copies the first.
+distinct = [name for i, name in enumerate(names) if contents(name) not in map(contents, names[:i])]
 
 
 def audit(*arguments, **more):
@@ -22,7 +44,7 @@ def audit(*arguments, **more):
 class Audit(unittest.TestCase):
     def test_each_machine_has_the_verdict_that_plan_has_for_it(self):
         done, found = audit(machines)
-        self.assertEqual(sorted(os.path.basename(each["machine"]) for each in found), names)
+        self.assertEqual([os.path.basename(each["machine"]) for each in found], distinct)
         for each in found:
             with self.subTest(each["machine"]):
                 alone = run("plan", "--json", "--root", each["machine"])
@@ -48,9 +70,10 @@ class Audit(unittest.TestCase):
                 self.assertEqual((each["crashkernel"], each["saved_bytes"]), (alone["crashkernel"], alone["saved_bytes"]), each["machine"])
                 self.assertGreater(each["saved_bytes"], 0)
 
-    def test_the_number_of_jobs_changes_nothing_but_the_order(self):
-        one, many = (sorted(audit(machines, "--jobs", jobs)[0].out.splitlines()) for jobs in ("1", "7"))
+    def test_machines_are_in_the_order_of_their_names_however_many_jobs_there_are(self):
+        one, many = (audit(machines, "--jobs", jobs)[0].out.splitlines() for jobs in ("1", "7"))
         self.assertEqual(one, many)
+        self.assertEqual([os.path.basename(json.loads(line)["machine"]) for line in one], distinct)
 
     def test_the_summary_is_the_sum_of_the_lines(self):
         lines = audit(machines)[1]
@@ -58,20 +81,30 @@ class Audit(unittest.TestCase):
         rules = collections.Counter(rule for each in lines for rule in each["refused_by"])
         assumed = collections.Counter(rule for each in lines for rule in each["assumed"])
         resting = sum(bool(each["assumed"]) for each in lines)
-        giving = [each["saved_bytes"] for each in lines if each["saved_bytes"] > 0]
+        handoff = [each["saved_by_handoff_bytes"] for each in lines if each["saved_by_handoff_bytes"] > 0]
+        sizes = [each["saved_bytes"] - each["saved_by_handoff_bytes"] for each in lines if each["saved_bytes"] > each["saved_by_handoff_bytes"]]
+        small = [each["lacking_bytes"] for each in lines if each["lacking_bytes"] > 0]
+        lost = sum(each["certainly_too_small"] for each in lines)
+        guessed = collections.Counter(part for each in lines for part in each["sizes_assumed"])
         loans = [each["loan"] for each in lines if each["loan"]]
         lent = [loan["gain_bytes"] for loan in loans if loan["verdict"] == "ready"]
         lacking = sum(loan["verdict"] == "evidence-missing" for loan in loans)
         text = run("audit", machines).out.split("\n\n")[1]
         numbers = {name: int(count) for name, count in re.findall(r"^(\S.*?) {2,}(\d+)", text, re.M)}
-        self.assertEqual(numbers, {"machines": len(lines), "gives back": sum(giving) >> 20, "could lend": sum(lent) >> 20,
+        self.assertEqual(numbers, {"machines": len(lines), "gives back": sum(handoff) >> 20, "oversized": sum(sizes) >> 20, "too small": sum(small) >> 20, "could lend": sum(lent) >> 20, "assumed": mock.ANY, "identical": len(names) - len(distinct),
                                    **{name: verdicts[key] for name, key in (("ready", "ready"), ("not needed", "not-needed"), ("refused", "refused"),
                                                                             ("unreadable", "unreadable")) if name != "unreadable" or verdicts[key]}})
         self.assertEqual({rule: int(count) for count, rule in re.findall(r"^ +(\d+)  by (\S+)$", text, re.M)}, dict(rules))
         self.assertEqual({rule: int(count) for count, rule in re.findall(r"^ +(\d+)  if (\S+)$", text, re.M)}, dict(assumed))
         self.assertIn(f"{resting}  of them if what their captures lack is as assumed", text)
         self.assertGreater(resting, 0)
-        self.assertIn(f"by {len(giving)} of them", text)
+        self.assertIn(f"by {len(handoff)} of them through the handoff", text)
+        self.assertIn(f"with or without a handoff, by {len(sizes)} of them", text)
+        self.assertIn(f"in the reservations of {len(small)} of them; {lost} of these", text)
+        self.assertGreater(len(sizes), 0)
+        self.assertGreater(len(small), 0)
+        readable = sum(each["error"] is None for each in lines)
+        self.assertIn(f"{guessed['initrd']}  of {readable} for which the size of the initrd is assumed", text)
         self.assertGreater(lacking, 0)
         self.assertIn(f"to {len(lent)} crash kernels that make no pool; {lacking} more but for evidence", text)
 
@@ -106,14 +139,87 @@ class Audit(unittest.TestCase):
     def test_paths_come_from_standard_input_for_a_dash(self):
         good = os.path.join(machines, "debian-6.1-kexec-load")
         done, found = audit("-", stdin=f"{good}\n/no/such/directory\n\n{good}".encode())
-        self.assertEqual([each["machine"] for each in found if not each["error"]], [good, good])
+        self.assertEqual([each["machine"] for each in found if not each["error"]], [good])
         self.assertEqual([each["machine"] for each in found if each["error"]], ["/no/such/directory"])
         self.assertEqual(done.status, INPUT)
 
     def test_an_operand_may_be_a_machine_or_a_directory_of_them(self):
         good = os.path.join(machines, "debian-6.1-kexec-load")
         self.assertEqual([each["machine"] for each in audit(good)[1]], [good])
-        self.assertEqual(len(audit(good, machines)[1]), 1 + len(names))
+        self.assertEqual(len(audit(good, machines)[1]), len(distinct))
+
+    def test_copies_of_a_report_count_once_in_whatever_form_they_are(self):
+        with Tree() as tree:
+            packed = tree.path("copy.tar.xz")
+            subprocess.run(["tar", "-cJf", packed, "-C", machines, "dell-r6515-high"], check=True)
+            shutil.copytree(os.path.join(machines, "dell-r6515-high"), tree.path("copy"))
+            done, found = audit(os.path.join(machines, "dell-r6515-high"), packed, tree.path("copy"))
+            self.assertEqual([each["machine"] for each in found], [os.path.join(machines, "dell-r6515-high")])
+            text = run("audit", os.path.join(machines, "dell-r6515-high"), packed, tree.path("copy")).out
+            self.assertIn("identical         2  copies", text)
+
+    def test_an_archive_says_what_its_machines_say(self):
+        with Tree() as tree:
+            subprocess.run(["tar", "-czf", tree.path("all.tar.gz"), "-C", machines, "."], check=True)
+            plain = audit(machines)[1]
+            for here in audit(tree.path("all.tar.gz"))[1]:
+                if here["error"]:
+                    continue
+                same = next(each for each in plain if each["digest"] == here["digest"])
+                self.assertEqual({**here, "machine": ""}, {**same, "machine": ""})
+            self.assertEqual(sum(each["error"] is None for each in audit(tree.path("all.tar.gz"))[1]), sum(each["error"] is None for each in plain))
+
+    def test_a_directory_may_hold_archives_and_a_broken_one_is_a_line(self):
+        with Tree() as tree:
+            subprocess.run(["tar", "-cJf", tree.path("b.tar.xz"), "-C", machines, "dell-r6515-high"], check=True)
+            tree.write("a.tar", b"no archive")
+            tree.write("a.tar.sha256", b"of the archive, and no report")
+            os.makedirs(tree.path("c"))
+            done, found = audit(tree.root)
+            self.assertEqual([(os.path.basename(each["machine"]), each["error"] is None) for each in found],
+                             [("a.tar", False), ("dell-r6515-high", True), ("c", False)])
+            self.assertIn("expected one of these and found none", found[2]["error"])
+            self.assertEqual(done.status, INPUT)
+
+    def test_audits_of_many_hosts_are_merged_into_what_one_would_say(self):
+        whole = run("audit", *(os.path.join(machines, name) for name in distinct))
+        with Tree() as tree:
+            halves = distinct[::2], distinct[1::2]
+            for i, half in enumerate(halves):
+                tree.write(f"{i}.jsonl", run("audit", "--json", *(os.path.join(machines, name) for name in half)).out.encode())
+            merged = run("audit", "--merge", tree.path("0.jsonl"), tree.path("1.jsonl"))
+            self.assertEqual(merged.status, whole.status)
+            self.assertEqual(merged.out.split("\n\n")[1], whole.out.split("\n\n")[1])
+            self.assertEqual(sorted(merged.out.splitlines()), sorted(whole.out.splitlines()))
+            twice = run("audit", "--merge", "--json", tree.path("0.jsonl"), tree.path("0.jsonl"), "-", stdin=open(tree.path("1.jsonl"), "rb").read())
+            read = [line for line in twice.out.splitlines() if json.loads(line)["error"] is None]
+            self.assertEqual(len(read), sum(each["error"] is None for each in audit(machines)[1]))
+
+    def test_a_line_that_is_of_no_audit_is_said_and_stops_nothing(self):
+        good = run("audit", "--json", os.path.join(machines, "dell-r6515-high")).out.replace(json.dumps(os.path.join(machines, "dell-r6515-high")), '"/"')
+        with Tree() as tree:
+            tree.write("host1", good.encode() + b"\nno json\n{}\n" + good.replace('"ready"', '"splendid"').encode())
+            done = run("audit", "--merge", "--json", tree.path("host1"), tree.path("none"))
+            self.assertEqual(done.status, INPUT)
+            self.assertEqual([json.loads(line)["machine"] for line in done.out.splitlines()], [tree.path("host1")])
+            self.assertIn(f"{tree.path('host1')}:3: expected an object of JSON", done.err)
+            self.assertIn("'verdict'", done.err)
+            self.assertIn(f"{tree.path('none')}: It cannot be read.", done.err)
+
+    def test_csv_has_a_heading_and_the_same_as_json(self):
+        found = audit(machines)[1]
+        rows = list(csv.DictReader(run("audit", "--csv", machines).out.splitlines()))
+        self.assertEqual([row["machine"] for row in rows], [each["machine"] for each in found])
+        for row, each in zip(rows, found):
+            self.assertEqual(row["error"], each["error"] or "")
+            self.assertEqual(row["verdict"], each["verdict"] or "")
+            for name in ("refused_by", "assumed", "sizes_assumed"):
+                self.assertEqual(row[name].split(), each[name])
+            if each["error"] is None:
+                for name in ("pool_bytes", "reservation_bytes", "saved_bytes", "saved_by_handoff_bytes", "lacking_bytes"):
+                    self.assertEqual(int(row[name]), each[name])
+                self.assertEqual(row["loan"], each["loan"]["verdict"] if each["loan"] else "")
+        self.assertEqual(run("audit", "--csv", "--json", machines).status, USAGE)
 
     def test_planning_options_hold_for_each(self):
         plain = audit(machines, "--command-line", "nr_cpus=1 noswiotlb swiotlb=noforce")[1]

@@ -184,6 +184,7 @@ class Check(unittest.TestCase):
     def test_is_well_formed_where_no_pool_is_known(self):
         line = self.planned()
         with Tree() as nothing:
+            os.mkdir(nothing.path("proc"))
             self.assertEqual(self.verdict("--root", nothing.root, "--command-line", line), ("well-formed", set()))
             self.assertIn("well-formed: there is no machine's pool to compare it with", run("check", "--root", nothing.root, "--command-line", line).out)
             # What is refused on each machine is refused without one.
@@ -286,6 +287,7 @@ class ExitStatus(unittest.TestCase):
     def test_4_is_not_needed(self):
         self.expect(NOT_NEEDED, "plan", "--root", ready, "--loader", "kexec_load", "--command-line", words + " swiotlb=noforce")
         with Tree() as tree:
+            os.mkdir(tree.path("proc"))
             self.expect(NOT_NEEDED, "show", "--root", tree.root)
         self.expect(NOT_NEEDED, "verify", "--root", ready)
 

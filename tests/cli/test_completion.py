@@ -56,9 +56,9 @@ class Completion(unittest.TestCase):
     def test_a_file_and_a_directory_are_known_from_each_other(self):
         self.assertEqual(offered("plan", "--kernel", "/b"), ["files"])
         self.assertEqual(offered("check", "--vmcore", ""), ["files"])
-        self.assertEqual(offered("plan", "--root", ""), ["files-d"])
+        self.assertEqual(offered("plan", "--root", ""), ["files"])
         self.assertEqual(offered("capture", ""), ["files-d"])
-        self.assertEqual(offered("audit", "first", ""), ["files-d"])
+        self.assertEqual(offered("audit", "first", ""), ["files"])
 
     def test_rules_are_offered(self):
         rules = json.loads(run("explain", "--json").out)["rules"]

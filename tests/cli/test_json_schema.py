@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the commands print with --json is what schema/ describes: no more, no less."""
+import atexit
 import copy
 import functools
 import json
 import os
 import pathlib
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -55,6 +57,11 @@ def schema(name):
 def validator(name):
     jsonschema.Draft202012Validator.check_schema(schema(name))
     return jsonschema.Draft202012Validator(schema(name))
+
+# A captured machine of which nothing is known.
+nothing = tempfile.mkdtemp()
+atexit.register(shutil.rmtree, nothing)
+os.mkdir(os.path.join(nothing, "proc"))
 
 
 def problems(document):
@@ -155,13 +162,13 @@ def ready_words(name):
 def of_checks():
     root, plan = ready_words("debian-6.1-kexec-load")
     line = f"{plan['base']} {plan['append']}"
-    yield from (("check", one) for one in printed("check", "--root", str(schemas), "--command-line", line))
+    yield from (("check", one) for one in printed("check", "--root", nothing, "--command-line", line))
     idle = os.path.join(machines, "kvm-low-512M")  # its crash kernel makes no pool
     unused = "reset_devices nr_cpus=1 swiotlb=32768 memmap=64M@0x56000000 swiotlb_handoff=0x56000000-0x5a000000"
     yield from (("check of what is not needed", one) for one in printed("check", "--root", idle, "--command-line", unused))
     yield from (("check --place", one) for one in printed("check", "--root", root, "--loader", "kexec_load", "--place", "--command-line", line))
     lent = f"nr_cpus=1 memmap=64M@0x56000000 swiotlb_lent=0x56000000-0x5a000000"
-    yield from (("check of a loan", one) for one in printed("check", "--root", str(schemas), "--command-line", lent))
+    yield from (("check of a loan", one) for one in printed("check", "--root", nothing, "--command-line", lent))
 
 
 def of_crash_kernels():

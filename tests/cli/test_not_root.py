@@ -68,6 +68,9 @@ class NotRoot(unittest.TestCase):
         self.assertEqual(status, NOT_PERMITTED)
         self.assertRegex(out, r"(?m)^not read +proc/iomem: ")
         self.assertEqual(error, f"swiotlb-handoff: The capture is not complete. {cure}\n")
+        done = run("plan", "--root", self.tree.path("for-all/new"))
+        self.assertEqual((done.status, done.out), (NOT_PERMITTED, ""))
+        self.assertIn("proc/iomem: the capture is not complete", done.err)
 
 
 class Captured(unittest.TestCase):

@@ -29,6 +29,8 @@ void kexec_arguments(Input);
 void record(Input);
 void kdump_config(Input);
 void neighbours(Input);
+void archive(Input);
+void report(Input);
 void machine(Input);
 void plan(Input);
 void hostile_plan(Input);

@@ -32,6 +32,8 @@ std::span<const Target> targets() {
         {"record", record},
         {"kdump_config", kdump_config},
         {"neighbours", neighbours},
+        {"archive", archive},
+        {"report", report},
         {"machine", machine},
         {"plan", plan},
         {"hostile_plan", hostile_plan},

@@ -1,0 +1,106 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Machines in archives and in other programs' reports; and captures that are not complete."""
+import json
+import os
+import shutil
+import subprocess
+import unittest
+
+from harness import INPUT, NOT_PERMITTED, Tree, machines, run
+
+server = os.path.join(machines, "dell-r6515-high")
+with open(os.path.join(server, "dmesg"), "rb") as server_log:
+    log = server_log.read()
+none = "expected one of these and found none: a sosreport (sos_commands), "
+
+
+class Reports(unittest.TestCase):
+    def test_every_command_that_plans_takes_an_archive(self):
+        with Tree() as tree:
+            archive = tree.path("server.tar.xz")
+            subprocess.run(["tar", "-cJf", archive, "-C", machines, "dell-r6515-high"], check=True)
+            for command in (["show"], ["plan"], ["cmdline"], ["e820"], ["map"], ["recommend"], ["plan", "--json"]):
+                with self.subTest(command):
+                    there, here = run(*command, "--root", server), run(*command, "--root", archive)
+                    self.assertEqual((here.status, here.out.replace(archive, server), here.err), (there.status, there.out, there.err))
+
+    def test_an_error_names_the_archive_and_the_file_in_it(self):
+        with Tree() as tree:
+            tree.write("bad/proc/iomem", b"no such line\n")
+            subprocess.run(["tar", "-czf", tree.path("bad.tgz"), "-C", tree.root, "bad"], check=True)
+            self.assertTrue(run("plan", "--root", tree.path("bad.tgz")).err.startswith(f"swiotlb-handoff: {tree.path('bad.tgz')}/proc/iomem:1: "))
+
+    def test_a_sosreport_is_read_where_sos_puts_things(self):
+        with Tree() as tree:
+            tree.write("sos/sos_commands/kernel/dmesg", log)
+            tree.write("sos/etc/kdump.conf", b"core_collector makedumpfile -l\n")
+            tree.write("sos/etc/sysconfig/kdump", b'KEXEC_ARGS="-s"\n')
+            found = json.loads(run("plan", "--json", "--root", tree.path("sos")).out)
+            self.assertEqual(found["pool"], json.loads(run("plan", "--json", "--root", server).out)["pool"])
+            self.assertIn("sos_commands/kernel/dmesg:", json.dumps(found))
+            # The loader is that of kdump's configuration.
+            self.assertEqual(found["segments"], json.loads(run("plan", "--json", "--root", server, "--loader", "kexec_file_load").out)["segments"])
+
+    def test_a_directory_that_is_none_is_one_error(self):
+        with Tree() as tree:
+            tree.write("some/file", b"x")
+            for command in (["plan"], ["show"], ["capture", tree.path("out")], ["recommend"], ["audit"]):
+                with self.subTest(command):
+                    done = run(*command, "--root", tree.path("some")) if command != ["audit"] else run("audit", "--json", tree.path("some"))
+                    self.assertEqual(done.status, INPUT)
+                    said = done.err if command != ["audit"] else done.out
+                    self.assertIn(none, said)
+                    self.assertEqual(len(said.splitlines()), 1)
+
+    def test_of_several_machines_none_is_chosen(self):
+        with Tree() as tree:
+            subprocess.run(["tar", "-czf", tree.path("two.tgz"), "-C", machines, "dell-r6515-high", "debian-6.1-kexec-load"], check=True)
+            done = run("plan", "--root", tree.path("two.tgz"))
+            self.assertEqual(done.status, INPUT)
+            self.assertIn("expected one machine, found 2", done.err)
+
+
+class Captures(unittest.TestCase):
+    def test_a_capture_has_the_sizes_of_image_and_initrd(self):
+        with Tree() as tree:
+            shutil.copytree(os.path.join(machines, "debian-6.1-kexec-load"), tree.path("m"))
+            tree.write("m/usr/sbin/kdump-config", b"")
+            tree.write("m/etc/default/kdump-tools", b'MAKEDUMP_ARGS="-c -d 31"\n')
+            tree.write("m/var/lib/kdump/initrd.img", b"x" * 5000)
+            self.assertEqual(run("capture", "--root", tree.path("m"), tree.path("copy")).status, 0)
+            there, here = (json.loads(run("plan", "--json", "--root", tree.path(name)).out) for name in ("m", "copy"))
+            self.assertEqual(there["segments"], here["segments"])
+            self.assertNotEqual(here["segments"], json.loads(run("plan", "--json", "--root", os.path.join(machines, "debian-6.1-kexec-load")).out)["segments"])
+            with open(tree.path("copy/swiotlb-handoff/crash-image.json")) as kept_file:
+                kept = json.load(kept_file)
+            self.assertEqual((kept["initrd"]["bytes"], kept["image"], kept["collector"]), (5000, None, "mmap"))
+
+    def test_a_capture_without_what_nobody_was_permitted_to_read_is_no_machine(self):
+        for path in ("proc/iomem", "dmesg"):
+            with self.subTest(path), Tree() as tree:
+                shutil.copytree(server, tree.path("m"))
+                tree.write("m/swiotlb-handoff/not-permitted", f"sys/kernel/debug/swiotlb/io_tlb_nslabs\n{path}\n".encode())
+                for command in (["plan"], ["show"], ["recommend"]):
+                    done = run(*command, "--root", tree.path("m"))
+                    self.assertEqual((done.status, done.out), (NOT_PERMITTED, ""))
+                    self.assertIn(f"{path}: the capture is not complete", done.err)
+                self.assertEqual(json.loads(run("audit", "--json", tree.path("m")).out)["verdict"], None)
+
+    def test_of_other_sources_it_is_said(self):
+        with Tree() as tree:
+            shutil.copytree(server, tree.path("m"))
+            tree.write("m/swiotlb-handoff/not-permitted", b"proc/kcore\n")
+            self.assertIn("proc/kcore: it was not permitted to read this when the machine was captured", run("show", "--root", tree.path("m")).out)
+
+    def test_a_damaged_record_of_the_image_is_an_error(self):
+        with Tree() as tree:
+            shutil.copytree(server, tree.path("m"))
+            tree.write("m/swiotlb-handoff/crash-image.json", b"{}")
+            done = run("plan", "--root", tree.path("m"))
+            self.assertEqual(done.status, INPUT)
+            self.assertIn("swiotlb-handoff/crash-image.json: expected a member 'image'", done.err)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lib/decide/recommend.hpp"
+#include "lib/decide/fallback.hpp"
 #include "lib/sources/devices.hpp"
 #include "lib/sources/gather.hpp"
 
@@ -245,7 +246,30 @@ TEST(Recommend, ALowPartFollowsFromTheDevices) {
         EXPECT_EQ(part.known, row.devices.has_value());
         const Recommendation r = recommend(machine, synthetic_request());
         ASSERT_TRUE(r.candidates.back().reservation.high);
-        EXPECT_EQ(r.candidates.back().reservation.low, part.bytes);
+        EXPECT_EQ(r.low.bytes, std::max(part.bytes, sufficient_pool + 8 * MiB)) << "for a load without the handoff";
+        EXPECT_EQ(r.candidates.back().reservation.low, r.low.bytes);
+    }
+}
+
+TEST(Recommend, IsLargeEnoughForALoadWithoutTheHandoff) {
+    Machine machine = synthetic_machine();
+    PlanRequest request = synthetic_request();
+    const auto without = [&](const Reservation& reservation) {
+        Machine next = next_boot(machine, reservation).value();
+        return fallback_for(next, request, Need::default_margin).value();
+    };
+    for (const char* words : {"", " swiotlb=force", " swiotlb=65536"}) {
+        SCOPED_TRACE(words);
+        request = synthetic_request();
+        *request.command_line += words;
+        const Recommendation r = recommend(machine, request);
+        for (const Candidate& c : r.candidates) {
+            if (c.verdict != Verdict::ready) continue;
+            ASSERT_TRUE(c.fallback);
+            EXPECT_TRUE(c.fallback->sure) << c.reservation.text() << ": " << to_text(*c.fallback);
+            EXPECT_NE(c.fallback->fits, Fit::no) << to_text(*c.fallback);
+            EXPECT_EQ(without(c.reservation).sure, true);
+        }
     }
 }
 

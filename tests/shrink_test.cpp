@@ -24,10 +24,11 @@ Machine with_reservations(std::vector<AddressRange> crash_kernel, std::uint64_t 
     return machine;
 }
 
+const AddressRange low = *AddressRange::from_size(0x70000000, 40 * MiB);
 const AddressRange high = *AddressRange::from_size(7 * GiB, 512 * MiB);
 
 TEST(ShrinkPlan, GivesBackTheEndOfTheHigherReservation) {
-    const ShrinkPlan s = plan_shrink(with_reservations({high}, 512 * MiB), synthetic_request());
+    const ShrinkPlan s = plan_shrink(with_reservations({low, high}, 512 * MiB), synthetic_request());
     ASSERT_TRUE(s.possible()) << s.problem;
     EXPECT_EQ(s.to.start(), high.start());
     EXPECT_LT(s.to.size(), high.size());
@@ -46,14 +47,17 @@ struct Written {
 };
 
 TEST(ShrinkPlan, WritesWhatThisKernelCounts) {
-    const AddressRange small_low = *AddressRange::from_size(0x70000000, 32 * MiB);
-    for (const Written& row : {Written{"one reservation", {high}, 512 * MiB, 0, true},
-                               {"two, the kernel counts the higher one", {small_low, high}, 512 * MiB, 0, true},
-                               {"two, the kernel counts both", {small_low, high}, 544 * MiB, 32 * MiB, true},
+    const AddressRange all_low = *AddressRange::from_size(0x70000000, 256 * MiB);
+    for (const Written& row : {Written{"one reservation", {all_low}, 256 * MiB, 0, true},
+                               {"two, the kernel counts the higher one", {low, high}, 512 * MiB, 0, true},
+                               {"two, the kernel counts both", {low, high}, 552 * MiB, 40 * MiB, true},
                                {"the file and /proc/iomem differ", {high}, 500 * MiB, 0, false},
                                {"nothing is reserved", {}, 0, 0, false}}) {
         SCOPED_TRACE(row.name);
-        const ShrinkPlan s = plan_shrink(with_reservations(row.crash_kernel, row.crash_size), synthetic_request());
+        PlanRequest request = synthetic_request();
+        request.initrd_bytes = 4 * MiB;
+        *request.command_line += " swiotlb=force";
+        const ShrinkPlan s = plan_shrink(with_reservations(row.crash_kernel, row.crash_size), request);
         EXPECT_EQ(s.possible(), row.possible) << s.problem;
         if (s.possible()) {
             EXPECT_EQ(s.write, s.to.size() + row.besides);
@@ -62,7 +66,7 @@ TEST(ShrinkPlan, WritesWhatThisKernelCounts) {
 }
 
 TEST(ShrinkPlan, RefusesWhatIsNotProvenOrTooSmall) {
-    const Machine machine = with_reservations({high}, 512 * MiB);
+    const Machine machine = with_reservations({low, high}, 512 * MiB);
     EXPECT_NE(plan_shrink(machine, synthetic_request(), 64 * MiB).problem.find("less than the crash kernel needs"),
               std::string::npos);
     EXPECT_NE(plan_shrink(machine, synthetic_request(), 512 * MiB).problem.find("no less than there are"),
@@ -73,11 +77,23 @@ TEST(ShrinkPlan, RefusesWhatIsNotProvenOrTooSmall) {
     Machine without = machine;
     without.pool.clear();
     EXPECT_FALSE(plan_shrink(without, synthetic_request()).possible());
-    Machine limited = with_reservations({high}, 512 * MiB);
+    Machine limited = with_reservations({low, high}, 512 * MiB);
     limited.loads_left = 4;
     EXPECT_NE(plan_shrink(limited, synthetic_request()).problem.find("kexec_load_limit_panic"), std::string::npos);
     limited.loads_left = 5;
     EXPECT_TRUE(plan_shrink(limited, synthetic_request()).possible());
+}
+
+TEST(ShrinkPlan, LeavesEnoughForALoadWithoutTheHandoff) {
+    Machine machine = with_reservations({*AddressRange::from_size(0x70000000, 32 * MiB), high}, 512 * MiB);
+    const ShrinkPlan little = plan_shrink(machine, synthetic_request());
+    EXPECT_FALSE(little.possible()) << "a pool of 32 MiB and other buffers do not fit into 32 MiB";
+    EXPECT_NE(little.problem.find("a load without the handoff could have too little memory"), std::string::npos)
+        << little.problem;
+    machine.crash_kernel.front() = low;
+    const ShrinkPlan enough = plan_shrink(machine, synthetic_request());
+    ASSERT_TRUE(enough.possible()) << enough.problem;
+    EXPECT_TRUE(enough.plan.fallback->sure);
 }
 
 // --- the effects: a kernel that has a crash kernel loaded, and in which any step may fail

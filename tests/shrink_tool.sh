@@ -69,7 +69,7 @@ begin() {  # a machine with the crash kernel loaded, and nothing done
 }
 shrink() {
     status=0
-    "$tool" shrink --root "$root" --margin 0 --initrd "$work/initrd" --kexec "$work/kexec" "$@" >"$work/out" 2>"$work/err" || status=$?
+    "$tool" shrink --root "$root" --margin 40M --initrd "$work/initrd" --kexec "$work/kexec" "$@" >"$work/out" 2>"$work/err" || status=$?
 }
 written() { cat "$root/sys/kernel/kexec_crash_size"; }
 # expect WHAT STATUS LOADED: and whether a crash kernel is loaded.

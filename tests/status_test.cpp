@@ -50,7 +50,7 @@ struct Case {
     const char* what;
     void (*change)(StatusFacts&);
     Handoff handoff;
-    const char* next;
+    std::string next;
 };
 
 TEST(Status, TellsHowOldTheEvidenceOfALoanIs) {
@@ -61,6 +61,39 @@ TEST(Status, TellsHowOldTheEvidenceOfALoanIs) {
     EXPECT_EQ(handoff::loan_age(facts), 90);
     facts.record->time = "yesterday";
     EXPECT_EQ(handoff::loan_age(facts), std::nullopt);
+}
+
+handoff::Fallback small_fallback() {
+    handoff::Fallback fallback;
+    fallback.rung = handoff::Rung::own_pool;
+    fallback.append = "swiotlb=8192";
+    fallback.crashkernel = "crashkernel=256M";
+    return fallback;
+}
+
+TEST(Status, TheMetricsSayTheRungAndWhetherALoadWithoutTheHandoffFits) {
+    const auto metrics = [](auto change) {
+        StatusFacts facts = healthy();
+        change(facts);
+        return to_prometheus(judge_status(facts), "1");
+    };
+    const auto has = [](const std::string& text, const char* line) {
+        return text.find(std::string("\nswiotlb_handoff_") + line + "\n") != std::string::npos;
+    };
+    const std::string well = metrics([](StatusFacts&) {});
+    EXPECT_TRUE(has(well, "rung{rung=\"handoff\"} 1") && has(well, "rung{rung=\"plain\"} 0")) << well;
+    EXPECT_FALSE(has(well, "fallback_fits{fits=\"no\"} 0")) << "it is not known";
+    const std::string small = metrics([](StatusFacts& f) {
+        loaded_plainly(f);
+        f.record->outcome = handoff::Rung::own_pool;
+        f.record->append = "swiotlb=8192";
+        f.record->command_line = f.kernel->command_line += " swiotlb=8192";
+        f.plan->fallback = small_fallback();
+    });
+    EXPECT_TRUE(has(small, "rung{rung=\"own-pool\"} 1") && has(small, "rung{rung=\"handoff\"} 0")) << small;
+    EXPECT_TRUE(has(small, "fallback_fits{fits=\"no\"} 1") && has(small, "fallback_fits{fits=\"surely\"} 0")) << small;
+    const std::string unread = metrics([](StatusFacts& f) { f.kernel.reset(); });
+    EXPECT_FALSE(has(unread, "rung{rung=\"handoff\"} 0")) << unread;
 }
 
 TEST(Status, SaysHowThingsStandAndWhatToDoNext) {
@@ -166,7 +199,29 @@ TEST(Status, SaysHowThingsStandAndWhatToDoNext) {
              f.plan->reasons.push_back({"pool-exact", handoff::Severity::refusal, "", "", ""});
          },
          Handoff::not_in_use,
-         "kdump works without the handoff; swiotlb-handoff plan and swiotlb-handoff explain pool-exact say why"},
+         "kdump loads the crash kernel without the handoff, if it can. swiotlb-handoff plan and swiotlb-handoff "
+         "explain "
+         "pool-exact say why."},
+        {"refused, and the reservation is too small for a pool of its own",
+         [](StatusFacts& f) {
+             loaded_plainly(f);
+             f.record->outcome = handoff::Rung::own_pool;
+             f.record->append = "swiotlb=8192";
+             f.record->command_line = f.kernel->command_line += " swiotlb=8192";
+             f.plan = handoff::Plan{};
+             f.plan->reasons.push_back({"pool-exact", handoff::Severity::refusal, "", "", ""});
+             f.plan->fallback = small_fallback();
+         },
+         Handoff::not_in_use,
+         to_text(small_fallback()) + " swiotlb-handoff plan and swiotlb-handoff explain pool-exact say why."},
+        {"not needed, and the reservation is too small",
+         [](StatusFacts& f) {
+             loaded_plainly(f);
+             f.plan = handoff::Plan{};
+             f.plan->verdict = handoff::Verdict::not_needed;
+             f.plan->fallback = small_fallback();
+         },
+         Handoff::not_in_use, to_text(small_fallback())},
         {"lent, and still may be",
          [](StatusFacts& f) {
              lent(f);

@@ -64,12 +64,14 @@ std::string utc_now() {
 
 class Live final : public handoff::LoadEffects {
 public:
+    /// `locked`: the lock is had. Without it the record is another load's.
     Live(const Options& options, const handoff::Host& host, std::string program, const RunDirectory& directory,
-         const StageReport& report)
+         bool locked, const StageReport& report)
         : options_(options),
           host_(host),
           program_(std::move(program)),
           directory_(directory),
+          locked_(locked),
           report_(report),
           passed_before_(directory.passed()) {}
 
@@ -104,6 +106,7 @@ public:
         return handoff::loaded_headers(host_, elfcorehdr);
     }
     void record(const handoff::Record& record) override {
+        if (!locked_) return;
         handoff::Record stamped = record;
         stamped.tool = HANDOFF_VERSION;
         stamped.time = utc_now();
@@ -116,6 +119,7 @@ private:
     const handoff::Host& host_;
     std::string program_;
     const RunDirectory& directory_;
+    bool locked_;
     const StageReport& report_;
     std::optional<std::uint64_t> passed_before_;
     bool needs_messages_ = false;
@@ -123,8 +127,9 @@ private:
 };
 
 // The child's life. Nothing that comes after the record, such as an output that nobody reads, may fail the load.
+// `no_lock`: why the lock is not had; "" where it is.
 void load(const Options& options, const handoff::Host& host, const std::string& program, const RunDirectory& directory,
-          const KexecArguments& arguments, const StageReport& report) {
+          const KexecArguments& arguments, const std::string& no_lock, const StageReport& report) {
     ::signal(SIGALRM, SIG_DFL);
     sigset_t alarms;
     ::sigemptyset(&alarms);
@@ -132,25 +137,27 @@ void load(const Options& options, const handoff::Host& host, const std::string& 
     ::sigprocmask(SIG_UNBLOCK, &alarms, nullptr);
     ::alarm(thinking_seconds);
     try {
-        Live effects(options, host, program, directory, report);
-        const handoff::LoadResult result = handoff::load_with_handoff(effects, arguments);
-        report.say(result.loaded ? Stage::loaded : Stage::plain);
+        Live effects(options, host, program, directory, no_lock.empty(), report);
+        const handoff::LoadResult result = no_lock.empty() ? handoff::load_with_handoff(effects, arguments)
+                                                           : handoff::load_without_handoff(effects, arguments, no_lock);
+        const bool loaded = result.rung != handoff::Rung::plain;
+        report.say(loaded ? Stage::loaded : Stage::plain);
         ::alarm(0);
         ::signal(SIGPIPE, SIG_IGN);
-        if (host.live()) note_apart(result.loaded ? result.why : result.why + "; loading without the handoff");
-        if (!result.loaded) return;
+        if (host.live()) note_apart(loaded ? result.why : result.why + "; loading without the handoff");
+        if (!loaded) return;
         write_all(STDOUT_FILENO, result.output);
         write_all(STDERR_FILENO, result.errors);
     } catch (...) {  // no memory, above all
     }
 }
 
-// True where the handoff was loaded. Everything else is for the caller's own command, and no record of this load or
-// an older one is left but one that says so.
+// True where the crash kernel was loaded, with the handoff or with a pool of its own that is smaller. Everything else
+// is for the caller's own command, and no record of this load or an older one is left but one that says so.
 bool load_in_child(const Options& options, const handoff::Host& host, const std::string& program,
-                   const RunDirectory& directory, const KexecArguments& arguments) {
-    const ChildEnd end =
-        watch_child([&](const StageReport& report) { load(options, host, program, directory, arguments, report); });
+                   const RunDirectory& directory, const KexecArguments& arguments, const std::string& no_lock) {
+    const ChildEnd end = watch_child(
+        [&](const StageReport& report) { load(options, host, program, directory, arguments, no_lock, report); });
     if (end.stage == Stage::loaded) return true;
     if (end.stage == Stage::plain) return false;
     directory.forget();
@@ -188,14 +195,19 @@ Status print_command(const Options& options, const handoff::Host& host, const st
     std::vector<std::string> words = options.operands;
     const auto arguments = handoff::read_kexec_arguments(options.operands);
     if (arguments && arguments->panic_load) {
-        const auto planned = arguments->not_modelled.empty()
-                                 ? handoff::plan_load(host, *arguments, wishes_from(options))
-                                 : base::input_error(0, arguments->not_modelled.front() +
-                                                            " changes the load in a way that is not modelled");
-        if (planned && planned->plan.verdict == handoff::Verdict::ready) {
+        const auto planned = handoff::plan_load(host, *arguments, wishes_from(options));
+        const bool modelled = arguments->not_modelled.empty();
+        const auto fallback = planned ? planned->plan.fallback : std::nullopt;
+        if (modelled && planned && planned->plan.verdict == handoff::Verdict::ready) {
             words = handoff::with_words(*arguments, planned->plan.append, planned->release);
         } else {
-            complain((planned ? headline(planned->plan) : planned.error().message()) + "; loading without the handoff");
+            const std::string why =
+                !modelled ? arguments->not_modelled.front() + " changes the load in a way that is not modelled"
+                : planned ? headline(planned->plan)
+                          : planned.error().message();
+            complain(why + "; loading without the handoff");
+            if (fallback && fallback->rung == handoff::Rung::own_pool)
+                words = handoff::given_with_words(*arguments, fallback->append);
         }
     }
     std::string line = quoted(program);
@@ -235,16 +247,12 @@ base::Result<std::string> find_program(const handoff::Host& host) {
 std::optional<Status> before_plain(const Options& options, const handoff::Host& host, Argv& plain,
                                    RunDirectory& directory, const std::optional<KexecArguments>& arguments) {
     if (arguments && arguments->panic_unload) return unload_in_child(plain, directory);
-    if (arguments && arguments->panic_load) {
-        const std::string problem = directory.lock();
-        if (problem.empty()) {
-            if (load_in_child(options, host, plain.program(), directory, *arguments)) return Status::ready;
-            directory.keep_lock();
-            return std::nullopt;
-        }
-        if (host.live()) note_apart(problem + "; loading without the handoff");
-    }
-    directory.pass_lock();
+    const bool loads = arguments && arguments->panic_load;
+    const std::string no_lock = loads ? directory.lock() : std::string();
+    const bool locked = loads && no_lock.empty();
+    if (!locked) directory.pass_lock();
+    if (loads && load_in_child(options, host, plain.program(), directory, *arguments, no_lock)) return Status::ready;
+    if (locked) directory.keep_lock();
     return std::nullopt;
 }
 

@@ -37,7 +37,8 @@ constexpr auto command_table = std::to_array<CommandInfo>({
      "PATH, or for -, paths come from standard input, one a line.",
      Completes::files},
     {kexec, "kexec", "-- ARGS", 0, any_number, "Run kexec with ARGS, with the handoff where it is proven.",
-     "Where the handoff is not proven, or what was loaded is not as planned, kexec runs as it was asked for.",
+     "Where the handoff is not proven, or what was loaded is not as planned, kexec runs as it was asked for, with a "
+     "smaller pool where the crash kernel's own does not fit.",
      Completes::nothing, true},
     {recommend, "recommend", "", 0, 0, "Print the crashkernel= to boot with, and why."},
     {shrink, "shrink", "[-- COMMAND]", 0, any_number, "Make the reservation smaller now, and load again.",

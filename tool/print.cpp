@@ -135,6 +135,8 @@ void print_plan(const handoff::Plan& plan) {
     for (const handoff::Segment& s : load ? load->segments : std::vector<handoff::Segment>())
         field("loads", fmt::format("{}  {}", row(s.range), s.name));
     for (const AddressRange& f : plan.fences) field("fence", row(f));
+    if (plan.verdict == handoff::Verdict::ready && plan.fallback)
+        sentence("or else", "If the handoff cannot be loaded, " + to_text(*plan.fallback));
     print_assumptions(plan.assumptions);
     print_reasons(plan.reasons);
     if (load) print("\ncrash kernel's e820 before:\n" + e820::render_log(load->map));
@@ -146,10 +148,17 @@ void print_plan(const handoff::Plan& plan) {
                 "'swiotlb-handoff verify' says whether the pool is there.\n");
             break;
         case handoff::Verdict::not_needed:
-            print("\nNext: nothing. kdump works as it is.\n");
+            print("\n");
+            print_line("Next: " + (plan.fallback && plan.fallback->plain_fits == handoff::Fit::no
+                                       ? to_text(*plan.fallback)
+                                       : "nothing. kdump works as it is."));
             break;
         case handoff::Verdict::refused:
-            print("\nNext: kdump goes on as before. 'swiotlb-handoff explain RULE' says more.\n");
+            print("\n");
+            print_line("Next: " +
+                       (plan.fallback ? to_text(*plan.fallback)
+                                      : "kdump loads the crash kernel without the handoff, if it can.") +
+                       " 'swiotlb-handoff explain RULE' says more.");
             break;
     }
 }
@@ -162,6 +171,7 @@ void print_status(const handoff::StatusReport& report) {
     field("loaded", yes(f.loaded));
     field("handoff", handoff::name(report.state.handoff));
     field("", report.state.why);
+    if (report.state.rung) field("rung", handoff::name(*report.state.rung));
     if (f.record && f.record->pool) field("loaded for", row(*f.record->pool));
     if (const auto age = handoff::loan_age(f))
         field("lent",

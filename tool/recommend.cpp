@@ -23,11 +23,18 @@ std::uint64_t mib(std::uint64_t bytes) { return (bytes + MiB - 1) / MiB; }
 
 std::string low_text(const handoff::LowPart& low) {
     if (low.bytes == 0) return "none: every device with a driver can address its buffers above 4 GiB";
-    if (!low.known) return fmt::format("{} MiB: the devices are not known, and old ones need some", mib(low.bytes));
-    std::string text = fmt::format("{} MiB, for", mib(low.bytes));
+    std::string text = fmt::format("{} MiB:", mib(low.bytes));
+    if (low.pool != 0)
+        text += fmt::format(" {} MiB for the pool of a load without the handoff, the rest for other buffers",
+                            mib(low.pool));
+    if (!low.known)
+        text += low.pool != 0 ? " (the devices are not known)" : " the devices are not known, and old ones need some";
     for (const handoff::DmaDevice& d : low.because)
-        text += fmt::format("{} {} ({}, {} bits)", &d == &low.because.front() ? "" : ",", d.name, d.driver,
-                            d.coherent_bits);
+        text += fmt::format("{} {} ({}, {} bits)",
+                            &d != &low.because.front() ? ","
+                            : low.pool != 0            ? ", and for"
+                                                       : " for",
+                            d.name, d.driver, d.coherent_bits);
     return text;
 }
 
@@ -117,6 +124,8 @@ void print_recommendation(const handoff::Recommendation& r, const handoff::Machi
     print_need(r.need);
     if (r.last_crash) print_last_crash(*r.last_crash);
     field("low part", low_text(r.low));
+    if (r.chosen && r.chosen->fallback && r.verdict == Verdict::ready)
+        sentence("or else", "If the handoff cannot be loaded then, " + to_text(*r.chosen->fallback));
     if (r.loan && r.loan->possible)
         field("lending", fmt::format("{} MiB more in the crash kernel with --lend, or {} MiB reserved, which is too "
                                      "little whenever the loan ends",
@@ -144,7 +153,11 @@ void print_recommendation(const handoff::Recommendation& r, const handoff::Machi
                 "is handed over. Then let the machine crash once: no margin replaces that.\n");
             break;
         case Verdict::refused:
-            print("\nNext: leave crashkernel= as it is.\n");
+            print("\n");
+            print_line("Next: " + (!r.fallback ? "leave crashkernel= as it is."
+                                   : r.fallback->plain_fits == handoff::Fit::surely
+                                       ? "leave crashkernel= as it is. " + to_text(*r.fallback)
+                                       : to_text(*r.fallback)));
             break;
     }
 }

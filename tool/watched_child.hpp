@@ -14,8 +14,8 @@ namespace tool {
 enum class Stage : char {
     thinking = 't',  ///< it has thinking_seconds for that
     kexec = 'k',     ///< kexec runs, and may take as long as it likes
-    plain = 'p',     ///< nothing is loaded with the handoff, and the record says so
-    loaded = 'l',    ///< the handoff is loaded, and the record says so
+    plain = 'p',     ///< the caller's own command is to be run, and the record says so
+    loaded = 'l',    ///< a crash kernel is loaded, and the record says how
 };
 
 constexpr unsigned thinking_seconds = 60;  ///< at most, before kexec runs and again after it

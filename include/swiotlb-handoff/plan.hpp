@@ -54,6 +54,45 @@ enum class Verdict { ready, not_needed, refused };
 /// "ready", "not-needed", "refused".
 const char* name(Verdict);
 
+/// How a crash kernel is loaded: from the best way down to the one that always remains.
+enum class Rung {
+    handoff,   ///< with the words of the plan
+    own_pool,  ///< with the word that makes its own pool smaller, since the one that it would make does not fit
+    plain,     ///< exactly as the caller asked
+};
+/// "handoff", "own-pool", "plain".
+const char* name(Rung);
+
+/// Whether something fits. `perhaps`: only a load and a crash could tell.
+enum class Fit { surely, perhaps, no };
+/// "surely", "perhaps", "no".
+const char* name(Fit);
+
+/// What a load comes to that does not have the handoff, whatever refused it or failed. Sizes in bytes.
+struct Fallback {
+    Rung rung = Rung::plain;  ///< own_pool or plain
+    std::string append;       ///< for own_pool the word to append, such as "swiotlb=8192,force"; else ""
+    /// The pool that the crash kernel would ask for if it was loaded exactly as the caller asked; 0: it makes none.
+    std::uint64_t plain_pool = 0;
+    std::uint64_t pool = 0;  ///< the same for this rung
+    /// The smallest pool that is known to be enough for such a load: the one that was seen to be, or plain_pool where
+    /// that is less, or where somebody chose its size.
+    std::uint64_t enough = 0;
+    /// The reservation holds what the crash kernel needs, and the pool: for a load as the caller asked, and for this
+    /// rung. By the recommended need, surely; not by the lower bound, no.
+    Fit plain_fits = Fit::no, fits = Fit::no;
+    /// Somebody chose the size of the pool, or what is appended would not be read: the pool is not made smaller.
+    bool fixed = false;
+    bool sure = false;              ///< the recommended need fits with `enough`
+    std::uint64_t reserved = 0;     ///< of the reservation, all of it
+    std::uint64_t lower_bound = 0;  ///< of what the crash kernel needs besides the pool
+    std::uint64_t recommended = 0;  ///< to have for that
+    std::string crashkernel;        ///< that would surely do for a load exactly as the caller asked: "crashkernel=256M"
+    friend bool operator==(const Fallback&, const Fallback&) = default;
+};
+/// What kdump does without the handoff, and whether the reservation is large enough for that: one or two sentences.
+std::string to_text(const Fallback&);
+
 /// A decision, and everything it rests on: a value, so that it can be compared,
 /// printed and replayed.
 struct Plan {
@@ -75,6 +114,9 @@ struct Plan {
     std::uint64_t early_bytes = 0;                 ///< bound on early allocations that the proof used
     std::vector<Reason> reasons;
     std::vector<Assumption> assumptions;  ///< none on the running machine
+    /// What a load comes to that does not have the handoff, also where the verdict is ready: kexec may refuse the
+    /// words. nullopt where nothing is reserved, or the crash kernel's command line cannot be read.
+    std::optional<Fallback> fallback;
 };
 
 /// Decides. Never fails: what is wrong is a reason, and the verdict `refused`.

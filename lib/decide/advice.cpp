@@ -38,7 +38,7 @@ Plan plan(const Machine& machine, const PlanRequest& request) {
     else if (has_offset(machine))
         reason->advice = "drop the @offset of crashkernel=, so that the kernel puts the reservation above the pool";
     else if (reason->advice.empty())
-        reason->advice = "no reservation that this machine could have was proven; kdump goes on as before";
+        reason->advice = "no reservation that this machine could have was proven";
     return plan;
 }
 

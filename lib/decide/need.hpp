@@ -76,6 +76,7 @@ struct LowPart {
     std::uint64_t bytes = 0;
     bool known = false;              ///< the devices are known
     std::vector<DmaDevice> because;  ///< those that need some
+    std::uint64_t pool = 0;          ///< of a load without the handoff, which should find room in it; bytes
 };
 LowPart low_part(const Machine&, std::uint64_t pool_bytes);
 

@@ -147,53 +147,6 @@ bool judge_sources(const Machine& machine, Findings& found) {
     return machine.contradictions.empty();
 }
 
-PoolNeed judge_need(const Question& question, Findings& found) {
-    const Machine& machine = question.machine;
-    const CommandLine& base = question.base;
-    const SwiotlbOption &running = question.running_swiotlb, &own = question.swiotlb;
-    const auto not_needed = [&](std::string text, std::string evidence = {}) {
-        found.note("pool-needed", std::move(text), std::move(evidence));
-        return PoolNeed{};
-    };
-    const auto needed = [&](bool forced, std::string text, std::string evidence = {}) {
-        found.note("pool-needed", std::move(text), std::move(evidence));
-        return PoolNeed{true, forced};
-    };
-    if (own.noforce) return not_needed("swiotlb=noforce: the crash kernel makes no pool");
-    // The admin who forces bouncing on the running kernel means the machine,
-    // not the kernel; a swiotlb= of the crash kernel's own has the last word.
-    if (!base.has("swiotlb") && running.force && !running.noforce)
-        return needed(true, "swiotlb=force on the running kernel: the crash kernel is told the same", "proc/cmdline");
-    if (own.force) return needed(true, "swiotlb=force: the crash kernel makes a pool");
-    if (machine.encryption != Encryption::none && machine.encryption != Encryption::unknown)
-        return needed(false,
-                      fmt::format("memory encryption ({}): the crash kernel makes a pool", name(machine.encryption)),
-                      machine.encryption_from.text());
-    const IommuWords iommu = iommu_words(base);
-    if (iommu.off) return not_needed("iommu=off: the crash kernel makes no pool");
-    if (iommu.soft) return needed(false, "iommu=soft: the crash kernel makes a pool");
-    const Address end = machine.crash_kernel.back().end();
-    if (end > low_memory_end)
-        return needed(false,
-                      fmt::format("the reservation ends above 4 GiB, at {:#x}: the crash kernel makes a pool", end),
-                      machine.crash_kernel_from.text());
-    // A kernel without any of that memory still makes a pool for it, and needs none.
-    const bool srat_counts = base.last("numa").value_or("") != "off" && base.last("acpi").value_or("") != "off";
-    if (machine.srat_memory_end.value_or(0) > low_memory_end && srat_counts) {
-        found.warn(
-            "pool-needed",
-            fmt::format("the crash kernel's memory is all below 4 GiB; it makes a pool that it does not need, since "
-                        "ACPI's SRAT names memory up to {:#x}",
-                        *machine.srat_memory_end),
-            {},
-            "add numa=off to the crash kernel's command line: it then makes no pool, which is better than a handoff");
-        return {};
-    }
-    return not_needed(
-        "the crash kernel's memory is all below 4 GiB, unencrypted and without swiotlb=force: it makes no pool",
-        machine.crash_kernel_from.text());
-}
-
 std::optional<Pool> find_pool(const Question& question, const std::optional<AddressRange>& promised, Findings& found) {
     const Machine& machine = question.machine;
     if (machine.no_pool_in_memory || (machine.pool_torn_down && machine.pool.empty())) {

@@ -12,6 +12,13 @@ namespace handoff {
 /// Why the log does not show that a thing is not there: a clause.
 std::string log_loss(const Machine&);
 
+/// Why a crash kernel that is loaded with this command line makes a pool (arch/x86/kernel/pci-dma.c,
+/// pci_swiotlb_detect(); drivers/acpi/numa/srat.c for the last one), or why not.
+enum class PoolCause { forbidden, forced, encryption, iommu_off, iommu_soft, high_memory, srat, none };
+PoolCause pool_cause(const Question&);
+/// It makes one.
+bool makes_pool(PoolCause);
+
 /// Whether the crash kernel needs a pool (arch/x86/kernel/pci-dma.c, pci_swiotlb_detect()).
 struct PoolNeed {
     bool needed = false;

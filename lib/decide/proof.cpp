@@ -23,7 +23,8 @@ std::uint64_t image_at_least(const Proposal& c) {
     return c.question.request.image && same && machine.kernel_image ? machine.kernel_image->size() : 0;
 }
 
-// What the crash kernel takes before its pool, at most.
+}  // namespace
+
 EarlyDemand demand_of(const Proposal& c, const RangeSet& ram) {
     const Question& question = c.question;
     const unsigned cpus = crash_cpus(question);
@@ -31,8 +32,6 @@ EarlyDemand demand_of(const Proposal& c, const RangeSet& ram) {
     more += early_take(question.config, cpus, ram.size());
     return early_demand({ram, c.pool.slabs, cpus, more.bytes, more.largest, c.cargo.initrd_acpi_bytes});
 }
-
-}  // namespace
 
 e820::Table boot_map(const Proposal& c, const Load& load) {
     e820::Table map = load.map;

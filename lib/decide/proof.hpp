@@ -28,6 +28,9 @@ e820::Table boot_map(const Proposal&, const Load&);
 /// The crash kernel's memory after this load with this command line. An error where the words do not make a map.
 Result<CrashMemory> memory_of(const Proposal&, const Scenario&, const CommandLine&);
 
+/// What the crash kernel takes before its pool, at most. `ram` is all that its map calls RAM.
+EarlyDemand demand_of(const Proposal&, const RangeSet& ram);
+
 /// What came of looking for a load in which the pool does not land.
 struct Proof {
     std::optional<Counterexample> counterexample;  ///< none: the pool lands in each of them

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "lib/decide/fallback.hpp"
 #include "lib/decide/findings.hpp"
 #include "lib/decide/loads.hpp"
 #include "lib/kernel/constants.hpp"
@@ -51,6 +52,22 @@ Search search_for(const Machine& machine, const PlanRequest& request, std::uint6
 
 Need need_for(const Search& search, std::uint64_t size) {
     return need_for(search.machine, search.request, size, search.margin);
+}
+
+// In this boot, or in another one with this reservation.
+std::optional<Fallback> fallback_for(const Search& search, const Machine& machine) {
+    return fallback_for(machine, search.request, search.margin);
+}
+
+// What a reservation above 4 GiB should have below it, for devices and for a pool of the crash kernel's own.
+LowPart low_part(const Search& search) {
+    LowPart low = low_part(search.machine, pool_bytes(search.machine));
+    Machine high = search.machine;
+    high.crash_kernel = {*AddressRange::from_size(64 * GiB, GiB)};
+    const auto fallback = fallback_for(search, high);
+    low.pool = fallback ? fallback->enough : 0;
+    if (low.pool != 0) low.bytes = std::max(low.bytes, align_up(low.pool + low_besides_pool, 8 * MiB));
+    return low;
 }
 
 struct Tried {
@@ -141,6 +158,7 @@ Tried attempt(const Search& search, const Reservation& reservation) {
     c.crash_kernel = boots.front().crash_kernel;
     if (!boots.front().pool.empty()) c.pool = boots.front().pool.front().range;
     const Plan next = decide_everywhere(boots, search.request, c);
+    c.fallback = fallback_for(search, boots.front());
     c.verdict = next.verdict;
     c.why = why(next);
     for (const Reason& r : next.reasons)
@@ -155,6 +173,11 @@ Tried attempt(const Search& search, const Reservation& reservation) {
         tried.final = true;
     }
     if (c.verdict == Verdict::not_needed) judge_without_pool(search, boots.front(), next, tried);
+    if (c.verdict == Verdict::ready && c.fallback && !c.fallback->sure) {
+        c.verdict = Verdict::refused;
+        c.why = fmt::format("a load without the handoff needs {} MiB, and a pool of {} MiB below 4 GiB",
+                            whole_mib(c.fallback->recommended), whole_mib(c.fallback->enough));
+    }
     return tried;
 }
 
@@ -226,8 +249,9 @@ Recommendation recommend(const Machine& machine, const PlanRequest& request, std
     Recommendation result;
     result.last_crash = std::move(last_crash);
     result.reproduced = search.reproduced;
-    result.low = low_part(search.machine, pool_bytes(search.machine));
+    result.low = low_part(search);
     result.now = total(search.machine.crash_kernel);
+    result.fallback = fallback_for(search, search.machine);
     Reservation high;
     high.high = true;
     high.low = result.low.bytes;

@@ -22,6 +22,8 @@ struct Candidate {
     std::optional<AddressRange> pool;        ///< there
     std::uint64_t bytes = 0;                 ///< reserved in all
     std::string why;                         ///< the proof, or what is in the way; one line
+    /// What a load without the handoff comes to in it; nullopt where it has no place.
+    std::optional<Fallback> fallback;
 };
 
 /// What lending the pool (plan --lend) would come to on this machine.
@@ -47,6 +49,7 @@ struct Recommendation {
     std::optional<LoanOutlook> loan;
     std::optional<CrashLog> last_crash;  ///< as it was given
     std::uint64_t now = 0;               ///< bytes reserved by this boot
+    std::optional<Fallback> fallback;    ///< what a load without the handoff comes to in this boot
     LayoutComparison reproduced;
     std::vector<Reason> reasons;  ///< warnings and refusals of the plan for the chosen one, else of the last one tried
     std::vector<Assumption> assumptions;  ///< of the same plan
@@ -55,8 +58,9 @@ struct Recommendation {
 };
 
 /// What to boot with. Every candidate is proven by decide() on next_boot(); none is smaller than
-/// its Need. Where the layout of this boot is not reproduced a candidate is ready only if it is above 4 GiB, and
-/// its plan is ready wherever below the pool may be. No candidate counts on a loan, which may end with any reload.
+/// its Need, and in each a load without the handoff has enough memory, too (Fallback::sure). Where the layout of this
+/// boot is not reproduced a candidate is ready only if it is above 4 GiB, and its plan is ready wherever below the pool
+/// may be. No candidate counts on a loan, which may end with any reload.
 /// `last_crash`: what a crash kernel of this machine said; where it ran out of memory, each candidate has more.
 /// Pure; plan() takes its advice from here.
 Recommendation recommend(const Machine&, const PlanRequest&, std::uint64_t margin = Need::default_margin,

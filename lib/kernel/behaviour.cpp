@@ -18,6 +18,8 @@ std::optional<bool> since(std::string_view release, KernelVersion first) {
 
 bool rounds_slabs_up(std::string_view release) { return since(release, {6, 0}).value_or(true) || !series_of(release); }
 
+bool halves_pool(std::string_view release) { return since(release, {6, 1}).value_or(false); }
+
 bool counts_hiwater_on_request(std::string_view release) { return since(release, {7, 3}).value_or(false); }
 
 std::optional<bool> reads_swiotlb_by_prefix(std::string_view release) { return since(release, {7, 3}); }

@@ -15,6 +15,11 @@ namespace handoff {
 /// kernel's BTF is there it tells better (PoolLayout::areas).
 bool rounds_slabs_up(std::string_view release);
 
+/// The kernel that finds no place for its pool takes half of it, and half of that, down to smallest_pool_size
+/// (kernel/dma/swiotlb.c, swiotlb_init_remap(), seen in 6.1 and later). 5.10 has all of its pool or none
+/// (swiotlb_init()). An older or unknown release may be as that.
+bool halves_pool(std::string_view release);
+
 /// The kernel counts the most slabs ever in use only with swiotlb=track_hiwater (kernel/dma/swiotlb.c,
 /// setup_io_tlb_npages(); Linux commit 121f9fd1c308 (in v7.3)).
 bool counts_hiwater_on_request(std::string_view release);

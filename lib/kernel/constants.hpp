@@ -18,6 +18,10 @@ inline constexpr std::uint64_t slot_size = 24;
 /// The smallest pool that a kernel falls back to: IO_TLB_MIN_SLABS in kernel/dma/swiotlb.c.
 inline constexpr std::uint64_t smallest_pool_size = base::MiB;
 
+/// What a reservation above 4 GiB should have below it besides the pool, for buffers that have to lie low: the kernel
+/// adds as much itself, crash_low_size_default() in arch/x86/include/asm/crash_reserve.h.
+inline constexpr std::uint64_t low_besides_pool = 8 * base::MiB;
+
 /// The pool and a low reservation lie below this address: ARCH_LOW_ADDRESS_LIMIT in include/linux/memblock.h,
 /// CRASH_ADDR_LOW_MAX in arch/x86/include/asm/crash_reserve.h.
 inline constexpr base::Address low_memory_end = 4 * base::GiB;

@@ -7,6 +7,7 @@
 
 #include "base/excerpt.hpp"
 #include "base/number.hpp"
+#include "lib/kernel/constants.hpp"
 
 namespace handoff {
 namespace {
@@ -108,6 +109,6 @@ Result<std::optional<Reservation>> reservation_of(const CommandLine& line, std::
     return std::optional(reservation);
 }
 
-std::uint64_t default_low(std::uint64_t pool_bytes) { return std::max(pool_bytes + 8 * MiB, 256 * MiB); }
+std::uint64_t default_low(std::uint64_t pool_bytes) { return std::max(pool_bytes + low_besides_pool, 256 * MiB); }
 
 }  // namespace handoff

@@ -54,75 +54,153 @@ std::string last_words(std::string_view text) {
     return words;
 }
 
-std::string failure_of(const KexecRun& load) {
+std::string failure_of(const KexecRun& load, std::string_view with) {
     std::string words = last_words(without_debug(load.errors));
     if (words.empty()) words = last_words(without_debug(load.output));
-    return fmt::format("kexec failed with the handoff ({}){}{}", load.how, words.empty() ? "" : ": ", words);
+    return fmt::format("kexec failed with {} ({}){}{}", with, load.how, words.empty() ? "" : ": ", words);
 }
 
-}  // namespace
+// One load, from the first record to the last.
+class Loading {
+public:
+    Loading(LoadEffects& effects, const KexecArguments& arguments) : effects_(effects), arguments_(arguments) {
+        name_files(record_);
+        begin();
+    }
 
-LoadResult load_with_handoff(LoadEffects& effects, const KexecArguments& arguments) {
-    Record record;
-    record.kernel = arguments.kernel;
-    record.initrd = arguments.initrd.value_or("");
-    const auto plain = [&](std::string why) {
-        record.outcome = Record::Outcome::plain;
-        record.why = why;
-        effects.record(record);
-        return LoadResult{false, std::move(why), {}, {}};
-    };
+    LoadResult with_handoff();
+    LoadResult without_handoff(std::string why);
+
+private:
     // Stands until the end is known, so that no older record outlives this load.
-    record.why = "the load was interrupted";
-    effects.record(record);
+    void begin() {
+        record_.why = "the load was interrupted";
+        effects_.record(record_);
+    }
+    LoadResult plain(std::string why);
+    LoadResult passed_on(Rung rung, std::string why, KexecRun run) const;
+    bool make_plan(std::string& why);
+    void name_files(Record& record) const {
+        record.kernel = arguments_.kernel;
+        record.initrd = arguments_.initrd.value_or("");
+    }
+    std::optional<std::string> wrong_with(const Plan& plan, const KexecRun& load, Record& done);
 
-    if (!arguments.not_modelled.empty())
-        return plain(fmt::format("{} changes the load in a way that is not modelled", arguments.not_modelled.front()));
-    const auto planned = effects.plan(arguments);
-    if (!planned) return plain(planned.error().message());
-    const Plan& plan = planned->plan;
-    record = record_of(plan, {}, {});
-    record.kernel = arguments.kernel;
-    record.initrd = arguments.initrd.value_or("");
-    record.release = planned->release;
-    record.kexec_tools = planned->kexec_tools;
-    if (plan.verdict != Verdict::ready) return plain(headline(plan));
+    LoadEffects& effects_;
+    const KexecArguments& arguments_;
+    Record record_;
+    std::optional<PlannedLoad> planned_;
+};
 
-    // The kernel makes the ELF headers of kexec_file_load; kexec-tools those of kexec_load, from what it sees.
-    std::optional<AddressRange> left_out;
-    if (plan.loan && plan.loader != Loader::kexec_file_load) left_out = plan.pool;
-    KexecRun load = effects.run(with_words(arguments, plan.append, planned->release), left_out);
-    if (load.status != 0) return plain(failure_of(load));
-    const std::string log = effects.kernel_log();
+LoadResult Loading::plain(std::string why) {
+    record_.outcome = Rung::plain;
+    record_.why = why;
+    effects_.record(record_);
+    return {Rung::plain, std::move(why), {}, {}};
+}
+
+LoadResult Loading::passed_on(Rung rung, std::string why, KexecRun run) const {
+    LoadResult result{rung, std::move(why), std::move(run.output), std::move(run.errors)};
+    if (!arguments_.debug) {
+        result.output = without_debug(result.output);
+        result.errors = without_debug(result.errors);
+    }
+    return result;
+}
+
+bool Loading::make_plan(std::string& why) {
+    auto planned = effects_.plan(arguments_);
+    if (!planned) {
+        why = planned.error().message();
+        return false;
+    }
+    planned_ = *std::move(planned);
+    record_ = record_of(planned_->plan, {}, {});
+    name_files(record_);
+    record_.release = planned_->release;
+    record_.kexec_tools = planned_->kexec_tools;
+    return true;
+}
+
+LoadResult Loading::without_handoff(std::string why) {
+    std::string unplanned;
+    if (!planned_ && !make_plan(unplanned)) return plain(std::move(why));
+    const auto& fallback = planned_->plan.fallback;
+    if (!fallback || fallback->rung != Rung::own_pool) return plain(std::move(why));
+    begin();
+    KexecRun load = effects_.run(given_with_words(arguments_, fallback->append), std::nullopt);
+    if (load.status != 0) return plain(why + "; " + failure_of(load, fallback->append));
+    Record done = record_;
+    done.outcome = Rung::own_pool;
+    done.why = fmt::format("{}; loaded with {}, since the pool that it would make does not fit", why, fallback->append);
+    done.append = fallback->append;
+    done.command_line = planned_->plan.base;
+    done.command_line += (done.command_line.empty() ? "" : " ") + fallback->append;
+    done.marker.reset();
+    done.fences.clear();
+    done.segments.clear();
+    done.loan = false;
+    done.after = {};
+    effects_.record(done);
+    return passed_on(Rung::own_pool, done.why, std::move(load));
+}
+
+// What is wrong with a load that kexec calls done; nullopt: nothing, and `done` is its record.
+std::optional<std::string> Loading::wrong_with(const Plan& plan, const KexecRun& load, Record& done) {
+    const std::string log = effects_.kernel_log();
     auto segments = parse_segments(load.errors);
     if (segments && segments->empty()) segments = parse_segments(load.output);
     if (segments && segments->empty()) segments = parse_segments(log);
-    if (const auto wrong = objection(plan, segments)) return plain(*wrong);
+    if (auto wrong = objection(plan, segments)) return wrong;
 
     LoadAddresses addresses = parse_addresses(log);
     const LoadAddresses printed = parse_addresses(load.errors + load.output);
     if (printed.elfcorehdr) addresses.elfcorehdr = printed.elfcorehdr;
     if (printed.rsdp) addresses.rsdp = printed.rsdp;
     if (plan.loan && plan.loader == Loader::kexec_load)
-        if (const auto wrong = objection_to_headers(effects, *plan.pool, *segments, addresses)) return plain(*wrong);
-    Record done = record_of(plan, *segments, addresses);
-    done.kernel = record.kernel;
-    done.initrd = record.initrd;
-    done.release = record.release;
-    done.kexec_tools = record.kexec_tools;
-    done.outcome = Record::Outcome::handoff;
+        if (auto wrong = objection_to_headers(effects_, *plan.pool, *segments, addresses)) return wrong;
+    done = record_of(plan, *segments, addresses);
+    name_files(done);
+    done.release = record_.release;
+    done.kexec_tools = record_.kexec_tools;
+    done.outcome = Rung::handoff;
     done.why = fmt::format(
         "loaded with {} {}{}", plan.loan ? "the loan of" : "the handoff of", base::to_string(*plan.pool),
         segments->empty() ? "; neither kexec nor the kernel reported the segments" : ", segments as planned");
-    effects.record(done);
+    return std::nullopt;
+}
+
+LoadResult Loading::with_handoff() {
+    if (!arguments_.not_modelled.empty())
+        return without_handoff(
+            fmt::format("{} changes the load in a way that is not modelled", arguments_.not_modelled.front()));
+    std::string unplanned;
+    if (!make_plan(unplanned)) return plain(std::move(unplanned));
+    const Plan& plan = planned_->plan;
+    if (plan.verdict != Verdict::ready) return without_handoff(headline(plan));
+
+    // The kernel makes the ELF headers of kexec_file_load; kexec-tools those of kexec_load, from what it sees.
+    std::optional<AddressRange> left_out;
+    if (plan.loan && plan.loader != Loader::kexec_file_load) left_out = plan.pool;
+    KexecRun load = effects_.run(with_words(arguments_, plan.append, planned_->release), left_out);
+    if (load.status != 0) return without_handoff(failure_of(load, "the handoff"));
+    Record done;
+    if (auto wrong = wrong_with(plan, load, done)) return without_handoff(*std::move(wrong));
+    effects_.record(done);
     // After the record, so that one of the two sees the other.
-    if (!effects.alone()) return plain("another load did not wait for this one, and may be the one that is loaded");
-    LoadResult result{true, done.why, std::move(load.output), std::move(load.errors)};
-    if (!arguments.debug) {
-        result.output = without_debug(result.output);
-        result.errors = without_debug(result.errors);
-    }
-    return result;
+    if (!effects_.alone())
+        return without_handoff("another load did not wait for this one, and may be the one that is loaded");
+    return passed_on(Rung::handoff, done.why, std::move(load));
+}
+
+}  // namespace
+
+LoadResult load_with_handoff(LoadEffects& effects, const KexecArguments& arguments) {
+    return Loading(effects, arguments).with_handoff();
+}
+
+LoadResult load_without_handoff(LoadEffects& effects, const KexecArguments& arguments, const std::string& why) {
+    return Loading(effects, arguments).without_handoff(why);
 }
 
 Result<PlannedLoad> plan_load(const Host& host, const KexecArguments& arguments, Wishes wishes) {

@@ -52,8 +52,8 @@ public:
 
 /// What was done, and what is left to do.
 struct LoadResult {
-    /// The handoff is loaded. Otherwise the caller's own kexec command is to be run now.
-    bool loaded = false;
+    /// handoff, own_pool: so it is loaded. plain: the caller's own kexec command is to be run now.
+    Rung rung = Rung::plain;
     std::string why;  ///< for the log, one line
     /// What kexec printed, for the caller: without what -d made it print, unless he asked for that.
     std::string output, errors;
@@ -61,9 +61,13 @@ struct LoadResult {
 
 /// Loads a crash kernel with the handoff, if everything about it holds: `arguments`
 /// are modelled, the plan is ready, kexec succeeds, and the segments that it or the kernel
-/// reports are the planned ones. A record is written before kexec runs, and at the end; it has kexec's own words where
-/// kexec failed.
+/// reports are the planned ones. Otherwise as the plan's fallback says: with a smaller pool of the crash kernel's own,
+/// or not at all, which leaves it to the caller. A record is written before kexec runs, and at the end; it has kexec's
+/// own words where kexec failed.
 LoadResult load_with_handoff(LoadEffects&, const KexecArguments& arguments);
+
+/// The same where a handoff is out of the question, for the reason `why`, such as a lock that is not had.
+LoadResult load_without_handoff(LoadEffects&, const KexecArguments& arguments, const std::string& why);
 
 /// The plan for what these arguments load, from the machine and the named files. `wishes`: what the arguments do not
 /// say, which is what to accept, and to lend.

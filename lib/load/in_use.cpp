@@ -138,8 +138,16 @@ HandoffState judge_handoff(const HandoffEvidence& e) {
     if (!marker)
         return unknown(Unknown::unread,
                        "The loaded crash kernel's command line is not understood: " + marker.error().message() + ".");
-    if (!*marker)
-        return {Handoff::not_in_use, "The loaded crash kernel's command line has no word of a handoff.", Unknown::none};
+    if (!*marker) {
+        HandoffState state{Handoff::not_in_use, "The loaded crash kernel's command line has no word of a handoff.",
+                           Unknown::none, Rung::plain};
+        if (e.record && e.record->outcome == Rung::own_pool && !e.record->append.empty() &&
+            given_words(e.kernel->command_line) == given_words(e.record->command_line)) {
+            state.rung = Rung::own_pool;
+            state.why += fmt::format(" It has {} instead: {}.", e.record->append, e.record->why);
+        }
+        return state;
+    }
     const Marker& found = **marker;
     if (!e.pool)
         return unknown(Unknown::no_pool,
@@ -162,7 +170,7 @@ HandoffState judge_handoff(const HandoffEvidence& e) {
     return {Handoff::in_use,
             fmt::format("The loaded crash kernel has the pool {}, with the words and segments of the record.",
                         base::to_string(found.pool)),
-            Unknown::none};
+            Unknown::none, Rung::handoff};
 }
 
 }  // namespace handoff

@@ -49,12 +49,14 @@ struct HandoffState {
     Handoff handoff = Handoff::unknown;
     std::string why;  ///< one line
     Unknown unknown = Unknown::none;
+    std::optional<Rung> rung = std::nullopt;  ///< of what is loaded; nullopt: nothing is loaded, or it is not known
     friend bool operator==(const HandoffState&, const HandoffState&) = default;
 };
 
 /// The loaded crash kernel has the handoff where its own command line, in its own memory, has the marker of the running
 /// kernel's pool, and the record says that this very load was proven: its words are on that line and its segments are
-/// those in memory. A record alone shows nothing: it may be of a load that another one replaced.
+/// those in memory. A record alone shows nothing: it may be of a load that another one replaced. In the same way it has
+/// a smaller pool of its own where that line is the one of a record that says so.
 HandoffState judge_handoff(const HandoffEvidence&);
 
 }  // namespace handoff

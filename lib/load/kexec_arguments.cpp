@@ -86,6 +86,7 @@ std::optional<KexecArguments> read(const std::vector<std::string>& arguments, st
     argv.push_back(nullptr);
 
     KexecArguments found;
+    found.given = arguments;
     bool panic = false, unload = false, other = false, asks = false;
     optind = 0;  // glibc: begin anew
     opterr = 0;
@@ -171,6 +172,12 @@ std::string reused(const std::string& running, bool every) {
     return line;
 }
 
+std::string append_option(const KexecArguments& arguments, std::string_view words) {
+    std::string line = arguments.append.value_or("");
+    if (!line.empty() && !line.ends_with(' ')) line += ' ';
+    return "--append=" + line.append(words);
+}
+
 std::optional<std::uint64_t> release_of(const std::optional<std::string>& version) {
     return version ? kexec_tools_release(*version) : std::nullopt;
 }
@@ -223,13 +230,18 @@ std::vector<std::string> with_words(const KexecArguments& arguments, std::string
     made.insert(made.end(), arguments.switches.begin(), arguments.switches.end());
     if (arguments.initrd) made.push_back("--initrd=" + *arguments.initrd);
     if (arguments.reuse_command_line) made.emplace_back("--reuse-cmdline");
-    std::string line = arguments.append.value_or("");
-    if (!line.empty() && !line.ends_with(' ')) line += ' ';
-    made.push_back("--append=" + line.append(words));
+    made.push_back(append_option(arguments, words));
     if (std::any_of(arguments.operands.begin(), arguments.operands.end(),
                     [](const std::string& o) { return o.starts_with('-'); }))
         made.emplace_back("--");
     made.insert(made.end(), arguments.operands.begin(), arguments.operands.end());
+    return made;
+}
+
+std::vector<std::string> given_with_words(const KexecArguments& arguments, std::string_view words) {
+    // Behind "--" there are no options. Where that is an option's value the load fails, and is run as it was given.
+    std::vector<std::string> made = arguments.given;
+    made.insert(std::find(made.begin(), made.end(), "--"), append_option(arguments, words));
     return made;
 }
 

@@ -13,8 +13,9 @@ namespace handoff {
 /// What a kexec command line asks for, read as kexec-tools does
 /// (kexec/kexec.c, main(); getopt_long() with its abbreviations and permutation).
 struct KexecArguments {
-    bool panic_load = false;    ///< loads a crash kernel, and does nothing else
-    bool panic_unload = false;  ///< unloads it, and does nothing else
+    std::vector<std::string> given;  ///< all of them, as they are
+    bool panic_load = false;         ///< loads a crash kernel, and does nothing else
+    bool panic_unload = false;       ///< unloads it, and does nothing else
     /// May load or unload a crash kernel, alone or with other things: everything with -p that does not only ask.
     bool may_change_load = false;
     bool debug = false;  ///< -d
@@ -58,5 +59,9 @@ std::vector<std::string> with_words(const KexecArguments&, std::string_view word
 /// Whether the segments of such a load are only in the kernel's debug messages (load_message_files): kexec_file_load up
 /// to 6.7. `release` as above.
 bool needs_load_messages(const KexecArguments&, std::string_view release);
+
+/// The arguments as they were given, and `words` at the end of the command line: by a last --append, since kexec takes
+/// the last one.
+std::vector<std::string> given_with_words(const KexecArguments&, std::string_view words);
 
 }  // namespace handoff

@@ -18,8 +18,6 @@ std::string_view marker_key_of(const Record& record) { return record.loan ? lent
 
 }  // namespace
 
-const char* name(Record::Outcome outcome) { return outcome == Record::Outcome::handoff ? "handoff" : "plain"; }
-
 Record record_of(const Plan& plan, const std::vector<AddressRange>& segments, const LoadAddresses& addresses) {
     Record record;
     record.verdict = plan.verdict;
@@ -86,7 +84,7 @@ Result<Record> last_record(const Host& host) {
 std::vector<Reason> judge_record(const Record& record) {
     Findings found;
     const auto refuse = [&](std::string text) { found.refuse("record-agrees", std::move(text)); };
-    if (record.outcome == Record::Outcome::plain) {
+    if (record.outcome != Record::Outcome::handoff) {
         refuse("the record is of a load without the handoff: " + record.why);
         return found.take();
     }

@@ -18,10 +18,9 @@ class Host;
 /// Everything that one load passed to the crash kernel, and why: the document that
 /// swiotlb-handoff-record(5) describes.
 struct Record {
-    enum class Outcome {
-        handoff,  ///< loaded with the words, and what was reported agrees with the plan
-        plain,    ///< kexec was, or is about to be, run as its caller asked
-    };
+    /// handoff: what was reported agrees with the plan. own_pool: the words of the plan's fallback. plain: kexec was,
+    /// or is about to be, run as its caller asked.
+    using Outcome = Rung;
     Outcome outcome = Outcome::plain;
     std::string why;          ///< of the outcome, one line
     std::string tool;         ///< version of swiotlb-handoff
@@ -36,7 +35,7 @@ struct Record {
     std::string kernel;  ///< the image, as the caller named it
     std::string initrd;
     std::string command_line;            ///< of the crash kernel, without what the loader adds
-    std::string append;                  ///< the handoff's part of it; "" without a handoff
+    std::string append;                  ///< what was appended to it; "" where nothing was
     std::optional<AddressRange> pool;    ///< of the running kernel
     std::optional<AddressRange> marker;  ///< what swiotlb_handoff= or swiotlb_lent= promises
     bool loan = false;                   ///< lent as ordinary RAM
@@ -50,9 +49,6 @@ struct Record {
     e820::Table after;  ///< the same with the words
     friend bool operator==(const Record&, const Record&) = default;
 };
-/// "handoff", "plain".
-const char* name(Record::Outcome);
-
 /// The record of a load that `plan` decided; `command_line` is base and words.
 /// `segments` as reported; none: those of the plan's first load.
 Record record_of(const Plan&, const std::vector<AddressRange>& segments, const LoadAddresses&);

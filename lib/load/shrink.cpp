@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "lib/decide/fallback.hpp"
 #include "lib/decide/findings.hpp"
 
 namespace handoff {
@@ -42,6 +43,13 @@ std::string what_decided(const Plan& plan) {
     return name(plan.verdict);
 }
 
+std::string too_little(const Fallback& without) {
+    return fmt::format(
+        "a load without the handoff could have too little memory: it should have {} MiB, and a pool of {} MiB below 4 "
+        "GiB",
+        whole_mib(without.recommended), whole_mib(without.enough));
+}
+
 }  // namespace
 
 ShrinkPlan plan_shrink(const Machine& machine, const PlanRequest& request, std::optional<std::uint64_t> to,
@@ -68,6 +76,9 @@ ShrinkPlan plan_shrink(const Machine& machine, const PlanRequest& request, std::
                                         *machine.crash_size)
                           : std::string("kexec_crash_size cannot be read"));
 
+    // What is too small for it now is so when it is smaller.
+    if (const auto now = fallback_for(machine, request, margin); now && !now->sure) return refuse(too_little(*now));
+
     const auto attempt = [&](std::uint64_t size) {
         shrink.need = need_for(machine, request, size, margin);
         shrink.to = *AddressRange::from_size(main.start(), size);
@@ -77,10 +88,15 @@ ShrinkPlan plan_shrink(const Machine& machine, const PlanRequest& request, std::
                                          whole_mib(shrink.need.recommended()));
             return false;
         }
-        shrink.plan = decide(with_size(machine, size), request);
-        shrink.problem = shrink.plan.verdict == Verdict::ready
-                             ? std::string()
-                             : fmt::format("with {} MiB: {}", whole_mib(size), what_decided(shrink.plan));
+        const Machine smaller = with_size(machine, size);
+        shrink.plan = decide(smaller, request);
+        shrink.plan.fallback = fallback_for(smaller, request, margin);
+        if (shrink.plan.verdict != Verdict::ready)
+            shrink.problem = fmt::format("with {} MiB: {}", whole_mib(size), what_decided(shrink.plan));
+        else if (const auto& without = shrink.plan.fallback; without && !without->sure)
+            shrink.problem = fmt::format("with {} MiB {}", whole_mib(size), too_little(*without));
+        else
+            shrink.problem.clear();
         return shrink.possible();
     };
     if (to) {
@@ -168,8 +184,8 @@ ShrinkResult shrink(ShrinkEffects& effects, const ShrinkPlan& wanted) {
     if (!has_handoff()) load();
     if (!has_handoff())
         return end(Outcome::without_handoff,
-                   "the crash kernel was loaded without the handoff, and may have too little memory: load it with the "
-                   "handoff, or boot again");
+                   "the crash kernel was loaded without the handoff: load it with the handoff, or boot again. " +
+                       (wanted.plan.fallback ? to_text(*wanted.plan.fallback) : "It may have too little memory."));
     return end(Outcome::done, {});
 }
 

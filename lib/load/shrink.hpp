@@ -26,8 +26,8 @@ struct ShrinkPlan {
     [[nodiscard]] std::uint64_t given_back() const { return possible() && from ? from->size() - to.size() : 0; }
 };
 
-/// With `to` bytes, or, without, as few as the plan and Need allow, in steps of 4 MiB. Of two
-/// reservations only the one above 4 GiB is made smaller: crash_shrink_memory() in
+/// With `to` bytes, or, without, as few as the plan, Need and a load without the handoff (Fallback::sure) allow, in
+/// steps of 4 MiB. Of two reservations only the one above 4 GiB is made smaller: crash_shrink_memory() in
 /// kernel/kexec_core.c frees its end.
 ShrinkPlan plan_shrink(const Machine&, const PlanRequest&, std::optional<std::uint64_t> to = std::nullopt,
                        std::uint64_t margin = Need::default_margin);

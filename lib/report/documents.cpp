@@ -21,7 +21,8 @@ Json counterexample_json(const Counterexample& c) {
 
 Json candidate_json(const Candidate& c) {
     return {{"crashkernel", c.reservation.text()}, {"verdict", name(c.verdict)},   {"why", c.why},
-            {"reservation", list(c.crash_kernel)}, {"reservation_bytes", c.bytes}, {"pool", pool_json(c.pool)}};
+            {"reservation", list(c.crash_kernel)}, {"reservation_bytes", c.bytes}, {"pool", pool_json(c.pool)},
+            {"fallback", or_null(c.fallback)}};
 }
 
 Json last_crash_json(const CrashLog& log) {
@@ -97,6 +98,7 @@ Json plan_document(const Plan& plan) {
     j["after"] = to_json(plan.after);
     j["early_bytes"] = plan.early_bytes;
     j["counterexample"] = plan.counterexample ? counterexample_json(*plan.counterexample) : Json(nullptr);
+    j["fallback"] = or_null(plan.fallback);
     return j;
 }
 
@@ -155,8 +157,12 @@ Json recommend_document(const Recommendation& r) {
     j["reservation_bytes"] = r.now;
     j["saved_bytes"] = r.given_back();
     j["need"] = to_json(r.need);
-    j["low"] = {{"size_bytes", r.low.bytes}, {"devices_known", r.low.known}, {"because", list(r.low.because)}};
+    j["low"] = {{"size_bytes", r.low.bytes},
+                {"pool_bytes", r.low.pool},
+                {"devices_known", r.low.known},
+                {"because", list(r.low.because)}};
     j["loan"] = r.loan ? outlook_json(*r.loan) : Json(nullptr);
+    j["fallback"] = or_null(r.fallback);
     j["layout_reproduced"] = r.reproduced.layout;
     j["layout_differs"] = text_or_null(r.reproduced.text);
     j["last_crash"] = r.last_crash ? last_crash_json(*r.last_crash) : Json(nullptr);
@@ -172,6 +178,7 @@ Json shrink_document(const ShrinkPlan& s, const std::optional<ShrinkResult>& res
     j["to"] = s.possible() ? to_json(s.to) : Json(nullptr);
     j["saved_bytes"] = s.given_back();
     j["need"] = s.from ? to_json(s.need) : Json(nullptr);
+    j["fallback"] = or_null(s.plan.fallback);
     j["write_bytes"] = s.possible() ? Json(s.write) : Json(nullptr);
     j["outcome"] = result ? Json(name(result->outcome)) : Json(nullptr);
     j["steps"] = result ? list(result->steps) : Json::array();
@@ -209,6 +216,7 @@ Json status_document(const StatusReport& report) {
     j["loaded"] = or_null(f.loaded);
     j["handoff"] = name(report.state.handoff);
     j["why"] = report.state.why;
+    j["rung"] = report.state.rung ? Json(name(*report.state.rung)) : Json(nullptr);
     j["pool"] = pool_json(f.pool);
     j["reservation_bytes"] = or_null(f.crashkernel_bytes);
     j["record"] = f.record ? record_summary(*f.record) : Json(nullptr);
@@ -217,7 +225,8 @@ Json status_document(const StatusReport& report) {
     if (f.plan)
         j["plan"] = {{"verdict", name(f.plan->verdict)},
                      {"assumptions", list(f.plan->assumptions)},
-                     {"reasons", list(f.plan->reasons)}};
+                     {"reasons", list(f.plan->reasons)},
+                     {"fallback", or_null(f.plan->fallback)}};
     j["problems"] = list(problems_of(f));
     j["next"] = report.next;
     return j;

@@ -54,6 +54,21 @@ Json to_json(const Need& need) {
     return {{"lines", lines}, {"lower_bound_bytes", need.lower_bound()}, {"recommended_bytes", need.recommended()}};
 }
 
+Json to_json(const Fallback& fallback) {
+    return {{"rung", name(fallback.rung)},
+            {"append", fallback.append},
+            {"text", to_text(fallback)},
+            {"fits", name(fallback.fits)},
+            {"pool_bytes", fallback.pool},
+            {"enough_bytes", fallback.enough},
+            {"plain_fits", name(fallback.plain_fits)},
+            {"plain_pool_bytes", fallback.plain_pool},
+            {"lower_bound_bytes", fallback.lower_bound},
+            {"recommended_bytes", fallback.recommended},
+            {"reservation_bytes", fallback.reserved},
+            {"crashkernel", fallback.crashkernel}};
+}
+
 Json to_json(const DmaDevice& device) {
     return {{"device", device.name}, {"driver", device.driver}, {"coherent_bits", device.coherent_bits}};
 }

@@ -36,6 +36,8 @@ Json to_json(const PoolSighting&);
 Json to_json(const Stretch&);
 /// What the crash kernel's memory has to hold: each part and "total_bytes".
 Json to_json(const Need&);
+/// What a load without the handoff comes to.
+Json to_json(const Fallback&);
 /// {"device", "driver", "coherent_bits"}.
 Json to_json(const DmaDevice&);
 /// The message.

@@ -213,7 +213,7 @@ Result<Record> parse_record(std::string_view text) {
     if (in.text("command") != "kexec") in.fail("command", "kexec: a record is what that command writes");
     Record record;
     record.outcome = in.named("outcome", [](std::string_view t) {
-        return one_of(t, {Record::Outcome::handoff, Record::Outcome::plain});
+        return one_of(t, {Rung::handoff, Rung::own_pool, Rung::plain});
     });
     record.why = in.text("why");
     record.tool = in.text("tool");

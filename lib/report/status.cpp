@@ -17,6 +17,13 @@ std::string first_refusal(const Plan& plan) {
     return refusal == plan.reasons.end() ? "" : refusal->rule;
 }
 
+// A load without the handoff needs something: a smaller pool, or a larger reservation.
+bool too_small(const Plan& plan) { return plan.fallback && plan.fallback->plain_fits == Fit::no; }
+
+std::string without(const Plan& plan) {
+    return plan.fallback ? to_text(*plan.fallback) : "kdump loads the crash kernel without the handoff, if it can.";
+}
+
 HandoffState state_of(const StatusFacts& facts) {
     HandoffState state = judge_handoff(facts);
     const bool judged_anew = state.handoff == Handoff::in_use && facts.record->loan && facts.plan;
@@ -27,13 +34,14 @@ HandoffState state_of(const StatusFacts& facts) {
                     [](const Reason& r) { return r.severity != Severity::refusal || r.is("image-known"); }))
         return {Handoff::unknown,
                 "The pool is lent. Whether it still may be is not known: " + headline(*facts.plan) + ".",
-                Unknown::no_image};
-    return {Handoff::stale, "The pool is lent, and may not be any more: " + headline(*facts.plan) + ".", Unknown::none};
+                Unknown::no_image, state.rung};
+    return {Handoff::stale, "The pool is lent, and may not be any more: " + headline(*facts.plan) + ".", Unknown::none,
+            state.rung};
 }
 
 // The last load had a plan that was ready, and came to nothing: another one would come to the same.
 bool load_failed(const StatusFacts& facts) {
-    return facts.record && facts.record->outcome == Record::Outcome::plain && facts.record->verdict == Verdict::ready;
+    return facts.record && facts.record->outcome != Rung::handoff && facts.record->verdict == Verdict::ready;
 }
 
 std::string next_of(const StatusFacts& facts, const HandoffState& state) {
@@ -48,8 +56,10 @@ std::string next_of(const StatusFacts& facts, const HandoffState& state) {
         return "install swiotlb-handoff: kdump is to load with it, and it is not all there";
     if (facts.crashkernel_bytes == 0) return "boot with crashkernel=: no memory is reserved for a crash kernel";
     if (handoff == Handoff::stale || state.unknown == Unknown::no_image) return reload + ". " + state.why;
-    if (facts.plan && facts.plan->verdict == Verdict::not_needed)
+    if (facts.plan && facts.plan->verdict == Verdict::not_needed) {
+        if (too_small(*facts.plan)) return to_text(*facts.plan->fallback);
         return "nothing: the crash kernel makes no pool of its own";
+    }
     if (facts.enabled && !*facts.enabled) {
         if (facts.plan && facts.plan->verdict == Verdict::ready)
             return facts.not_installed.empty() ? "swiotlb-handoff enable"
@@ -60,9 +70,8 @@ std::string next_of(const StatusFacts& facts, const HandoffState& state) {
         return "nothing: the pool is lent to the crash kernel as ordinary RAM";
     if (handoff == Handoff::in_use) return "nothing: the crash kernel takes over the pool";
     if (facts.plan && facts.plan->verdict == Verdict::refused)
-        return fmt::format(
-            "kdump works without the handoff; swiotlb-handoff plan and swiotlb-handoff explain {} say why",
-            first_refusal(*facts.plan));
+        return fmt::format("{} swiotlb-handoff plan and swiotlb-handoff explain {} say why.", without(*facts.plan),
+                           first_refusal(*facts.plan));
     if (!facts.plan) return "swiotlb-handoff plan: " + facts.plan_problem;
     if (load_failed(facts))
         return fmt::format("remove the cause, then {}: the last load could not have the handoff: {}", reload,
@@ -132,6 +141,16 @@ std::string to_prometheus(const StatusReport& report, std::string_view version) 
          {Unknown::unread, Unknown::no_pool, Unknown::no_record, Unknown::other_load, Unknown::no_image})
         text += fmt::format("swiotlb_handoff_unknown{{reason=\"{}\"}} {}\n", name(reason),
                             report.state.unknown == reason ? 1 : 0);
+    metric("rung", "1 for how the loaded crash kernel was loaded; without a sample it is not known, or none is.");
+    if (report.state.rung)
+        for (const Rung rung : {Rung::handoff, Rung::own_pool, Rung::plain})
+            text +=
+                fmt::format("swiotlb_handoff_rung{{rung=\"{}\"}} {}\n", name(rung), *report.state.rung == rung ? 1 : 0);
+    metric("fallback_fits", "1 for whether the reservation is large enough for a load without the handoff.");
+    if (f.plan && f.plan->fallback)
+        for (const Fit fit : {Fit::surely, Fit::perhaps, Fit::no})
+            text += fmt::format("swiotlb_handoff_fallback_fits{{fits=\"{}\"}} {}\n", name(fit),
+                                f.plan->fallback->fits == fit ? 1 : 0);
     metric("lent",
            "1 where the loaded crash kernel has the pool as ordinary RAM; load_timestamp_seconds is when the evidence "
            "was read.");

@@ -256,6 +256,11 @@ def of_loads():
             for loaded in ("1\n", "0\n"):
                 (lab.root / "sys/kernel/kexec_crash_loaded").write_text(loaded)
                 yield from ((f"status of a load {what}", one) for one in printed("status", "--root", lab.root))
+        lab.run(*lab.small(), handoff="fail")
+        assert lab.record()["outcome"] == "own-pool", lab.record()
+        yield "the record of a load with a smaller pool", lab.record()
+        yield from (("status of a load with a smaller pool", one) for one in printed("status", "--root", lab.root))
+        yield from (("recommend for a load with a smaller pool", one) for one in printed("recommend", "--root", lab.root))
         lab.fresh()
         lab.run()
         path = lab.root / "run/swiotlb-handoff/record.json"
@@ -275,7 +280,7 @@ class Shrinking(Tree):
     """A machine whose reservation can be made smaller, with a kexec and a loader that are scripts."""
 
     def __init__(self):
-        super().__init__("debian-6.12-high-no-low")
+        super().__init__("debian-7.3-high-default-low")
         start, end = (int(n, 16) for n in self.read("proc/iomem").decode().split(" : Crash kernel")[-2].split("\n")[-1].split("-"))
         self.size = self.path("sys/kernel/kexec_crash_size")
         self.write("sys/kernel/kexec_crash_size", f"{end + 1 - start}\n".encode())

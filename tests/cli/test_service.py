@@ -19,7 +19,7 @@ class Machine(Tree):
     """One whose reservation can be made smaller, with these scripts and this os-release."""
 
     def __init__(self, scripts, os_release):
-        super().__init__("debian-6.12-high-no-low")
+        super().__init__("debian-7.2-high-default-low")
         for script in scripts:
             self.write(script, b"#!/bin/sh\n")
         self.write("usr/bin/systemctl", b"")

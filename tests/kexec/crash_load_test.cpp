@@ -49,6 +49,7 @@ class Fake final : public LoadEffects {
 public:
     Result<PlannedLoad> planned = PlannedLoad{ready_plan(Loader::kexec_load), "6.1.0-50-amd64", "2.0.25"};
     KexecRun finished{0, "exit status 0", "", ""};
+    KexecRun finished_later{0, "exit status 0", "", ""};  ///< of each run but the first that a handoff is tried in
     std::string log;
     std::vector<std::string> did;
     std::vector<Record> records;
@@ -64,7 +65,8 @@ public:
         did.emplace_back("run");
         for (const std::string& a : arguments) did.back() += ' ' + a;
         left_out = hidden;
-        return finished;
+        const bool again = did.back().find(" swiotlb=4096,force") != std::string::npos;
+        return again ? finished_later : finished;
     }
     Result<ElfCore> loaded_headers(const AddressRange& elfcorehdr) override {
         did.emplace_back("headers " + base::to_string(elfcorehdr));
@@ -93,7 +95,7 @@ TEST(CrashLoad, AReportAsPlannedKeepsTheHandoff) {
     Fake fake;
     fake.finished.errors = "a warning\n" + tools_report(load_of(fake));
     const LoadResult result = load_with_handoff(fake, arguments());
-    EXPECT_TRUE(result.loaded);
+    EXPECT_EQ(result.rung, Rung::handoff);
     EXPECT_EQ(result.errors, "a warning\n") << "what -d prints is not the caller's";
     EXPECT_EQ(fake.did,
               (std::vector<std::string>{"record plain", "plan",
@@ -115,7 +117,7 @@ TEST(CrashLoad, TheKernelsReportCountsAsWell) {
     Fake fake;
     fake.planned->plan = ready_plan(Loader::kexec_file_load);
     fake.log = kernels_report(load_of(fake));
-    EXPECT_TRUE(load_with_handoff(fake, arguments()).loaded);
+    EXPECT_EQ(load_with_handoff(fake, arguments()).rung, Rung::handoff);
     EXPECT_TRUE(fake.records.back().segments_reported);
 }
 
@@ -138,7 +140,7 @@ TEST(CrashLoad, KexecDoesNotSeeAPoolThatIsLentAndItsHeadersAreReadBack) {
     Fake fake = lending(Loader::kexec_load);
     fake.headers = ElfCore{{*AddressRange::from_bounds(0x100000, 0x71000000)}, 2};
     const LoadResult result = load_with_handoff(fake, arguments());
-    EXPECT_TRUE(result.loaded) << result.why;
+    EXPECT_EQ(result.rung, Rung::handoff) << result.why;
     EXPECT_EQ(fake.left_out, fake.planned->plan.pool);
     EXPECT_TRUE(fake.did[3].starts_with("headers ")) << fake.did[3];
     EXPECT_TRUE(fake.records.back().loan);
@@ -153,19 +155,19 @@ TEST(CrashLoad, HeadersThatHaveTheLentPoolOrCannotBeReadAreNotLeftLoaded) {
           Result<ElfCore>(base::input_error(0, "no kcore"))}) {
         Fake fake = lending(Loader::kexec_load);
         fake.headers = headers;
-        EXPECT_FALSE(load_with_handoff(fake, arguments()).loaded);
+        EXPECT_EQ(load_with_handoff(fake, arguments()).rung, Rung::plain);
         EXPECT_EQ(fake.records.back().outcome, Record::Outcome::plain);
     }
     Fake silent = lending(Loader::kexec_load);
     silent.finished.output.clear();
-    EXPECT_FALSE(load_with_handoff(silent, arguments()).loaded) << "nobody said where the headers are";
+    EXPECT_EQ(load_with_handoff(silent, arguments()).rung, Rung::plain) << "nobody said where the headers are";
 }
 
 TEST(CrashLoad, TheHeadersOfKexecFileLoadAreTheKernels) {
     Fake fake = lending(Loader::kexec_file_load);
     fake.finished.errors.clear();
     fake.log = kernels_report(load_of(fake));
-    EXPECT_TRUE(load_with_handoff(fake, arguments()).loaded);
+    EXPECT_EQ(load_with_handoff(fake, arguments()).rung, Rung::handoff);
     EXPECT_EQ(fake.left_out, std::nullopt);
 }
 
@@ -175,7 +177,7 @@ TEST(CrashLoad, EitherSystemCallMayHaveBeenUsed) {
     for (const Load& load : fake.planned->plan.loads) {
         fake.finished.errors = load.loader == Loader::kexec_load ? tools_report(load) : "";
         fake.log = load.loader == Loader::kexec_load ? "" : kernels_report(load);
-        EXPECT_TRUE(load_with_handoff(fake, arguments()).loaded) << name(load.loader);
+        EXPECT_EQ(load_with_handoff(fake, arguments()).rung, Rung::handoff) << name(load.loader);
         EXPECT_EQ(fake.records.back().loader, load.loader);
     }
 }
@@ -227,7 +229,7 @@ TEST(CrashLoad, WhateverIsWrongLeavesTheCallersCommandToRun) {
         fake.finished.errors = tools_report(load_of(fake));
         c.spoil(fake);
         const LoadResult result = load_with_handoff(fake, arguments());
-        EXPECT_FALSE(result.loaded) << c.name;
+        EXPECT_EQ(result.rung, Rung::plain) << c.name;
         EXPECT_NE(result.why.find(c.why), std::string::npos) << c.name << ": " << result.why;
         EXPECT_EQ(result.output + result.errors, "") << c.name << ": what a failed attempt printed is nobody's";
         EXPECT_EQ(
@@ -236,6 +238,97 @@ TEST(CrashLoad, WhateverIsWrongLeavesTheCallersCommandToRun) {
             << c.name;
         EXPECT_EQ(fake.records.back().outcome, Record::Outcome::plain) << c.name;
         EXPECT_EQ(fake.records.back().why, result.why) << c.name;
+    }
+}
+
+// The plan's fallback is a smaller pool of the crash kernel's own.
+void make_small(Fake& fake) {
+    if (!fake.planned) return;
+    Fallback& fallback = fake.planned->plan.fallback.emplace();
+    fallback.rung = Rung::own_pool;
+    fallback.append = "swiotlb=4096,force";
+}
+
+std::vector<std::string> runs_of(const Fake& fake) {
+    std::vector<std::string> runs;
+    for (const std::string& d : fake.did)
+        if (d.starts_with("run ")) runs.push_back(d);
+    return runs;
+}
+
+constexpr const char* with_own_pool =
+    "run -p -c --append=console=ttyS0 reset_devices nr_cpus=1 --initrd=i v --append=console=ttyS0 reset_devices "
+    "nr_cpus=1 swiotlb=4096,force";
+
+TEST(CrashLoad, WhateverIsWrongLoadsASmallerPoolWhereThePlainOneDoesNotFit) {
+    const std::vector<std::pair<const char*, std::function<void(Fake&)>>> cases = {
+        {"refused", [](Fake& f) { f.planned->plan = Plan{}; }},
+        {"kexec rejects the words",
+         [](Fake& f) {
+             f.finished.status = 255;
+             f.finished.how = "exit status 255";
+         }},
+        {"kexec is killed",
+         [](Fake& f) {
+             f.finished.status = -1;
+             f.finished.how = "signal 9";
+         }},
+        {"no report", [](Fake& f) { f.finished.errors = "a warning\n"; }},
+        {"segments elsewhere", [](Fake& f) { f.finished.errors = tools_report(load_of(f), 0x200000); }},
+        {"another load that did not wait", [](Fake& f) { f.nobody_else = false; }}};
+    for (const auto& [what, spoil] : cases) {
+        SCOPED_TRACE(what);
+        Fake fake;
+        fake.finished.errors = tools_report(load_of(fake));
+        fake.finished_later.errors = "a warning\n";
+        spoil(fake);
+        make_small(fake);
+        const LoadResult result = load_with_handoff(fake, arguments());
+        EXPECT_EQ(result.rung, Rung::own_pool) << result.why;
+        EXPECT_EQ(result.errors, "a warning\n") << "of the load that counts";
+        ASSERT_FALSE(runs_of(fake).empty());
+        EXPECT_EQ(runs_of(fake).back(), with_own_pool);
+        const Record& record = fake.records.back();
+        EXPECT_EQ(record.outcome, Rung::own_pool);
+        EXPECT_EQ(record.append, "swiotlb=4096,force");
+        EXPECT_TRUE(record.command_line.ends_with(record.append)) << record.command_line;
+        EXPECT_FALSE(record.marker);
+        const auto read = parse_record(e820::to_text(record_document(record)));
+        ASSERT_TRUE(read) << read.error().message();
+        EXPECT_EQ(read->outcome, Rung::own_pool);
+        ASSERT_GE(fake.records.size(), 2U);
+        EXPECT_EQ(fake.records[fake.records.size() - 2].outcome, Rung::plain) << "no record says handoff meanwhile";
+    }
+}
+
+TEST(CrashLoad, WhereTheSmallerPoolFailsTooTheCallersCommandIsLeft) {
+    Fake fake;
+    fake.planned->plan = Plan{};
+    make_small(fake);
+    fake.finished_later = {255, "exit status 255", "", "Invalid argument\n"};
+    const LoadResult result = load_with_handoff(fake, arguments());
+    EXPECT_EQ(result.rung, Rung::plain);
+    EXPECT_NE(result.why.find("swiotlb=4096,force (exit status 255): Invalid argument"), std::string::npos)
+        << result.why;
+    EXPECT_EQ(fake.records.back().outcome, Rung::plain);
+}
+
+TEST(CrashLoad, WhatIsNotModelledIsLoadedAsGivenWithTheSmallerPool) {
+    Fake fake;
+    make_small(fake);
+    const auto result = load_with_handoff(fake, read_kexec_arguments({"-p", "--hotplug", "v"}).value());
+    EXPECT_EQ(result.rung, Rung::own_pool);
+    EXPECT_EQ(runs_of(fake), std::vector<std::string>{"run -p --hotplug v --append=swiotlb=4096,force"});
+}
+
+TEST(CrashLoad, WithoutTheLockTheSmallerPoolIsLoadedAllTheSame) {
+    for (const bool small : {true, false}) {
+        Fake fake;
+        if (small) make_small(fake);
+        const LoadResult result = load_without_handoff(fake, arguments(), "another load is not done after 10 s");
+        EXPECT_EQ(result.rung, small ? Rung::own_pool : Rung::plain);
+        EXPECT_TRUE(result.why.starts_with("another load is not done after 10 s")) << result.why;
+        EXPECT_EQ(runs_of(fake), small ? std::vector<std::string>{with_own_pool} : std::vector<std::string>{});
     }
 }
 
@@ -255,11 +348,11 @@ TEST(CrashLoad, KexecsOwnWordsAreKeptWhereItFails) {
     EXPECT_LT(why("", std::string(100000, 'x')).size(), 400u);
 }
 
-TEST(CrashLoad, WhatIsNotModelledIsNotEvenPlanned) {
+TEST(CrashLoad, WhatIsNotModelledIsNotLoadedWithTheHandoff) {
     Fake fake;
     const auto result = load_with_handoff(fake, read_kexec_arguments({"-p", "--hotplug", "v"}).value());
-    EXPECT_FALSE(result.loaded);
-    EXPECT_EQ(fake.did, (std::vector<std::string>{"record plain", "record plain"}));
+    EXPECT_EQ(result.rung, Rung::plain);
+    EXPECT_EQ(fake.did, (std::vector<std::string>{"record plain", "plan", "record plain"})) << "for the fallback alone";
 }
 
 TEST(WithoutDebug, KeepsWhatKexecSaysAnyway) {

@@ -101,6 +101,17 @@ class Lab:
         self.log.unlink(missing_ok=True)
         return self.root
 
+    def small(self):
+        """The machine with a reservation that has no room for the crash kernel's own pool of 64 MiB, and a load that makes one."""
+        path = self.fresh() / "proc/iomem"
+        path.write_text(path.read_text().replace("75000000-7effffff : Crash kernel", "75000000-7bffffff : Crash kernel"))
+        return [word + " swiotlb=force" if word.startswith("--append=") else word for word in self.caller]
+
+    def encrypt(self):
+        """The log of this machine says that its memory is encrypted."""
+        with open(self.root / "dmesg", "a", encoding="utf-8") as log:
+            log.write("[    0.000000] Memory Encryption Features active: AMD SME\n")
+
     def command(self, *caller, kexec=None):
         return [str(self.tool), "kexec", "--root", str(self.root), "--kexec", str(kexec or self.fake), "--",
                 *(caller or self.caller)]
@@ -235,6 +246,50 @@ def a_refusal_is_a_plain_load_and_says_why(lab):
     done = lab.run()
     lab.expect("plain", done)
     assert lab.record()["verdict"] == "refused" and lab.record()["why"], lab.record()
+
+
+def a_load_without_the_handoff_has_a_smaller_pool_where_its_own_does_not_fit(lab):
+    def expect_own_pool(caller, done, recorded=True):
+        last = lab.calls()[-1]
+        assert last["did"] == "loaded" and last["argv"][:-1] == caller, lab.calls()
+        assert re.fullmatch(f"--append={BASE} swiotlb=force swiotlb=[0-9]+,force", last["argv"][-1]), last
+        assert done.returncode == 0 and (done.stdout, done.stderr) == ("plain output\n", "plain error\n"), done
+        assert (lab.record() or {}).get("outcome") == ("own-pool" if recorded else None), lab.record()
+        status = lab.expect_handoff("not-in-use")
+        assert not recorded or status["rung"] == "own-pool", status
+
+    caller = lab.small()
+    expect_own_pool(caller, lab.run(*caller, handoff="fail"))
+    for how in ("half", "mute", "move"):
+        caller = lab.small()
+        expect_own_pool(caller, lab.run(*caller, handoff=how))
+    caller = lab.small()
+    lab.encrypt()
+    expect_own_pool(caller, lab.run(*caller))
+    assert lab.record()["verdict"] == "refused", lab.record()
+    caller = ["-p", "--hotplug", *lab.small()[1:]]
+    expect_own_pool(caller, lab.run(*caller))
+    caller = lab.small()
+    (lab.root / "run/swiotlb-handoff").mkdir()
+    with open(lab.root / "run/swiotlb-handoff/lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        expect_own_pool(caller, lab.run(*caller), recorded=False)
+
+
+def where_the_smaller_pool_fails_too_exactly_the_callers_command_is_left(lab):
+    caller = lab.small()
+    done = lab.run(*caller, handoff="fail", plain=9)
+    assert [call["argv"] == caller for call in lab.calls()] == [False, False, True] and done.returncode == 9, lab.calls()
+    assert (done.stdout, done.stderr) == ("plain output\n", "plain error\n"), done
+    assert lab.record()["outcome"] == "plain" and "swiotlb=" in lab.record()["why"], lab.record()
+
+
+def a_dry_run_prints_the_smaller_pool(lab):
+    caller = lab.small()
+    lab.encrypt()
+    done = subprocess.run([lab.tool, "kexec", "--root", lab.root, "--kexec", lab.fake, "--dry-run", "--", *caller],
+                          env=lab.environment(), capture_output=True, text=True)
+    assert done.returncode == 0 and not lab.calls() and ",force'" in done.stdout, done
 
 
 def its_status_and_output_are_those_of_the_plain_kexec(lab):
@@ -814,7 +869,7 @@ CASES = [value for name, value in list(globals().items())
          if callable(value) and getattr(value, "__module__", None) == __name__ and name.startswith(("a_", "an_", "the_", "two_", "its_",
                                                                                                    "what_", "anything_", "unloading_",
                                                                                                    "segments_", "output_", "sources_",
-                                                                                                   "images_", "no_", "both_"))]
+                                                                                                   "images_", "no_", "both_", "where_"))]
 
 SLOW = {a_planner_that_cannot_be_killed_means_a_plain_load}  # only with --full
 

@@ -30,6 +30,34 @@ HandoffEvidence loaded_with_the_handoff() {
     return e;
 }
 
+TEST(InUse, TheRungIsThatOfWhatLiesInMemory) {
+    const auto rung_of = [](void (*change)(HandoffEvidence&)) {
+        HandoffEvidence e = loaded_with_the_handoff();
+        change(e);
+        return judge_handoff(e).rung;
+    };
+    EXPECT_EQ(rung_of([](HandoffEvidence&) {}), Rung::handoff);
+    const auto small = [](HandoffEvidence& e) {
+        e.record->outcome = Rung::own_pool;
+        e.record->append = "swiotlb=8192";
+        e.record->command_line = "nr_cpus=1 swiotlb=8192";
+        e.kernel->command_line = "nr_cpus=1 swiotlb=8192 elfcorehdr=1835008K";
+    };
+    EXPECT_EQ(rung_of(small), Rung::own_pool);
+    EXPECT_EQ(rung_of([](HandoffEvidence& e) { e.kernel->command_line = "nr_cpus=1 elfcorehdr=1835008K"; }),
+              Rung::plain);
+    EXPECT_EQ(rung_of([](HandoffEvidence& e) {
+                  e.record->outcome = Rung::own_pool;
+                  e.record->append = "swiotlb=8192";
+                  e.record->command_line = "nr_cpus=1 swiotlb=8192";
+                  e.kernel->command_line = "nr_cpus=1 swiotlb=81920";
+              }),
+              Rung::plain)
+        << "the record is of another load";
+    EXPECT_EQ(rung_of([](HandoffEvidence& e) { e.loaded = false; }), std::nullopt);
+    EXPECT_EQ(rung_of([](HandoffEvidence& e) { e.kernel.reset(); }), std::nullopt);
+}
+
 struct Case {
     const char* what;
     void (*change)(HandoffEvidence&);

@@ -148,7 +148,19 @@ TEST(KexecArguments, TheWordsComeLastAndNothingElseChanges) {
     EXPECT_EQ(after.append, "ro W");
     after.debug = before.debug;
     after.append = before.append;
+    after.given = before.given;
     EXPECT_EQ(after, before);
+}
+
+TEST(KexecArguments, AsGivenButForTheWordsWhichKexecTakesFromTheLastAppend) {
+    const auto with = [](const char* arguments) { return given_with_words(read(arguments), "W=1"); };
+    EXPECT_EQ(with("v -x --ap ro -p -s --ramdisk i --reuse-c"),
+              (std::vector<std::string>{"v", "-x", "--ap", "ro", "-p", "-s", "--ramdisk", "i", "--reuse-c",
+                                        "--append=ro W=1"}));
+    EXPECT_EQ(with("-p --mem-max=1G v"), (std::vector<std::string>{"-p", "--mem-max=1G", "v", "--append=W=1"}));
+    EXPECT_EQ(with("-p -- v"), (std::vector<std::string>{"-p", "--append=W=1", "--", "v"}));
+    auto after = read_kexec_arguments(with("-ps --append ro --append nr_cpus=1 --initrd i v")).value();
+    EXPECT_EQ(after.append, "nr_cpus=1 W=1");
 }
 
 TEST(KexecArguments, KexecFileLoadIsAskedForMessagesOnlyWhereTheKernelKnowsThatFlag) {

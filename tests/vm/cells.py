@@ -32,6 +32,7 @@ class Cell:
     # The load.
     loader: str = "kexec_load"  # or kexec_file_load, or auto
     lend: str = ""  # or lend: the kdump configuration asks for it, and has makedumpfile save the dump
+    refuse: str = ""  # after a load with the handoff something refuses it, and the crash kernel is loaded again: log, word, accept, update or kexec
     by: str = "kexec"  # or wrapper: 'swiotlb-handoff kexec' loads; or moved: it runs a kexec that puts a handoff elsewhere
     initrd: str = "small"  # or 60M: padded with zeros, which the kernel skips when it unpacks
     kexec: str = "2.0.25"  # or newest
@@ -52,7 +53,7 @@ class Cell:
     def key(self):
         """Identifies everything that could change the result, so that --resume never mixes two definitions."""
         # Without the fields that came later where they say nothing new, so that results from before them still count.
-        later = {"by": "kexec", "method": "", "first_says": "", "crash_says": "", "lend": "", "plug": "", "iommu": "", "trigger": "", "acpi": "", "crash_cpus": 1}
+        later = {"by": "kexec", "method": "", "first_says": "", "crash_says": "", "lend": "", "plug": "", "iommu": "", "trigger": "", "acpi": "", "crash_cpus": 1, "refuse": ""}
         fields = {k: v for k, v in dataclasses.asdict(self).items()
                   if k not in ("boots", "tags", "expect", "dump") and later.get(k) != v}
         if self.dump == "none":
@@ -68,7 +69,7 @@ COLUMNS = [
                  "iommu": "iommu", "plug": "plug"}),
     ("words", None),
     ("load", {"-c": "loader", "-s": "loader", "-a": "loader", "lend": "lend", "wrapper": "by", "moved": "by", "small": "initrd", "60M": "initrd", "kexec-2.0.25": "kexec",
-              "kexec-newest": "kexec", "shrink": "shrink", "method": "method", "acpi": "acpi",
+              "kexec-newest": "kexec", "shrink": "shrink", "refuse": "refuse", "method": "method", "acpi": "acpi",
               "crash-cpus": "crash_cpus"}),
     ("expectation", {"ready": "expect", "refused": "expect", "not-needed": "expect", "either": "expect",
                      "naive": "mode", "plain": "mode", "dump": "dump", "lost": "dump", "any": "dump", "none": "dump",

@@ -193,8 +193,10 @@ def judge(cell, said, dump_problem, vm_problem):
         reasons += judge_listing(said, fact)
     if cell.mode == "handoff":
         reasons += judge_plan(cell, said, fact)
-    plainly = cell.mode == "handoff" and fact["record"].get("outcome") == "plain"
-    if cell.by != "kexec":
+    plainly = cell.mode == "handoff" and fact["record"].get("outcome") in ("plain", "own-pool")
+    if cell.refuse:
+        reasons += judge_rung(cell, said, fact)
+    elif cell.by != "kexec":
         reasons += judge_wrapper(cell, said, fact)
     if cell.shrink == "tool":
         reasons += judge_shrink(first, fact)
@@ -292,6 +294,48 @@ def judge_wrapper(cell, said, fact):
     word = "swiotlb_lent=" if fact["loan"] else "swiotlb_handoff="
     if crash and (word in crash.get("cmdline", "")) != (wanted == "handoff"):
         reasons.append("the crash kernel's command line is not that of the record")
+    return reasons
+
+
+def reserved(words):
+    """MiB that crashkernel= words ask for in all."""
+    return sum(int(size) for size in re.findall(r"crashkernel=(\d+)M?\b", words))
+
+
+def recommended_words(first):
+    """Those that 'recommend' found to do, of each form."""
+    return [one.get("crashkernel") for one in parse_json(first.get("recommend")).get("candidates", []) if one.get("verdict") == "ready"]
+
+
+def judge_rung(cell, said, fact):
+    """The handoff was loaded, then refused: the crash kernel is loaded without it, on the rung that the plan named, and has
+    the pool of that rung."""
+    first, crash = said["first"], said["crash"]
+    before, fallback = parse_json(first.get("record.before")), parse_json(first.get("plan")).get("fallback") or {}
+    fact["rung"], fact["rung_word"] = fact["record"].get("outcome"), fallback.get("append", "")
+    reasons = []
+    recommended = recommended_words(first)
+    high = ",high" in cell.words
+    if "rec-" in cell.name and not any(reserved(words) >= reserved(cell.words) and (",high" in words) == high for words in recommended):
+        reasons.append(f"'recommend' names {', '.join(recommended) or 'nothing'}, and {cell.words} is more")
+    if before.get("outcome") != "handoff":
+        reasons.append(f"before the refusal the record says {before.get('outcome')}: {before.get('why')}")
+    if fact["rung"] != fallback.get("rung"):
+        reasons.append(f"the record says {fact['rung']} ({fact['record'].get('why')}), and the plan {fallback.get('rung')}: {fallback.get('text')}")
+    status = parse_json(first.get("status"))
+    if status.get("rung") != fact["rung"]:
+        reasons.append(f"status says {status.get('rung')}, and the record {fact['rung']}")
+    if not fact["booted"]:
+        return reasons
+    line = crash.get("cmdline", "")
+    if "swiotlb_handoff=" in line:
+        reasons.append("the crash kernel has the words of a handoff")
+    word = fact["rung_word"]
+    if bool(word) != (fact["rung"] == "own-pool") or word not in line:
+        reasons.append(f"the crash kernel's command line does not have '{word}': {line.strip()}")
+    size = fact["observed"][1] - fact["observed"][0] if fact["observed"] else 0
+    if word and not 0 < size <= fallback.get("pool_bytes", 0):
+        reasons.append(f"the crash kernel's pool has {size >> 20} MiB, and {word} asks for {fallback.get('pool_bytes', 0) >> 20}")
     return reasons
 
 

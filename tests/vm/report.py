@@ -107,6 +107,9 @@ def what_happened(facts):
             phrases.append(f"{'forced' if fact.get('forced') else 'naive'} words went {'wrong' if fact['naive'] else 'well'}")
         elif fact["verdict"] == "refused" and not fact["booted"]:
             phrases.append("refused")
+        elif fact.get("rung"):
+            pool = fact["observed"][1] - fact["observed"][0] >> 20 if fact["observed"] else 0
+            phrases.append(f"{fact['rung']} {fact['rung_word']}".strip() + f", pool of {pool} MiB, dump {fact['dump']}")
         elif fact.get("record", {}).get("outcome") == "plain":
             phrases.append(f"loaded plainly, dump {fact['dump']}")
         elif fact["verdict"] == "ready":
@@ -139,6 +142,9 @@ def words_of(cell):
     text = cell.words.replace("|", "\\|") + (f" shrunk to {cell.shrink}" if cell.shrink else "")
     if cell.crash_words.startswith("swiotlb=") and cell.crash_words != "swiotlb=force":
         text += f"<br>for the crash kernel {cell.crash_words}"
+    if cell.refuse:
+        text += {"log": "<br>then a log that says SME", "word": "<br>then a word that is refused", "accept": "<br>then a rule not accepted any more",
+                 "update": "<br>then an image of another release", "kexec": "<br>then kexec rejects the words"}[cell.refuse]
     if cell.trigger:
         text += "<br>and the crash kernel's " + cell.trigger.replace("|", "\\|")
     if cell.acpi:

@@ -88,6 +88,66 @@ class Wrapper(unittest.TestCase):
         self.assertEqual(verdict(said, cell), "fail")
 
 
+class Rung(unittest.TestCase):
+    """After a handoff that was refused the crash kernel is loaded without it, on the rung that the plan names."""
+
+    def loaded(self, outcome="own-pool", refuse="log", planned="own-pool", mib=16, name="rung"):
+        word = "swiotlb=8192,force" if planned == "own-pool" else ""
+        said = boot("ready" if refuse == "kexec" else "refused")
+        first, crash = said["first"], said["crash"]
+        first["plan"] = json.dumps(dict(json.loads(first["plan"]), fallback={"rung": planned, "append": word, "pool_bytes": 16 << 20}))
+        first["record"] = json.dumps({"outcome": outcome, "why": "", "append": word, "segments": [], "segments_reported": False})
+        first["record.before"] = json.dumps({"outcome": "handoff"})
+        first["status"] = json.dumps({"rung": outcome, "handoff": "not-in-use", "why": ""})
+        crash["cmdline"] = f"ro {word}" if outcome == "own-pool" else "ro"
+        crash["witness"] = witness(0x75000000, 0x75000000 + (mib << 20))
+        return said, cells.Cell(name, by="wrapper", refuse=refuse, expect="ready" if refuse == "kexec" else "refused",
+                                words="swiotlb=force crashkernel=160M,high crashkernel=40M,low")
+
+    def test_passes_as_the_plan_names_it(self):
+        self.assertEqual(verdict(*self.loaded()), "pass")
+        self.assertEqual(verdict(*self.loaded(refuse="kexec")), "pass")
+        self.assertEqual(verdict(*self.loaded("plain", planned="plain", mib=64)), "pass")
+
+    def test_fails_without_the_dump(self):
+        for outcome in ("own-pool", "plain"):
+            self.assertEqual(verdict(*self.loaded(outcome, planned=outcome), dump="no dump"), "fail")
+        self.assertEqual(verdict(*self.loaded(refuse="kexec"), dump="no dump"), "fail")
+
+    def test_fails_on_another_rung_than_planned(self):
+        self.assertEqual(verdict(*self.loaded("plain")), "fail")
+        self.assertEqual(verdict(*self.loaded("own-pool", planned="plain")), "fail")
+        self.assertEqual(verdict(*self.loaded("handoff")), "fail")
+
+    def test_fails_where_the_crash_kernel_has_a_larger_pool_or_none(self):
+        self.assertEqual(verdict(*self.loaded(mib=32)), "fail")
+        self.assertEqual(verdict(*self.loaded(mib=0)), "fail")
+        self.assertEqual(verdict(*self.loaded(mib=8)), "pass", "it may have been halved")
+
+    def test_fails_where_its_line_lacks_the_word_or_has_a_handoff(self):
+        for line in ("ro", "ro swiotlb=8192,force swiotlb_handoff=0x70000000-0x74000000"):
+            said, cell = self.loaded()
+            said["crash"]["cmdline"] = line
+            self.assertEqual(verdict(said, cell), "fail", line)
+
+    def test_fails_where_there_was_no_handoff_before_or_status_says_otherwise(self):
+        said, cell = self.loaded()
+        said["first"]["record.before"] = json.dumps({"outcome": "plain"})
+        self.assertEqual(verdict(said, cell), "fail")
+        said, cell = self.loaded()
+        said["first"]["status"] = json.dumps({"rung": "plain", "handoff": "not-in-use", "why": ""})
+        self.assertEqual(verdict(said, cell), "fail")
+
+    def test_a_recommended_size_is_no_more_than_recommend_names(self):
+        said, cell = self.loaded(name="rung-rec-high")
+        self.assertEqual(verdict(said, cell), "fail")
+        for judged, words, wanted in (("ready", "crashkernel=160M,high crashkernel=40M,low", "pass"), ("refused", "crashkernel=160M,high crashkernel=40M,low", "fail"),
+                                      ("ready", "crashkernel=176M,high crashkernel=40M,low", "pass"), ("ready", "crashkernel=144M,high crashkernel=40M,low", "fail"),
+                                      ("ready", "crashkernel=256M", "fail")):
+            said["first"]["recommend"] = json.dumps({"candidates": [{"crashkernel": words, "verdict": judged}]})
+            self.assertEqual(verdict(said, cell), wanted, words)
+
+
 class Status(unittest.TestCase):
     def of(self, says, said, cell):
         said["first"]["status"] = json.dumps({"handoff": says, "why": "It is so."})

@@ -43,7 +43,7 @@ def settings(cell, canary, seed=""):
     """What the first kernel's script sources; a seed only for a crash under load."""
     shrink = cell.shrink if cell.shrink in ("", "tool") else str(size_of(cell.shrink))
     values = {"MODE": cell.mode, "LOADER": cell.loader, "BY": cell.by, "SHRINK": shrink,
-              "BASE": base_words(cell), "CANARY": canary, "METHOD": cell.method, "SEED": seed, "LEND": cell.lend, "PLUG": cell.plug}
+              "BASE": base_words(cell), "CANARY": canary, "METHOD": cell.method, "SEED": seed, "LEND": cell.lend, "PLUG": cell.plug, "REFUSE": cell.refuse}
     # A quick boot of a machine made up by chance is about plans that are ready.
     if "random" in cell.tags and cell.dump == "none":
         values["READY_ONLY"] = "yes"

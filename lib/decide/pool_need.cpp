@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Whether the crash kernel makes a pool, and needs one.
+#include "lib/decide/pool.hpp"
+
+#include <fmt/format.h>
+
+#include "lib/kernel/constants.hpp"
+
+namespace handoff {
+
+PoolCause pool_cause(const Question& question) {
+    const Machine& machine = question.machine;
+    const CommandLine& base = question.base;
+    if (question.swiotlb.noforce) return PoolCause::forbidden;
+    if (question.swiotlb.force) return PoolCause::forced;
+    if (machine.encryption != Encryption::none && machine.encryption != Encryption::unknown)
+        return PoolCause::encryption;
+    const IommuWords iommu = iommu_words(base);
+    if (iommu.off) return PoolCause::iommu_off;
+    if (iommu.soft) return PoolCause::iommu_soft;
+    if (!machine.crash_kernel.empty() && machine.crash_kernel.back().end() > low_memory_end)
+        return PoolCause::high_memory;
+    const bool srat_counts = base.last("numa").value_or("") != "off" && base.last("acpi").value_or("") != "off";
+    return machine.srat_memory_end.value_or(0) > low_memory_end && srat_counts ? PoolCause::srat : PoolCause::none;
+}
+
+bool makes_pool(PoolCause cause) {
+    return cause != PoolCause::forbidden && cause != PoolCause::iommu_off && cause != PoolCause::none;
+}
+
+PoolNeed judge_need(const Question& question, Findings& found) {
+    const Machine& machine = question.machine;
+    const SwiotlbOption& running = question.running_swiotlb;
+    const auto not_needed = [&](std::string text, std::string evidence = {}) {
+        found.note("pool-needed", std::move(text), std::move(evidence));
+        return PoolNeed{};
+    };
+    const auto needed = [&](bool forced, std::string text, std::string evidence = {}) {
+        found.note("pool-needed", std::move(text), std::move(evidence));
+        return PoolNeed{true, forced};
+    };
+    const PoolCause cause = pool_cause(question);
+    // The admin who forces bouncing on the running kernel means the machine,
+    // not the kernel; a swiotlb= of the crash kernel's own has the last word.
+    if (!question.base.has("swiotlb") && running.force && !running.noforce)
+        return needed(true, "swiotlb=force on the running kernel: the crash kernel is told the same", "proc/cmdline");
+    switch (cause) {
+        case PoolCause::forbidden:
+            return not_needed("swiotlb=noforce: the crash kernel makes no pool");
+        case PoolCause::forced:
+            return needed(true, "swiotlb=force: the crash kernel makes a pool");
+        case PoolCause::encryption:
+            return needed(
+                false, fmt::format("memory encryption ({}): the crash kernel makes a pool", name(machine.encryption)),
+                machine.encryption_from.text());
+        case PoolCause::iommu_off:
+            return not_needed("iommu=off: the crash kernel makes no pool");
+        case PoolCause::iommu_soft:
+            return needed(false, "iommu=soft: the crash kernel makes a pool");
+        case PoolCause::high_memory:
+            return needed(false,
+                          fmt::format("the reservation ends above 4 GiB, at {:#x}: the crash kernel makes a pool",
+                                      machine.crash_kernel.back().end()),
+                          machine.crash_kernel_from.text());
+        case PoolCause::srat:
+            // A kernel without any of that memory still makes a pool for it, and needs none.
+            found.warn("pool-needed",
+                       fmt::format("the crash kernel's memory is all below 4 GiB; it makes a pool that it does not "
+                                   "need, since ACPI's SRAT names memory up to {:#x}",
+                                   *machine.srat_memory_end),
+                       {},
+                       "add numa=off to the crash kernel's command line: it then makes no pool, which is better than a "
+                       "handoff");
+            return {};
+        case PoolCause::none:
+            break;
+    }
+    return not_needed(
+        "the crash kernel's memory is all below 4 GiB, unencrypted and without swiotlb=force: it makes no pool",
+        machine.crash_kernel_from.text());
+}
+
+}  // namespace handoff

@@ -49,7 +49,8 @@ std::string from_utf16(string_view text, bool big_endian) {
     std::string out;
     out.reserve(text.size() / 2);
     for (std::size_t i = 0; i + 1 < text.size(); i += 2) {
-        const auto first = static_cast<unsigned char>(text[i]), second = static_cast<unsigned char>(text[i + 1]);
+        const std::uint32_t first = static_cast<unsigned char>(text[i]),
+                            second = static_cast<unsigned char>(text[i + 1]);
         append_utf8(out, big_endian ? first << 8U | second : second << 8U | first);
     }
     return out;

@@ -100,7 +100,8 @@ Result<Host> in_apport_report(const std::string& name, string_view text, const W
     auto fields = apport_fields(text, is_apport_key);
     if (!fields) return std::move(fields).error().at(name);
     Assembly assembly(wanted);
-    for (auto& [key, value] : *fields) assembly.file(key, [&] { return Result<std::string>(std::move(value)); });
+    for (auto& field : *fields)
+        assembly.file(field.first, [&field] { return Result<std::string>(std::move(field.second)); });
     auto files = std::move(assembly).finish();
     if (!files) return std::move(files).error().at(name);
     return Host(name, std::make_shared<KeptFiles>(*std::move(files)));

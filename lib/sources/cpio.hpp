@@ -6,12 +6,18 @@
 #include <optional>
 #include <string_view>
 
+#include "swiotlb-handoff/range.hpp"
+
 namespace handoff {
 
 // cpio's newc format, which initrds are made of: for each entry the magic, 6 characters, and 13 hexadecimal numbers of
 // 8 each, then its name, then its data (Documentation/driver-api/early-userspace/buffer-format.rst).
 
 inline constexpr std::size_t cpio_header_bytes = 6 + 13 * 8;
+
+/// Real initrds have less than a block of zeros between archives. A file that goes on with more may be one without
+/// content. Bytes.
+inline constexpr std::uint64_t most_cpio_padding = 64 * base::MiB;
 
 struct CpioHeader {
     std::uint64_t inode = 0;

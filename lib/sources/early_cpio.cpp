@@ -74,10 +74,6 @@ bool skip_zeros(Window& window, std::uint64_t& offset) {
     return true;
 }
 
-// Real initrds have less than a block of zeros between archives. A file that goes on with more may be one without
-// content.
-constexpr std::uint64_t most_padding = 64 * base::MiB;
-
 // Where the file behind a header lies: offsets from the start of the initrd.
 struct Place {
     std::uint64_t name = 0, data = 0, next = 0;
@@ -131,7 +127,7 @@ Result<EarlyCpio> read_early_cpio(std::uint64_t size, const ReadAt& read) {
         const std::string_view text = text_of(*head);
         if (text.front() == '\0') {
             if (!skip_zeros(window, offset)) return unread(offset);
-            if (offset - archives_end <= most_padding) continue;
+            if (offset - archives_end <= most_cpio_padding) continue;
             found.not_looked_at = size - std::min(offset, size);
             break;
         }

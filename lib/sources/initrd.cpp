@@ -48,6 +48,8 @@ base::Result<InitrdFile> read_initrd(const std::filesystem::path& path) {
 base::Result<InitrdContents> read_initrd_contents(const std::filesystem::path& path) {
     const auto head = read_user_file_head(path, 1);
     if (!head) return head.error();
+    if (head->size > largest_that_is_read)
+        return base::input_error(0, "an initrd of more than 4 GiB, which is not looked into").at(path.string());
     const Fd fd = open_initrd(path);
     auto contents = read_initrd_contents(head->size, read_at(fd));
     if (!contents) return std::move(contents).error().at(path.string());

@@ -68,6 +68,8 @@ public:
                 if (step == 0 && rest.front() != std::byte{'0'}) return taken;
                 if (step == 0 && offset_ % 4 != 0) return input_error(0, "a header that is not aligned to 4 bytes");
                 if (step == 0) await(State::header, cpio_header_bytes);
+                zeros_ = step == 0 ? 0 : zeros_ + step;
+                if (zeros_ > most_cpio_padding) return input_error(0, "more zeros than any initrd has");
             } else {
                 step = static_cast<std::size_t>(std::min<std::uint64_t>(rest.size(), awaited_));
                 if (state_ != State::data) text_.append(reinterpret_cast<const char*>(rest.data()), step);
@@ -155,6 +157,7 @@ private:
     State state_ = State::between;
     std::uint64_t offset_ = 0;   // of the next byte
     std::uint64_t awaited_ = 0;  // bytes until the state is left
+    std::uint64_t zeros_ = 0;    // since the last entry
     std::uint64_t end_ = 0;      // of the entry, where the next one may begin
     std::uint64_t entries_ = 0;
     CpioHeader header_;

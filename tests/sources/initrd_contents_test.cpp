@@ -211,6 +211,19 @@ TEST(InitrdContents, OfABombAreAnErrorBeforeMuchIsUnpacked) {
     EXPECT_NE(error(huge).find("the end, within an entry"), std::string::npos);
 }
 
+TEST(InitrdContents, OfAFileWithoutContentAreAnErrorBeforeItsEnd) {
+    std::uint64_t furthest = 0;
+    const auto zeros = [&furthest](std::uint64_t offset, std::span<std::byte> into) {
+        std::fill(into.begin(), into.end(), std::byte{0});
+        furthest = offset;
+        return true;
+    };
+    const auto contents = read_initrd_contents(std::uint64_t{1} << 40, zeros);
+    ASSERT_FALSE(contents);
+    EXPECT_NE(contents.error().message().find("more zeros than any initrd has"), std::string::npos);
+    EXPECT_LE(furthest, 65 * MiB);
+}
+
 TEST(InitrdContents, ThatCannotBeReadAreAnError) {
     const auto fails = [](std::uint64_t, std::span<std::byte>) { return false; };
     const auto contents = read_initrd_contents(4096, fails);

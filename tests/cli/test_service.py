@@ -24,7 +24,8 @@ class Machine(Tree):
             self.write(script, b"#!/bin/sh\n")
         self.write("usr/bin/systemctl", b"")
         self.write("etc/os-release", os_release)
-        for config in set(configs.values()):
+        # Of a captured machine the configuration alone shows a service: where there is none, there is neither.
+        for config in set(configs.values()) if scripts else ():
             self.write(config, b"USE_KDUMP=1\n")
         self.install_handoff()
         self.write("initrd", b"")

@@ -130,7 +130,8 @@ Result<std::string> with_handoff(string_view config, const KdumpService& service
     if (*state == ConfigState::present) return text;
     const auto place = place_of_block(config, service);
     if (!place) return place.error();
-    return text.insert(*place, fmt::format("{}\n{}{}\n", begin_line, body(service, helpers), end_line));
+    text.insert(*place, fmt::format("{}\n{}{}\n", begin_line, body(service, helpers), end_line));
+    return text;
 }
 
 Result<std::string> without_handoff(string_view config, const KdumpService& service, string_view helpers) {

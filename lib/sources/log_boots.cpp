@@ -146,14 +146,15 @@ private:
     }
 
     std::optional<Error> read(const LogLine& line, const LogReader& reader) {
-        std::string text(line.text);
+        const std::string as_it_stands(line.text);  // which is gone as soon as another line is read
+        std::string text = as_it_stands;
         const bool whole = !reader.wraps || !join_wrapped(line, text);
         const auto rest = [&] { return string_view(text).substr(reader.prefix.size()); };
         auto malformed = reader.read(boot_.log, rest(), line.number);
         if (malformed && whole && join_next(text)) malformed = reader.read(boot_.log, rest(), line.number);
         if (!malformed) return std::nullopt;
         return base::input_error(line.number,
-                                 base::text("expected ", malformed->expected, ", found ", base::excerpt(line.text)));
+                                 base::text("expected ", malformed->expected, ", found ", base::excerpt(as_it_stands)));
     }
 
     /// A mailer breaks lines of more than 72 to 80 columns at a blank; the parts that follow have no prefix.

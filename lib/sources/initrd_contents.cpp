@@ -173,7 +173,7 @@ Error found_at(std::uint64_t offset, std::string_view what) {
 std::optional<Error> read_stream(Compression format, ByteSource& source, CpioReader& reader, std::uint64_t& unpacked,
                                  const InitrdLimits& limits) {
     reader.begin_at(0);
-    const auto error = decompress(format, source, [&](Bytes bytes) -> std::optional<Error> {
+    auto error = decompress(format, source, [&](Bytes bytes) -> std::optional<Error> {
         unpacked += bytes.size();
         if (unpacked > limits.unpacked_bytes)
             return input_error(0, fmt::format("more than {} MiB unpacked", limits.unpacked_bytes / MiB));

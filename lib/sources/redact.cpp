@@ -157,7 +157,10 @@ std::string kinds_of_processors(string_view cpuinfo) {
             for (const string_view wanted : {"vendor_id", "flags", "CPU implementer"})
                 if (line.starts_with(wanted)) kind += fmt::format("{}\n", line);
         }
-        if (kinds.insert(kind).second) text += (text.empty() ? "" : "\n") + number + kind;
+        if (!kinds.insert(kind).second) continue;
+        if (!text.empty()) text += '\n';
+        text += number;
+        text += kind;
     }
     return text;
 }

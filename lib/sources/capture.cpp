@@ -11,8 +11,8 @@
 #include "lib/sources/kernel_config.hpp"
 #include "lib/sources/kernel_memory.hpp"
 #include "lib/sources/kexec_program.hpp"
-#include "lib/sources/new_directory.hpp"
 #include "lib/sources/log_file.hpp"
+#include "lib/sources/new_directory.hpp"
 #include "lib/sources/redact.hpp"
 
 namespace handoff {

@@ -179,8 +179,8 @@ std::optional<std::size_t> lzop_header(ByteSource& source) {
     const bool recent = (byte(magic.size()) << 8 | byte(magic.size() + 1)) >= 0x0940;
     std::size_t at = before_flags + (recent ? 1 : 0);
     at += (number(head.subspan(at, 4), true) & has_filter) != 0 ? 8U : 4U;
-    at += recent ? 12U : 8U;   // mode and time
-    at += 1 + byte(at) + 4;  // the name behind its length, and a checksum
+    at += recent ? 12U : 8U;  // mode and time
+    at += 1 + byte(at) + 4;   // the name behind its length, and a checksum
     if (at > head.size()) return std::nullopt;
     return at;
 }

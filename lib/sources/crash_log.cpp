@@ -8,6 +8,7 @@
 #include "e820/log.hpp"
 #include "e820/log_line.hpp"
 #include "lib/kernel/command_line.hpp"
+#include "lib/sources/log_reader.hpp"
 
 namespace handoff {
 namespace {
@@ -61,15 +62,11 @@ void read_memory(string_view text, CrashLog& log) {
     log.total_bytes = *total * 1024;
 }
 
-// "software IO TLB: mapped [mem 0x…-0x…] (64MB)", the last address included.
+// "software IO TLB: mapped [mem 0x…-0x…] (64MB)"
 void read_pool(string_view text, CrashLog& log) {
-    Scan scan(text);
-    if (!scan.take("software IO TLB: mapped [mem ")) return;
-    const auto first = scan.hex();
-    if (!first || !scan.take('-')) return;
-    const auto last = scan.hex();
-    if (!last || *last == ~std::uint64_t{0} || !scan.take(']')) return;
-    if (const auto pool = base::AddressRange::from_bounds(*first, *last + 1)) log.pool = pool;
+    constexpr string_view words = "software IO TLB: mapped [mem";
+    if (!text.starts_with(words)) return;
+    if (const auto pool = mapped_pool(text.substr(words.size()))) log.pool = pool;
 }
 
 // "smpboot: Allowing 64 CPUs, 0 hotplug CPUs"; since 6.9 "CPU topo: Allowing 1 present CPUs plus 0 hotplug CPUs".

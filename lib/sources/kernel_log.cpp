@@ -56,22 +56,11 @@ void take_pool(KernelLog& log, const AddressRange& range, std::size_t line) {
 }
 
 /// "mapped [mem 0xdbff0000-0xdfff0000] (64MB)" and "[mem 0xca20c000-0xce20c000] (64MB) mapped at […]".
-/// swiotlb_print_info() in kernel/dma/swiotlb.c prints the first byte behind the pool as
-/// its end; some kernels of the second form print the last byte. The size tells.
 ReadResult read_pool(KernelLog& log, string_view rest, std::size_t line) {
-    constexpr Malformed expected{"'[mem 0xSTART-0xEND] (SIZEMB)' of a swiotlb pool"};
-    Scan scan(rest);
-    scan.take(" ");
-    const auto bounds = take_bounds(scan);
-    if (!bounds) return expected;
-    const auto mib = take_mib(scan, "] (", "MB)");
-    for (const auto& range : {AddressRange::from_bounds(bounds->first, bounds->second),
-                              AddressRange::from_inclusive(bounds->first, bounds->second)}) {
-        if (!range || range->empty() || range->size() / base::MiB != mib || range->size() % slab_size != 0) continue;
-        take_pool(log, *range, line);
-        return fine;
-    }
-    return expected;
+    const auto pool = mapped_pool(rest);
+    if (!pool) return Malformed{"'[mem 0xSTART-0xEND] (SIZEMB)' of a swiotlb pool"};
+    take_pool(log, *pool, line);
+    return fine;
 }
 
 /// "0x20000000 - 0x24000000", up to 3.3, end exclusive. Its first line, "Placing 64MB software
@@ -231,6 +220,19 @@ constexpr std::array readers{
 };
 
 }  // namespace
+
+std::optional<AddressRange> mapped_pool(string_view rest) {
+    Scan scan(rest);
+    scan.take(" ");
+    const auto bounds = take_bounds(scan);
+    if (!bounds) return std::nullopt;
+    const auto mib = take_mib(scan, "] (", "MB)");
+    for (const auto& range : {AddressRange::from_bounds(bounds->first, bounds->second),
+                              AddressRange::from_inclusive(bounds->first, bounds->second)})
+        if (range && !range->empty() && range->size() / base::MiB == mib && range->size() % slab_size == 0)
+            return range;
+    return std::nullopt;
+}
 
 const LogReader* reader_of(string_view line) {
     const auto reads = [&](const LogReader& reader) { return line.starts_with(reader.prefix); };

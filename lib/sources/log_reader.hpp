@@ -50,6 +50,11 @@ inline std::optional<std::pair<Address, Address>> take_bounds(base::Scan& scan) 
     return std::pair(*start, *end);
 }
 
+/// The pool of "[mem 0xSTART-0xEND] (SIZEMB)", behind "[mem". swiotlb_print_info() in kernel/dma/swiotlb.c prints the
+/// first byte behind the pool as its end; some older kernels print the last byte. The size tells. nullopt where it fits
+/// neither.
+std::optional<AddressRange> mapped_pool(std::string_view rest);
+
 /// The whole MiB that stand behind a range.
 inline std::optional<std::uint64_t> take_mib(base::Scan& scan, std::string_view open, std::string_view close) {
     if (!scan.take(open)) return std::nullopt;

@@ -34,6 +34,9 @@ TEST(CrashLogText, IsTheLastBootWithAnElfcorehdr) {
     EXPECT_EQ(found->total_bytes, 256 * MiB);
     EXPECT_EQ(found->available_bytes, 96 * MiB);
     EXPECT_EQ(found->pool, base::AddressRange::from_bounds(0x32000000, 0x36000000));
+    EXPECT_EQ(read_crash_log(log("software IO TLB: mapped [mem 0x0000000032000000-0x0000000036000000] (64MB)\n"))->pool,
+              found->pool)
+        << "most kernels print the first byte behind it";
     EXPECT_EQ(found->cpus, 8u);
     EXPECT_TRUE(found->shortages.empty());
     EXPECT_FALSE(read_crash_log(running)) << "that is the running kernel's";

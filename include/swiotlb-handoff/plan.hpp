@@ -115,15 +115,15 @@ struct Plan {
     std::vector<Reason> reasons;
     std::vector<Assumption> assumptions;  ///< none on the running machine
     /// What a load comes to that does not have the handoff, also where the verdict is ready: kexec may refuse the
-    /// words. nullopt where nothing is reserved, or the crash kernel's command line cannot be read.
+    /// words. Only plan() says so. nullopt where nothing is reserved, or the command line cannot be read.
     std::optional<Fallback> fallback;
 };
 
 /// Decides. Never fails: what is wrong is a reason, and the verdict `refused`.
 Plan decide(const Machine&, const PlanRequest&);
 
-/// The same, and where the layout is what refuses it, a crashkernel= that would do is looked for and becomes the
-/// reason's advice. That search makes many plans.
+/// The same, and what a load without the handoff comes to; and where the layout is what refuses it, a crashkernel= that
+/// would do is looked for and becomes the reason's advice. That search makes many plans.
 Plan plan(const Machine&, const PlanRequest&);
 
 /// The same for a command line that has a handoff of `promised` already: nothing

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "lib/decide/fallback.hpp"
 #include "lib/decide/recommend.hpp"
 #include "swiotlb-handoff/plan.hpp"
 
@@ -25,6 +26,7 @@ bool has_offset(const Machine& machine) {
 
 Plan plan(const Machine& machine, const PlanRequest& request) {
     Plan plan = decide(machine, request);
+    plan.fallback = fallback_for(machine, request, Need::default_margin);
     const auto reason = std::find_if(plan.reasons.begin(), plan.reasons.end(), is_about_layout);
     if (reason == plan.reasons.end()) return plan;
     const Recommendation next = recommend(machine, request);

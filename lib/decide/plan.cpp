@@ -6,7 +6,6 @@
 
 #include <fmt/format.h>
 
-#include "lib/decide/fallback.hpp"
 #include "lib/decide/goals.hpp"
 #include "lib/decide/loads.hpp"
 #include "lib/decide/need.hpp"
@@ -57,7 +56,6 @@ Plan answer(const Machine& machine, const PlanRequest& request, const std::optio
     Plan plan = pursue(question, promised, found);
     plan.loader = request.loader;
     plan.base = question.given;
-    if (!promised) plan.fallback = judge_fallback(question, Need::default_margin);
     if (plan.verdict != Verdict::not_needed) plan.verdict = found.refused() ? Verdict::refused : Verdict::ready;
     if (!question.assumed.empty() && !plan.append.empty()) plan.append = question.assumed + ' ' + plan.append;
     if (plan.verdict != Verdict::ready) {

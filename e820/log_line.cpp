@@ -3,23 +3,12 @@
 
 #include <algorithm>
 
+#include "e820/blanks.hpp"
+
 namespace e820 {
 namespace {
 
 using std::string_view;
-
-bool is_blank(char c) { return c == ' ' || c == '\t'; }
-
-string_view trim_front(string_view text) {
-    while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
-    return text;
-}
-
-string_view trim(string_view text) {
-    text = trim_front(text);
-    while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
-    return text;
-}
 
 /// Length of the terminal control sequence that starts at text[at]; 0 where none does.
 std::size_t control_sequence(string_view text, std::size_t at) {

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "base/number.hpp"
+#include "e820/blanks.hpp"
 
 namespace e820 {
 namespace {
@@ -13,19 +14,7 @@ using base::parse_number;
 using std::string_view;
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_blank(char c) { return c == ' ' || c == '\t'; }
 bool all_digits(string_view text) { return !text.empty() && std::all_of(text.begin(), text.end(), is_digit); }
-
-string_view trim_front(string_view text) {
-    while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
-    return text;
-}
-
-string_view trim(string_view text) {
-    text = trim_front(text);
-    while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
-    return text;
-}
 
 /// Longest prefix parts are dates; nothing that looks for the end of a part
 /// looks further than this, which keeps hostile lines linear.

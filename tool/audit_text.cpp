@@ -58,7 +58,7 @@ std::string audit_line(const MachineAudit& a) {
         if (!rules->empty()) line += fmt::format(": {}", fmt::join(*rules, ", "));
     if (a.too_small != 0)
         line += fmt::format("{} too small by {} MiB", a.refused_by.empty() && a.assumed.empty() ? ":" : ";",
-                            (a.too_small + MiB - 1) / MiB);
+                            base::whole_mib(a.too_small));
     return line;
 }
 

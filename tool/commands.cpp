@@ -90,16 +90,21 @@ Result<handoff::Machine> machine_of(const handoff::Host& host) {
     return machine;
 }
 
+Result<Asked> asked(const Options& options) {
+    auto host = host_of(options);
+    if (!host) return std::move(host).error();
+    auto machine = machine_of(*host);
+    if (!machine) return std::move(machine).error();
+    auto request = request_from(options, *host, *machine);
+    if (!request) return std::move(request).error();
+    return Asked{*std::move(host), *std::move(machine), *std::move(request)};
+}
+
 Result<handoff::Plan> plan_from(const Options& options, bool look_into_initrd) {
-    const auto opened = host_of(options);
-    if (!opened) return opened.error();
-    const handoff::Host& host = *opened;
-    const auto machine = machine_of(host);
-    if (!machine) return machine.error();
-    auto request = request_from(options, host, *machine);
-    if (!request) return request.error();
-    if (look_into_initrd) handoff::look_into_initrd(host, *request);
-    return handoff::plan(*machine, *request);
+    auto of = asked(options);
+    if (!of) return std::move(of).error();
+    if (look_into_initrd) handoff::look_into_initrd(of->host, of->request);
+    return handoff::plan(of->machine, of->request);
 }
 
 }  // namespace tool

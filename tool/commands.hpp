@@ -94,6 +94,14 @@ base::Error with_cure(const handoff::Host&, base::Error);
 /// The same of an error in one of the machine's own files, which then has its full path.
 base::Error machine_error(const handoff::Host&, base::Error);
 
+/// What a command that plans begins with: the machine at --root, and what the planning options ask of it.
+struct Asked {
+    handoff::Host host;
+    handoff::Machine machine;
+    handoff::PlanRequest request;
+};
+base::Result<Asked> asked(const Options&);
+
 /// The plan for the machine at --root.
 /// `look_into_initrd`: for advice that goes by what the crash kernel needs, at the cost of reading the whole initrd.
 base::Result<handoff::Plan> plan_from(const Options&, bool look_into_initrd = false);

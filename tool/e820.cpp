@@ -6,7 +6,6 @@
 #include "lib/decide/loads.hpp"
 #include "lib/kernel/command_line.hpp"
 #include "lib/report/documents.hpp"
-#include "lib/sources/host.hpp"
 #include "tool/commands.hpp"
 #include "tool/print.hpp"
 #include "tool/table.hpp"
@@ -34,21 +33,16 @@ void print_table(const e820::Table& table, const std::string& format) {
 
 // Where the crash kernel needs no pool its map is that of plain kdump.
 Status print_predicted(const Options& options) {
-    const auto opened = host_of(options);
-    if (!opened) return fail(opened.error());
-    const handoff::Host& host = *opened;
-    const auto machine = machine_of(host);
-    if (!machine) return fail(machine.error());
-    const auto request = request_from(options, host, *machine);
-    if (!request) return fail(request.error());
-    const handoff::Plan plan = handoff::plan(*machine, *request);
+    const auto of = asked(options);
+    if (!of) return fail(of.error());
+    const handoff::Plan plan = handoff::plan(of->machine, of->request);
     if (plan.verdict != Verdict::ready) complain(headline(plan));
     if (!options.before && plan.verdict == Verdict::refused) return status_of(plan.verdict);
     if (!options.before && plan.verdict == Verdict::ready) {
         print_table(plan.after, options.format);
         return Status::ready;
     }
-    const auto load = handoff::plain_load(*machine, *request);
+    const auto load = handoff::plain_load(of->machine, of->request);
     if (!load) {
         if (plan.verdict != Verdict::refused) complain(load.error().message());
         return status_of(Verdict::refused);

@@ -37,15 +37,10 @@ unsigned columns() {
 }  // namespace
 
 Status map(const Options& options) {
-    const auto opened = host_of(options);
-    if (!opened) return fail(opened.error());
-    const handoff::Host& host = *opened;
-    const auto machine = machine_of(host);
-    if (!machine) return fail(machine.error());
-    const auto request = request_from(options, host, *machine);
-    if (!request) return fail(request.error());
-    const handoff::Plan plan = handoff::plan(*machine, *request);
-    const handoff::Picture picture = handoff::picture_of(*machine, plan);
+    const auto of = asked(options);
+    if (!of) return fail(of.error());
+    const handoff::Plan plan = handoff::plan(of->machine, of->request);
+    const handoff::Picture picture = handoff::picture_of(of->machine, plan);
     if (options.json) {
         print_json(handoff::map_document(plan, picture));
     } else if (options.svg) {

@@ -15,18 +15,17 @@ namespace tool {
 namespace {
 
 using base::MiB;
+using base::whole_mib;
 using handoff::Moment;
 using handoff::NeedPart;
 using handoff::Verdict;
 
-std::uint64_t mib(std::uint64_t bytes) { return (bytes + MiB - 1) / MiB; }
-
 std::string low_text(const handoff::LowPart& low) {
     if (low.bytes == 0) return "none: every device with a driver can address its buffers above 4 GiB";
-    std::string text = fmt::format("{} MiB:", mib(low.bytes));
+    std::string text = fmt::format("{} MiB:", whole_mib(low.bytes));
     if (low.pool != 0)
         text += fmt::format(" {} MiB for the pool of a load without the handoff, the rest for other buffers",
-                            mib(low.pool));
+                            whole_mib(low.pool));
     if (!low.known)
         text += low.pool != 0 ? " (the devices are not known)" : " the devices are not known, and old ones need some";
     for (const handoff::DmaDevice& d : low.because)
@@ -80,11 +79,11 @@ const char* when(NeedPart part) {
 }
 
 void print_need(const handoff::Need& need) {
-    field("needs", fmt::format("{} MiB besides the pool, and certainly more than {} MiB", mib(need.recommended()),
+    field("needs", fmt::format("{} MiB besides the pool, and certainly more than {} MiB", whole_mib(need.recommended()),
                                need.lower_bound() / MiB));
     for (const handoff::NeedLine& line : need.lines)
         if (line.bytes != 0)
-            field("", fmt::format("{:>5} MiB  {:<7}  {}{}: {}", mib(line.bytes), name(line.basis),
+            field("", fmt::format("{:>5} MiB  {:<7}  {}{}: {}", whole_mib(line.bytes), name(line.basis),
                                   what_takes(line.part), when(line.part), line.from));
 }
 
@@ -95,8 +94,9 @@ void print_last_crash(const handoff::CrashLog& log) {
     had += log.total_bytes == 0 ? std::string("RAM of a size that the log does not say")
                                 : fmt::format("{} MiB of RAM, {} MiB of them free at its start", log.total_bytes / MiB,
                                               log.available_bytes / MiB);
-    had += log.pool ? fmt::format(", and a pool of {} MiB at {}", mib(log.pool->size()), base::to_string(*log.pool))
-                    : std::string(", and no pool");
+    had += log.pool
+               ? fmt::format(", and a pool of {} MiB at {}", whole_mib(log.pool->size()), base::to_string(*log.pool))
+               : std::string(", and no pool");
     sentence("last crash", had);
     for (const handoff::CrashLog::Shortage& s : log.shortages)
         sentence("", fmt::format("{}: {}{}", place(log, s.line), s.text,
@@ -108,11 +108,11 @@ void print_last_crash(const handoff::CrashLog& log) {
 void print_recommendation(const handoff::Recommendation& r, const handoff::Machine& machine) {
     field("verdict", verdict_text(r.verdict, r.assumptions));
     if (r.chosen) field("boot with", r.chosen->reservation.text());
-    std::string now = fmt::format("{} MiB", mib(r.now));
+    std::string now = fmt::format("{} MiB", whole_mib(r.now));
     for (const base::AddressRange& c : machine.crash_kernel) now += "  " + base::to_string(c);
     field("now", now);
     if (r.chosen) {
-        std::string next = fmt::format("{} MiB", mib(r.chosen->bytes));
+        std::string next = fmt::format("{} MiB", whole_mib(r.chosen->bytes));
         for (const base::AddressRange& c : r.chosen->crash_kernel) next += "  " + base::to_string(c);
         field("then", next);
         const std::int64_t back = r.given_back() / static_cast<std::int64_t>(MiB);
@@ -129,7 +129,7 @@ void print_recommendation(const handoff::Recommendation& r, const handoff::Machi
     if (r.loan && r.loan->possible)
         field("lending", fmt::format("{} MiB more in the crash kernel with --lend, or {} MiB reserved, which is too "
                                      "little whenever the loan ends",
-                                     r.loan->gain / MiB, mib(r.loan->smallest)));
+                                     r.loan->gain / MiB, whole_mib(r.loan->smallest)));
     else if (r.loan)
         field("lending", "not possible: " + r.loan->why);
     for (const handoff::Candidate& c : r.candidates)
@@ -179,21 +179,16 @@ base::Result<std::optional<handoff::CrashLog>> last_crash(const Options& options
 }  // namespace
 
 Status recommend(const Options& options) {
-    const auto opened = host_of(options);
-    if (!opened) return fail(opened.error());
-    const handoff::Host& host = *opened;
-    const auto machine = machine_of(host);
-    if (!machine) return fail(machine.error());
-    auto request = request_from(options, host, *machine);
-    if (!request) return fail(request.error());
-    handoff::look_into_initrd(host, *request);
-    auto crash = last_crash(options, host);
+    auto of = asked(options);
+    if (!of) return fail(of.error());
+    handoff::look_into_initrd(of->host, of->request);
+    auto crash = last_crash(options, of->host);
     if (!crash) return fail(crash.error());
-    const handoff::Recommendation r = handoff::recommend(*machine, *request, options.margin, std::move(*crash));
+    const handoff::Recommendation r = handoff::recommend(of->machine, of->request, options.margin, std::move(*crash));
     if (options.json)
         print_json(handoff::recommend_document(r));
     else
-        print_recommendation(r, *machine);
+        print_recommendation(r, of->machine);
     return status_of(r.verdict);
 }
 

@@ -114,7 +114,7 @@ void print_shrink(const handoff::ShrinkPlan& s, const std::string& kexec, const 
     field("then", fmt::format("{}  {} MiB", base::to_string(s.to), s.to.size() / MiB));
     field("gives back", fmt::format("{} MiB", s.given_back() / MiB));
     field("needs", fmt::format("{} MiB besides the pool{}, see 'swiotlb-handoff recommend'",
-                               (s.need.recommended() + MiB - 1) / MiB,
+                               base::whole_mib(s.need.recommended()),
                                s.need.rests_on_assumptions() ? ", some of it assumed" : ""));
     field("append", s.plan.append);
     field("steps", kexec + " -p -u");

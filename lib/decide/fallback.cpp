@@ -23,15 +23,9 @@ using base::GiB;
 using base::MiB;
 using base::whole_mib;
 
-constexpr std::uint64_t size_step = 16 * MiB;
-
 Fit fit_of(const PoolRoom& room, const NeedBounds& need, std::uint64_t pool) {
     if (fit_of(room, need.recommended, pool) == Fit::surely) return Fit::surely;
     return fit_of(room, need.lower_bound, pool) == Fit::no ? Fit::no : Fit::perhaps;
-}
-
-bool is_guest(Encryption kind) {
-    return kind != Encryption::none && kind != Encryption::unknown && kind != Encryption::sme;
 }
 
 // What the crash kernel asks for. Guests whose memory is encrypted ask for 6 % of their memory (sev_setup_arch() in
@@ -40,7 +34,7 @@ std::uint64_t plain_pool(const Question& question, std::uint64_t reserved) {
     if (!makes_pool(pool_cause(question))) return 0;
     if (question.swiotlb.slabs) return *question.swiotlb.slabs * slab_size;
     const std::uint64_t usual = question.config.pool_bytes;
-    if (!is_guest(question.machine.encryption)) return usual;
+    if (!is_encrypted_guest(question.machine.encryption)) return usual;
     return std::clamp(reserved / 100 * 6, usual, std::max(usual, GiB));
 }
 
@@ -107,7 +101,7 @@ std::string larger_reservation(const PoolRoom& room, std::uint64_t pool, NeedOf 
         wanted.size = room.high ? need : need + pool;
         // One of the two blocks that KASLR can leave has to hold all of it.
         if (!room.high && room.block_surely) wanted.size = std::max(wanted.size, room.taken + 2 * (pool + room.early));
-        wanted.size = align_up(wanted.size, size_step);
+        wanted.size = align_up(wanted.size, reservation_step);
     }
     return wanted.text();
 }

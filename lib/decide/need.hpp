@@ -67,6 +67,9 @@ struct Need {
     [[nodiscard]] const NeedLine* find(NeedPart) const;
 };
 
+/// Sizes of reservations that are recommended are multiples of this, bytes.
+inline constexpr std::uint64_t reservation_step = 16 * base::MiB;
+
 /// For a reservation of this size; what the request does not name is assumed, as plan() does. Of an initrd that nobody
 /// looked into (look_into_initrd() in lib/load/wishes.hpp) what it becomes is assumed.
 Need need_for(const Machine&, const PlanRequest&, std::uint64_t reservation_bytes, std::uint64_t margin);

@@ -45,11 +45,6 @@ const PoolSighting* agreed(const std::vector<PoolSighting>& seen, const std::opt
     return &first;
 }
 
-// arch/x86/mm/mem_encrypt.c, mem_encrypt_setup_arch(): CC_ATTR_GUEST_MEM_ENCRYPT.
-bool is_encrypted_guest(Encryption encryption) {
-    return encryption != Encryption::none && encryption != Encryption::sme && encryption != Encryption::unknown;
-}
-
 // At most, in bytes: the reservation, the pool, and what lies below 1 MiB.
 std::uint64_t memory_of_crash_kernel(const Machine& machine, const Pool& pool) {
     std::uint64_t bytes = pool.range.size() + base::MiB;
@@ -119,6 +114,10 @@ bool shows_e820(const std::vector<IomemEntry>& iomem) {
 }
 
 }  // namespace
+
+bool is_encrypted_guest(Encryption encryption) {
+    return encryption != Encryption::none && encryption != Encryption::sme && encryption != Encryption::unknown;
+}
 
 std::string log_loss(const Machine& machine) {
     return machine.log_gaps.any() ? "of the kernel log " + machine.log_gaps.text()

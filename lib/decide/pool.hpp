@@ -19,6 +19,9 @@ PoolCause pool_cause(const Question&);
 /// It makes one.
 bool makes_pool(PoolCause);
 
+/// A guest whose memory is encrypted: arch/x86/mm/mem_encrypt.c, mem_encrypt_setup_arch(), CC_ATTR_GUEST_MEM_ENCRYPT.
+bool is_encrypted_guest(Encryption);
+
 /// Whether the crash kernel needs a pool (arch/x86/kernel/pci-dma.c, pci_swiotlb_detect()).
 struct PoolNeed {
     bool needed = false;

@@ -21,7 +21,6 @@ using base::GiB;
 using base::MiB;
 using base::whole_mib;
 
-constexpr std::uint64_t size_step = 16 * MiB;
 constexpr std::uint64_t most_steps = 64;
 
 std::uint64_t total(const std::vector<AddressRange>& ranges) {
@@ -184,8 +183,8 @@ Tried attempt(const Search& search, const Reservation& reservation) {
 // The smallest size of this form that will do; of a form that never works the smallest that was tried.
 Tried smallest(const Search& search, Reservation form) {
     // Early demand grows with the size, by far less than the size does.
-    std::uint64_t size = align_up(std::max(need_for(search, 0).recommended(), search.too_small + 1), size_step);
-    while (size <= largest_reservation && size < need_for(search, size).recommended()) size += size_step;
+    std::uint64_t size = align_up(std::max(need_for(search, 0).recommended(), search.too_small + 1), reservation_step);
+    while (size <= largest_reservation && size < need_for(search, size).recommended()) size += reservation_step;
     Tried tried;
     if (size > largest_reservation) {
         tried.candidate.reservation = form;
@@ -193,7 +192,7 @@ Tried smallest(const Search& search, Reservation form) {
         tried.candidate.why = fmt::format("kernel and initrd ask for more than {} GiB", largest_reservation / GiB);
         return tried;
     }
-    for (std::uint64_t n = 0; n < most_steps; ++n, size += size_step) {
+    for (std::uint64_t n = 0; n < most_steps; ++n, size += reservation_step) {
         form.size = size;
         Tried one = attempt(search, form);
         const Candidate& c = one.candidate;
@@ -233,7 +232,7 @@ LoanOutlook loan_outlook(const Machine& machine, const PlanRequest& request, std
     // At most two sections of 128 MiB that only the pool is in: 2 MiB of struct pages each.
     const std::uint64_t bytes = pool_bytes(machine), cost = std::min(bytes, 4 * MiB);
     outlook.gain = bytes - cost;
-    outlook.smallest = needed - std::min(needed, align_down(outlook.gain, size_step));
+    outlook.smallest = needed - std::min(needed, align_down(outlook.gain, reservation_step));
     if (!outlook.possible) outlook.why = headline(lent);
     return outlook;
 }

@@ -22,8 +22,6 @@ constexpr std::size_t assembly_limit = 192 * base::MiB;
 
 string_view last_component(string_view path) { return path.substr(path.rfind('/') + 1); }
 
-bool has_wildcard(string_view pattern) { return pattern.find_first_of("*[?") != pattern.npos; }
-
 bool is_log(const ReportRow& row) { return row.path == info(Source::kernel_log).path; }
 
 bool shows_boot(string_view log) { return log.find("Linux version ") != log.npos; }
@@ -41,9 +39,9 @@ Wanted::Wanted(const std::vector<std::string>& also) : own_(own_paths()) {
 }
 
 void Wanted::add(string_view pattern, Use use) {
-    const Pattern made{pattern, pattern.substr(0, pattern.find_first_of("*[?")), use};
+    const Pattern made{pattern, pattern.substr(0, first_wildcard(pattern)), use};
     const string_view name = last_component(pattern);
-    if (has_wildcard(name))
+    if (first_wildcard(name) != string_view::npos)
         others_.push_back(made);
     else
         by_name_.emplace(name, made);
@@ -157,7 +155,7 @@ void Assembly::take_rows(const ReportLayout& layout, KeptFiles& kept) {
     std::map<string_view, std::optional<Choice>> choices;
     for (const ReportRow& row : layout.rows) {
         auto& choice = choices[row.path];
-        if (!has_wildcard(row.place)) {
+        if (first_wildcard(row.place) == string_view::npos) {
             if (files_.count(std::string(row.place)) != 0) consider(row, std::string(row.place), choice);
             continue;
         }

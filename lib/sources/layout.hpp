@@ -36,6 +36,9 @@ std::vector<std::string> own_paths();
 /// Of these, patterns of directories that tell something by being there.
 std::span<const std::string_view> telling_directories();
 
+/// Where the first wildcard of a pattern stands; npos where there is none.
+inline std::size_t first_wildcard(std::string_view pattern) { return pattern.find_first_of("*[?"); }
+
 /// As fnmatch(3), without wildcards over a slash.
 bool matches(std::string_view pattern, const std::string& path);
 /// The same of a name in which a slash is a letter as others.

@@ -34,7 +34,7 @@ std::vector<std::string> expand(const Host& host, string_view pattern, const std
     const string_view component = pattern.substr(0, pattern.find('/'));
     const bool last = component.size() == pattern.size();
     std::vector<std::string> names;
-    if (component.find_first_of("*[?") == component.npos)
+    if (first_wildcard(component) == component.npos)
         names.emplace_back(component);
     else if (auto all = host.names_in(above.empty() ? "." : above))
         std::copy_if(all->begin(), all->end(), std::back_inserter(names),

@@ -5,6 +5,7 @@
     test_report.py PATH-OF-SWIOTLB-HANDOFF-VERIFY DIRECTORY-OF-DROPINS
 """
 
+import contextlib
 import os
 import re
 import resource
@@ -224,16 +225,22 @@ class Hooks(unittest.TestCase):
     def verify(self, program):
         path = self.root / "helpers/verify"
         path.parent.mkdir(exist_ok=True)
-        path.write_text("\x7fELF" if program is None else f"#!/bin/sh\necho $$ >{self.root}/pid\n{program}\n")
+        path.write_text("\x7fELF" if program is None else f"#!/bin/sh\n{program}\n")
         path.chmod(0o755)
 
-    def end(self):
-        if (self.root / "pid").exists():
-            try:
-                os.kill(int((self.root / "pid").read_text()), signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-            (self.root / "pid").unlink()
+    def run_to_the_end(self, command, **options):
+        """Runs a script, then ends what it left behind, and waits until the last of it is gone: nothing writes below the directory after that."""
+        alive, held = os.pipe()
+        with open(alive, "rb") as alive:
+            with subprocess.Popen(command, stderr=subprocess.DEVNULL, pass_fds=[held], start_new_session=True, **options) as script:
+                os.close(held)
+                try:
+                    said = script.communicate(timeout=20)[0]
+                finally:
+                    with contextlib.suppress(ProcessLookupError):  # it left nothing behind
+                        os.killpg(script.pid, signal.SIGKILL)
+            alive.read()  # the end of the pipe comes when no process holds it any more
+        return script.returncode, said
 
     def test_whatever_verify_does_the_initramfs_goes_on(self):
         for name in ("initramfs-tools/script", "dracut/report.sh"):
@@ -247,10 +254,9 @@ class Hooks(unittest.TestCase):
                     with self.subTest(script=name, shell=shell[0], verify=fault):
                         self.verify(program)
                         shutil.rmtree(self.root / "run", ignore_errors=True)
-                        done = subprocess.run([*shell, "-c", f"{command.format(' '.join(shell))}; echo \"dump $?\""], stdout=subprocess.PIPE,
-                                              stderr=subprocess.DEVNULL, text=True, timeout=20)
-                        self.end()
-                        self.assertEqual(done.stdout, "dump 0\n")
+                        _, said = self.run_to_the_end([*shell, "-c", f"{command.format(' '.join(shell))}; echo \"dump $?\""], stdout=subprocess.PIPE,
+                                                      text=True)
+                        self.assertEqual(said, "dump 0\n")
                         self.assertEqual((self.root / "run/verify.txt").exists(), fault == "succeeds")
 
     def test_where_sleep_knows_no_fractions_or_is_not_there_they_go_on_as_well(self):
@@ -262,9 +268,8 @@ class Hooks(unittest.TestCase):
                 (self.root / "bin/sleep").write_text(f"#!/bin/sh\n{sleep}\n")
                 (self.root / "bin/sleep").chmod(0o755)
             (self.root / "script").write_text(self.script("initramfs-tools/script", 10))
-            done = subprocess.run(["/bin/sh", self.root / "script"], env={"PATH": str(self.root / "bin")}, timeout=20, stderr=subprocess.DEVNULL)
-            self.end()
-            self.assertEqual(done.returncode, 0)
+            status, _ = self.run_to_the_end(["/bin/sh", self.root / "script"], env={"PATH": str(self.root / "bin")})
+            self.assertEqual(status, 0)
 
 
 if __name__ == "__main__":

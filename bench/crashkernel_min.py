@@ -89,7 +89,7 @@ def cell_of(kernel, way, size, busy=False):
                 words=way.first_words + way.words.format(size=size), lend=way.lend, by="wrapper" if way.lend else "kexec",
                 loader="kexec_file_load" if kernel == "newest" else "kexec_load",
                 kexec="newest" if kernel == "newest" else "2.0.25",
-                crash_words=way.crash_words + (" lab.busy" if busy else ""), mode=way.mode, expect="either" if way.mode == "handoff" else "", dump="any", boots=1)
+                crash_words=f"{way.crash_words} lab.packaged{' lab.busy' if busy else ''}".strip(), mode=way.mode, expect="either" if way.mode == "handoff" else "", dump="any", boots=1)
 
 
 def works(way, result):
@@ -232,8 +232,8 @@ The dump of a handoff takes longer since it is larger, as the last table shows. 
 it, and finds there what was bounced last, pieces of the dump; that is at most the size of the pool. The loans bear that out: where the ELF headers do not have
 the pool's pages (6.12, kexec_load) a dump takes as long as without, where they do (7.2, kexec_file_load) longer.
 
-Before its dump each crash kernel ran `swiotlb-handoff verify`, the whole program with its libraries. The `verify` that an initial RAM disk gets
-needs a fraction of that memory (docs/cost.md, "In the crash kernel").
+Each initial RAM disk has the `verify` and the hook of the package, and each crash kernel runs the hook before its dump, as a packaged one does
+(docs/cost.md, "In the crash kernel").
 """
 
 BUSY_HEAD = """\

@@ -36,11 +36,18 @@ def busy(cell):
     return "lab.busy" in cell.crash_words
 
 
+def has_drivers(cell):
+    return bool(cell.plug) or busy(cell) or wanted(cell)
+
+
+def packaged(cell):
+    """The crash kernel's initial RAM disk has what a package puts there, and not the whole program."""
+    return "lab.packaged" in cell.crash_words
+
+
 def kind(cell):
     """In the names of files that differ for such cells."""
-    if cell.plug or busy(cell):
-        return "-load"  # for the drivers
-    return next((f"-{word}" for word in ("load", "caps", "cost", "verify") if f"lab.{word}" in cell.crash_words), "")
+    return ("-load" if has_drivers(cell) else "") + "".join(f"-{word}" for word in ("caps", "cost", "verify", "packaged") if f"lab.{word}" in cell.crash_words)
 
 
 class Devices:

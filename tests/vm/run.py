@@ -56,22 +56,25 @@ class Images:
             initramfs.gather(tool, self.tool)
         self.ready = {}
 
-    def common(self, cell):
+    def common(self, cell, crash=False):
         kernel, _ = self.store.get(f"kernel-{cell.kernel}")
         busybox, _ = self.store.get("busybox")
         extra = [(f"bin/{name}", path.read_bytes()) for word, name, path in (("lab.caps", "caps", self.caps),
                  ("lab.caps", "capabilities", HERE / "guest/capabilities"), ("lab.cost", "cost", HERE / "guest/cost")) if word in cell.crash_words]
         if "lab.verify" in cell.crash_words:
-            extra += [("bin/verify-faults", (HERE / "guest/verify-faults").read_bytes()), *initramfs.crash_side(self.built)]
+            extra.append(("bin/verify-faults", (HERE / "guest/verify-faults").read_bytes()))
+        small = crash and load.packaged(cell)
+        if small or "lab.verify" in cell.crash_words:
+            extra += initramfs.crash_side(self.built)
         extra.append(("bin/reload-lent", (ROOT / "udev/reload-lent").read_bytes()))
-        drivers, pattern = (self.store.get(f"drivers-{cell.kernel}")[0], self.pattern) if load.kind(cell) == "-load" else (None, None)
-        return initramfs.common(kernel, busybox, HERE / "guest/init", self.witness, self.tool, drivers, pattern, extra)
+        drivers, pattern = (self.store.get(f"drivers-{cell.kernel}")[0], self.pattern) if load.has_drivers(cell) else (None, None)
+        return initramfs.common(kernel, busybox, HERE / "guest/init", self.witness, None if small else self.tool, drivers, pattern, extra)
 
     def crash(self, cell):
         makedumpfile, _ = self.store.get("makedumpfile")
         key = f"crash-{cell.kernel}{load.kind(cell)}"
         if key not in self.ready:
-            self.ready[key] = initramfs.crash_image(self.common(cell), makedumpfile)
+            self.ready[key] = initramfs.crash_image(self.common(cell, crash=True), makedumpfile)
         small = self.ready[key]
         image = small if cell.initrd == "small" else initramfs.pad(small, vm.size_of(cell.initrd))
         return (initramfs.acpi_table(vm.size_of(cell.acpi)) if cell.acpi else b"") + image
@@ -250,7 +253,7 @@ def unavailable(store, cell):
         return "no qemu-system-x86_64 on this machine (package qemu-system-x86)"
     try:
         for item in (f"kernel-{cell.kernel}", f"kexec-{cell.kexec}", "busybox", "makedumpfile",
-                     *([f"drivers-{cell.kernel}"] if load.kind(cell) == "-load" else []), *(["ovmf"] if cell.firmware == "ovmf" else [])):
+                     *([f"drivers-{cell.kernel}"] if load.has_drivers(cell) else []), *(["ovmf"] if cell.firmware == "ovmf" else [])):
             store.get(item)
         return None
     except fetch.Unavailable as reason:

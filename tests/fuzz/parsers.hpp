@@ -34,7 +34,9 @@ void report(Input);
 void machine(Input);
 void plan(Input);
 void hostile_plan(Input);
-/// How many of the plans so far were ready, and so had their proof looked at.
+/// How many of the plans so far were ready, and so had their proof looked at; and how many lend the pool, and had their
+/// evidence looked at.
 unsigned plans_ready();
+unsigned plans_lent();
 
 }  // namespace fuzz

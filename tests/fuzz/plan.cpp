@@ -73,6 +73,18 @@ public:
         return r;
     }
 
+    /// What else there is on the machine, and whether the pool is to be lent. After the rest, so that what an input
+    /// stood for it still stands for.
+    void company(Machine& m, PlanRequest& r) {
+        if (choose_.yes()) devices(m);
+        if (choose_.rarely(3)) neighbours(m);
+        if (!choose_.rarely(4)) {
+            m.config.emplace();
+            r.config.emplace();
+        }
+        if (choose_.rarely(2)) loan(m, r);
+    }
+
 private:
     std::uint64_t any() {
         return choose_.yes() ? ~std::uint64_t{0} - choose_.number(0, 255) : choose_.number(0, ~std::uint64_t{0});
@@ -213,10 +225,135 @@ private:
         return line;
     }
 
+    void devices(Machine& m) {
+        constexpr const char* drivers[] = {"nvme", "ahci", "e1000", "pcieport", "mgag200", "skx_uncore", ""};
+        constexpr std::uint32_t classes[] = {0x010802, 0x010601, 0x020000, 0x060400, 0x030000, 0x088000};
+        constexpr unsigned bits[] = {64, 48, 40, 32, 24, 0};
+        const auto width = [&] { return choose_.rarely(6) ? choose_.pick(bits) : 64; };
+        m.devices.emplace();
+        for (std::uint64_t n = choose_.number(0, 4); n-- != 0;)
+            m.devices->push_back(
+                {"0000:00:0" + std::to_string(n), choose_.pick(drivers), choose_.pick(classes), width(), width()});
+        m.platform_devices.emplace();
+        constexpr const char* platform[] = {"serial8250", "rtc_cmos", "i8042", "sdhci-acpi"};
+        for (std::uint64_t n = choose_.number(0, 2); n-- != 0;)
+            m.platform_devices->push_back(
+                {"PNP" + std::to_string(n), platform[choose_.rarely(6) ? 3 : choose_.number(0, 2)]});
+        if (!choose_.rarely(6)) m.external_devices.emplace();
+        if (choose_.rarely(8)) m.external_devices = {{"0000:05:00.0"}};
+    }
+
+    /// Anywhere, or where it hurts.
+    std::vector<AddressRange> claims() {
+        std::vector<AddressRange> ranges;
+        for (std::uint64_t n = choose_.number(0, 2); n-- != 0;) {
+            const Address start = choose_.yes() ? 4 * GiB + choose_.number(0, 63) * GiB
+                                                : pool_.start() - std::min(pool_.start(), choose_.number(0, 64) * MiB);
+            ranges.push_back(range(start, choose_.number(0, 128) * MiB));
+        }
+        return ranges;
+    }
+
+    void neighbours(Machine& m) {
+        Neighbours& n = m.neighbours;
+        if (choose_.yes()) n.cma = claims();
+        if (choose_.rarely(4)) n.cma_bytes = size(choose_.number(0, 16) * 16 * MiB);
+        if (choose_.yes()) n.kho_scratch = claims();
+        if (choose_.yes()) n.memory_crash_hotplug = choose_.yes();
+        if (choose_.yes()) n.cpu_crash_hotplug = choose_.yes();
+        if (choose_.yes()) n.crash_elf_headers = size(choose_.number(0, 64) * page_size);
+        if (choose_.rarely(4)) n.dm_crypt_keys = size(choose_.number(0, 2));
+        if (choose_.rarely(4)) n.ima_list_bytes = size(choose_.number(0, 4096) * KiB);
+    }
+
+    /// A machine that never bounced, but for what speaks against that.
+    void loan(Machine& m, PlanRequest& r) {
+        r.lend = true;
+        r.leaves_pool_out = !choose_.rarely(6);
+        r.collector = static_cast<Collector>(choose_.number(0, 2));
+        m.slabs_hiwater = choose_.rarely(8) ? choose_.number(0, 2) : 0;
+        m.slabs_used = choose_.rarely(8) ? choose_.number(0, 2) : 0;
+        if (!choose_.rarely(8)) m.hiwater_tracked = !choose_.rarely(8);
+        if (!choose_.rarely(8)) m.release = r.image ? r.image->release : "6.12.1";
+        if (!choose_.rarely(8)) m.command_line = "root=/dev/vda1 crashkernel=256M";
+        if (!choose_.rarely(8)) r.command_line = "reset_devices nr_cpus=1";
+        if (!choose_.rarely(8)) r.loader = choose_.yes() ? Loader::kexec_load : Loader::kexec_file_load;
+        if (!choose_.rarely(8)) r.method = Method::automatic;
+        if (choose_.yes()) devices(m);
+        if (choose_.rarely(4) || !r.image || pool_.end() > 0x90000000) return;
+        // A reservation in which a crash kernel fits.
+        m.crash_kernel = {range(pool_.end(), 256 * MiB)};
+        r.image->init_size = 48 * MiB;
+        r.image->kernel_alignment = 2 * MiB;
+        r.image->uncompressed_bytes = 0;
+        r.initrd_bytes = 20 * MiB;
+    }
+
     Choices choose_;
     bool hostile_;
     AddressRange pool_;
 };
+
+/// The value of the last such parameter, as a kernel reads it.
+std::optional<std::string> last(const std::string& line, const char* key) {
+    std::optional<std::string> value;
+    for (const reference::Argument& a : reference::parse_args(line))
+        if (reference::same_parameter(a.param, key)) value = a.value;
+    return value;
+}
+
+std::string whole_line(const Plan& plan) { return plan.base.empty() ? plan.append : plan.base + ' ' + plan.append; }
+
+/// Who else claims memory has none of the pool or of a fence, and a load by the kernel itself gives none of it away.
+void check_neighbours(const Machine& machine, const Plan& plan) {
+    for (const auto* theirs : {&machine.neighbours.cma, &machine.neighbours.kho_scratch})
+        for (const AddressRange& r : theirs->value_or(std::vector<AddressRange>())) {
+            HOLDS(!r.overlaps(*plan.pool));
+            for (const AddressRange& fence : plan.fences) HOLDS(!r.overlaps(fence));
+            for (const Load& load : plan.loads)
+                HOLDS(load.loader != Loader::kexec_file_load || theirs != &machine.neighbours.cma || r.empty());
+        }
+    for (const Load& load : plan.loads)
+        HOLDS(load.loader != Loader::kexec_file_load || machine.neighbours.dm_crypt_keys.value_or(0) == 0);
+}
+
+/// Nobody else uses the pool, nor ever will, as far as the machine says; and the crash kernel makes none.
+void check_lent(const Machine& machine, const PlanRequest& request, const Plan& plan) {
+    HOLDS(request.lend && plan.pool && !plan.expected && plan.fences.empty());
+    const AddressRange pool = *plan.pool;
+    for (const PoolSighting& s : machine.pool) HOLDS(s.range == pool);
+    HOLDS(machine.ram.contains(pool));
+    HOLDS(machine.slabs_hiwater == 0 && machine.slabs_used == 0 && machine.hiwater_tracked.value_or(!machine.live));
+    HOLDS(machine.encryption == Encryption::none && !machine.xen);
+    HOLDS(last(machine.command_line, "swiotlb").value_or("").find("force") == std::string::npos);
+    HOLDS(machine.devices && machine.platform_devices && machine.external_devices && machine.external_devices->empty());
+    for (const DmaDevice& d : *machine.devices) {
+        const bool disk_or_network = d.pci_class >> 16 == 0x01 || d.pci_class >> 16 == 0x02;
+        const unsigned bits = std::min(d.streaming_bits, d.coherent_bits);
+        if (!disk_or_network || bits >= 64 || d.driver == "mgag200" || d.driver == "skx_uncore") continue;
+        for (const AddressRange& r : machine.ram.ranges()) HOLDS((r.end() - 1) >> bits == 0);
+    }
+    for (const PlatformDevice& d : machine.platform_devices.value()) HOLDS(d.driver != "sdhci-acpi");
+    HOLDS(request.collector == Collector::maps || (plan.loader == Loader::kexec_load && request.leaves_pool_out));
+
+    const std::string line = whole_line(plan);
+    HOLDS(last(line, "swiotlb_lent") && !last(line, "swiotlb_handoff"));
+    HOLDS(last(line, "swiotlb").value_or("").find("force") == std::string::npos);
+    const RangeSet after = plan.after.of(Type::ram);
+    HOLDS(after.contains(pool));
+    HOLDS(!after.overlaps(*AddressRange::from_bounds(4 * GiB, ~Address{0})));  // where it would make a pool of its own
+    HOLDS(e820::sanitised(plan.after) == plan.after && !plan.loads.empty());
+    for (const Load& load : plan.loads) {
+        HOLDS(!load.map.of(Type::ram).overlaps(pool));
+        for (const Segment& segment : load.segments)
+            HOLDS(machine.crash_kernel.back().contains(segment.range) && !segment.range.overlaps(pool));
+    }
+
+    PlanRequest theirs = request;
+    theirs.command_line = line;
+    const Plan judged = review(machine, theirs, pool);
+    HOLDS(judged.verdict == Verdict::ready && judged.loan && judged.pool == plan.pool);
+}
 
 void check_ready(const Machine& machine, const PlanRequest& request, const Plan& plan) {
     HOLDS(plan.pool && plan.expected && *plan.pool == *plan.expected);
@@ -233,14 +370,10 @@ void check_ready(const Machine& machine, const PlanRequest& request, const Plan&
     // Nothing in them that a shell reads.
     HOLDS(plan.append.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 _=,.@%+-") ==
           std::string::npos);
-    const std::string whole = plan.base.empty() ? plan.append : plan.base + ' ' + plan.append;
+    const std::string whole = whole_line(plan);
     const auto line = CommandLine::parse(whole);
     HOLDS(line.has_value());
-    std::optional<std::string> swiotlb, marker;
-    for (const reference::Argument& a : reference::parse_args(whole)) {
-        if (reference::same_parameter(a.param, "swiotlb")) swiotlb = a.value;
-        if (reference::same_parameter(a.param, "swiotlb_handoff")) marker = a.value;
-    }
+    const auto swiotlb = last(whole, "swiotlb"), marker = last(whole, "swiotlb_handoff");
     HOLDS(swiotlb.has_value() && marker.has_value());
     const char* number = swiotlb->c_str();
     HOLDS(reference::strtoull_at(number) == pool.size() / 2048);
@@ -283,7 +416,7 @@ void boot(const Machine& machine, const PlanRequest& request, const Plan& plan, 
     const auto number = [&](std::uint64_t least, std::uint64_t most) {
         return std::uniform_int_distribution<std::uint64_t>(least, most)(dice);
     };
-    const auto line = CommandLine::parse(plan.base.empty() ? plan.append : plan.base + ' ' + plan.append);
+    const auto line = CommandLine::parse(whole_line(plan));
     const AddressRange pool = *plan.pool;
     const Image image = request.image.value_or(Image());
     const std::uint64_t init_size = plan.loads.front().find("kernel")->range.size();
@@ -342,12 +475,13 @@ void boot(const Machine& machine, const PlanRequest& request, const Plan& plan, 
     }
 }
 
-unsigned ready_so_far = 0;
+unsigned ready_so_far = 0, lent_so_far = 0;
 
 void run(Input in, bool hostile) {
     Maker maker(in, hostile);
-    const Machine machine = maker.machine();
-    const PlanRequest request = maker.request();
+    Machine machine = maker.machine();
+    PlanRequest request = maker.request();
+    maker.company(machine, request);
     const Plan plan = handoff::plan(machine, request);
 
     bool refused = false;
@@ -364,6 +498,12 @@ void run(Input in, bool hostile) {
     HOLDS(again.verdict == plan.verdict && again.append == plan.append && again.reasons == plan.reasons &&
           again.after == plan.after);
     if (plan.verdict != Verdict::ready) return;
+    check_neighbours(machine, plan);
+    if (plan.loan) {
+        ++lent_so_far;
+        check_lent(machine, request, plan);
+        return;
+    }
     ++ready_so_far;
     check_ready(machine, request, plan);
     if (plan.method == Method::ram) boot(machine, request, plan, in.size() * 7919 + (in.empty() ? 0 : in.back()));
@@ -372,6 +512,7 @@ void run(Input in, bool hostile) {
 }  // namespace
 
 unsigned plans_ready() { return ready_so_far; }
+unsigned plans_lent() { return lent_so_far; }
 void plan(Input in) { run(in, false); }
 void hostile_plan(Input in) { run(in, true); }
 

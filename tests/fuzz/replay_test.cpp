@@ -136,12 +136,13 @@ TEST(Targets, ReadCommandLinesAndMapsAsTheKernelDoes) {
 TEST(Targets, PlanIsOftenReadyAndThenHolds) {
     std::mt19937_64 dice(1);
     for (int i = 0; i < 1000; ++i) {
-        std::vector<std::uint8_t> bytes(150);
+        std::vector<std::uint8_t> bytes(250);
         for (auto& byte : bytes) byte = static_cast<std::uint8_t>(dice());
         plan(bytes);
         hostile_plan(bytes);
     }
     EXPECT_GE(plans_ready(), 30u);
+    EXPECT_GE(plans_lent(), 10u);
 }
 
 TEST(Choices, AreLeastWhereTheBytesEnd) {

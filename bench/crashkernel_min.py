@@ -86,7 +86,7 @@ def cell_of(kernel, way, size, busy=False):
     # A small machine, since most of a boot is its dump; with memory above 4 GiB where the reservation is to lie there.
     return Cell(name=f"{'busy' if busy else 'min'}-{kernel}-{way.machine or way.name}-{size}", kernel=kernel, cpus=1,
                 memory="3G" if way.name.startswith("high") or not way.pool else "1G",
-                words=way.first_words + way.words.format(size=size), lend=way.lend, by="wrapper" if way.lend else "kexec",
+                words=way.first_words + way.words.format(size=size), lend=way.lend, by="wrapper" if way.mode == "handoff" else "kexec",
                 loader="kexec_file_load" if kernel == "newest" else "kexec_load",
                 kexec="newest" if kernel == "newest" else "2.0.25",
                 crash_words=f"{way.crash_words} lab.packaged{' lab.busy' if busy else ''}".strip(), mode=way.mode, expect="either" if way.mode == "handoff" else "", dump="any", boots=1)
@@ -228,9 +228,10 @@ counts.**
 smallest size. *Dump in* is how long `makedumpfile -l -d 31` takes, in the machine's own time: emulated, and other work shared the
 processors, so only to compare rows.
 
-The dump of a handoff takes longer since it is larger, as the last table shows. Its pool is memory of the old kernel, so makedumpfile reads
-it, and finds there what was bounced last, pieces of the dump; that is at most the size of the pool. The loans bear that out: where the ELF headers do not have
-the pool's pages (6.12, kexec_load) a dump takes as long as without, where they do (7.2, kexec_file_load) longer.
+With kexec_load (5.10, 6.1, 6.12) `swiotlb-handoff kexec` leaves the pool's pages out of the ELF headers. With kexec_file_load (7.2) the kernel makes the
+headers, and the pool's pages are in the dump: makedumpfile reads there what was bounced last, pieces of the dump, so the dump is larger
+and takes longer, by at most the size of the pool. No way was found to leave them out there: the kernel takes all of its System RAM but
+the reservation (arch/x86/kernel/crash.c, prepare_elf_headers()).
 
 Each initial RAM disk has the `verify` and the hook of the package, and each crash kernel runs the hook before its dump, as a packaged one does
 (docs/cost.md, "In the crash kernel").

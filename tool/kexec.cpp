@@ -86,7 +86,7 @@ public:
         if (left_out && host_.live()) {
             const auto text = host_.read(handoff::Source::iomem);
             auto without = text ? handoff::iomem_without(*text, *left_out) : text.error();
-            if (!without) return {-1, without.error().message(), {}, {}};
+            if (!without) return {-1, without.error().message(), {}, {}, true};
             iomem = *std::move(without);
         }
         auto end = host_.log_end();

@@ -82,8 +82,13 @@ KexecRun run_kexec(Argv& command, const std::optional<std::string>& iomem) {
     if (::pipe2(err, O_CLOEXEC) != 0) return finished.how = std::strerror(errno), finished;
     const Fd read_err(err[0]);
     Fd write_err(err[1]);
+    int hide[2];  // the child says here that it cannot; closed where it becomes kexec
+    if (::pipe2(hide, O_CLOEXEC) != 0) return finished.how = std::strerror(errno), finished;
+    const Fd read_hide(hide[0]);
+    Fd write_hide(hide[1]);
     ::fcntl(read_out.get(), F_SETFL, O_NONBLOCK);
     ::fcntl(read_err.get(), F_SETFL, O_NONBLOCK);
+    ::fcntl(read_hide.get(), F_SETFL, O_NONBLOCK);
 
     const pid_t self = ::getpid();
     const pid_t child = ::fork();
@@ -93,12 +98,16 @@ KexecRun run_kexec(Argv& command, const std::optional<std::string>& iomem) {
         if (::getppid() != self || ::dup2(write_out.get(), STDOUT_FILENO) < 0 ||
             ::dup2(joined ? write_out.get() : write_err.get(), STDERR_FILENO) < 0)
             ::_exit(127);
-        if (iomem && !show_own_iomem(*iomem)) ::_exit(126);
+        if (iomem && !show_own_iomem(*iomem)) {
+            write_all(write_hide.get(), std::strerror(errno));
+            ::_exit(126);
+        }
         command.exec();
         ::_exit(127);
     }
     write_out = Fd();
     write_err = Fd();
+    write_hide = Fd();
     int status = 0;
     std::array<pollfd, 2> ends{{{read_out.get(), POLLIN, 0}, {read_err.get(), POLLIN, 0}}};
     for (pid_t ended = 0; ended == 0;) {
@@ -113,6 +122,10 @@ KexecRun run_kexec(Argv& command, const std::optional<std::string>& iomem) {
         if (ended < 0) return finished.how = std::strerror(errno), finished;
     }
     finished.how = describe_status(status);
+    std::string cannot;
+    drain(read_hide, cannot);
+    finished.cannot_hide = !cannot.empty();
+    if (finished.cannot_hide) finished.how = "a private /proc/iomem: " + cannot;
     if (WIFEXITED(status)) finished.status = WEXITSTATUS(status);
     return finished;
 }

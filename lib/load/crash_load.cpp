@@ -84,6 +84,7 @@ private:
         record.kernel = arguments_.kernel;
         record.initrd = arguments_.initrd.value_or("");
     }
+    KexecRun run_with_words(const Plan& plan, std::string& shown);
     std::optional<std::string> wrong_with(const Plan& plan, const KexecRun& load, Record& done);
 
     LoadEffects& effects_;
@@ -170,6 +171,20 @@ std::optional<std::string> Loading::wrong_with(const Plan& plan, const KexecRun&
     return std::nullopt;
 }
 
+// The kernel makes the ELF headers of kexec_file_load; kexec-tools those of kexec_load, from what it sees. The pool is
+// left out of them: a pool that is lent must not be in the dump, and of one that is handed over a dump has nothing but
+// what was bounced last. Where it cannot be left out, a handoff works all the same, and `shown` says why its dump is
+// larger.
+KexecRun Loading::run_with_words(const Plan& plan, std::string& shown) {
+    const auto words = with_words(arguments_, plan.append, planned_->release);
+    if (plan.loader == Loader::kexec_file_load) return effects_.run(words, std::nullopt);
+    KexecRun load = effects_.run(words, plan.pool);
+    if (!load.cannot_hide || plan.loan) return load;
+    shown =
+        fmt::format("; the dump will have the pool's pages, since the pool cannot be hidden from kexec ({})", load.how);
+    return effects_.run(words, std::nullopt);
+}
+
 LoadResult Loading::with_handoff() {
     if (!arguments_.not_modelled.empty())
         return without_handoff(
@@ -179,13 +194,12 @@ LoadResult Loading::with_handoff() {
     const Plan& plan = planned_->plan;
     if (plan.verdict != Verdict::ready) return without_handoff(headline(plan));
 
-    // The kernel makes the ELF headers of kexec_file_load; kexec-tools those of kexec_load, from what it sees.
-    std::optional<AddressRange> left_out;
-    if (plan.loan && plan.loader != Loader::kexec_file_load) left_out = plan.pool;
-    KexecRun load = effects_.run(with_words(arguments_, plan.append, planned_->release), left_out);
+    std::string shown;
+    KexecRun load = run_with_words(plan, shown);
     if (load.status != 0) return without_handoff(failure_of(load, "the handoff"));
     Record done;
     if (auto wrong = wrong_with(plan, load, done)) return without_handoff(*std::move(wrong));
+    done.why += shown;
     effects_.record(done);
     // After the record, so that one of the two sees the other.
     if (!effects_.alone())

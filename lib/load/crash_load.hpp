@@ -22,6 +22,8 @@ struct KexecRun {
     std::string how;     ///< "exit status 255", "signal 9": for the user
     std::string output;  ///< of standard output; of both where they are the same file
     std::string errors;  ///< of standard error
+    /// It did not run, since what it was not to see cannot be hidden from it.
+    bool cannot_hide = false;
 };
 
 /// What the running machine says about a load that it was given.

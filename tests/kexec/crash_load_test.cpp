@@ -53,7 +53,8 @@ public:
     std::string log;
     std::vector<std::string> did;
     std::vector<Record> records;
-    std::optional<AddressRange> left_out;
+    std::vector<std::optional<AddressRange>> left_out;  ///< of each run
+    bool can_hide = true;
     Result<ElfCore> headers = base::input_error(0, "not asked for");
     bool nobody_else = true;
 
@@ -64,7 +65,8 @@ public:
     KexecRun run(const std::vector<std::string>& arguments, const std::optional<AddressRange>& hidden) override {
         did.emplace_back("run");
         for (const std::string& a : arguments) did.back() += ' ' + a;
-        left_out = hidden;
+        left_out.push_back(hidden);
+        if (hidden && !can_hide) return {-1, "a private /proc/iomem: Permission denied", "", "", true};
         const bool again = did.back().find(" swiotlb=4096,force") != std::string::npos;
         return again ? finished_later : finished;
     }
@@ -141,7 +143,7 @@ TEST(CrashLoad, KexecDoesNotSeeAPoolThatIsLentAndItsHeadersAreReadBack) {
     fake.headers = ElfCore{{*AddressRange::from_bounds(0x100000, 0x71000000)}, 2};
     const LoadResult result = load_with_handoff(fake, arguments());
     EXPECT_EQ(result.rung, Rung::handoff) << result.why;
-    EXPECT_EQ(fake.left_out, fake.planned->plan.pool);
+    EXPECT_EQ(fake.left_out, std::vector{fake.planned->plan.pool});
     EXPECT_TRUE(fake.did[3].starts_with("headers ")) << fake.did[3];
     EXPECT_TRUE(fake.records.back().loan);
     EXPECT_TRUE(judge_record(fake.records.back()).empty());
@@ -168,7 +170,37 @@ TEST(CrashLoad, TheHeadersOfKexecFileLoadAreTheKernels) {
     fake.finished.errors.clear();
     fake.log = kernels_report(load_of(fake));
     EXPECT_EQ(load_with_handoff(fake, arguments()).rung, Rung::handoff);
-    EXPECT_EQ(fake.left_out, std::nullopt);
+    EXPECT_EQ(fake.left_out, std::vector{std::optional<AddressRange>()});
+}
+
+TEST(CrashLoad, APoolThatIsHandedOverIsNotInTheDumpOfKexecLoad) {
+    Fake fake;
+    fake.finished.errors = tools_report(load_of(fake));
+    EXPECT_EQ(load_with_handoff(fake, arguments()).rung, Rung::handoff);
+    EXPECT_EQ(fake.left_out, std::vector{fake.planned->plan.pool});
+
+    Fake kernels;
+    kernels.planned->plan = ready_plan(Loader::kexec_file_load);
+    kernels.log = kernels_report(load_of(kernels));
+    EXPECT_EQ(load_with_handoff(kernels, arguments()).rung, Rung::handoff);
+    EXPECT_EQ(kernels.left_out, std::vector{std::optional<AddressRange>()}) << "the kernel makes these headers";
+}
+
+TEST(CrashLoad, WhereThePoolCannotBeHiddenAHandoffIsLoadedAllTheSameAndALoanIsNot) {
+    Fake fake;
+    fake.finished.errors = tools_report(load_of(fake));
+    fake.can_hide = false;
+    EXPECT_EQ(load_with_handoff(fake, arguments()).rung, Rung::handoff);
+    EXPECT_EQ(fake.left_out, (std::vector{fake.planned->plan.pool, std::optional<AddressRange>()}));
+    EXPECT_NE(fake.records.back().why.find("the dump will have the pool's pages, since the pool cannot be hidden from "
+                                           "kexec (a private /proc/iomem: Permission denied)"),
+              std::string::npos)
+        << fake.records.back().why;
+
+    Fake loan = lending(Loader::kexec_load);
+    loan.can_hide = false;
+    EXPECT_EQ(load_with_handoff(loan, arguments()).rung, Rung::plain);
+    EXPECT_EQ(loan.left_out, std::vector{loan.planned->plan.pool});
 }
 
 TEST(CrashLoad, EitherSystemCallMayHaveBeenUsed) {

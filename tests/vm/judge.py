@@ -88,7 +88,7 @@ def planned_segments(plan):
         return None
 
 
-def lent_in_headers(head, pool):
+def pool_in_headers(head, pool):
     """Bytes of the pool in the PT_LOADs of /proc/vmcore, of which `head` is the beginning; None where nobody looked."""
     data = (head or "").encode(errors="surrogateescape")
     if not pool or data[:4] != b"\x7fELF":
@@ -127,7 +127,7 @@ def facts(said):
         "crashkernel": ranges_named(first.get("iomem"), "Crash kernel"),
         "verdict": plan.get("verdict"),
         "loan": bool(plan.get("lent")),
-        "lent_in_headers": lent_in_headers(crash.get("vmcore.head"), pool),
+        "pool_in_headers": pool_in_headers(crash.get("vmcore.head"), pool),
         "forced": first.get("forced.status") == "0",
         "rules": [f"{reason.get('severity')} {reason.get('rule')}" for reason in plan.get("reasons", [])
                   if isinstance(reason, dict)],
@@ -393,7 +393,20 @@ def judge_ready(cell, said, fact):
                            f"{(crash.get('verify.stderr') or crash.get('verify') or '').strip()[:200]}")
         if fact["slabs_used_at_most"] == 0 and "io_tlb_used_hiwater.after-dump" in crash:
             reasons.append("the dump did not go through the pool")
+        reasons += judge_headers(cell, fact)
     return reasons
+
+
+def judge_headers(cell, fact):
+    """kexec_load through the tool leaves the old pool out of the headers of /proc/vmcore. Other loads of a loan leave it in."""
+    left_out = cell.by == "wrapper" and cell.loader == "kexec_load" and fact["record"].get("outcome") == "handoff"
+    if not left_out and not fact["loan"]:
+        return []
+    if fact["pool_in_headers"] is None:
+        return ["nobody looked at the headers of /proc/vmcore"]
+    if bool(fact["pool_in_headers"]) == left_out:
+        return [f"{fact['pool_in_headers'] >> 10} KiB of the old pool are in the headers of /proc/vmcore"]
+    return []
 
 
 def judge_lent(cell, said, fact):
@@ -411,11 +424,7 @@ def judge_lent(cell, said, fact):
         reasons.append("the kernel itself lies in the lent pool")
     if crash.get("verify.status") != "0":
         reasons.append(f"verify exits with {crash.get('verify.status')}: {(crash.get('verify.stderr') or crash.get('verify') or '').strip()[:200]}")
-    left_out = cell.by == "wrapper" and cell.loader == "kexec_load"
-    if fact["lent_in_headers"] is None:
-        reasons.append("nobody looked at the headers of /proc/vmcore")
-    elif bool(fact["lent_in_headers"]) == left_out:
-        reasons.append(f"{fact['lent_in_headers'] >> 10} KiB of the lent pool are in the headers of /proc/vmcore")
+    reasons += judge_headers(cell, fact)
     return reasons
 
 

@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The lab's own judgement: every way to fail must be seen as one."""
 
+import dataclasses
 import json
+import struct
 import unittest
 from pathlib import Path
 
@@ -33,6 +35,14 @@ def boot(verdict="ready", **crash):
     return {"first": first, "crash": seen | crash}
 
 
+def headers(*loads):
+    """The beginning of /proc/vmcore, as a guest sends it."""
+    data = struct.pack("<16sHHIQQQIHHHHHH", b"\x7fELF\x02\x01\x01", 4, 62, 1, 0, 64, 0, 0, 64, 56, len(loads), 0, 0, 0)
+    for start, end in loads:
+        data += struct.pack("<IIQQQQQQ", 1, 4, 0, 0, start, end - start, end - start, 0)
+    return data.decode(errors="surrogateescape")
+
+
 def verdict(said, cell=cells.Cell("cell"), dump=None, vm=None):
     return judge.judge(cell, said, dump, vm)[0]
 
@@ -42,6 +52,7 @@ def wrapped(outcome="handoff", by="wrapper", verdict="ready", why="loaded", **re
     said["first"]["record"] = json.dumps({"outcome": outcome, "why": why, "append": PLAN["append"] if outcome == "handoff" else "",
                                           "segments": [], "segments_reported": True} | record)
     said["crash"]["cmdline"] = "ro swiotlb_handoff=0x70000000-0x74000000" if outcome == "handoff" else "ro"
+    said["crash"]["vmcore.head"] = headers((0x100000, POOL[0]), (POOL[1], 0x80000000))
     return said, cells.Cell("cell", by=by, expect=verdict)
 
 
@@ -60,6 +71,13 @@ class Wrapper(unittest.TestCase):
             said, cell = wrapped()
             said["first"]["check"] = json.dumps({"verdict": said_by_check, "reasons": []})
             self.assertEqual(verdict(said, cell), wanted)
+
+    def test_fails_when_kexec_load_has_the_pool_in_the_headers(self):
+        for loader, head, wanted in (("kexec_load", headers((0x100000, 0x80000000)), "fail"), ("kexec_load", None, "fail"),
+                                     ("kexec_file_load", headers((0x100000, 0x80000000)), "pass")):
+            said, cell = wrapped()
+            said["crash"]["vmcore.head"] = head
+            self.assertEqual(verdict(said, dataclasses.replace(cell, loader=loader)), wanted, loader)
 
     def test_a_refused_plan_is_loaded_plainly_and_must_dump(self):
         said, cell = wrapped("plain", verdict="refused")

@@ -78,6 +78,10 @@ TEST(BzImage, ErrorsNameTheOffset) {
     EXPECT_EQ(Head().put<std::uint16_t>(0x1fe, 0).error(), "not a bzImage: expected 0xaa55 at 0x1fe, found 0x0000");
     EXPECT_EQ(Head().put<std::uint32_t>(0x202, 0x20202020).error(),
               "not a bzImage: expected 'HdrS' at 0x202, found '    '");
+    EXPECT_EQ(Head().put<std::uint16_t>(0, 0x5a4d).put<std::uint32_t>(0x202, 0).error(),
+              "not a bzImage, but another EFI program: a unified kernel image (UKI) has the kernel inside, and is not "
+              "looked into. Have kdump load the bzImage itself");
+    EXPECT_TRUE(Head().put<std::uint16_t>(0, 0x5a4d).parse()) << "a bzImage with an EFI stub";
     EXPECT_EQ(Head().put<std::uint16_t>(0x206, 0x0204).error(),
               "expected boot protocol 2.12 or later at 0x206, found 2.04");
     EXPECT_EQ(Head().put<std::uint8_t>(0x211, 0).error(), "not a bzImage: expected LOADED_HIGH at 0x211, found 0x00");

@@ -71,6 +71,33 @@ TEST(KdumpConfig, IsRefusedWhereWhatItSetsTakesAShellToKnow) {
         EXPECT_TRUE(handoff::with_handoff(config, fedora, helpers)) << config;
 }
 
+TEST(KdumpConfig, OfSuseHasABlockThatFillupAndYastKeep) {
+    const handoff::KdumpService suse = kdump_service("suse");
+    const std::string text = "## Path: System\n\nKDUMP_CPUS=1\n";
+    const std::string with = *handoff::with_handoff(text, suse, helpers);
+    // Comments and one assignment, whose value has no double quote in it, and no line behind that.
+    EXPECT_EQ(with,
+              "# >>> swiotlb-handoff enable >>>\n"
+              "# Written by 'swiotlb-handoff enable'; 'swiotlb-handoff disable' takes it away.\n"
+              "KEXEC=\"$(command -v /usr/lib/swiotlb-handoff/kexec || echo ${KEXEC-})\"\n" +
+                  text);
+    EXPECT_EQ(*handoff::with_handoff(with, suse, helpers), with);
+    EXPECT_EQ(*handoff::without_handoff(with, suse, helpers), text);
+    // fillup puts what the file began with in front of it or behind it.
+    EXPECT_EQ(*handoff::without_handoff("# header\n" + with, suse, helpers), "# header\n" + text);
+    EXPECT_EQ(*handoff::handoff_in("# header\n" + with, suse, helpers), ConfigState::present);
+}
+
+TEST(KdumpConfig, OfSuseIsRefusedWhereItSetsTheSameVariable) {
+    const handoff::KdumpService suse = kdump_service("suse");
+    const std::string block = *handoff::with_handoff("", suse, helpers);
+    const std::string message =
+        "KEXEC is set here. swiotlb-handoff would have to set it once more, and of two such lines YaST keeps one. Take "
+        "this line out, or do without the handoff.";
+    EXPECT_EQ(handoff::with_handoff("A=b\nKEXEC=/opt/kexec\n", suse, helpers).error().message(), "line 2: " + message);
+    EXPECT_EQ(handoff::handoff_in(block + "KEXEC=/opt/kexec\n", suse, helpers).error().message(), "line 4: " + message);
+}
+
 TEST(KdumpConfig, ADamagedBlockIsLeftToTheAdministrator) {
     const std::string whole = enabled("a\n");
     const auto replaced = [&](std::string_view what, std::string_view with) {
@@ -82,11 +109,11 @@ TEST(KdumpConfig, ADamagedBlockIsLeftToTheAdministrator) {
     } cases[] = {
         {whole + whole, "line 6: expected one block of swiotlb-handoff, found the beginning of a second"},
         {replaced("# <<< swiotlb-handoff enable <<<\n", ""),
-         "expected '# <<< swiotlb-handoff enable <<<', found the end of the file"},
+         "line 1: the block of swiotlb-handoff was changed by hand: take it out by hand, or restore it"},
         {replaced("# >>> swiotlb-handoff enable >>>\n", ""),
          "line 3: found '# <<< swiotlb-handoff enable <<<' without its beginning"},
         {replaced("# Written", "KEXEC_ARGS=-s\n# Written"),
-         "line 5: the block of swiotlb-handoff was changed by hand: take it out by hand, or restore it"},
+         "line 1: the block of swiotlb-handoff was changed by hand: take it out by hand, or restore it"},
     };
     for (const auto& c : cases) {
         EXPECT_EQ(handoff::with_handoff(c.text, debian, helpers).error().message(), c.message);
@@ -169,9 +196,10 @@ TEST(KdumpService, ThatIsNotKnownIsSaidWithWhatWasLookedFor) {
 TEST(KdumpService, EachRowIsWhole) {
     for (const handoff::KdumpService& service : handoff::kdump_services()) {
         SCOPED_TRACE(service.name);
-        for (const auto text :
-             {service.name, service.script, service.config, service.snippet, service.reload, service.rebuild})
+        for (const auto text : {service.name, service.script, service.config, service.reload, service.rebuild})
             EXPECT_FALSE(text.empty());
+        EXPECT_FALSE(service.snippet.empty() && service.variable.empty()) << "the block would do nothing";
+        EXPECT_FALSE(service.sourced_as.empty());
         for (const auto path : {service.script, service.config, service.collector_config})
             EXPECT_FALSE(path.starts_with('/'));
         EXPECT_FALSE(service.distributions.empty() || service.kernels.empty() || service.initrds.empty());
@@ -179,6 +207,72 @@ TEST(KdumpService, EachRowIsWhole) {
         EXPECT_TRUE(service.load.front().starts_with('/'));
         EXPECT_TRUE(service.command_line && service.collector);
     }
+}
+
+// --- whether what it reads is read by a shell
+
+std::string ignored(std::string_view name, const char* script) {
+    const handoff::KdumpService& service = kdump_service(name);
+    const TempTree tree;
+    if (script) tree.write(std::string(service.script), script);
+    const auto error = handoff::ignores_block(Host(tree.path()), service);
+    return error ? error->message() : "";
+}
+
+TEST(IgnoresBlock, WhereTheScriptRunsTheConfigurationInNoShell) {
+    EXPECT_EQ(
+        ignored("suse", "KEXEC=/sbin/kexec\neval $($KDUMPTOOL dump_config)\n"),
+        "usr/lib/kdump/load.sh: this script does not read /etc/sysconfig/kdump as a shell does, so that what "
+        "'swiotlb-handoff enable' writes there has no effect. It takes it from 'kdumptool dump_config', which "
+        "passes on only the variables that it knows, as kdump before 1.9 does (SLE 15 SP4 and SP5). A newer kdump "
+        "sources it; until then, load by hand with 'swiotlb-handoff kexec'.");
+    EXPECT_EQ(ignored("kdumpctl", "#!/usr/bin/python3\n# . /etc/sysconfig/kdump\nread('/etc/sysconfig/kdump')\n"),
+              "usr/bin/kdumpctl: this script does not read /etc/sysconfig/kdump as a shell does, so that what "
+              "'swiotlb-handoff enable' writes there has no effect.");
+}
+
+TEST(IgnoresBlock, NotWhereAShellSourcesItOrThereIsNoScript) {
+    EXPECT_EQ(ignored("suse", ". /usr/lib/kdump/kdump-read-config.sh\n"), "");
+    EXPECT_EQ(ignored("kdumpctl", "if x; then\n\t. /etc/sysconfig/kdump\nfi\n"), "");
+    EXPECT_EQ(ignored("kdump-tools", "[ -r $KDUMP_DEFAULTS ] && . $KDUMP_DEFAULTS\n"), "");
+    EXPECT_EQ(ignored("kdump-tools", "\tsource \"/etc/default/kdump-tools\"\n"), "");
+    EXPECT_EQ(ignored("suse", nullptr), "") << "of a captured machine";
+}
+
+TEST(KdumpService, NamesWhatItsVersionHas) {
+    const auto reload = [](const char* script) {
+        const auto service = found({{"usr/bin/kdumpctl", script}});
+        return std::string(service->reload) + "; " + std::string(service->rebuild) + "; " + service->load.back();
+    };
+    EXPECT_EQ(reload("case $1 in\nreload) ;;\nrebuild) ;;\n"), "kdumpctl reload; kdumpctl rebuild; reload");
+    EXPECT_EQ(reload("case $1 in\nreload) ;;\n"), "kdumpctl reload; touch /etc/kdump.conf; kdumpctl restart; reload");
+    EXPECT_EQ(reload("case $1 in\nrestart) ;;\n"),
+              "kdumpctl restart; touch /etc/kdump.conf; kdumpctl restart; restart");
+}
+
+TEST(UndoesCrashkernel, IsSaidWhereTheDistributionPutsItsOwnBack) {
+    const auto undoes = [](Files files) {
+        const TempTree tree;
+        for (const auto& [path, text] : files) tree.write(path, text);
+        const Host host(tree.path());
+        return std::string(handoff::undoes_crashkernel(host, *handoff::find_kdump_service(host)));
+    };
+    const char* kdumpctl = "get auto_reset_crashkernel\n";
+    EXPECT_EQ(undoes({{"usr/bin/kdumpctl", kdumpctl}, {"etc/kdump.conf", "path /var/crash\n"}}),
+              "kdumpctl puts the distribution's own crashkernel= back when its package is updated. "
+              "'auto_reset_crashkernel no' in /etc/kdump.conf keeps another one.");
+    EXPECT_EQ(undoes({{"usr/bin/kdumpctl", kdumpctl}, {"etc/kdump.conf", " auto_reset_crashkernel  no # ours\n"}}), "");
+    EXPECT_EQ(undoes({{"usr/bin/kdumpctl", "of 2.0.17\n"}, {"etc/kdump.conf", "path /var/crash\n"}}), "");
+    const char* own = "KDUMP_CRASHKERNEL=\"auto\"\n";
+    EXPECT_EQ(undoes({{"usr/lib/kdump/load.sh", ""}, {"etc/sysconfig/kdump", own}}),
+              "kdump-commandline.service puts the distribution's own crashkernel= back. "
+              "KDUMP_CRASHKERNEL=\"crashkernel=...\" in /etc/sysconfig/kdump keeps another one.");
+    EXPECT_EQ(undoes({{"usr/lib/kdump/load.sh", ""},
+                      {"etc/sysconfig/kdump", "KDUMP_CRASHKERNEL=auto\nKDUMP_UPDATE_BOOTLOADER=false\n"}}),
+              "");
+    EXPECT_EQ(undoes({{"usr/lib/kdump/load.sh", ""}, {"etc/sysconfig/kdump", "KDUMP_CRASHKERNEL=crashkernel=9M\n"}}),
+              "");
+    EXPECT_EQ(undoes({{"usr/sbin/kdump-config", ""}}), "");
 }
 
 // --- whether all is there that it would call
@@ -208,7 +302,7 @@ TEST(NotInstalled, IsWhatTheServiceOrAGeneratorOfInitrdsWouldRun) {
 TEST(KdumpService, LoadsTheCrashKernelByTheSameScriptThatStatusNames) {
     const TempTree tree;
     tree.write("usr/sbin/kdump-config", "");
-    tree.write("usr/bin/kdumpctl", "");
+    tree.write("usr/bin/kdumpctl", "reload) ;;\n");
     tree.write("etc/os-release", "ID=fedora\n");
     EXPECT_EQ(*handoff::kdump_load_command(Host(tree.path())),
               (std::vector<std::string>{"/usr/bin/kdumpctl", "reload"}));
@@ -242,6 +336,73 @@ TEST(KdumpService, KeepsItsImagesWhereItsOwnScriptsLook) {
     EXPECT_EQ(image("usr/bin/kdumpctl"), "boot/vmlinuz-6.1 boot/initramfs-6.1kdump.img");
     EXPECT_EQ(image("usr/lib/kdump/load.sh"), "boot/vmlinuz-6.1 var/lib/kdump/initrd");
     EXPECT_EQ(image(nullptr), "boot/vmlinuz-6.1 none") << "no service: the running kernel's own image";
+}
+
+TEST(KdumpService, FindsItsImagesInEachLayoutOfBoot) {
+    struct Row {
+        const char *what, *script, *config;
+        std::vector<const char*> files;
+        const char* images;
+    };
+    constexpr const char *kdumpctl = "usr/bin/kdumpctl", *load_sh = "usr/lib/kdump/load.sh";
+    for (const Row& row : {
+             Row{"a directory for the machine's id",
+                 kdumpctl,
+                 "",
+                 {"boot/m1/6.1/vmlinuz", "boot/m1/6.1/initrdkdump", "boot/m2/6.1/vmlinuz"},
+                 "boot/m1/6.1/vmlinuz boot/m1/6.1/initrdkdump"},
+             {"as systemd names it",
+              kdumpctl,
+              "",
+              {"boot/m1/6.1/linux", "boot/m1/6.1/initrdkdump"},
+              "boot/m1/6.1/linux boot/m1/6.1/initrdkdump"},
+             {"ostree",
+              kdumpctl,
+              "",
+              {"boot/ostree/f-9/vmlinuz-6.1", "var/lib/kdump/initramfs-6.1kdump.img"},
+              "boot/ostree/f-9/vmlinuz-6.1 var/lib/kdump/initramfs-6.1kdump.img"},
+             {"a boot directory that is not written to",
+              kdumpctl,
+              "",
+              {"boot/vmlinuz-6.1", "var/lib/kdump/initramfs-6.1kdump.img"},
+              "boot/vmlinuz-6.1 var/lib/kdump/initramfs-6.1kdump.img"},
+             {"one beside the image before one elsewhere",
+              kdumpctl,
+              "",
+              {"boot/m1/6.1/vmlinuz", "boot/initramfs-6.1kdump.img", "boot/m1/6.1/initrdkdump"},
+              "boot/m1/6.1/vmlinuz boot/m1/6.1/initrdkdump"},
+             {"a unified kernel image",
+              kdumpctl,
+              "",
+              {"boot/efi/EFI/Linux/m1-6.1.efi", "var/lib/kdump/initramfs-6.1kdump.img"},
+              "boot/efi/EFI/Linux/m1-6.1.efi var/lib/kdump/initramfs-6.1kdump.img"},
+             {"another release that the configuration names",
+              kdumpctl,
+              "KDUMP_KERNELVER=\"6.0\"\n",
+              {"boot/vmlinuz-6.1", "boot/vmlinuz-6.0", "boot/initramfs-6.0kdump.img"},
+              "boot/vmlinuz-6.0 boot/initramfs-6.0kdump.img"},
+             {"SUSE's links",
+              load_sh,
+              "",
+              {"boot/vmlinuz-6.1", "var/lib/kdump/kernel", "var/lib/kdump/initrd"},
+              "var/lib/kdump/kernel var/lib/kdump/initrd"},
+             {"SUSE before 1.9",
+              load_sh,
+              "",
+              {"boot/vmlinuz-6.1", "boot/initrd-6.1-kdump"},
+              "boot/vmlinuz-6.1 boot/initrd-6.1-kdump"},
+         }) {
+        const TempTree tree;
+        tree.write("etc/machine-id", "m1\n");
+        tree.write(row.script, "");
+        tree.write("etc/sysconfig/kdump", row.config);
+        for (const char* file : row.files) tree.write(file, "x");
+        const auto found = handoff::crash_image(Host(tree.path()), "6.1");
+        const auto shown = [&](const auto& file) {
+            return file ? std::filesystem::relative(*file, tree.path()).string() : std::string("none");
+        };
+        EXPECT_EQ(shown(found.kernel) + " " + shown(found.initrd), row.images) << row.what;
+    }
 }
 
 TEST(KdumpService, PlainAssignmentsAreReadWithoutAShell) {
@@ -345,6 +506,13 @@ TEST(Collector, IsWhatTheConfigurationSays) {
         {"kdumpctl", "X=1\n", "core_collector makedumpfile -F --non-mmap\n", Collector::reads},
         {"kdumpctl", "X=1\n", "core_collector cp --sparse=always\n", Collector::reads},
         {"kdumpctl", "X=1\n", "#core_collector cp\n", Collector::maps},
+        {"kdumpctl", "X=1\n", "  core_collector cp\n", Collector::reads},
+        {"kdumpctl", "X=1\n", "\tcore_collector\t\"makedumpfile -l\" # not --non-mmap\n", Collector::maps},
+        {"kdumpctl", "X=1\n", "core_collector_x cp\n", Collector::maps},
+        {"suse", "KDUMP_TRANSFER=\"cp /proc/vmcore /x\"\n", "", Collector::reads},
+        {"suse", "KDUMP_TRANSFER=\"makedumpfile -d 31 /proc/vmcore /x\"\n", "", Collector::maps},
+        {"suse", "KDUMP_TRANSFER=$(cat /x)\n", "", Collector::reads},
+        {"suse", "KDUMP_TRANSFER=\"\"\n", "", Collector::maps},
         {"kdumpctl", "X=1\n", "", Collector::unknown},
         {"suse", "KDUMP_DUMPFORMAT=\"compressed\"\n", "", Collector::maps},
         {"suse", "KDUMP_DUMPFORMAT=\"none\"\n", "", Collector::reads},

@@ -55,8 +55,9 @@ std::optional<Error> remove_file(const handoff::Host& host, std::string_view pat
     return machine_error(host, handoff::system_error(path, errno));
 }
 
-// What is said of it once it is done.
-std::string said_of(const Options& options, const KdumpService& service, bool enabled, bool changed) {
+// What is said of it once it is done; `note` is a sentence for who enables it.
+std::string said_of(const Options& options, const KdumpService& service, bool enabled, bool changed,
+                    std::string_view note = {}) {
     const std::string config = config_path(options, service).string();
     if (options.json)
         return e820::to_text(handoff::enable_document(enabled ? "enable" : "disable", service.name, config, changed)) +
@@ -65,8 +66,9 @@ std::string said_of(const Options& options, const KdumpService& service, bool en
     if (!enabled) return changed ? fmt::format("{}\nNext: {}\n", text, service.reload) : text;
     return fmt::format(
         "{}{}\nNext: {}\n      so that the crash kernel takes over the pool where that is proven;\n"
-        "      {}\n      so that it says early where its pool is; and swiotlb-handoff status.\n",
-        text, field_text("backup", backup_of(config)), service.reload, service.rebuild);
+        "      {}\n      so that it says early where its pool is; and swiotlb-handoff status.\n{}{}{}",
+        text, field_text("backup", backup_of(config)), service.reload, service.rebuild,
+        note.empty() ? "" : "Note: ", note, note.empty() ? "" : "\n");
 }
 
 Status say_difference(const Options& options, const KdumpService& service, std::string_view old,
@@ -97,7 +99,10 @@ handoff::StatusFacts facts_of(const Options& options) {
         facts.not_installed = handoff::not_installed(host, *facts.service, program, helpers);
         if (auto text = host.read(facts.service->config)) {
             config = *std::move(text);
-            if (const auto state = handoff::handoff_in(config, *facts.service, helpers))
+            const auto state = handoff::handoff_in(config, *facts.service, helpers);
+            if (const auto ignored = handoff::ignores_block(host, *facts.service))
+                facts.config_problem = machine_error(host, *ignored).message();
+            else if (state)
                 facts.enabled = *state == handoff::ConfigState::present;
             else
                 facts.config_problem = machine_error(host, Error(state.error()).at(facts.service->config)).message();
@@ -144,10 +149,11 @@ Status enable(const Options& options) {
     if (!old) return fail(machine_error(host, old.error()));
     auto text = handoff::with_handoff(*old, *service, helpers);
     if (!text) return fail(machine_error(host, std::move(text).error().at(service->config)));
+    if (const auto ignored = handoff::ignores_block(host, *service)) return fail(machine_error(host, *ignored));
     if (const auto problem = incomplete(host, *service)) return fail(*problem);
     if (options.dry_run) return say_difference(options, *service, *old, *text);
     const bool changed = *text != *old;
-    const std::string said = said_of(options, *service, true, changed);
+    const std::string said = said_of(options, *service, true, changed, handoff::undoes_crashkernel(host, *service));
     if (changed) {
         // First the backup: with no room for it, there is none for the rest.
         if (const auto done = write_file(host, backup_of(service->config), handoff::Link::stay, *old, 0600); !done)

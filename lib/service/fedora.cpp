@@ -18,18 +18,29 @@ std::string command_line(string_view config, const std::string& inherited) {
            assigned_or(config, "KDUMP_COMMANDLINE_APPEND", "irqpoll nr_cpus=1 reset_devices");
 }
 
-// The last core_collector, without that word; makedumpfile where there is none.
-string_view core_collector(string_view kdump_conf) {
-    string_view found = "makedumpfile";
+// The value of the last line of kdump.conf with this key, as kdump_get_conf_val() of kdump-lib-initramfs.sh reads it:
+// without blanks around it, what follows '#', and quotes; nullopt where there is none.
+std::optional<string_view> value_of(string_view kdump_conf, string_view key) {
+    constexpr string_view blanks = " \t\r";
+    const auto trimmed = [&](string_view text) {
+        text.remove_prefix(std::min(text.size(), text.find_first_not_of(blanks)));
+        return text.substr(0, text.find_last_not_of(blanks) + 1);
+    };
+    std::optional<string_view> found;
     while (!kdump_conf.empty()) {
         string_view line = take_line(kdump_conf);
-        constexpr string_view key = "core_collector";
-        if (!line.starts_with(key)) continue;
-        line.remove_prefix(key.size());
-        line.remove_prefix(std::min(line.size(), line.find_first_not_of(" \t")));
-        found = line;
+        line = trimmed(line.substr(0, line.find('#')));
+        const string_view name = line.substr(0, line.find_first_of(blanks));
+        if (name != key) continue;
+        string_view value = trimmed(line.substr(name.size()));
+        const bool quoted = value.size() >= 2 && value.front() == '"' && value.back() == '"';
+        found = quoted ? value.substr(1, value.size() - 2) : value;
     }
     return found;
+}
+
+string_view core_collector(string_view kdump_conf) {
+    return value_of(kdump_conf, "core_collector").value_or("makedumpfile");
 }
 
 bool is_makedumpfile(string_view collector) {
@@ -46,6 +57,22 @@ std::optional<CollectorOptions> collector_options(string_view, string_view kdump
     return memory_of_makedumpfile(core_collector(kdump_conf));
 }
 
+string_view undoes_crashkernel(string_view, string_view kdump_conf) {
+    if (value_of(kdump_conf, "auto_reset_crashkernel") == "no") return "";
+    return "kdumpctl puts the distribution's own crashkernel= back when its package is updated. "
+           "'auto_reset_crashkernel no' in /etc/kdump.conf keeps another one.";
+}
+
+void as_old_as(KdumpService& service, string_view script) {
+    // kexec-tools 2.0.17-13 was the first with `reload`, 2.0.19-1 with `rebuild`.
+    if (script.find("reload)") == script.npos) {
+        service.load = {"/usr/bin/kdumpctl", "restart"};
+        service.reload = "kdumpctl restart";
+    }
+    if (script.find("rebuild)") == script.npos) service.rebuild = "touch /etc/kdump.conf; kdumpctl restart";
+    if (script.find("auto_reset_crashkernel") == script.npos) service.undoes_crashkernel = nullptr;
+}
+
 }  // namespace
 
 KdumpService fedora() {
@@ -55,17 +82,26 @@ KdumpService fedora() {
         .script = "usr/bin/kdumpctl",
         .config = "etc/sysconfig/kdump",
         .collector_config = "etc/kdump.conf",
+        .sourced_as = {"/etc/sysconfig/kdump"},
+        .not_sourced = "",
         .snippet = "kdump-kexec.sh",
         .variable = "KEXEC",
         .load = {"/usr/bin/kdumpctl", "reload"},
         .reload = "kdumpctl reload",
         .rebuild = "kdumpctl rebuild",
-        .kernels = {"boot/vmlinuz-{}", "usr/lib/modules/{}/vmlinuz"},
-        .initrds = {"boot/initramfs-{}kdump.img"},
+        // prepare_kdump_kernel() and prepare_kdump_bootinfo() of kdump-lib.sh; the last ones are unified kernel images.
+        .kernels = {"boot/ostree/*/vmlinuz-{0}", "boot/vmlinuz-{0}", "boot/{1}/{0}/vmlinuz", "boot/{1}/{0}/linux",
+                    "boot/efi/{1}/{0}/linux", "efi/{1}/{0}/linux", "usr/lib/modules/{0}/vmlinuz",
+                    "boot/EFI/Linux/{1}-{0}.efi", "boot/efi/EFI/Linux/{1}-{0}.efi", "efi/EFI/Linux/{1}-{0}.efi"},
+        .initrds = {"boot/ostree/*/initramfs-{0}kdump.img", "boot/initramfs-{0}kdump.img", "boot/{1}/{0}/initrdkdump",
+                    "boot/efi/{1}/{0}/initrdkdump", "efi/{1}/{0}/initrdkdump", "var/lib/kdump/initramfs-{0}kdump.img"},
+        .release_variable = "KDUMP_KERNELVER",
         .command_line = command_line,
         .kexec_options = "KEXEC_ARGS",
         .collector = collector,
         .collector_options = collector_options,
+        .undoes_crashkernel = undoes_crashkernel,
+        .as_old_as = as_old_as,
     };
 }
 

@@ -34,7 +34,7 @@ std::vector<std::string> not_installed(const Host& host, const KdumpService& ser
     };
     need(program);
     for (const string_view helper : {string_view("kexec"), service.snippet, string_view("verify")})
-        need(fmt::format("{}/{}", helpers, helper));
+        if (!helper.empty()) need(fmt::format("{}/{}", helpers, helper));
     for (const Generator& generator : generators)
         if (host.exists(generator.program))
             for (const string_view hook : generator.hooks) need(fmt::format("/{}", hook));

@@ -2,12 +2,12 @@
 #include "lib/service/service.hpp"
 
 #include <algorithm>
-#include <array>
 #include <functional>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/scan.hpp"
 #include "lib/kernel/command_line.hpp"
 #include "lib/service/rows.hpp"
 #include "lib/service/shell_config.hpp"
@@ -17,9 +17,6 @@ namespace handoff {
 namespace {
 
 using std::string_view;
-
-/// Where the kernel itself is installed, whoever loads it again.
-constexpr std::array<string_view, 2> installed_kernels{"boot/vmlinuz-{}", "usr/lib/modules/{}/vmlinuz"};
 
 /// What ID and ID_LIKE of os-release(5) name: the distribution, then what it derives from, nearest first.
 std::vector<std::string> distributions_of(const Host& host) {
@@ -41,11 +38,18 @@ std::string scripts_of(std::span<const KdumpService> services) {
     return text;
 }
 
-std::optional<std::filesystem::path> first_of(const Host& host, std::span<const string_view> paths,
-                                              string_view release) {
-    for (const string_view path : paths)
-        if (auto file = host.file(fmt::format(fmt::runtime(path), release))) return file;
-    return std::nullopt;
+// Whether a line of the script runs one of these files in the same shell.
+bool sources_one_of(string_view script, const std::vector<string_view>& files) {
+    while (!script.empty()) {
+        std::string line(base::take_line(script));
+        std::replace(line.begin(), line.end(), '\t', ' ');
+        const auto words = split(string_view(line).substr(0, line.find('#')));
+        for (std::size_t at = 1; at < words.size(); ++at)
+            if (words[at - 1] == "." || words[at - 1] == "source")
+                for (const string_view file : files)
+                    if (words[at].find(file) != words[at].npos) return true;
+    }
+    return false;
 }
 
 }  // namespace
@@ -70,14 +74,19 @@ Result<KdumpService> find_kdump_service(const Host& host) {
         if (std::any_of(installed.begin(), installed.end(), has_second))
             std::erase_if(installed, std::not_fn(has_second));
     }
-    if (installed.size() == 1) return installed.front();
+    const auto in_this_version = [&](KdumpService service) {
+        if (service.as_old_as && host.exists(service.script))
+            if (const auto script = host.read(service.script)) service.as_old_as(service, *script);
+        return service;
+    };
+    if (installed.size() == 1) return in_this_version(installed.front());
 
     const auto distributions = distributions_of(host);
     for (const std::string& id : distributions)
         for (const KdumpService& service : installed)
             if (std::find(service.distributions.begin(), service.distributions.end(), id) !=
                 service.distributions.end())
-                return service;
+                return in_this_version(service);
     if (installed.empty())
         return Error{Errc::not_found, "", 0,
                      fmt::format("no kdump service is found: expected one of {}; {}", scripts_of(known),
@@ -105,10 +114,20 @@ Result<std::vector<std::string>> kdump_load_command(const Host& host) {
     return service->load;
 }
 
-CrashImage crash_image(const Host& host, string_view release) {
-    const auto service = find_kdump_service(host);
-    if (!service) return {first_of(host, installed_kernels, release), std::nullopt};
-    return {first_of(host, service->kernels, release), first_of(host, service->initrds, release)};
+std::optional<Error> ignores_block(const Host& host, const KdumpService& service) {
+    const auto script = host.read(service.script);
+    if (!script || sources_one_of(*script, service.sourced_as)) return std::nullopt;
+    return Error{Errc::input, std::string(service.script), 0,
+                 fmt::format("this script does not read /{} as a shell does, so that what 'swiotlb-handoff enable' "
+                             "writes there has no effect.{}{}",
+                             service.config, service.not_sourced.empty() ? "" : " ", service.not_sourced)};
+}
+
+string_view undoes_crashkernel(const Host& host, const KdumpService& service) {
+    if (!service.undoes_crashkernel) return "";
+    const bool second = !service.collector_config.empty();
+    return service.undoes_crashkernel(host.read(service.config).value_or(""),
+                                      second ? host.read(service.collector_config).value_or("") : "");
 }
 
 std::string likely_command_line(const KdumpService& service, string_view config, const std::string& running) {

@@ -17,7 +17,7 @@ class Host;
 
 /// The kdump service of a family of distributions: everything in which one differs from another. Each is a row of
 /// kdump_services(), in a file of its own beside this one. Paths are those of the machine without the leading slash, as
-/// Host has them; in the paths of images, "{}" stands for the kernel's release.
+/// Host has them.
 struct KdumpService {
     std::string_view name;  ///< in the tool's output: "kdump-tools"
     /// The values of ID and ID_LIKE in os-release(5) of the distributions that have it.
@@ -26,17 +26,25 @@ struct KdumpService {
 
     std::string_view config;            ///< the file that its scripts source: "etc/default/kdump-tools"
     std::string_view collector_config;  ///< a second file, which says what saves the dump; "" where there is none
-    std::string_view
-        snippet;  ///< what the handoff's block in `config` sources, in the helpers' directory: "kdump-tools.sh"
-    std::string_view variable;  ///< that the snippet sets, and that names the program to load with; "" where it is none
+    /// The script sources `config`, or another script that does, where a line ". FILE" or "source FILE" names one of
+    /// these.
+    std::vector<std::string_view> sourced_as;
+    std::string_view not_sourced;  ///< what a script without such a line is, as far as that is known: sentences
+    /// What the handoff's block in `config` sources, in the helpers' directory: "kdump-tools.sh". "" where programs
+    /// that know nothing but comments and assignments write `config` anew: there the block assigns `variable`.
+    std::string_view snippet;
+    std::string_view variable;  ///< that the block sets, and that names the program to load with; "" where it is none
 
     std::vector<std::string>
         load;                  ///< loads the crash kernel where none is loaded: a program with its full path, and words
     std::string_view reload;   ///< what the user runs to load it anew: "kdump-config reload"
     std::string_view rebuild;  ///< what the user runs to build its initrd anew
 
-    std::vector<std::string_view> kernels;  ///< where the image that it loads may lie; the first that is there counts
-    std::vector<std::string_view> initrds;
+    /// Where the image that it loads may lie; the first that is there counts. "{0}" is the kernel's release, "{1}" the
+    /// machine's id, and a component "*" any name.
+    std::vector<std::string_view> kernels;
+    std::vector<std::string_view> initrds;  ///< the same; the first beside the image, else the first
+    std::string_view release_variable;      ///< in `config`, names another release to load; "" where there is none
 
     /// The crash kernel's command line. `config` is the text of that file, `inherited` what is left of the running
     /// kernel's line without the words that no crash kernel gets.
@@ -48,14 +56,20 @@ struct KdumpService {
     /// What it is told about its memory, by the same texts; nullopt where it takes a shell to know.
     std::optional<CollectorOptions> (*collector_options)(std::string_view config,
                                                          std::string_view collector_config) = nullptr;
+    /// What puts the distribution's own crashkernel= back, and how to keep another: a sentence; "" where nothing does.
+    /// By the same texts.
+    std::string_view (*undoes_crashkernel)(std::string_view config, std::string_view collector_config) = nullptr;
+    /// Changes what differs in older versions of the script, whose text this is.
+    void (*as_old_as)(KdumpService&, std::string_view script) = nullptr;
 };
 
 /// The services that are known here.
 std::span<const KdumpService> kdump_services();
 
-/// The one that is installed: by the scripts that are there, and where there are several, by ID and ID_LIKE of
-/// os-release(5). A report has no scripts: there it is by the configuration files. Errors, which name what was looked
-/// for: not_found where no script is there, input where several are and os-release names none of them.
+/// The one that is installed, in the version that is installed: by the scripts that are there, and where there are
+/// several, by ID and ID_LIKE of os-release(5). A report has no scripts: there it is by the configuration files.
+/// Errors, which name what was looked for: not_found where no script is there, input where several are and os-release
+/// names none of them.
 Result<KdumpService> find_kdump_service(const Host&);
 
 /// The files that all services read.
@@ -90,6 +104,13 @@ struct LoadSettings {
 LoadSettings load_settings(const KdumpService&, std::string_view config, std::string_view collector_config);
 /// The same of the service that is installed, where there is one.
 LoadSettings load_settings(const Host&);
+
+/// Why a block in the configuration would have no effect: the service's script, where it can be read, does not run that
+/// file in a shell. nullopt: it would have one. The error is an input error of the script.
+std::optional<Error> ignores_block(const Host&, const KdumpService&);
+
+/// What would undo another crashkernel= on this machine, and how to keep it: a sentence; "" where nothing would.
+std::string_view undoes_crashkernel(const Host&, const KdumpService&);
 
 /// How the handoff stands in the text of a configuration file.
 enum class ConfigState { absent, present };

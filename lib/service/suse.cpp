@@ -33,6 +33,12 @@ std::string command_line(string_view config, const std::string& inherited) {
 Collector collector(string_view config, string_view) {
     if (config.empty() || takes_a_shell(config, "KDUMP_DUMPFORMAT") || takes_a_shell(config, "MAKEDUMPFILE_OPTIONS"))
         return Collector::unknown;
+    // What is run in the place of makedumpfile (dracut/kdump-save).
+    if (takes_a_shell(config, "KDUMP_TRANSFER")) return Collector::reads;
+    const std::string transfer = assigned_or(config, "KDUMP_TRANSFER", "");
+    const auto words = split(transfer);
+    if (!words.empty() && words.front() != "makedumpfile") return Collector::reads;
+    if (!words.empty()) return collector_of_makedumpfile(transfer);
     const std::string format = assigned(config, "KDUMP_DUMPFORMAT").value_or("compressed");
     if (format == "none" || format == "raw") return Collector::reads;
     return collector_of_makedumpfile(assigned_or(config, "MAKEDUMPFILE_OPTIONS", ""));
@@ -49,6 +55,14 @@ std::optional<CollectorOptions> collector_options(string_view config, string_vie
     return options;
 }
 
+string_view undoes_crashkernel(string_view config, string_view) {
+    const bool writes = assigned(config, "KDUMP_CRASHKERNEL") == "auto" &&
+                        assigned(config, "KDUMP_UPDATE_BOOTLOADER").value_or("true") != "false";
+    return writes ? "kdump-commandline.service puts the distribution's own crashkernel= back. "
+                    "KDUMP_CRASHKERNEL=\"crashkernel=...\" in /etc/sysconfig/kdump keeps another one."
+                  : "";
+}
+
 }  // namespace
 
 KdumpService suse() {
@@ -58,17 +72,24 @@ KdumpService suse() {
         .script = "usr/lib/kdump/load.sh",
         .config = "etc/sysconfig/kdump",
         .collector_config = "",
-        .snippet = "kdump-kexec.sh",
+        .sourced_as = {"kdump-read-config.sh", "/etc/sysconfig/kdump"},
+        .not_sourced =
+            "It takes it from 'kdumptool dump_config', which passes on only the variables that it knows, as "
+            "kdump before 1.9 does (SLE 15 SP4 and SP5). A newer kdump sources it; until then, load by hand with "
+            "'swiotlb-handoff kexec'.",
+        .snippet = "",
         .variable = "KEXEC",
         .load = {"/usr/bin/systemctl", "restart", "kdump.service"},
         .reload = "systemctl restart kdump",
         .rebuild = "mkdumprd -f",
-        .kernels = {"boot/vmlinuz-{}", "usr/lib/modules/{}/vmlinuz"},
-        .initrds = {"var/lib/kdump/initrd", "boot/initrd-{}-kdump"},
+        .kernels = {"var/lib/kdump/kernel", "boot/vmlinuz-{0}", "usr/lib/modules/{0}/vmlinuz"},
+        .initrds = {"var/lib/kdump/initrd", "boot/initrd-{0}-kdump"},
+        .release_variable = "KDUMP_KERNELVER",
         .command_line = command_line,
         .kexec_options = "KEXEC_OPTIONS",
         .collector = collector,
         .collector_options = collector_options,
+        .undoes_crashkernel = undoes_crashkernel,
     };
 }
 

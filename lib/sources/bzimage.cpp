@@ -19,6 +19,7 @@ using base::Result;
 namespace {
 
 // Offsets in the file, arch/x86/include/uapi/asm/bootparam.h, struct setup_header at 0x1f1.
+constexpr std::uint16_t efi_magic = 0x5a4d;  // "MZ"
 constexpr std::size_t setup_sects_at = 0x1f1, boot_flag_at = 0x1fe, magic_at = 0x202, protocol_at = 0x206,
                       kernel_version_at = 0x20e, loadflags_at = 0x211, initrd_addr_max_at = 0x22c,
                       kernel_alignment_at = 0x230, relocatable_at = 0x234, xloadflags_at = 0x236,
@@ -50,7 +51,14 @@ Result<SetupHeader> parse_bzimage(std::span<const std::byte> head, std::uint64_t
         return input_error(0, fmt::format("not a bzImage: expected a setup header up to {:#x}, found {:#x} bytes",
                                           header_end, head.size()));
     }
-    if (const auto flag = at<std::uint16_t>(head, boot_flag_at); flag != 0xaa55) {
+    const auto flag = at<std::uint16_t>(head, boot_flag_at);
+    // A bzImage may be an EFI program as well, and has its own magic then.
+    if (at<std::uint16_t>(head, 0) == efi_magic && (flag != 0xaa55 || at<std::uint32_t>(head, magic_at) != magic))
+        return input_error(
+            0,
+            "not a bzImage, but another EFI program: a unified kernel image (UKI) has the kernel inside, "
+            "and is not looked into. Have kdump load the bzImage itself");
+    if (flag != 0xaa55) {
         return input_error(0,
                            fmt::format("not a bzImage: expected 0xaa55 at {:#x}, found {:#06x}", boot_flag_at, flag));
     }

@@ -12,6 +12,9 @@ from harness import INPUT, READY, USAGE, Tree, can_inject, helpers, program, run
 loads = {"usr/sbin/kdump-config": "/usr/sbin/kdump-config load", "usr/bin/kdumpctl": "/usr/bin/kdumpctl reload",
          "usr/lib/kdump/load.sh": "/usr/bin/systemctl restart kdump.service"}
 services = {"kdump-tools": "usr/sbin/kdump-config", "kdumpctl": "usr/bin/kdumpctl", "suse": "usr/lib/kdump/load.sh"}
+# As much of a script as says that a shell reads the configuration, and which verbs there are.
+sourcing = {"usr/sbin/kdump-config": b". /etc/default/kdump-tools\n", "usr/bin/kdumpctl": b". /etc/sysconfig/kdump\nreload) ;;\nrebuild) ;;\n",
+            "usr/lib/kdump/load.sh": b". /usr/lib/kdump/kdump-read-config.sh\n"}
 configs = {"kdump-tools": "etc/default/kdump-tools", "kdumpctl": "etc/sysconfig/kdump", "suse": "etc/sysconfig/kdump"}
 
 
@@ -21,7 +24,7 @@ class Machine(Tree):
     def __init__(self, scripts, os_release):
         super().__init__("debian-7.2-high-default-low")
         for script in scripts:
-            self.write(script, b"#!/bin/sh\n")
+            self.write(script, b"#!/bin/sh\n" + sourcing[script])
         self.write("usr/bin/systemctl", b"")
         self.write("etc/os-release", os_release)
         # Of a captured machine the configuration alone shows a service: where there is none, there is neither.
@@ -107,6 +110,28 @@ class Enabling(unittest.TestCase):
                     self.assertRegex(done.err, f"^swiotlb-handoff: swiotlb-handoff is not installed for kdump-tools: {path} is not there\\. [^\n]+\n$")
                 self.assertEqual(self.files(), before)
                 self.machine.install_handoff()
+
+    def test_scripts_that_run_the_configuration_in_no_shell_are_refused_and_status_says_so(self):
+        with Machine(["usr/lib/kdump/load.sh"], b"ID=sles\n") as machine:
+            machine.write("usr/lib/kdump/load.sh", b"KEXEC=/sbin/kexec\neval $($KDUMPTOOL dump_config)\n")
+            before = machine.read("etc/sysconfig/kdump")
+            for more in ((), ("--dry-run",), ("--json",)):
+                done = run("enable", *more, "--root", machine.root)
+                self.assertEqual((done.status, done.out), (INPUT, ""), done)
+                self.assertRegex(done.err, "load.sh: this script does not read /etc/sysconfig/kdump as a shell does, .* no effect[^\n]*\n$")
+            self.assertEqual(machine.read("etc/sysconfig/kdump"), before)
+            status = machine.status()
+            self.assertIsNone(status["enabled"])
+            self.assertRegex(status["problems"][0], "SLE 15 SP4 and SP5")
+            self.assertEqual(run("disable", "--root", machine.root).status, READY, "what is there can always be taken out")
+
+    def test_what_would_undo_another_crashkernel_is_said_when_it_is_enabled(self):
+        with Machine(["usr/bin/kdumpctl"], b"ID=fedora\n") as machine:
+            machine.write("usr/bin/kdumpctl", sourcing["usr/bin/kdumpctl"] + b"auto_reset_crashkernel\n")
+            machine.write("etc/kdump.conf", b"path /var/crash\n")
+            self.assertIn("\nNote: kdumpctl puts the distribution's own crashkernel= back", run("enable", "--root", machine.root).out)
+            machine.write("etc/kdump.conf", b"auto_reset_crashkernel no\n")
+            self.assertNotIn("Note:", run("enable", "--root", machine.root).out)
 
     def test_a_generator_of_initrds_without_the_hook_is_said(self):
         self.machine.write("usr/sbin/mkinitramfs", b"")

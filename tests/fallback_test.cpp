@@ -80,9 +80,13 @@ TEST(ChoosePool, TakesTheLargestThatFitsAndNeverMoreThanWouldBeMade) {
              Row{"half of it, by the recommended need", low_only(150 + enough * 2), 60, 86, 150, 4 * enough,
                  2 * enough},
              Row{"what is enough, by the recommended need", low_only(150 + enough), 60, 86, 150, 4 * enough, enough},
-             Row{"no larger one by less than the recommended need", low_only(149 + enough), 60, 86, 150, 4 * enough,
+             Row{"no larger one by less than the recommended need", low_only(149 + 2 * enough), 60, 86, 150, 4 * enough,
                  enough},
-             Row{"by what is expected", low_only(86 + 8), 60, 86, 150, 64, 8},
+             Row{"less than is always enough, by the recommended need", low_only(149 + enough), 60, 86, 150, 64,
+                 enough / 2},
+             Row{"what is enough for light work, by the recommended need", low_only(150 + 8), 60, 86, 150, 64, 8},
+             Row{"no more than that by what is expected", low_only(149 + 8), 60, 86, 150, 64, 8},
+             Row{"by what is expected", low_only(86 + 4), 60, 86, 150, 64, 4},
              Row{"by the lower bound, where even that is too much", low_only(60 + 2), 60, 86, 150, 64, 2},
              Row{"none", low_only(60), 60, 86, 150, 64, 0},
              Row{"none smaller than a kernel makes", low_only(60 + 1), 60, 86, 150, 64, 1},
@@ -139,13 +143,13 @@ TEST(Fallback, FollowsFromTheReservationTheKernelAndTheWords) {
     for (const Row& row : std::vector<Row>{
              {"no pool", low(256, "quiet"), "plain, plain surely"},
              {"large enough", low(512, "swiotlb=force"), "plain, plain surely"},
-             {"forced, and too small", low(120, "swiotlb=force"), "own-pool swiotlb=16384,force, plain no"},
+             {"forced, and too small", low(120, "swiotlb=force"), "own-pool swiotlb=4096,force, plain no"},
              {"the caller chose a number", low(120, "swiotlb=32768,force"), "plain, plain no"},
              {"and an earlier word did", low(120, "swiotlb=32768 swiotlb=force"), "plain, plain no"},
              {"the caller wants none", low(120, "swiotlb=force swiotlb=noforce"), "plain, plain perhaps"},
              {"a word that is not understood", low(120, "swiotlb=force,any"), "plain, plain perhaps"},
              {"words behind '--' are not read", low(120, "swiotlb=force -- quiet"), "plain, plain no"},
-             {"iommu=soft", low(120, "iommu=soft"), "own-pool swiotlb=16384, plain no"},
+             {"iommu=soft", low(120, "iommu=soft"), "own-pool swiotlb=4096, plain no"},
              {"iommu=off", low(120, "iommu=off"), "plain, plain perhaps"},
              {"above 4 GiB, 256 MiB below", high(512, 256), "plain, plain surely"},
              {"above 4 GiB, 72 MiB below", high(512, 72), "plain, plain surely"},
@@ -159,7 +163,7 @@ TEST(Fallback, FollowsFromTheReservationTheKernelAndTheWords) {
                   c.reserve({low_range(208)});
                   c.append("swiotlb=force");
               },
-              "own-pool swiotlb=16384,force, plain no"},
+              "own-pool swiotlb=4096,force, plain no"},
              {"one that halves it",
               [](Case& c) {
                   c.reserve({low_range(208)});
@@ -172,7 +176,7 @@ TEST(Fallback, FollowsFromTheReservationTheKernelAndTheWords) {
                   c.reserve({low_range(208)});
                   c.append("swiotlb=force");
               },
-              "own-pool swiotlb=16384,force, plain no"},
+              "own-pool swiotlb=4096,force, plain no"},
              {"a guest whose memory is encrypted asks for more",
               [](Case& c) {
                   c.machine.encryption = Encryption::sev_snp;

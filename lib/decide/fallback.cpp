@@ -123,8 +123,9 @@ std::uint64_t choose_pool(const PoolRoom& room, const NeedBounds& need, std::uin
             if (fit_of(room, bytes, smaller) != Fit::no) return smaller;
         return 0;
     };
-    if (const auto found = largest(need.recommended, most, sufficient_pool)) return found;
-    const std::uint64_t no_more = std::min(most, sufficient_pool);
+    if (const auto found = largest(need.recommended, most, light_pool)) return found;
+    // From here on memory is what will be short, more likely than the pool.
+    const std::uint64_t no_more = std::min(most, light_pool);
     if (const auto found = largest(need.expected, no_more, smallest_pool_size)) return found;
     return largest(need.lower_bound, no_more, smallest_pool_size);
 }

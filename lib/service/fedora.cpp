@@ -64,7 +64,7 @@ string_view undoes_crashkernel(string_view, string_view kdump_conf) {
 }
 
 void as_old_as(KdumpService& service, string_view script) {
-    // kexec-tools 2.0.17-13 was the first with `reload`, 2.0.19-1 with `rebuild`.
+    // kexec-tools 2.0.17-12 was the first with `reload`, 2.0.19-2 with `rebuild`.
     if (script.find("reload)") == script.npos) {
         service.load = {"/usr/bin/kdumpctl", "restart"};
         service.reload = "kdumpctl restart";

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What kdump's scripts run once `swiotlb-handoff enable` has edited their configuration.
 
-Debian's kdump-config is the real one, of Debian 12 and of 13, from their packages (the cache of tests/vm/fetch.py); only the
+Debian's kdump-config is the real one, of Debian 12, 13 and sid, from their packages (the cache of tests/vm/fetch.py); only the
 absolute paths in it are led into a temporary directory. Of Fedora's kdumpctl and openSUSE's load.sh there is no package here:
 stubs stand for them, which set, source and run KEXEC in the order and with the quoting of the real ones. The real ones are run
 by real_scripts.py, by hand.
@@ -345,6 +345,10 @@ class KdumpToolsOfBookworm(KdumpTools, unittest.TestCase):
 
 class KdumpToolsOfTrixie(KdumpTools, unittest.TestCase):
     SUITE = "trixie"
+
+
+class KdumpToolsOfSid(KdumpTools, unittest.TestCase):
+    SUITE = "sid"
 
 
 class ChosenKexec:

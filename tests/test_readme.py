@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""README.md says what the results say: each number in it, and each file that it and docs/ link to.
+"""README.md says and shows what the results say: each number in it, its pictures, and where its links lead.
 
     tests/test_readme.py            compares
     tests/test_readme.py --write    puts the numbers of the results into README.md; the sentences around them stay
@@ -10,6 +10,7 @@ match line ends as well.
 """
 import pathlib
 import re
+import subprocess
 import sys
 import unittest
 
@@ -180,6 +181,12 @@ class Readme(unittest.TestCase):
         log = read("fixtures/machines/dell-r6515-high/dmesg")
         for word in re.findall(r"Its command line has `(crashkernel=[^`]+)`", read("README.md")) or [""]:
             self.assertTrue(word and word in log, f"the log does not have {word!r}")
+
+
+class Pictures(unittest.TestCase):
+    def test_they_are_what_the_results_draw(self):
+        done = subprocess.run([sys.executable, TOP / "scripts/draw", "--check"], capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
 
 
 class Links(unittest.TestCase):

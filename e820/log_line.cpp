@@ -10,11 +10,25 @@ namespace {
 
 using std::string_view;
 
-/// Length of the terminal control sequence that starts at text[at]; 0 where none does.
+/// Length of what begins with ESC ] and the like, up to and with BEL or ESC \\: a title, a mark of a shell, a link.
+std::size_t control_string(string_view text) {
+    constexpr std::size_t longest = 4096;
+    text = text.substr(0, longest);
+    const auto end = text.find_first_of("\a\x1b", 2);
+    if (end == string_view::npos) return 2;
+    return end + (text[end] == '\a' || text.substr(end + 1, 1) != "\\" ? 1 : 2);
+}
+
+/// Length of the terminal control sequence that starts at text[at] (ECMA-48); 0 where none does.
 std::size_t control_sequence(string_view text, std::size_t at) {
     if (text[at] != '\x1b') return 0;
     std::size_t end = at + 1;
-    if (end == text.size() || text[end] != '[') return 1;
+    if (end == text.size()) return 1;
+    if (string_view("]P_^X").find(text[end]) != string_view::npos) return control_string(text.substr(at));
+    if (text[end] != '[') {  // ESC ( B, ESC =
+        while (end < text.size() && text[end] >= ' ' && text[end] <= '/') ++end;
+        return (end < text.size() && text[end] >= '0' && text[end] <= '~' ? end + 1 : end) - at;
+    }
     for (++end; end < text.size(); ++end) {
         if (text[end] >= '@' && text[end] <= '~') return end + 1 - at;
         if (text[end] < ' ' || text[end] > '?') return end - at;
@@ -70,7 +84,7 @@ LogLine strip_prefix(string_view line) {
     found.time_us = prefix.time_us;
     found.prefixed = prefix.any;
     found.host = prefix.host;
-    found.padding = prefix.padded ? padding_of(text) : Padding{};
+    found.padding = padding_of(text, prefix);
     found.column = line.size() - text.size();
     while (found.column > 0 && is_blank(line[found.column - 1])) --found.column;
     found.text = trim(text);
@@ -78,10 +92,19 @@ LogLine strip_prefix(string_view line) {
 }
 
 std::optional<LogLine> LogLines::next() {
-    if (rest_.empty()) return std::nullopt;
-    const auto end = std::min(rest_.find('\n'), rest_.size());
-    string_view raw = rest_.substr(0, end);
-    rest_.remove_prefix(std::min(end + 1, rest_.size()));
+    if (rest_.empty() && line_.empty()) return std::nullopt;
+    const bool cut = !line_.empty();
+    if (!cut) {
+        line_ = rest_.substr(0, rest_.find('\n'));
+        rest_.remove_prefix(std::min(line_.size() + 1, rest_.size()));
+    }
+    string_view raw = line_;
+    line_ = {};
+    while (raw.starts_with('\r')) raw.remove_prefix(1);
+    if (const auto end = raw.find('\r'); end != string_view::npos) {
+        line_ = raw.substr(std::min(raw.find_first_not_of("\r \t", end), raw.size()));
+        raw = raw.substr(0, end);
+    }
     const bool goes_on = number_ != 0 && raw.starts_with(same_line);
     if (needs_cleaning(raw)) {
         clean(raw, scratch_);
@@ -94,7 +117,7 @@ std::optional<LogLine> LogLines::next() {
         line.text = unpadded_;
     }
     if (goes_on) line.prefixed = true;
-    line.number = goes_on ? number_ : ++number_;
+    line.number = goes_on || cut ? number_ : ++number_;
     return line;
 }
 

@@ -30,7 +30,9 @@ inline constexpr char same_line = '\x1e';
 /// The lines of a log in any dress that puts something in front of each: printk time stamps and callers
 /// (`[    0.000000][    T0]`), `<6>`, `dmesg -x`, `-T`, `-d`, `-H`, /dev/kmsg and netconsole records, syslog, rsyslog
 /// and journald prefixes in any language, RFC 5424, ISO 8601, anaconda's, talosctl's, logcat's, what containers put
-/// before them, mail quoting, colour codes anywhere in the line, NULs, no-break spaces, CRLF. The forms are a table in
+/// before them, mail quoting, numbers of lines, and whatever else stands before printk's own time; control sequences of
+/// terminals anywhere in the line, NULs, no-break spaces, CRLF. What a carriage return separates are several lines with
+/// one number. The forms are a table in
 /// log_prefix.cpp; for JSON and the journal's records see log_record.hpp. Userspace's lines of a journal keep
 /// "host program[pid]:" in front, so that they cannot be taken for the kernel's. Linear in the size of the text.
 class LogLines {
@@ -42,6 +44,7 @@ public:
 
 private:
     std::string_view rest_;
+    std::string_view line_;  ///< what is left of the line that a carriage return has cut
     std::size_t number_ = 0;
     std::string scratch_;
     std::string unpadded_;

@@ -6,114 +6,13 @@
 
 #include "base/number.hpp"
 #include "e820/blanks.hpp"
+#include "e820/log_time.hpp"
 
 namespace e820 {
 namespace {
 
 using base::parse_number;
 using std::string_view;
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool all_digits(string_view text) { return !text.empty() && std::all_of(text.begin(), text.end(), is_digit); }
-
-/// Longest prefix parts are dates; nothing that looks for the end of a part
-/// looks further than this, which keeps hostile lines linear.
-constexpr std::size_t longest_part = 96;
-
-/// The first word of `text`, taken off its front together with the blanks before it.
-string_view take_word(string_view& text) {
-    text = trim_front(text);
-    const auto length = std::min(text.substr(0, longest_part).find_first_of(" \t"), text.size());
-    const string_view word = text.substr(0, length);
-    text.remove_prefix(length);
-    return word;
-}
-
-/// Whether `text` begins like `form`, in which 'd' stands for a digit.
-bool has_form(string_view text, string_view form) {
-    if (text.size() < form.size()) return false;
-    for (std::size_t i = 0; i < form.size(); ++i)
-        if (form[i] == 'd' ? !is_digit(text[i]) : text[i] != form[i]) return false;
-    return true;
-}
-
-// --- times ------------------------------------------------------------------------------------------------------
-
-/// "0.000000" or "+0.000000", as printk and dmesg print seconds.
-std::optional<std::uint64_t> parse_seconds(string_view text) {
-    const auto dot = text.find('.');
-    if (dot == string_view::npos || text.size() - dot - 1 != 6) return std::nullopt;
-    const auto seconds = parse_number(text.substr(0, dot), 10);
-    const auto micros = parse_number(text.substr(dot + 1), 10);
-    if (!seconds || !micros || *seconds > 1'000'000'000'000) return std::nullopt;
-    return *seconds * 1'000'000 + *micros;
-}
-
-/// "10:21:07", "10:21:07.123456", "10:21:07,559", "10:21:07+0100", "10:21:07Z", and "10:21:07.12+0000:" of libvirt.
-bool is_clock(string_view word) {
-    constexpr string_view form = "dd:dd:dd";
-    return has_form(word, form) && word.find_first_not_of("0123456789:.,+-Z", form.size()) == string_view::npos;
-}
-
-/// "2024-05-14", and "05-14" of logcat.
-bool is_date(string_view word) {
-    return (word.size() == 10 && has_form(word, "dddd-dd-dd")) || (word.size() == 5 && has_form(word, "dd-dd"));
-}
-
-/// "2024-05-14T10:21:07.123456+02:00".
-bool is_iso_time(string_view word) {
-    return word.size() > 11 && has_form(word, "dddd-dd-dd") && (word[10] == 'T' || word[10] == ' ') &&
-           is_clock(word.substr(11));
-}
-
-/// "1715674867.123456", seconds since 1970: journalctl -o short-unix.
-bool is_unix_time(string_view word) {
-    const auto dot = word.find('.');
-    return dot >= 9 && dot <= 11 && parse_seconds(word);
-}
-
-/// The name of a day or a month in any language: "Mai", "7月", "พ.ค.", "Th05".
-bool is_name(string_view word) {
-    if (word.empty() || word.size() > 24 || word.find_first_of(":=[](){}<>/,;\"'") != string_view::npos) return false;
-    if (std::any_of(word.begin(), word.end(), [](char c) { return c < 0; })) return true;
-    if (word.back() == '.') word.remove_suffix(1);
-    const bool short_one = word.size() <= 4 && !is_digit(word.front());
-    return word.size() <= 16 && word.find_first_of(short_one ? "." : ".0123456789") == string_view::npos;
-}
-
-bool is_date_word(string_view word) {
-    const bool number = all_digits(word.substr(0, word.size() - (word.ends_with('.') ? 1 : 0)));
-    return is_date(word) || (number ? word.size() <= 5 : is_name(word));
-}
-
-/// "May 14 10:21:07", "Thu 2024-05-14 10:21:07 CEST", "10:21:07", ISO 8601; up
-/// to and with the clock.
-bool take_clock(string_view& text) {
-    string_view rest = text;
-    for (int words = 0; words < 5; ++words) {
-        const string_view word = take_word(rest);
-        if (is_clock(word) || is_iso_time(word) || (words == 0 && is_unix_time(word))) {
-            string_view after = rest;
-            const string_view zone = take_word(after);
-            const bool is_zone = zone == "UTC" || zone == "CET" || zone == "CEST" || zone == "GMT";
-            text = is_zone ? after : rest;
-            return true;
-        }
-        if (!is_date_word(word)) return false;
-    }
-    return false;
-}
-
-/// "Nov13 14:11", "Nov 3 14:11", "11月13 14:11": dmesg -H writes it before the first line of each minute.
-bool is_minute(string_view text) {
-    constexpr string_view form = " dd:dd";
-    if (text.size() <= form.size() || !has_form(text.substr(text.size() - form.size()), form)) return false;
-    text = text.substr(0, text.size() - form.size());
-    const auto month = text.find_last_not_of("0123456789");
-    if (month == string_view::npos || text.size() - month > 3 || month + 1 == text.size()) return false;
-    const string_view name = trim(text.substr(0, month + 1));
-    return name.find(' ') == string_view::npos && is_name(name);
-}
 
 bool take_wall_clock(string_view& text, LogPrefix& so_far) {
     if (so_far.stamped || !take_clock(text)) return false;
@@ -139,6 +38,7 @@ bool take_bracket(string_view& text, LogPrefix& so_far) {
         }
     }
     if (inside.starts_with("pod/")) {
+        so_far.host = inside;
         text.remove_prefix(close + 1);
         return true;
     }
@@ -261,14 +161,49 @@ bool take_kernel_tag(string_view& text, LogPrefix& so_far) {
     return false;
 }
 
+bool is_logcat_level(char c) { return string_view("VDIWEFAS").find(c) != string_view::npos; }
+
+/// Where "(    0)" begins in "tag     (    0): text", and the number in it.
+struct Process {
+    std::size_t at = string_view::npos;
+    std::size_t end = 0;
+    string_view number;
+};
+Process process_of(string_view text) {
+    const auto open = text.substr(0, longest_part).find('(');
+    const auto close = open == string_view::npos ? open : text.substr(0, longest_part).find("):", open);
+    if (close == string_view::npos) return {};
+    return {open, close + 1, trim(text.substr(open + 1, close - open - 1))};
+}
+
+/// "I/tag     (    0): ", logcat's forms "brief" and "time".
+bool take_logcat_tag(string_view& text, LogPrefix& so_far) {
+    if (text.size() < 2 || text[1] != '/' || !is_logcat_level(text[0])) return false;
+    string_view rest = trim_front(text.substr(2));
+    const Process process = process_of(rest);
+    if (!all_digits(process.number)) return false;
+    if (process.at == 0 && process.number == "0") rest = rest.substr(std::min(process.end + 1, rest.size()));
+    so_far.has_pid = process.at != 0 && process.number == "0";  // the kernel's; of others the line stays as it is
+    so_far.stamped = true;
+    text = rest;
+    return true;
+}
+
 /// "05-14 10:21:07.123     0     0 I ", logcat's form "threadtime", with or without a year and a user.
 bool take_logcat(string_view& text, LogPrefix& so_far) {
     string_view rest = text;
-    if (so_far.stamped || !is_date(take_word(rest)) || !is_clock(take_word(rest))) return false;
+    if (so_far.stamped) return false;
+    if (take_logcat_tag(text, so_far)) return true;
+    if (!is_date(take_word(rest)) || !is_clock(take_word(rest))) return false;
+    rest = trim_front(rest);
+    if (string_view tag = rest; take_logcat_tag(tag, so_far)) {
+        text = tag;
+        return true;
+    }
     int numbers = 0;
     string_view word = take_word(rest);
     for (; numbers < 3 && (all_digits(word) || (numbers == 0 && word == "root")); ++numbers) word = take_word(rest);
-    if (numbers < 2 || word.size() != 1 || string_view("VDIWEFAS").find(word) == string_view::npos) return false;
+    if (numbers < 2 || word.size() != 1 || !is_logcat_level(word[0])) return false;
     text = trim_front(rest);
     if (text.starts_with(": ")) text.remove_prefix(2);
     so_far.stamped = so_far.padded = true;
@@ -280,9 +215,10 @@ bool take_node(string_view& text, LogPrefix& so_far) {
     string_view rest = text;
     const string_view word = take_word(rest);
     rest = trim_front(rest);
-    if (so_far.any || !word.ends_with(':') || !rest.starts_with("kern")) return false;
+    if (so_far.any || word.size() < 2 || !word.ends_with(':')) return false;
     string_view after = rest;
     if (!take_decoded_priority(after, so_far)) return false;
+    so_far.host = word;
     text = rest;
     return true;
 }
@@ -290,9 +226,11 @@ bool take_node(string_view& text, LogPrefix& so_far) {
 /// "talos-1  | " of docker compose, before a line that has a prefix of its own.
 bool take_service(string_view& text, LogPrefix& so_far) {
     string_view rest = text;
-    if (so_far.any || take_word(rest).empty()) return false;
+    const string_view name = take_word(rest);
+    if (so_far.any || name.empty()) return false;
     rest = trim_front(rest);
     if (!rest.starts_with("| [") && !rest.starts_with("| <")) return false;
+    so_far.host = name;
     text = rest.substr(2);
     return true;
 }
@@ -309,11 +247,43 @@ bool take_json_message(string_view& text, LogPrefix&) {
     return true;
 }
 
+/// What of an unknown program may stand before printk's own time: a date in whatever form, the name of a console, the
+/// number of a line. "tag:" is a program that quotes the kernel, "log.txt:7:" is grep.
+bool may_precede(string_view word) {
+    if (word.find_first_of("[]()\"'={}<") != string_view::npos) return false;
+    if (!word.ends_with(':')) return true;
+    const bool number = is_digit(word[word.size() - std::min<std::size_t>(word.size(), 2)]);
+    return number || word == "AM:" || word == "PM:" || word.find_first_of("./") != string_view::npos ||
+           word.starts_with("tty");
+}
+
+/// Anything else before "[    0.000000]".
+bool take_anything(string_view& text, LogPrefix& so_far) {
+    if (so_far.time_us || so_far.tagged) return false;
+    const string_view head = text.substr(0, longest_part);
+    const auto open = head.find('['), close = head.find(']');
+    if (open == string_view::npos || open == 0 || close == string_view::npos || close < open) return false;
+    if (!parse_seconds(trim(head.substr(open + 1, close - open - 1)))) return false;
+    string_view words = head.substr(0, open), first;
+    int count = 0;
+    for (; !trim_front(words).empty() && count < 7; ++count) {
+        const string_view word = take_word(words);
+        if (!may_precede(word)) return false;
+        if (count == 0) first = word;
+    }
+    if (!trim_front(words).empty()) return false;
+    // A name of a console, alone: whose log it is.
+    const string_view name = first.substr(0, first.find_last_not_of(":|>-") + 1);
+    if (count == 1 && name.find(':') == string_view::npos && !all_digits(name)) so_far.host = name;
+    text.remove_prefix(open);
+    return true;
+}
+
 /// A form of a part. Those that look for less stand behind those that look for more.
 using Form = bool(string_view& text, LogPrefix& so_far);
-constexpr std::array<Form*, 10> forms{take_bracket,      take_priority,  take_node,   take_decoded_priority,
-                                      take_kmsg_head,    take_service,   take_logcat, take_wall_clock,
-                                      take_json_message, take_kernel_tag};
+constexpr std::array<Form*, 11> forms{take_bracket,      take_priority,   take_node,    take_decoded_priority,
+                                      take_kmsg_head,    take_service,    take_logcat,  take_wall_clock,
+                                      take_json_message, take_kernel_tag, take_anything};
 
 }  // namespace
 
@@ -325,9 +295,15 @@ bool take_prefix_part(string_view& text, LogPrefix& so_far) {
     return true;
 }
 
-Padding padding_of(string_view text) {
+Padding padding_of(string_view text, const LogPrefix& prefix) {
     constexpr std::size_t width = 8;
-    if (text.size() <= width || text[width] != ':' || text[width - 1] != ' ') return {};
+    if (prefix.has_pid) {
+        const Process process = process_of(text);
+        if (process.at == string_view::npos) return {};
+        const auto end = trim(text.substr(0, process.at)).size();
+        return {end, process.end - end};
+    }
+    if (!prefix.padded || text.size() <= width || text[width] != ':' || text[width - 1] != ' ') return {};
     const auto end = text.substr(0, width).find_last_not_of(' ') + 1;
     return {end, width - end};
 }

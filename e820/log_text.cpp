@@ -1,39 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "e820/log_text.hpp"
 
-#include <array>
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
 #include <utility>
 
-#include "base/text.hpp"
+#include "e820/log_document.hpp"
+#include "e820/log_logcat.hpp"
 #include "e820/log_record.hpp"
 
 namespace e820 {
 namespace {
 
 using std::string_view;
-
-/// What a file begins with, and what it is.
-struct Magic {
-    string_view bytes;
-    string_view is;
-    string_view advice;
-};
-constexpr string_view unpack = "unpack it first";
-constexpr std::array magics{
-    Magic{"LPKSHHRH", "expected text, found a file of systemd's journal, which is binary",
-          "make text of it with 'journalctl --file=FILE --dmesg --output=short-monotonic'"},
-    Magic{"\x1f\x8b", "expected text, found a file compressed by gzip", unpack},
-    Magic{{"\xfd"
-           "7zXZ\0",
-           6},
-          "expected text, found a file compressed by xz",
-          unpack},
-    Magic{"\x28\xb5\x2f\xfd", "expected text, found a file compressed by zstd", unpack},
-    Magic{"BZh", "expected text, found a file compressed by bzip2", unpack},
-};
 
 void append_utf8(std::string& out, std::uint32_t c) {
     const auto byte = [&](std::uint32_t value) { out += static_cast<char>(static_cast<unsigned char>(value)); };
@@ -60,15 +41,20 @@ std::string from_utf16(string_view text, bool big_endian) {
 
 base::Result<std::string> plain_log(std::string file) {
     const string_view text = file;
-    for (const Magic& magic : magics)
-        if (text.starts_with(magic.bytes)) return base::input_error(0, base::text(magic.is, ": ", magic.advice));
+    if (text.starts_with("LPKSHHRH"))
+        return base::input_error(0,
+                                 "expected text, found a file of systemd's journal, which is binary: make text of "
+                                 "it with 'journalctl --file=FILE --dmesg --output=short-monotonic'");
     // Without its mark the first bytes tell: no log begins with a character that is not ASCII.
     const bool marked = text.starts_with("\xff\xfe"), bare = text.size() > 3 && text[1] == '\0' && text[3] == '\0';
     if (marked || bare || text.starts_with("\xfe\xff"))
         file = from_utf16(text.substr(bare ? 0 : 2), !marked && !bare);
     else if (text.starts_with("\xef\xbb\xbf"))
         file.erase(0, 3);
+    if (file.find('\n') == std::string::npos) std::replace(file.begin(), file.end(), '\r', '\n');
+    if (auto console = text_of_document(file)) file = *std::move(console);
     if (auto lines = lines_of_records(file)) return *std::move(lines);
+    if (auto lines = lines_of_logcat(file)) return *std::move(lines);
     return file;
 }
 

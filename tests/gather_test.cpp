@@ -181,6 +181,15 @@ TEST(Gather, OptionalValuesThatAreMalformedAreNoted) {
               }));
 }
 
+TEST(Gather, TellsAnHvmGuestOfXenFromThoseWhoseMemoryIsXens) {
+    for (const auto& [kind, is_xen] : {std::pair("PV\n", true), std::pair("PVH\n", true), std::pair("HVM\n", false)}) {
+        const TempTree tree;
+        tree.write("sys/hypervisor/type", "xen\n");
+        tree.write("sys/hypervisor/guest_type", kind);
+        EXPECT_EQ(gathered(tree).xen, is_xen) << kind;
+    }
+}
+
 TEST(Gather, ReadsTheSingleValues) {
     const TempTree tree;
     tree.write("sys/kernel/debug/swiotlb/io_tlb_nslabs", "32768\n");

@@ -8,8 +8,9 @@
 #include <vector>
 
 #include "e820/log.hpp"
-#include "e820/log_text.hpp"
 #include "lib/sources/kernel_log.hpp"
+#include "lib/sources/log_file.hpp"
+#include "tests/tar_file.hpp"
 
 namespace handoff {
 namespace {
@@ -112,6 +113,75 @@ std::string logcat(const Message& m) {  // what stands before the first colon is
     return "05-14 10:21:07.123     0     0 I " + text + "\n";
 }
 
+/// "I/tag     (    0): text", where the tag is what stands before the first colon.
+std::string logcat_brief(const Message& m) {
+    const auto colon = m.text.find(": ");
+    const std::string tag = colon == m.text.npos ? "" : m.text.substr(0, colon);
+    const std::string text = colon == m.text.npos ? m.text : m.text.substr(colon + 2);
+    return "I/" + tag + std::string(tag.size() < 8 ? 8 - tag.size() : 0, ' ') + "(    0): " + text + "\n";
+}
+std::string logcat_long(const Message& m) {
+    const auto colon = m.text.find(": ");
+    const std::string tag = colon == m.text.npos ? "" : m.text.substr(0, colon);
+    const std::string text = colon == m.text.npos ? m.text : m.text.substr(colon + 2);
+    return "[ 05-14 10:21:07.123     0:    0 I/" + tag + std::string(tag.size() < 8 ? 8 - tag.size() : 0, ' ') +
+           " ]\n" + text + "\n\n";
+}
+
+/// As RFC 2045 has it: no line is longer than 76 characters, and "=" is "=3D".
+std::string quoted_printable(const std::string& text) {
+    std::string out;
+    std::size_t column = 0;
+    for (const char c : text) {
+        const std::string part = c == '=' ? "=3D" : std::string(1, c);
+        if (c != '\n' && column + part.size() > 75) {
+            out += "=\n";
+            column = 0;
+        }
+        out += part;
+        column = c == '\n' ? 0 : column + part.size();
+    }
+    return out;
+}
+
+std::string base64(const std::string& bytes) {
+    constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    std::string out;
+    for (std::size_t i = 0; i < bytes.size(); i += 3) {
+        std::uint32_t bits = 0;
+        for (std::size_t k = 0; k < 3; ++k)
+            bits = bits << 8 | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0U);
+        for (int k = 3; k >= 0; --k) out += digits[bits >> (6 * k) & 63];
+        if (i + 3 > bytes.size())
+            out.replace(out.size() - (i + 3 - bytes.size()), i + 3 - bytes.size(), i + 3 - bytes.size(), '=');
+        if (i % 57 == 54) out += '\n';
+    }
+    return out + "\n";
+}
+
+/// A mail with a part that is encoded, between two that are not.
+std::string mail(const std::string& encoding, const std::string& body) {
+    return "From: Somebody <somebody@example.org>\nSubject: no dump\nMIME-Version: 1.0\n"
+           "Content-Type: multipart/mixed;\n boundary=\"=-x1\"\n\n--=-x1\nContent-Type: "
+           "text/plain\n\nHello,\n\n--=-x1\n"
+           "Content-Type: text/plain; name=\"dmesg.txt\"\nContent-Transfer-Encoding: " +
+           encoding + "\n\n" + body + "\n--=-x1\nContent-Type: text/plain\n\nThanks\n--=-x1--\n";
+}
+
+std::string escaped(const std::string& text) {
+    std::string out;
+    for (const char c : text) out += c == '<' ? "&lt;" : c == '>' ? "&gt;" : c == '&' ? "&amp;" : std::string(1, c);
+    return out;
+}
+
+std::string replaced(std::string text, const std::string& what, const std::string& with) {
+    for (auto at = text.find(what); at != text.npos; at = text.find(what, at + with.size()))
+        text.replace(at, what.size(), with);
+    return text;
+}
+
+std::string json_text(const std::string& text) { return replaced(replaced(text, "\"", "\\\""), "\n", "\\r\\n"); }
+
 std::string utf16(const std::string& text, bool big_endian, bool mark) {
     std::string out = !mark ? "" : big_endian ? "\xfe\xff" : "\xff\xfe";
     for (const char c : text) out += big_endian ? std::string{'\0', c} : std::string{c, '\0'};
@@ -138,6 +208,8 @@ struct Form {
     std::string log;
     /// In this form, a line of a program that speaks the kernel's words; "" where the form cannot tell who speaks.
     std::string of_a_program = "";
+    /// A line of the kernel is a line of the file.
+    bool line_by_line = true;
 };
 
 std::vector<Form> forms() {
@@ -222,6 +294,61 @@ std::vector<Form> forms() {
          })},
         {"docker compose logs", with_time("node-1  | [", "] ")},
         {"logcat", with_records(logcat)},
+        {"logcat -v brief", with_records(logcat_brief), "I/software IO TLB(  312): " + pool.substr(17)},
+        {"logcat -v time", with_records([](const Message& m) { return "05-14 10:21:07.123 " + logcat_brief(m); }),
+         "05-14 10:21:07.124 I/software IO TLB(  312): " + pool.substr(17)},
+        {"logcat -v long", with_records(logcat_long),
+         "[ 05-14 10:21:07.123   312:  312 I/software IO TLB ]\n" + pool.substr(17) + "\n"},
+        {"kubectl logs --prefix --timestamps",
+         with_time("[pod/reader-7x2/main] 2024-05-14T10:21:07.123456789Z [", "] ")},
+        {"stern", with_time("reader-7x2 main [", "] ")},
+        {"grep -n", with_front([n = 0](const Message& m) mutable {
+             return std::to_string(++n) + ":[" + seconds(m.microseconds) + "] ";
+         })},
+        {"grep of a file", with_time("host/dmesg.txt:[", "] ")},
+        {"cat -n", with_front([n = 0](const Message& m) mutable {
+             return "     " + std::to_string(++n) + "\t[" + seconds(m.microseconds) + "] ";
+         })},
+        {"a console that PuTTY recorded", with_time("2024.05.14 10:21:07 [", "] ")},
+        {"a console that Tera Term recorded", with_time("[2024-05-14 10:21:07.123] [", "] ")},
+        {"a console that minicom recorded", with_time("[2024-05-14 10:21:07] [", "] ")},
+        {"a console with a clock of twelve hours", with_time("5/14/2024 10:21:07 AM: [", "] ")},
+        {"a console by its name", with_time("ttyS0: [", "] ")},
+        {"a typescript",
+         "Script started on 2024-05-14 10:21:07+02:00 [TERM=\"xterm\" COLUMNS=\"80\"]\n"
+         "\x1b]0;user@host: ~\auser@host:~$ dmesg\r\n" +
+             with_crlf(with_time("\x1b[32m[", "] \x1b(B\x1b[m")) + "\nScript done on 2024-05-14\n"},
+        {"with marks of a shell", with_time("\x1b]133;A\x1b\\[", "] ")},
+        {"with carriage returns alone", replaced(with_time("[", "] "), "\n", "\r"), "", false},
+        {"with carriage returns around", replaced(with_time("[", "] "), "\n", "\r\r\n")},
+        {"behind a boot loader's line", "Loading initial ramdisk ...\r\x1b[K" + with_time("[", "] ")},
+        {"quoted in a mail, several deep", with_time(">> > >[", "] ")},
+        {"quoted-printable", quoted_printable(with_time("[", "] ")), "", false},
+        {"quoted-printable, quoted", quoted_printable(with_time("> [", "] ")), "", false},
+        {"a mail in quoted-printable", mail("quoted-printable", quoted_printable(with_time("[", "] "))), "", false},
+        {"a mail with CRLF", with_crlf(mail("quoted-printable", quoted_printable(with_time("[", "] ")))), "", false},
+        {"a mail in base64", mail("base64", base64(with_time("[", "] "))), "", false},
+        {"a mail with a log that is compressed", mail("BASE64", base64(packed(with_time("[", "] "), "gzip"))), "",
+         false},
+        {"escaped for HTML", escaped(with_time("<6>[", "] "))},
+        {"escaped for HTML, quoted", escaped(with_time("> > [", "] "))},
+        {"a page of HTML", "<!DOCTYPE html>\n<html><body><pre class=\"log\">" +
+                               with_time("<span class=\"time\">[", "]</span> ") + "</pre></body></html>\n"},
+        {"a page of HTML with divisions",
+         "<html><body><div>" + replaced(with_time("[", "]&nbsp;"), "\n", "</div><div>") + "</div></body></html>", "",
+         false},
+        {"aws ec2 get-console-output",
+         "{\n    \"InstanceId\": \"i-0\",\n    \"Output\": \"" + json_text(with_time("[", "] ")) + "\"\n}\n", "",
+         false},
+        {"gcloud get-serial-port-output",
+         "{\"contents\": \"" + json_text(with_time("[", "] ")) + "\", \"next\": \"9\"}", "", false},
+        {"az get-boot-log", "\"" + json_text(with_time("[", "] ")) + "\"\n", "", false},
+        {"compressed by gzip", packed(with_time("[", "] "), "gzip"), "", false},
+        {"compressed by bzip2", packed(with_time("[", "] "), "bzip2"), "", false},
+        {"compressed by xz", packed(with_time("[", "] "), "xz"), "", false},
+        {"compressed by zstd, in two",
+         packed(with_time("[", "] ").substr(0, 200), "zstd") + packed(with_time("[", "] ").substr(200), "zstd"), "",
+         false},
         {"a serial console that ts(1) stamped", with_time("May 14 10:21:07 [", "] ")},
         {"a serial console of libvirt", with_time("2024-05-14 10:21:07.123+0000: [", "] ")},
         {"in colours", with_time("\x1b[32m[", "] \x1b[0m\x1b[33m")},
@@ -236,7 +363,7 @@ std::vector<Form> forms() {
 }
 
 Result<KernelLog> read(const std::string& file) {
-    const auto lines = e820::plain_log(file);
+    const auto lines = log_lines(file);
     if (!lines) return lines.error();
     return parse_kernel_log(*lines);
 }
@@ -246,16 +373,16 @@ TEST(LogForms, SayWhatThePlainLogSays) {
         SCOPED_TRACE(form.name);
         const auto log = read(form.log);
         ASSERT_TRUE(log) << log.error().message();
-        ASSERT_TRUE(log->pool && log->crash_kernel && log->release && log->command_line) << *e820::plain_log(form.log);
+        ASSERT_TRUE(log->pool && log->crash_kernel && log->release && log->command_line) << *log_lines(form.log);
         EXPECT_EQ(log->pool->value, *AddressRange::from_bounds(0xaf000000, 0xb3000000));
         EXPECT_EQ(log->crash_kernel->value, *AddressRange::from_bounds(0xb3000000, 0xbf000000));
         EXPECT_EQ(log->release->value, "6.12.10");
         EXPECT_EQ(log->command_line->value, "ro crashkernel=192M");
         EXPECT_EQ(log->boots, 1u);
         EXPECT_TRUE(log->efi);
-        EXPECT_TRUE(shows_everything(*log)) << log->gaps.text() << "\n" << *e820::plain_log(form.log);
+        EXPECT_TRUE(shows_everything(*log)) << log->gaps.text() << "\n" << *log_lines(form.log);
         EXPECT_EQ(encryption_of(*log), Encryption::none);
-        const auto maps = e820::parse_log_table(*e820::plain_log(form.log));
+        const auto maps = e820::parse_log_table(*log_lines(form.log));
         ASSERT_TRUE(maps) << maps.error().message();
         ASSERT_EQ(maps->size(), 1u);
         EXPECT_EQ(maps->front().maps.front().table.entries.size(), 1u);
@@ -265,7 +392,7 @@ TEST(LogForms, SayWhatThePlainLogSays) {
 
 TEST(LogForms, KeepTheNumbersOfTheFilesLines) {
     for (const Form& form : forms()) {
-        if (form.log.find('\0') != std::string::npos) continue;
+        if (!form.line_by_line || form.log.find('\0') != std::string::npos) continue;
         std::size_t number = 1, at = form.log.find("b3000000] (64MB)");
         if (at == std::string::npos) continue;
         for (std::size_t i = 0; i < at; ++i) number += form.log[i] == '\n' ? 1U : 0U;
@@ -286,7 +413,7 @@ TEST(LogForms, WhatAProgramSaysIsNotTheKernels) {
 // A line in a form that nobody knows, before the kernel has said everything.
 TEST(LogForms, ALineThatIsNotUnderstoodIsAGap) {
     for (const Form& form : forms()) {
-        if (form.log.find('\n') == std::string::npos || form.log.find('\0') != std::string::npos) continue;
+        if (!form.line_by_line || form.log.find('\0') != std::string::npos) continue;
         if (std::string(form.name).starts_with("no time")) continue;  // whose lines may be anything
         const auto at = form.log.rfind('\n', form.log.find("pid_max"));
         std::string log = form.log;
@@ -369,7 +496,7 @@ TEST(LogRecords, TextThatOnlyLooksLikeRecordsStaysAsItIs) {
           std::string("{}\n{\"a\":1}\nLinux version 6.1\n"),
           std::string("[    0.000000] Linux version 6.1 {\"MESSAGE\":\"x\"}\n"),
           std::string("MESSAGE\nLinux version 6.1\n"), std::string("{\"MESSAGE\":\"x\nLinux version 6.1\n")}) {
-        const auto lines = e820::plain_log(text);
+        const auto lines = log_lines(text);
         ASSERT_TRUE(lines);
         EXPECT_EQ(*lines, text);
     }
@@ -381,28 +508,20 @@ TEST(LogRecords, HostileOnesAreNotQuadratic) {
           "MESSAGE\n\xff\xff\xff\xff\xff\xff\xff\xff", "x [s=]\n", "x [s=]\n    ", "\xef\xbb\xbf", "\xff\xfe"}) {
         std::string text = part;
         while (text.size() < 1'000'000) text += part;
-        EXPECT_TRUE(e820::plain_log(text)) << part;
+        EXPECT_TRUE(log_lines(text)) << part;
     }
 }
 
-TEST(LogText, BinaryFilesAreNamedWithWhatToDo) {
-    const struct {
-        std::string bytes;
-        const char* says;
-    } files[] = {
-        {std::string("LPKSHHRH\0\0\1", 11), "journalctl --file=FILE --dmesg"},
-        {"\x1f\x8b\x08", "gzip: unpack it first"},
-        {std::string("\xfd"
-                     "7zXZ\0\0",
-                     7),
-         "xz: unpack it first"},
-        {"\x28\xb5\x2f\xfd\x04", "zstd: unpack it first"},
-        {"BZh91AY", "bzip2: unpack it first"},
-    };
-    for (const auto& file : files) {
-        const auto text = e820::plain_log(file.bytes);
-        ASSERT_FALSE(text);
-        EXPECT_NE(text.error().message().find(file.says), std::string::npos) << text.error().message();
+TEST(LogText, TheJournalsOwnFilesAreNamedWithWhatToDo) {
+    const auto text = log_lines(std::string("LPKSHHRH\0\0\1", 11));
+    ASSERT_FALSE(text);
+    EXPECT_NE(text.error().message().find("journalctl --file=FILE --dmesg"), std::string::npos);
+}
+
+TEST(LogText, OfACompressedFileThatIsCutOffNothingIsSaid) {
+    for (const char* filter : {"gzip", "bzip2", "xz", "zstd"}) {
+        const std::string whole = packed(with_time("[", "] "), filter);
+        EXPECT_FALSE(log_lines(whole.substr(0, whole.size() / 2))) << filter;
     }
 }
 

@@ -49,7 +49,11 @@ std::string_view what_is_assumed(std::string_view part) {
 }  // namespace
 
 std::string audit_line(const MachineAudit& a) {
-    if (a.error) return fmt::format("{:<43}  {}: {}", "unreadable", a.machine, a.error->message());
+    if (a.error) {
+        const std::string message = a.error->message();
+        return fmt::format("{:<43}  {}{}", "unreadable", message.starts_with(a.machine) ? "" : a.machine + ": ",
+                           message);
+    }
     const std::string gives = a.recommended ? fmt::format("{}", a.given_back() / MiB) : "-";
     std::string line =
         fmt::format("{:<10}  {:>8}  {:>11}  {:>10}  {}", a.assumed.empty() ? name(a.verdict) : "ready if",

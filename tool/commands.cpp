@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What several commands need.
-#include <fmt/format.h>
 #include <unistd.h>
+#include <filesystem>
+
+#include <fmt/format.h>
 
 #include "lib/load/image_record.hpp"
 #include "lib/service/service.hpp"
@@ -82,6 +84,17 @@ handoff::Reports reports() {
 }
 
 Result<handoff::Host> host_of(const Options& options) { return reports().only(options.root); }
+
+std::optional<Error> no_machine_to_act_on(const Options& options) {
+    std::error_code ignored;
+    if (!std::filesystem::exists(options.root, ignored) || std::filesystem::is_directory(options.root, ignored))
+        return std::nullopt;
+    return Error{
+        Errc::input, options.root, 0,
+        fmt::format("{} acts on a machine's own files, and takes a directory that has them at their own paths. "
+                    "Unpack the archive first; the commands plan, recommend and status read it as it is",
+                    info(options.command).name)};
+}
 
 Result<handoff::Machine> machine_of(const handoff::Host& host) {
     if (auto error = host.unusable()) return std::move(*error);

@@ -83,6 +83,8 @@ base::Result<handoff::PlanRequest> request_from(const Options&, const handoff::H
 base::Result<handoff::Host> host_of(const Options&);
 /// Reads machines with all that a command asks for.
 handoff::Reports reports();
+/// An input error where --root is a report or an archive, of which a command that acts on a machine can make no use.
+std::optional<base::Error> no_machine_to_act_on(const Options&);
 
 /// What is read of a machine; errors are those of machine_error().
 base::Result<handoff::Machine> machine_of(const handoff::Host&);

@@ -87,8 +87,7 @@ std::optional<Error> incomplete(const handoff::Host& host, const KdumpService& s
                              service.name, fmt::join(missing, ", "))};
 }
 
-handoff::StatusFacts facts_of(const Options& options) {
-    const handoff::Host host(options.root);
+handoff::StatusFacts facts_of(const handoff::Host& host) {
     handoff::StatusFacts facts;
     if (const auto service = handoff::find_kdump_service(host))
         facts.service = *service;
@@ -142,6 +141,7 @@ handoff::StatusFacts facts_of(const Options& options) {
 
 // The file itself is written last, when all else is done and what will be said is ready.
 Status enable(const Options& options) {
+    if (const auto error = no_machine_to_act_on(options)) return fail(*error);
     const handoff::Host host(options.root);
     const auto service = handoff::find_kdump_service(host);
     if (!service) return fail(service.error());
@@ -168,6 +168,7 @@ Status enable(const Options& options) {
 }
 
 Status disable(const Options& options) {
+    if (const auto error = no_machine_to_act_on(options)) return fail(*error);
     const handoff::Host host(options.root);
     const auto service = handoff::find_kdump_service(host);
     if (!service) return fail(service.error());
@@ -194,7 +195,13 @@ Status disable(const Options& options) {
 }
 
 Status status(const Options& options) {
-    const handoff::StatusReport report = handoff::judge_status(facts_of(options));
+    // A directory is read as it is: also one of a system that never ran.
+    std::error_code ignored;
+    const auto host = std::filesystem::is_directory(options.root, ignored)
+                          ? base::Result<handoff::Host>(handoff::Host(options.root))
+                          : host_of(options);
+    if (!host) return fail(host.error());
+    const handoff::StatusReport report = handoff::judge_status(facts_of(*host));
     const bool metrics = options.prometheus || options.output;
     if (metrics) {
         const std::string text = handoff::to_prometheus(report, HANDOFF_VERSION);

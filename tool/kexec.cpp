@@ -259,6 +259,7 @@ std::optional<Status> before_plain(const Options& options, const handoff::Host& 
 }  // namespace
 
 Status kexec(const Options& options) {
+    if (const auto error = no_machine_to_act_on(options)) return fail(*error);
     const handoff::Host host(options.root);
     const auto program = options.kexec ? base::Result<std::string>(*options.kexec) : find_program(host);
     if (!program && !(options.dry_run && !host.live())) {

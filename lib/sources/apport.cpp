@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lib/sources/apport.hpp"
 
-#include <cstdint>
+#include <utility>
 
 #include "base/excerpt.hpp"
 #include "base/scan.hpp"
+#include "lib/sources/base64.hpp"
 #include "lib/sources/files.hpp"
 #include "lib/sources/gzip.hpp"
 
@@ -14,65 +15,64 @@ using base::input_error;
 using base::Result;
 using std::string_view;
 
-namespace {
-
-/// Of RFC 4648: adds the bytes that one line stands for. False where it is no base64.
-bool add_base64(string_view line, std::string& bytes) {
-    constexpr string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    while (line.ends_with('=')) line.remove_suffix(1);
-    std::uint32_t bits = 0;
-    unsigned count = 0;
-    for (const char c : line) {
-        const auto digit = digits.find(c);
-        if (digit == digits.npos) return false;
-        bits = bits << 6 | static_cast<std::uint32_t>(digit);
-        count += 6;
-        if (count < 8) continue;
-        count -= 8;
-        bytes += static_cast<char>(bits >> count & 0xff);
-    }
-    return true;
-}
-
-}  // namespace
-
 bool is_apport_report(string_view text) { return text.starts_with("ProblemType:"); }
 
-Result<std::vector<std::pair<std::string, std::string>>> apport_fields(string_view report,
-                                                                       bool (*wanted)(string_view key)) {
-    std::vector<std::pair<std::string, std::string>> fields;
-    bool taking = false, packed = false;
-    std::size_t number = 0;
-    const auto end_field = [&]() -> std::optional<base::Error> {
-        if (!taking || !packed) return std::nullopt;
-        auto text = gunzip(fields.back().second, file_limit);
-        if (!text) return std::move(text).error();
-        fields.back().second = *std::move(text);
-        return std::nullopt;
-    };
-    while (!report.empty()) {
-        string_view line = base::take_line(report);
-        ++number;
-        if (line.starts_with(' ')) {
-            line.remove_prefix(1);
-            if (!taking) continue;
-            std::string& value = fields.back().second;
-            if (!packed) value.append(line).append("\n");
-            if (packed && !add_base64(base::trimmed(line), value)) return input_error(number, "expected base64");
-            continue;
+std::optional<base::Error> ApportFields::take(string_view piece) {
+    while (!piece.empty()) {
+        const auto end = piece.find('\n');
+        const bool whole = end != piece.npos;
+        const string_view part = piece.substr(0, end);
+        piece.remove_prefix(whole ? end + 1 : piece.size());
+        // Of a line of a field that nobody asks for nothing is kept.
+        skipping_ = skipping_ || (line_.empty() && !taking_ && part.starts_with(' '));
+        if (!skipping_) {
+            if (line_.size() + part.size() > file_limit) return too_large({}, file_limit);
+            line_ += part;
         }
-        if (auto error = end_field()) return std::move(*error);
-        const auto colon = line.find(':');
-        if (colon == line.npos) return input_error(number, "expected 'Key: value', found " + base::excerpt(line));
-        taking = wanted(line.substr(0, colon));
-        if (!taking) continue;
-        string_view value = line.substr(colon + 1);
-        if (value.starts_with(' ')) value.remove_prefix(1);
-        packed = value == "base64";
-        fields.emplace_back(line.substr(0, colon), packed || value.empty() ? "" : std::string(value) + "\n");
+        if (!whole) continue;
+        ++number_;
+        if (!std::exchange(skipping_, false))
+            if (auto error = take_line(line_)) return error;
+        line_.clear();
     }
+    return std::nullopt;
+}
+
+std::optional<base::Error> ApportFields::take_line(string_view line) {
+    if (line.starts_with(' ')) {
+        line.remove_prefix(1);
+        if (!taking_) return std::nullopt;
+        std::string& value = fields_.back().second;
+        if (value.size() + line.size() > file_limit) return too_large({}, file_limit);
+        if (!packed_) value.append(line).append("\n");
+        if (packed_ && !add_base64(base::trimmed(line), value)) return input_error(number_, "expected base64");
+        return std::nullopt;
+    }
+    if (auto error = end_field()) return error;
+    const auto colon = line.find(':');
+    if (colon == line.npos) return input_error(number_, "expected 'Key: value', found " + base::excerpt(line));
+    taking_ = wanted_(line.substr(0, colon));
+    if (!taking_) return std::nullopt;
+    string_view value = line.substr(colon + 1);
+    if (value.starts_with(' ')) value.remove_prefix(1);
+    packed_ = value == "base64";
+    fields_.emplace_back(line.substr(0, colon), packed_ || value.empty() ? "" : std::string(value) + "\n");
+    return std::nullopt;
+}
+
+std::optional<base::Error> ApportFields::end_field() {
+    if (!taking_ || !packed_) return std::nullopt;
+    auto text = gunzip(fields_.back().second, file_limit);
+    if (!text) return std::move(text).error();
+    fields_.back().second = *std::move(text);
+    return std::nullopt;
+}
+
+Result<std::vector<std::pair<std::string, std::string>>> ApportFields::finish() && {
+    if (!line_.empty())
+        if (auto error = take("\n")) return std::move(*error);
     if (auto error = end_field()) return std::move(*error);
-    return fields;
+    return std::move(fields_);
 }
 
 }  // namespace handoff

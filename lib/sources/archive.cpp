@@ -40,9 +40,8 @@ struct Allowance {
     [[nodiscard]] bool exceeded() const { return unpacked > base::GiB && unpacked / 200 > packed; }
 };
 
-/// Only tar, and only filters that are part of the library: for others it would run programs.
-void support_formats(::archive* a) {
-    archive_read_support_format_tar(a);
+/// Only filters that are part of the library: for others it would run programs.
+void support_filters(::archive* a) {
     archive_read_support_filter_none(a);
     if (archive_zlib_version() != nullptr) archive_read_support_filter_gzip(a);
     if (archive_bzlib_version() != nullptr) archive_read_support_filter_bzip2(a);
@@ -51,7 +50,15 @@ void support_formats(::archive* a) {
     if (archive_liblz4_version() != nullptr) archive_read_support_filter_lz4(a);
 }
 
+/// Tar; and all else as it is, which tar's reader would call an unrecognized format.
+void support_formats(::archive* a) {
+    archive_read_support_format_tar(a);
+    archive_read_support_format_raw(a);
+    support_filters(a);
+}
+
 Error failed(::archive* a) {
+    if (archive_filter_bytes(a, -1) == 0) return input_error(0, "it is empty");
     const char* what = archive_error_string(a);
     return input_error(0, fmt::format("the archive cannot be read: {}", what == nullptr ? "it is damaged" : what));
 }
@@ -185,6 +192,7 @@ Result<std::optional<ArchiveEntry>> Archive::next() {
     ::archive_entry* entry = nullptr;
     const int status = archive_read_next_header(state_->get(), &entry);
     if (status == ARCHIVE_EOF) {
+        if (archive_format(state_->get()) == ARCHIVE_FORMAT_RAW) return std::optional<ArchiveEntry>();
         // The library takes any end for the end. The format has blocks of zeros there.
         if (archive_filter_bytes(state_->get(), 0) > end) return std::optional<ArchiveEntry>();
         return input_error(0, "the archive ends early: it has no end mark");
@@ -193,6 +201,8 @@ Result<std::optional<ArchiveEntry>> Archive::next() {
     if (status != ARCHIVE_OK && status != ARCHIVE_WARN) return failed(state_->get());
     state_->in_member = true;
     if (auto error = state_->count()) return std::move(*error);
+    if (archive_format(state_->get()) == ARCHIVE_FORMAT_RAW)
+        return std::optional(ArchiveEntry{{}, ArchiveEntry::Kind::content, {}});
     const char* name = archive_entry_pathname(entry);
     ArchiveEntry found{name == nullptr ? std::string() : plain_path(name), kind_of(entry), {}};
     for (const char* target : {archive_entry_hardlink(entry), archive_entry_symlink(entry)})
@@ -211,6 +221,43 @@ Result<std::string> Archive::read(std::size_t limit) {
             return input_error(0, fmt::format("larger than {} MiB", limit / base::MiB));
         content.resize(offset, '\0');  // a hole
         content += bytes;
+    }
+}
+
+std::optional<Error> Archive::read_pieces(const std::function<bool(std::string_view)>& take) {
+    while (true) {
+        auto piece = state_->piece();
+        if (!piece) return std::move(piece).error();
+        if (!*piece || !take((*piece)->bytes)) return std::nullopt;
+    }
+}
+
+bool is_packed(std::string_view bytes) {
+    using namespace std::string_view_literals;
+    constexpr std::array magics{"\x1f\x8b\x08"sv, "BZh"sv, "\xfd\x37zXZ\0"sv, "\x28\xb5\x2f\xfd"sv,
+                                "\x04\x22\x4d\x18"sv};
+    return std::any_of(magics.begin(), magics.end(), [&](auto magic) { return bytes.starts_with(magic); });
+}
+
+Result<std::string> unpacked(std::string_view bytes, std::size_t limit) {
+    const Handle handle{archive_read_new()};
+    ::archive* a = handle.get();
+    archive_read_support_format_raw(a);
+    support_filters(a);
+    ::archive_entry* entry = nullptr;
+    if (archive_read_open_memory(a, bytes.data(), bytes.size()) != ARCHIVE_OK ||
+        archive_read_next_header(a, &entry) != ARCHIVE_OK)
+        return failed(a);
+    std::string content;
+    while (true) {
+        const void* piece = nullptr;
+        std::size_t size = 0;
+        la_int64_t offset = 0;
+        const int status = archive_read_data_block(a, &piece, &size, &offset);
+        if (status == ARCHIVE_EOF) return content;
+        if (status != ARCHIVE_OK) return failed(a);
+        if (size > limit - content.size()) return input_error(0, fmt::format("larger than {} MiB", limit / base::MiB));
+        content.append(static_cast<const char*>(piece), size);
     }
 }
 

@@ -98,14 +98,26 @@ void Assembly::keep(const std::string& path, Result<std::string> content) {
             broken_ = input_error(0, "it is in the archive twice, and not the same").at(path);
         return;
     }
+    const auto uses = wanted_->uses(path);
+    const auto as_log = [](const Wanted::Use& use) {
+        return use.row != Wanted::no_row && is_log(layouts()[use.layout].rows[use.row]);
+    };
+    // A log that somebody compressed is looked into here, to see whether it shows the boot.
+    if (is_packed(*content) && std::any_of(uses.begin(), uses.end(), as_log)) {
+        content = unpacked(*content, file_limit);
+        if (!content) {
+            unread_.emplace(path, std::move(content).error().at(path));
+            return;
+        }
+    }
     bytes_ += content->size();
     if (bytes_ > assembly_limit) {
         broken_ = input_error(
             0, fmt::format("what is needed of the report is larger than {} MiB", assembly_limit / base::MiB));
         return;
     }
-    for (const Wanted::Use& use : wanted_->uses(path)) {
-        if (use.row == Wanted::no_row || !is_log(layouts()[use.layout].rows[use.row])) continue;
+    for (const Wanted::Use& use : uses) {
+        if (!as_log(use)) continue;
         if (layouts()[use.layout].rows[use.row].section.empty() && shows_boot(*content)) {
             const auto [best, first] = log_with_boot_.emplace(use.layout, use.row);
             if (!first) best->second = std::min(best->second, use.row);
@@ -205,8 +217,9 @@ Error no_report() {
     std::string kinds;
     for (const ReportLayout& layout : layouts())
         kinds += fmt::format("{}{} ({})", kinds.empty() ? "" : ", ", layout.name, layout.mark);
-    return {base::Errc::not_found, "", 0,
-            "expected one of these and found none: " + kinds + "; or a tar archive of such"};
+    return {
+        base::Errc::not_found, "", 0,
+        "expected one of these and found none: " + kinds + "; a tar archive of such, or a file that is a kernel log"};
 }
 
 }  // namespace handoff

@@ -134,7 +134,11 @@ void read_values(Gathering& g) {
     // "[none] integrity confidentiality": the mode in force is in brackets.
     if (const auto lockdown = g.text(Source::lockdown))
         machine.lockdown = lockdown->find("[none]") == std::string::npos;
-    if (const auto hypervisor = g.text(Source::hypervisor)) machine.xen = trimmed(*hypervisor) == "xen";
+    // "PV", "PVH" or "HVM": guest_type_show() in drivers/xen/sys-hypervisor.c. An HVM guest has memory of its own.
+    if (const auto hypervisor = g.text(Source::hypervisor)) {
+        const auto guest = g.text(Source::xen_guest);
+        machine.xen = trimmed(*hypervisor) == "xen" && !(guest && trimmed(*guest) == "HVM");
+    }
 }
 
 /// A captured machine that lacks what nobody was permitted to read is not one that does not have it.

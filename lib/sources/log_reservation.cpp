@@ -81,7 +81,7 @@ constexpr std::array readers{
 // --- why nothing was reserved -----------------------------------------------------------------------------------
 
 /// What such a line begins with, by where it stands and in which releases.
-constexpr std::array<string_view, 11> failures{
+constexpr std::array<string_view, 14> failures{
     // reserve_crashkernel() in arch/x86/kernel/setup.c up to 6.7, reserve_crashkernel_generic() since: "No suitable
     // area
     // found." up to 6.7, "memory is in use." always. parse_crashkernel_dummy() and others never say why.
@@ -98,7 +98,11 @@ constexpr std::array<string_view, 11> failures{
     // parse_crashkernel_mem(), _simple() and _suffix(), in kernel/kexec.c up to 4.2, kernel/kexec_core.c up to 4.12,
     // kernel/crash_core.c up to 6.8, kernel/crash_reserve.c since.
     "crashkernel: ",
-    "Ignoring crashkernel for a Xen PV domain",  // 4.19 and later
+    "kexec: crashkernel: ",                       // the same, where kernel/kexec.c names itself
+    "crashkernel CMA reservation not supported",  // reserve_crashkernel_cma() of a kernel without CONFIG_CMA, 6.17 and
+                                                  // later
+    "Memory for crash kernel ",                   // "(0x… to 0x…) notwithin permissible range", up to 2.6.37
+    "Ignoring crashkernel for a Xen PV domain",   // 4.19 and later
 };
 
 /// The whole line, as the kernel wrote it.

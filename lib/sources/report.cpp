@@ -16,7 +16,7 @@
 #include "lib/sources/assembly.hpp"
 #include "lib/sources/files.hpp"
 #include "lib/sources/layout.hpp"
-#include "lib/sources/user_file.hpp"
+#include "lib/sources/log_file.hpp"
 
 namespace handoff {
 
@@ -96,15 +96,53 @@ bool is_apport_key(string_view key) {
     return false;
 }
 
-Result<Host> in_apport_report(const std::string& name, string_view text, const Wanted& wanted) {
-    auto fields = apport_fields(text, is_apport_key);
-    if (!fields) return std::move(fields).error().at(name);
+Result<Host> in_apport_report(const std::string& name, ApportFields&& report, const Wanted& wanted) {
+    auto fields = std::move(report).finish();
+    if (!fields) return std::move(fields).error();
     Assembly assembly(wanted);
     for (auto& field : *fields)
         assembly.file(field.first, [&field] { return Result<std::string>(std::move(field.second)); });
     auto files = std::move(assembly).finish();
-    if (!files) return std::move(files).error().at(name);
+    if (!files) return std::move(files).error();
     return Host(name, std::make_shared<KeptFiles>(*std::move(files)));
+}
+
+/// The machine of a kernel log alone.
+Result<Host> in_log(const std::string& name, std::string text) {
+    const auto lines = log_lines(text);
+    if (!lines) return lines.error();
+    if (!is_kernel_log(*lines))
+        return input_error(0,
+                           fmt::format("expected a tar archive or a kernel log, found neither: {} lines, and none of "
+                                       "them is recognised as one of a kernel's boot",
+                                       std::count(lines->begin(), lines->end(), '\n')));
+    const std::filesystem::path path = name;
+    KeptFiles files;
+    files.add(std::string(info(Source::kernel_log).path), path.filename().string(), std::move(text));
+    return Host(path.parent_path().string(), std::make_shared<KeptFiles>(std::move(files)));
+}
+
+/// The machine of the member of an archive that is one file: a report of apport, or a kernel log.
+Result<Host> in_one_file(const std::string& name, Archive& archive, const Wanted& wanted) {
+    std::optional<ApportFields> apport;
+    std::string text;
+    std::optional<Error> wrong;
+    auto unread = archive.read_pieces([&](string_view piece) {
+        if (text.empty() && !apport && is_apport_report(piece)) apport.emplace(is_apport_key);
+        if (apport)
+            wrong = apport->take(piece);
+        else if (text.size() + piece.size() > file_limit)
+            wrong = too_large({}, file_limit);
+        else
+            text += piece;
+        return !wrong;
+    });
+    auto host = unread   ? Result<Host>(*std::move(unread))
+                : wrong  ? Result<Host>(*std::move(wrong))
+                : apport ? in_apport_report(name, *std::move(apport), wanted)
+                         : in_log(name, std::move(text));
+    if (!host) return std::move(host).error().at(name);
+    return host;
 }
 
 /// Reads an archive and gives away its machines, one after another.
@@ -118,7 +156,10 @@ public:
             auto entry = archive.next();
             if (!entry) return give_up(std::move(entry).error());
             if (!*entry) break;
-            if (!(*entry)->path.empty()) member(archive, **entry);
+            if ((*entry)->kind == ArchiveEntry::Kind::content)
+                give(name_, in_one_file(name_, archive, wanted_));
+            else if (!(*entry)->path.empty())
+                member(archive, **entry);
         }
         finish();
         if (given_ == 0) give(name_, no_report().at(name_));
@@ -145,6 +186,7 @@ private:
             case ArchiveEntry::Kind::hard_link:
                 if (auto target = target_of(entry, path)) assembly_->link(path, *std::move(target));
                 return;
+            case ArchiveEntry::Kind::content:
             case ArchiveEntry::Kind::other:
                 return;
         }
@@ -222,11 +264,7 @@ private:
     void inner(Archive& archive, const std::string& member) {
         finish();
         const std::string name = fmt::format("{}/{}", name_, member);
-        if (member.ends_with(".crash")) {
-            auto text = archive.read(file_limit);
-            return give(name,
-                        text ? in_apport_report(name, *text, wanted_) : Result<Host>(std::move(text).error().at(name)));
-        }
+        if (member.ends_with(".crash")) return give(name, in_one_file(name, archive, wanted_));
         auto found = Archive::open_inside(archive);
         if (!found) return give(name, std::move(found).error().at(name));
         Unpacking(name, wanted_, take_, true).run(*found);
@@ -264,11 +302,6 @@ void Reports::each(const std::string& path, const Take& take) const {
     std::error_code ignored;
     if (path == "/") return take(path, Host(path));
     if (path != "-" && std::filesystem::is_directory(path, ignored)) return take(path, in_directory(path, *wanted_));
-    if (path.ends_with(".crash")) {
-        const auto text = read_user_file(path, file_limit);
-        if (!text) return take(path, text.error());
-        if (is_apport_report(*text)) return take(path, in_apport_report(path, *text, *wanted_));
-    }
     auto archive = Archive::open(path);
     if (!archive) return take(path, std::move(archive).error().at(path));
     Unpacking(path, *wanted_, take).run(*archive);

@@ -14,10 +14,10 @@ namespace handoff {
 
 class Wanted;
 
-/// Machines in what people have of them: the running one ("/"), a directory, or a tar archive; of the kinds that
-/// layouts() lists. An archive may hold several machines, each in a directory of its own or in an archive of its own.
-/// It is read once, from its beginning to its end, nothing of it is written anywhere, and no more than one of its
-/// machines is in memory.
+/// Machines in what people have of them: the running one ("/"), a directory, a tar archive, of the kinds that
+/// layouts() lists, or a file that is a kernel log in any form, compressed or not. An archive may hold several
+/// machines, each in a directory of its own or in an archive of its own. It is read once, from its beginning to its
+/// end, nothing of it is written anywhere, and no more than one of its machines is in memory.
 class Reports {
 public:
     /// `also`: paths of files on the machine that somebody will ask for beside the sources, "*" within a component.

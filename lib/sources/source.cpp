@@ -29,6 +29,7 @@ constexpr std::array table{
     SourceInfo{Source::lockdown, "sys/kernel/security/lockdown", Kept::whole},
     SourceInfo{Source::load_limit, "proc/sys/kernel/kexec_load_limit_panic", Kept::whole},
     SourceInfo{Source::hypervisor, "sys/hypervisor/type", Kept::whole},
+    SourceInfo{Source::xen_guest, "sys/hypervisor/guest_type", Kept::whole},
     SourceInfo{Source::efi, "sys/firmware/efi/fw_platform_size", Kept::whole},
     SourceInfo{Source::efi_runtime_map, "sys/firmware/efi/runtime-map/0/type", Kept::whole},
     SourceInfo{Source::snp_platform, "sys/devices/platform/sev-guest", Kept::presence},

@@ -30,6 +30,7 @@ enum class Source {
     lockdown,
     load_limit,
     hypervisor,
+    xen_guest,         ///< which kind of Xen's guests it is; 4.13 and later
     efi,               ///< a file that is there on EFI machines only
     efi_runtime_map,   ///< its first entry; not there with efi=noruntime
     snp_platform,      ///< a directory that is there in SEV-SNP guests only

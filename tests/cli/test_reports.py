@@ -53,6 +53,30 @@ class Reports(unittest.TestCase):
                     self.assertIn(none, said)
                     self.assertEqual(len(said.splitlines()), 1)
 
+    def test_a_log_alone_is_a_machine(self):
+        with Tree() as tree:
+            tree.write("host.log", log)
+            subprocess.run(["xz", "-k", tree.path("host.log")], check=True)
+            for name in ("host.log", "host.log.xz"):
+                found = json.loads(run("plan", "--json", "--root", tree.path(name)).out)
+                self.assertEqual(found["pool"], json.loads(run("plan", "--json", "--root", server).out)["pool"])
+                self.assertIn(f"{name}:114", json.dumps(found))
+            line = run("audit", "--json", tree.path("host.log.xz")).out
+            self.assertIsNone(json.loads(line)["error"])
+
+    def test_what_acts_on_a_machine_says_of_an_archive_what_it_takes(self):
+        with Tree() as tree:
+            archive = tree.path("server.tar.xz")
+            subprocess.run(["tar", "-cJf", archive, "-C", machines, "dell-r6515-high"], check=True)
+            for command in (["enable"], ["disable"], ["kexec", "--dry-run"]):
+                done = run(*command, "--root", archive)
+                self.assertEqual((done.status, done.out), (INPUT, ""))
+                self.assertEqual(done.err, f"swiotlb-handoff: {archive}: {command[0]} acts on a machine's own files, and takes a directory that has them at their "
+                                 "own paths. Unpack the archive first; the commands plan, recommend and status read it as it is\n")
+            there, here = (run("status", "--json", "--root", root) for root in (server, archive))
+            self.assertEqual((here.status, here.out.replace(f"{archive}/dell-r6515-high", server)), (there.status, there.out))
+            self.assertEqual(run("status", "--root", tree.path("none.tar")).status, INPUT)
+
     def test_of_several_machines_none_is_chosen(self):
         with Tree() as tree:
             subprocess.run(["tar", "-czf", tree.path("two.tgz"), "-C", machines, "dell-r6515-high", "debian-6.1-kexec-load"], check=True)

@@ -257,12 +257,33 @@ TEST_F(Archived, AMillionMembersCostTimeAlone) {
     EXPECT_EQ(seen(write("x.tar.zst", bytes + packed(std::string(1024, '\0'), "zstd"))), (Seen{{"/m", log}}));
 }
 
+TEST_F(Archived, AFileMayBeAKernelLogAlone) {
+    for (const char* filter : {"", "gzip", "bzip2", "xz", "zstd", "lz4"}) {
+        SCOPED_TRACE(filter);
+        const std::string path = write("host-7.txt", *filter == '\0' ? log : packed(log, filter));
+        EXPECT_EQ(seen(path), (Seen{{"", log}}));
+        EXPECT_EQ(only(path).path(Source::kernel_log), "host-7.txt");
+        EXPECT_EQ(only(path).with_full_path(Error{Errc::input, "host-7.txt", 3, "x"}).source, path);
+        EXPECT_EQ(gather(only(path))->command_line, "ro crashkernel=256M");
+    }
+}
+
+TEST_F(Archived, AFileThatIsNeitherIsSaidWithHowMuchOfItWasLookedAt) {
+    EXPECT_EQ(
+        error(write("x.txt", "no\nlog\n")),
+        "expected a tar archive or a kernel log, found neither: 2 lines, and none of them is recognised as one of a "
+        "kernel's boot");
+    EXPECT_NE(error(write("x.journal", "LPKSHHRH and more")).find("journalctl --file=FILE"), std::string::npos);
+    EXPECT_EQ(error(write("x.txt", "")), "it is empty");
+    EXPECT_EQ(error(write("x.txt", log + std::string(64 * base::MiB, 'x'))), "larger than 64 MiB");
+}
+
 TEST_F(Archived, WhatIsNoArchiveIsSaid) {
     for (const std::string& bytes : {std::string(), std::string("no archive\n"), std::string(1024, '\0'),
                                      packed("no archive\n", "xz"), TarFile().add("README", "x").bytes()}) {
         const std::string said = error(write("x.tar", bytes));
-        EXPECT_TRUE(said.find("cannot be read") != said.npos || said.find("expected one of") != said.npos ||
-                    said.find("ends early") != said.npos)
+        EXPECT_TRUE(said.find("is empty") != said.npos || said.find("expected one of") != said.npos ||
+                    said.find("ends early") != said.npos || said.find("found neither") != said.npos)
             << said;
     }
     EXPECT_EQ(error(tree_ / "gone.tar"), "No such file or directory");
@@ -375,6 +396,26 @@ TEST_F(Archived, AnApportReportMayBeOneFile) {
               std::string::npos);
 }
 
+TEST_F(Archived, AnApportReportMayBeLargerThanWhatIsKeptOfIt) {
+    std::string report = "ProblemType: KernelCrash\nVmCore: base64\n";
+    const std::string line = " " + std::string(1 << 20, 'A') + "\n";
+    for (int i = 0; i < 80; ++i) report += line;
+    report += " " + std::string(base::MiB * 80, 'A') + "\nCurrentDmesg:\n";
+    for (std::string_view rest = log; !rest.empty();) {
+        const auto end = rest.find('\n') + 1;
+        report.append(" ").append(rest.substr(0, end));
+        rest.remove_prefix(end);
+    }
+    EXPECT_EQ(*only(write("linux.crash", report)).kernel_log(), log);
+    EXPECT_EQ(seen(write(TarFile().add("linux.crash", report))), (Seen{{"/linux.crash", log}}));
+}
+
+TEST_F(Report, ALogInItMayBeCompressed) {
+    file("sos_commands/kernel/dmesg", wrapped);
+    file("var/log/dmesg", packed(log, "xz"));
+    for (const Host& host : both()) EXPECT_EQ(*host.kernel_log(), log);
+}
+
 TEST_F(Report, OfADirectoryOfCrashesTheLastOneCounts) {
     file("127.0.0.1-2024-01-01-00:00:00/vmcore-dmesg.txt", wrapped);
     file("127.0.0.1-2024-02-01-00:00:00/vmcore-dmesg.txt", log);
@@ -395,7 +436,7 @@ TEST_F(Archived, ADirectoryThatIsNoReportIsSaidWithWhatWasLookedFor) {
         error(tree_ / "some"),
         "expected one of these and found none: a sosreport (sos_commands), a supportconfig "
         "(basic-environment.txt), a captured machine (proc or dmesg), an apport report (CurrentDmesg), a directory "
-        "of crashes (vmcore-dmesg.txt); or a tar archive of such");
+        "of crashes (vmcore-dmesg.txt); a tar archive of such, or a file that is a kernel log");
 }
 
 }  // namespace

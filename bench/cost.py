@@ -234,24 +234,25 @@ def report_vm(values):
              "dmesg": "`dmesg`", "iomem": "`cat /proc/iomem`"}
     rows = [[title, *(f"{seconds(values[f'{k}/{name}_s'])}, {values[f'{k}/{name}_s'] / values[f'{k}/kexec_s']:.2f}" for k in kernels)]
             for name, title in parts.items()]
-    return ["In a virtual machine, beside kexec's load of the same kernel and initial RAM disk: time of one run, and its part of kexec's. The aim, 0.02, is",
-            "missed by far. To start the program takes that already, what the kernel needs for /proc/kallsyms and BTF several times as much, and the rest is the",
-            "program's own work, in an emulated processor, which does not like short programs: natively it is a few milliseconds (below). Where kexec itself can",
-            "be timed without emulation was not at hand. A load happens once in a boot.", "",
+    return ["The table has the time of one run, in a virtual machine, and that time divided by the time in which kexec loads the same kernel and initial RAM",
+            "disk. The aim was 0.02, and it is missed by far. The start of the program alone takes about that long. The kernel needs several times as long to produce",
+            "/proc/kallsyms and BTF. The rest is the program's own work. The processor is emulated, and an emulated processor is slow with short programs; without",
+            "emulation the work takes a few milliseconds (below). kexec itself could not be timed without emulation here. A load happens once in a boot.", "",
             *table(["", *(f"Linux {values[f'{k}/release']}" for k in kernels)], rows)]
 
 
 def report_parser(values):
     lines = [int(name.removeprefix("times_faster/")) for name in values if name.startswith("times_faster/")]
     rows = [[f"{n:,}", *(f"{values[f'iomem_{how}/{n}_us'] * 1e3 / n:.0f} ns" for how in ("sscanf", "parse")), values[f"times_faster/{n}"]] for n in lines]
-    return ["/proc/iomem: a file is opened, read and parsed, beside a loop of `fgets()` and `sscanf()` as in kexec-tools. Time for a line. Ours keeps each line",
-            "(name, range, depth), which that loop does not; at a million lines most of it is the memory's first use. The aim, ten times as fast, is missed.", "",
+    return ["A file like /proc/iomem is opened, read and parsed: by a loop of `fgets()` and `sscanf()` as kexec-tools has it, and by our parser. The table has the",
+            "time for one line. Our parser keeps each line (name, range, depth), and that loop does not. At a million lines most of our time is the first use of that",
+            "memory. The aim was to be ten times as fast, and it is missed.", "",
             *table(["lines", "sscanf", "ours", "times faster"], rows)]
 
 
 def report_commands(values):
     names = [name.removesuffix("_ms") for name in values if name.endswith("_ms")]
-    return ["Whole commands for a captured server (`fixtures/machines/dell-r6515-high`), on the machine below, not emulated.", "",
+    return ["These are whole commands for a captured server (`fixtures/machines/dell-r6515-high`), on the machine named below, without emulation.", "",
             *table(["command", "time", "peak memory"], [[f"`{n}`", f"{values[f'{n}_ms']:.1f} ms", f"{values[f'{n}_peak_kib'] / 1024:.1f} MiB"] for n in names])]
 
 
@@ -259,7 +260,7 @@ def report_audit(values):
     runs = re.findall(r"(\d+)_jobs_(\d+)_per_s", " ".join(values))
     rows = [[f"{int(n):,}", jobs, f"{values[f'{n}_jobs_{jobs}_per_s']:,}", f"{values[f'{n}_jobs_{jobs}_peak_kib'] / 1024:.1f} MiB"]
             for n, jobs in runs if f"{n}_jobs_{jobs}_peak_kib" in values]
-    return [f"`audit` of many captured machines: {values['different_captures']} different ones in turn.", "",
+    return [f"`audit` looked at many captured machines, which were {values['different_captures']} different ones again and again.", "",
             *table(["captures", "jobs", "a second", "peak memory"], rows)]
 
 
@@ -267,15 +268,16 @@ def report_archives(values):
     rows = [[str(jobs), f"{values[f'jobs_{jobs}_list_s']:.1f} s", f"{values[f'jobs_{jobs}_audit_s']:.1f} s", f"{values[f'jobs_{jobs}_ratio']:.2f}",
              f"{values[f'jobs_{jobs}_peak_kib'] / 1024:.1f} MiB"] for jobs in (1, 2)]
     fleet = [[f"{n:,}", f"{values[f'fleet_{n}_per_s']:,}", f"{values[f'fleet_{n}_peak_kib'] / 1024:.1f} MiB"] for n in (1000, 10000, 100000)]
-    return [f"{values['reports']} sosreports of `bench/fleet.py`, {values['packed_mb']} MB packed by xz, {values['unpacked_mb']} MB unpacked, {values['members']:,} members in the",
-            f"first one: `audit` of the directory beside `xz -dc | tar -t` of each file, as many at a time. {values['xz']}, {values['tar']}, libarchive {values['libarchive']}.", "",
+    return [f"The reports are {values['reports']} sosreports of `bench/fleet.py`, {values['packed_mb']} MB packed by xz, {values['unpacked_mb']} MB unpacked, with {values['members']:,} members in the",
+            "first one. The table compares `audit` of their directory with `xz -dc | tar -t` of each file, with as many of these at a time.",
+            f"{values['xz']}, {values['tar']}, libarchive {values['libarchive']}.", "",
             *table(["at a time", "listing", "audit", "listing / audit", "peak memory of audit"], rows), "",
-            "Captured machines in one archive, no two alike, through a pipe from the program that makes it, which takes most of the time:", "",
+            "Here captured machines, no two alike, are in one archive. It comes through a pipe from the program that makes it, which takes most of the time:", "",
             *table(["machines", "a second", "peak memory"], fleet)]
 
 
 def report_sizes(values):
-    return ["Installed, stripped; in brackets compressed by gzip -9.", "",
+    return ["This is the size of the installed program, stripped. In brackets it is compressed by gzip -9.", "",
             *table(["", "size"], [["swiotlb-handoff", f"{values['tool_kib']} KiB ({values['tool_gzip_kib']} KiB)"]])]
 
 
@@ -286,12 +288,15 @@ def report_verify(values):
         return [f"Linux {values[f'{k}/release']}", f"{values[f'{k}/reservation_mib']} MiB", f"{values[f'{k}/peak_kib']} KiB", f"{values[f'{k}/size_kib']} KiB",
                 "yes" if "(exact)" in values[f"{k}/said"] else "**no**", *(f"{values[f'{k}/{fault}_s']:.1f} s" for fault in FAULTS),
                 "written" if values[f"{k}/dump"] == "ok" else "**lost**"]
-    return ["`verify` of the crash kernel's initial RAM disk, in machines of the lab with the smallest reservation that a handoff needs there (those of",
-            "docs/memory-saved.md; that of 7.3 was not looked for, 102 MiB is too small). *Memory* is all that it had addresses for at once, program, stack and data, as the kernel says when it",
-            "ends (VmPeak): what is resident is a part of that, which older kernels count in batches. *Unpacked* is its file. *Exact*: it found the pool where",
-            "it was promised. Then how long the hook of the initial RAM disk takes, which runs it, in the machine's own time, which is emulated and shared",
-            "its processors with other work: with verify as it is, with one that fails, is killed, stops for ever, and is not there. After all of that",
-            "the dump.", "",
+    return ["The crash kernel's initial RAM disk has a small program, `verify`. It was measured in machines of the lab with the smallest reservation that a handoff",
+            "needs there. These sizes are from docs/memory-saved.md; that of 7.3 was not searched for, and 102 MiB is too small.", "",
+            "- *Memory* is the most address space that the program had at once, with stack and data, as the kernel says when it ends (VmPeak). What is resident is",
+            "  a part of that; older kernels count it in batches.",
+            "- *Unpacked* is the size of its file.",
+            "- *Exact* says whether it found the pool where it was promised.",
+            "- The next five columns say how long the hook of the initial RAM disk took, which runs the program: with `verify` as it is, and with one that fails, is",
+            "  killed, stops for ever, or is missing. This is the machine's own time; the machine is emulated and shared its processors with other work.",
+            "- *Dump* says what became of the dump after all of these.", "",
             *table(["", "reservation", "memory", "unpacked", "exact", "works", "fails", "killed", "stops", "missing", "dump"], [row(k) for k in kernels])]
 
 
@@ -300,7 +305,8 @@ REPORTS = {"vm": ("Beside a load", report_vm), "verify": ("In the crash kernel",
 
 
 def report():
-    lines = ["# What it costs", "", "Made by `bench/cost.py --report` from the last recorded runs, `bench/results/*.json`. Times depend on the machine; compare columns.", ""]
+    lines = ["# What it costs", "", "This page is made by `bench/cost.py --report` from the last recorded runs, `bench/results/*.json`. Times depend on the machine, so compare",
+             "columns and not pages.", ""]
     for section, (title, write) in REPORTS.items():
         file = RESULTS / f"{section}.json"
         if not file.exists():

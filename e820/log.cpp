@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -24,6 +26,9 @@ using base::Result;
 namespace {
 
 using std::string_view;
+
+/// Of which a log may have lines in turn.
+constexpr std::size_t most_hosts = 4096;
 
 struct Heading {
     string_view text;
@@ -156,8 +161,11 @@ public:
                    entry.range.start() < table.entries.back().range.end()) {
             // Printed maps are sorted. One that goes back to where it began is the next boot's.
             if (entry.range.start() != table.entries.front().range.start()) {
-                return input_error(line, fmt::format("expected a range above {:#x}, found one at {:#x}",
-                                                     table.entries.back().range.end(), entry.range.start()));
+                return input_error(line,
+                                   fmt::format("expected a range above {:#x}, found one at {:#x}: these may be the "
+                                               "lines of two machines or of two boots in turn, which nothing "
+                                               "tells apart. Keep those of one",
+                                               table.entries.back().range.end(), entry.range.start()));
             }
             start_map(kind, line);
         }
@@ -194,9 +202,16 @@ bool starts_boot(string_view line) { return line.starts_with("Linux version "); 
 
 Result<std::vector<LogBoot>> parse_log_table(string_view text) {
     LogLines lines(text);
-    Collector maps;
+    std::map<std::string, Collector, std::less<>> of_hosts;
     while (const auto line = lines.next()) {
         const std::size_t number = line->number;
+        auto host = of_hosts.find(line->host);
+        if (host == of_hosts.end()) {
+            if (!starts_boot(line->text) && !heading_of(line->text) && !statement_of(line->text)) continue;
+            if (of_hosts.size() >= most_hosts) return input_error(number, "the log has lines of too many machines");
+            host = of_hosts.emplace(line->host, Collector()).first;
+        }
+        Collector& maps = host->second;
         if (starts_boot(line->text)) {
             maps.start_boot(number);
         } else if (const auto kind = heading_of(line->text)) {
@@ -216,7 +231,11 @@ Result<std::vector<LogBoot>> parse_log_table(string_view text) {
             if (auto error = maps.entry(statement->kind, parsed.value, number)) return *std::move(error);
         }
     }
-    return std::move(maps).finish();
+    std::vector<LogBoot> boots;
+    for (auto& [host, maps] : of_hosts)
+        for (LogBoot& boot : std::move(maps).finish()) boots.push_back(std::move(boot));
+    std::stable_sort(boots.begin(), boots.end(), [](const LogBoot& a, const LogBoot& b) { return a.line < b.line; });
+    return boots;
 }
 
 }  // namespace e820

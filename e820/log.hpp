@@ -47,7 +47,8 @@ bool starts_boot(std::string_view line);
 /// boot begins at starts_boot(), at a second firmware map, or where a map without
 /// a heading starts over at its first address. Empty where the text has neither a
 /// banner nor a map. Reads every form from 2.6 to 7.x (exclusive ends up to 3.3,
-/// "[gap ...]" lines from 7.0). An entry that a mailer cut in two at a blank is joined
+/// "[gap ...]" lines from 7.0). Where lines name their hosts, or consoles, each has
+/// boots of its own. An entry that a mailer cut in two at a blank is joined
 /// again. Errors, with the line: an entry that does not parse, reversed bounds,
 /// entries out of order.
 Result<std::vector<LogBoot>> parse_log_table(std::string_view text);

@@ -410,6 +410,38 @@ TEST(LogForms, WhatAProgramSaysIsNotTheKernels) {
     }
 }
 
+// Two machines' consoles in one file: the one that began last counts, as of two boots.
+TEST(LogForms, OfTwoMachinesInTurnTheLinesAreToldApartByTheirNames) {
+    for (const auto& [one, two] : {std::pair("node-1  | [", "node-2  | ["),
+                                   {"[pod/a/main] [", "[pod/b/main] ["},
+                                   {"ttyS0: [", "ttyS1: ["},
+                                   {"May 14 10:21:07 alpha kernel: [", "May 14 10:21:07 beta kernel: ["}}) {
+        std::string log;
+        for (const Message& m : boot) {
+            const std::string behind = seconds(m.microseconds) + "] ";
+            std::string other = m.text;
+            if (other.starts_with("BIOS-e820:")) {
+                log += two + behind + "BIOS-e820: [mem 0x0000000000000000-0x000000000009fbff] usable\n";
+                other = "BIOS-e820: [mem 0x0000000000200000-0x00000000afffffff] usable";
+            }
+            if (other.starts_with("software IO")) other = another_pool;
+            log += two + behind + other + "\n" + one + behind + m.text + "\n";
+        }
+        SCOPED_TRACE(log);
+        const auto found = read(log);
+        ASSERT_TRUE(found);
+        EXPECT_EQ(found->boots, 2u);
+        ASSERT_TRUE(found->pool);
+        EXPECT_EQ(found->pool->value.start(), 0xaf000000u);
+        EXPECT_GT(found->gaps.of_others, 0u);
+        const auto maps = e820::parse_log_table(log);
+        ASSERT_TRUE(maps) << maps.error().message();
+        ASSERT_EQ(maps->size(), 2u);
+        EXPECT_EQ(maps->front().maps.front().table.entries.size(), 2u);
+        EXPECT_EQ(maps->back().maps.front().table.entries.size(), 1u);
+    }
+}
+
 // A line in a form that nobody knows, before the kernel has said everything.
 TEST(LogForms, ALineThatIsNotUnderstoodIsAGap) {
     for (const Form& form : forms()) {

@@ -6,6 +6,7 @@
 #include "lib/report/documents.hpp"
 #include "lib/sources/files.hpp"
 #include "lib/sources/host.hpp"
+#include "lib/sources/layout.hpp"
 #include "lib/sources/log_file.hpp"
 #include "lib/sources/user_file.hpp"
 #include "tool/commands.hpp"
@@ -162,17 +163,33 @@ void print_recommendation(const handoff::Recommendation& r, const handoff::Machi
     }
 }
 
-// That the user names; else of the machine's own log, which is more than one boot where a serial console recorded it.
+// That the user names; else of the machine's own log, which is more than one boot where a serial console recorded it;
+// else what kdump kept beside the last dump.
 base::Result<std::optional<handoff::CrashLog>> last_crash(const Options& options, const handoff::Host& host) {
-    auto text =
-        options.crash_log ? handoff::read_user_file(*options.crash_log, handoff::file_limit) : host.kernel_log();
-    if (text && (options.crash_log || !host.live())) text = handoff::log_lines(*std::move(text));
-    if (!text && options.crash_log) return text.error();
-    auto log = text ? handoff::read_crash_log(*text) : std::nullopt;
-    if (!log && options.crash_log)
-        return base::Error{base::Errc::input, *options.crash_log, 0,
-                           "expected the log of a crash kernel, found no boot with elfcorehdr= on its command line"};
-    if (log) log->file = options.crash_log.value_or(std::string(host.path(handoff::Source::kernel_log)));
+    const auto crash_in = [](std::string text, const std::string& file) {
+        auto log = handoff::read_crash_log(text);
+        if (log) log->file = file;
+        return log;
+    };
+    if (options.crash_log) {
+        auto text = handoff::read_user_file(*options.crash_log, handoff::file_limit);
+        if (text) text = handoff::log_lines(*std::move(text));
+        if (!text) return text.error();
+        auto log = crash_in(*std::move(text), *options.crash_log);
+        if (!log)
+            return base::Error{
+                base::Errc::input, *options.crash_log, 0,
+                "expected the log of a crash kernel, found no boot with elfcorehdr= on its command line"};
+        return log;
+    }
+    std::optional<handoff::CrashLog> log;
+    auto own = host.kernel_log();
+    if (own && !host.live()) own = handoff::log_lines(*std::move(own));
+    if (own) log = crash_in(*std::move(own), std::string(host.path(handoff::Source::kernel_log)));
+    if (log || host.live()) return log;
+    auto kept = host.read(handoff::crash_kernel_log);
+    if (kept) kept = handoff::log_lines(*std::move(kept));
+    if (kept) log = crash_in(*std::move(kept), "kexec-dmesg.log");
     return log;
 }
 

@@ -11,6 +11,7 @@
 #include "lib/service/service.hpp"
 #include "lib/sources/host.hpp"
 #include "lib/sources/image.hpp"
+#include "lib/sources/loaded_modules.hpp"
 
 namespace handoff {
 
@@ -36,6 +37,12 @@ constexpr std::array initrd_numbers{
     Numbers<InitrdFile>{"bytes", &InitrdFile::bytes},
     Numbers<InitrdFile>{"acpi_bytes", &InitrdFile::acpi_bytes},
 };
+constexpr std::array contents_numbers{
+    Numbers<InitrdContents>{"file_bytes", &InitrdContents::file_bytes},
+    Numbers<InitrdContents>{"inodes", &InitrdContents::inodes},
+    Numbers<InitrdContents>{"symbolic_links", &InitrdContents::symbolic_links},
+    Numbers<InitrdContents>{"packed_root_bytes", &InitrdContents::packed_root_bytes},
+};
 constexpr std::uint64_t largest = std::uint64_t{1} << 40;
 
 template <class Of, std::size_t N>
@@ -57,7 +64,64 @@ std::string read(const json& object, const std::array<Numbers<Of>, N>& numbers, 
     return {};
 }
 
+std::uint64_t module_bytes(const InitrdContents& contents, bool compressed) {
+    std::uint64_t bytes = 0;
+    for (const ModuleFile& module : contents.modules) bytes += module.compressed == compressed ? module.bytes : 0;
+    return bytes;
+}
+
+json written(const InitrdContents& contents) {
+    json object = written(contents, contents_numbers);
+    object["module_bytes"] = module_bytes(contents, false);
+    object["compressed_module_bytes"] = module_bytes(contents, true);
+    object["loaded_module_bytes"] = contents.loaded_module_bytes ? json(*contents.loaded_module_bytes) : json(nullptr);
+    object["formats"] = contents.formats;
+    return object;
+}
+
+/// "" where all is there, else the name of what is not.
+std::string read(const json& object, InitrdContents& contents) {
+    if (auto name = read(object, contents_numbers, contents); !name.empty()) return name;
+    const auto number = [&](const char* name) -> std::optional<std::uint64_t> {
+        const auto found = object.find(name);
+        if (found == object.end() || !found->is_number_unsigned() || found->get<std::uint64_t>() > largest)
+            return std::nullopt;
+        return found->get<std::uint64_t>();
+    };
+    for (const auto& [name, compressed] : {std::pair("module_bytes", false), {"compressed_module_bytes", true}}) {
+        const auto bytes = number(name);
+        if (!bytes) return name;
+        if (*bytes != 0) contents.modules.push_back({"", *bytes, compressed});
+    }
+    contents.loaded_module_bytes = number("loaded_module_bytes");
+    const auto loaded = object.find("loaded_module_bytes");
+    if (loaded == object.end() || !(loaded->is_null() || contents.loaded_module_bytes)) return "loaded_module_bytes";
+    const auto formats = object.find("formats");
+    if (formats == object.end() || !formats->is_array()) return "formats";
+    for (const json& format : *formats) {
+        if (!format.is_string()) return "formats";
+        contents.formats.push_back(format.get<std::string>());
+    }
+    return {};
+}
+
 }  // namespace
+
+Result<InitrdContents> initrd_contents_of(const Host& host, const std::filesystem::path& initrd) {
+    auto contents = read_initrd_contents(initrd);
+    const auto text = contents ? host.read(Source::modules) : Result<std::string>(std::string());
+    if (!contents || !text) return contents;
+    const auto loaded = parse_loaded_modules(*text);
+    std::uint64_t bytes = 0;
+    if (contents->packed_root_bytes != 0) {
+        for (const auto& [name, size] : loaded) bytes += size;
+    } else {
+        for (const ModuleFile& module : contents->modules)
+            if (const auto at = loaded.find(module.name); at != loaded.end()) bytes += at->second;
+    }
+    contents->loaded_module_bytes = bytes;
+    return contents;
+}
 
 Result<ImageRecord> record_images(const Host& host, std::string_view release) {
     ImageRecord record;
@@ -71,6 +135,8 @@ Result<ImageRecord> record_images(const Host& host, std::string_view release) {
         const auto initrd = read_initrd(*usual.initrd);
         if (!initrd) return initrd.error();
         record.initrd = *initrd;
+        // One that the kernel could not unpack either is no reason not to capture the machine.
+        if (auto contents = initrd_contents_of(host, *usual.initrd)) record.contents = *std::move(contents);
     }
     const LoadSettings configured = load_settings(host);
     record.loader = configured.loader;
@@ -88,6 +154,7 @@ std::string text_of(const ImageRecord& record) {
     if (record.initrd) {
         document["initrd"] = written(*record.initrd, initrd_numbers);
         document["initrd"]["bootconfig"] = record.initrd->bootconfig;
+        document["initrd"]["contents"] = record.contents ? written(*record.contents) : json(nullptr);
     }
     document["loader"] = name(record.loader);
     document["collector"] = name(record.collector);
@@ -121,6 +188,12 @@ Result<ImageRecord> parse_image_record(std::string_view text) {
         const auto bootconfig = initrd->find("bootconfig");
         if (bootconfig == initrd->end() || !bootconfig->is_boolean()) return wrong("bootconfig");
         record.initrd->bootconfig = bootconfig->get<bool>();
+        // Older captures have none.
+        if (const auto contents = initrd->find("contents"); contents != initrd->end() && !contents->is_null()) {
+            if (!contents->is_object()) return wrong("contents");
+            record.contents.emplace();
+            if (const auto name = read(*contents, *record.contents); !name.empty()) return wrong(name);
+        }
     }
     const auto loader = document.find("loader"), collector = document.find("collector");
     const auto word = [&](const auto& found) {

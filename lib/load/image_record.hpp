@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,12 +18,18 @@ class Host;
 struct ImageRecord {
     std::optional<Image> image;
     std::optional<InitrdFile> initrd;
+    /// What it becomes; of its modules only how large those are together that are compressed, and those that are not.
+    std::optional<InitrdContents> contents;
     Loader loader = Loader::automatic;
     Collector collector = Collector::unknown;
 };
 
 /// Where a capture has it: a document of JSON, swiotlb-handoff-capture(5).
 inline constexpr std::string_view image_record_path = "swiotlb-handoff/crash-image.json";
+
+/// What an initrd of this machine becomes, with what the running kernel has of its modules. Errors: as of
+/// read_initrd_contents().
+base::Result<InitrdContents> initrd_contents_of(const Host&, const std::filesystem::path& initrd);
 
 /// Of the files that the installed service, or the kernel itself, has for this release. Errors: as of read_image() and
 /// read_initrd().

@@ -10,7 +10,6 @@
 #include "lib/sources/image.hpp"
 #include "lib/sources/initrd.hpp"
 #include "lib/sources/kernel_config.hpp"
-#include "lib/sources/loaded_modules.hpp"
 
 namespace handoff {
 namespace {
@@ -110,30 +109,20 @@ Result<PlanRequest> request_for(const Host& host, const Machine& machine, const 
         request.initrd_bytes = recorded->initrd->bytes;
         request.initrd_acpi_bytes = recorded->initrd->acpi_bytes;
         request.initrd_bootconfig = recorded->initrd->bootconfig;
+        request.initrd_contents = recorded->contents;
     }
+    if (!request.initrd_bytes && !host.live()) request.initrd_bytes = listed_initrd_bytes(host, machine.release);
     read_configuration(host, machine, wishes, *recorded, request);
     return request;
 }
 
 void look_into_initrd(const Host& host, PlanRequest& request) {
     if (request.initrd_from.empty()) return;
-    auto contents = read_initrd_contents(request.initrd_from);
-    if (!contents) {
-        request.initrd_contents_problem = contents.error();
-        return;
-    }
-    if (const auto text = host.read(Source::modules)) {
-        const auto loaded = parse_loaded_modules(*text);
-        std::uint64_t bytes = 0;
-        if (contents->packed_root_bytes != 0) {
-            for (const auto& [name, size] : loaded) bytes += size;
-        } else {
-            for (const ModuleFile& module : contents->modules)
-                if (const auto at = loaded.find(module.name); at != loaded.end()) bytes += at->second;
-        }
-        contents->loaded_module_bytes = bytes;
-    }
-    request.initrd_contents = *std::move(contents);
+    auto contents = initrd_contents_of(host, request.initrd_from);
+    if (contents)
+        request.initrd_contents = *std::move(contents);
+    else
+        request.initrd_contents_problem = std::move(contents).error();
 }
 
 }  // namespace handoff

@@ -8,6 +8,8 @@
 #include "lib/service/service.hpp"
 #include "lib/service/shell_config.hpp"
 #include "lib/sources/host.hpp"
+#include "lib/sources/layout.hpp"
+#include "lib/sources/listing.hpp"
 
 namespace handoff {
 namespace {
@@ -68,6 +70,17 @@ CrashImage crash_image(const Host& host, string_view release) {
     const string_view loaded = named.empty() ? release : named;
     const auto kernel = image_of(host, service->kernels, loaded);
     return {file_of(kernel), file_of(image_of(host, service->initrds, loaded, kernel ? kernel->directory : ""))};
+}
+
+std::optional<std::uint64_t> listed_initrd_bytes(const Host& host, string_view release) {
+    const auto listing = host.read(boot_listing);
+    const auto service = listing ? find_kdump_service(host) : Result<KdumpService>(listing.error());
+    if (!service) return std::nullopt;
+    const auto files = listed_files(*listing);
+    for (const string_view place : service->initrds)
+        for (const auto& [path, bytes] : files)
+            if (matches(fmt::format(fmt::runtime(place), release, "*"), path)) return bytes;
+    return std::nullopt;
 }
 
 }  // namespace handoff

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <span>
@@ -87,6 +88,10 @@ struct CrashImage {
 /// What the installed service loads for a kernel of this release. Where no service is known, only the image of that
 /// kernel.
 CrashImage crash_image(const Host&, std::string_view release);
+
+/// The size of that initrd, in bytes, by the listing of /boot that a report has (boot_listing); nullopt where it is not
+/// in it.
+std::optional<std::uint64_t> listed_initrd_bytes(const Host&, std::string_view release);
 
 /// The crash kernel's command line as the service derives it from the running kernel's and from `config`, the text of
 /// its configuration. For a look ahead, not for a load, which has the real one.

@@ -60,12 +60,17 @@ std::vector<Wanted::Use> Wanted::uses(const std::string& path) const {
     return found;
 }
 
-bool Wanted::shows_top(const std::string& path) const {
+bool Wanted::shows_top(const std::string& path, std::size_t depth) const {
     const auto telling = telling_directories();
-    if (!uses(path).empty() || std::find(telling.begin(), telling.end(), path) != telling.end()) return true;
+    if (std::find(telling.begin(), telling.end(), path) != telling.end()) return true;
+    const auto all = uses(path);
+    const auto may_be_here = [&](const ReportLayout& layout) { return depth <= layout.deepest; };
+    if (std::any_of(all.begin(), all.end(), [&](const Use& use) { return may_be_here(layouts()[use.layout]); }))
+        return true;
     const string_view first = string_view(path).substr(0, path.find('/'));
     const auto is_known_by = [&](const ReportLayout& layout) {
-        return !layout.rows.empty() && std::find(layout.signs.begin(), layout.signs.end(), first) != layout.signs.end();
+        return may_be_here(layout) && !layout.rows.empty() &&
+               std::find(layout.signs.begin(), layout.signs.end(), first) != layout.signs.end();
     };
     return std::any_of(layouts().begin(), layouts().end(), is_known_by);
 }

@@ -29,9 +29,9 @@ public:
     };
     static constexpr std::size_t no_row = ~std::size_t{0};
     [[nodiscard]] std::vector<Use> uses(const std::string& path) const;
-    /// A machine's report has its top where the rest of a path is this: it is such a file, or one of those by which its
-    /// kind is known.
-    [[nodiscard]] bool shows_top(const std::string& path) const;
+    /// A machine's report has its top, below `depth` directories, where the rest of a path is this: it is such a file,
+    /// or one of those by which its kind is known.
+    [[nodiscard]] bool shows_top(const std::string& path, std::size_t depth) const;
     /// Patterns of the machine's own paths.
     [[nodiscard]] const std::vector<std::string>& own() const { return own_; }
 

@@ -12,6 +12,7 @@
 #include "base/scan.hpp"
 #include "lib/sources/gathering.hpp"
 #include "lib/sources/kexec_program.hpp"
+#include "lib/sources/layout.hpp"
 #include "lib/sources/neighbours.hpp"
 #include "lib/sources/report.hpp"
 #include "lib/sources/srat.hpp"
@@ -175,8 +176,13 @@ std::string release_of(const Host& host) {
     if (const auto release = host.read(Source::release)) return first_word(*release);
     constexpr string_view banner = "Linux version ";
     const auto version = host.read(Source::version);
-    if (!version || !version->starts_with(banner)) return {};
-    return first_word(string_view(*version).substr(banner.size()));
+    if (version && version->starts_with(banner)) return first_word(string_view(*version).substr(banner.size()));
+    // "Linux HOST RELEASE #1 SMP …"
+    const auto uname = host.live() ? Result<std::string>(std::string()) : host.read(uname_output);
+    base::Scan words(uname ? string_view(*uname) : string_view());
+    if (!words.take("Linux ")) return {};
+    const auto host_end = words.rest().find(' ');
+    return host_end == string_view::npos ? std::string() : first_word(words.rest().substr(host_end + 1));
 }
 
 Result<Machine> gather(const Host& host) {

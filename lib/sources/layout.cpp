@@ -4,6 +4,7 @@
 #include <fnmatch.h>
 
 #include <array>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -18,7 +19,8 @@ using std::string_view;
 
 constexpr string_view log = "dmesg", command_line = "proc/cmdline", cpuinfo = "proc/cpuinfo";
 
-std::vector<ReportLayout> table() {
+/// With the machine's files at their own paths, or attached to a problem of one.
+std::vector<ReportLayout> collectors() {
     return {
         // sos 4.12, sos/report/plugins/{kernel,kdump,logs,processor}.py. PCI devices are not taken from it: it has some
         // of their files only, which would look like a machine without drivers.
@@ -29,23 +31,63 @@ std::vector<ReportLayout> table() {
          .rows = {{"sos_commands/kernel/dmesg", "", log},
                   {"sos_commands/general/dmesg", "", log},
                   {"sos_commands/kernel/dmesg_-T", "", log},
-                  {"sos_commands/logs/journalctl_--no-pager_--boot", "", log},
+                  {"sos_commands/logs/journalctl_--no-pager*--boot", "", log},
                   {"var/log/dmesg", "", log},
+                  {"sos_commands/logs/journalctl_--no-pager", "", log},
+                  {"var/log/messages", "", log},
+                  {"var/log/kern.log", "", log},
+                  {"var/log/syslog", "", log},
+                  {"sos_commands/boot/ls_*_.boot", "", boot_listing},
+                  {"sos_commands/kernel/uname_-a", "", uname_output},
+                  {"var/crash/*/kexec-dmesg.log", "", crash_kernel_log},
                   {"usr/lib/os-release", "", "etc/os-release"}}},
-        // supportconfig 3.2.14. It has no /proc/iomem.
-        {.name = "a supportconfig",
-         .mark = "basic-environment.txt",
-         .signs = {"basic-environment.txt", "supportconfig.txt", "boot.txt"},
-         .rows = {{"boot.txt", "*dmesg*", log},
-                  {"boot.txt", "*journalctl*boot*", log},
-                  {"boot.txt", "*/var/log/boot.msg*", log},
-                  {"messages.txt", "*/var/log/messages*", log},
-                  {"boot.txt", "*/proc/cmdline*", command_line},
-                  {"hardware.txt", "*/proc/cpuinfo*", cpuinfo},
-                  {"crash.txt", "*/etc/sysconfig/kdump*", "etc/sysconfig/kdump"},
-                  {"crash.txt", "*/sys/kernel/kexec_crash_size*", "sys/kernel/kexec_crash_size"},
-                  {"crash.txt", "*/sys/kernel/kexec_crash_loaded*", "sys/kernel/kexec_crash_loaded"},
-                  {"basic-environment.txt", "*/etc/os-release*", "etc/os-release"}}},
+        // insights-core, insights/specs/insights_archive.py: what insights-client collects on RHEL.
+        {.name = "an insights archive",
+         .mark = "insights_commands",
+         .signs = {"insights_commands"},
+         .own_paths = true,
+         .rows = {{"insights_commands/dmesg", "", log},
+                  {"var/log/dmesg", "", log},
+                  {"var/log/messages", "", log},
+                  {"insights_commands/ls_-lanR_.boot", "", boot_listing},
+                  {"insights_commands/uname_-a", "", uname_output}}},
+        // abrt, src/plugins/vmcore_event.conf and abrt-action-analyze-vmcore.
+        {.name = "a problem of abrt",
+         .mark = "abrt_version",
+         .signs = {"abrt_version", "analyzer"},
+         .rows = {{"vmcore-dmesg.txt", "", log},
+                  {"dmesg_log", "", log},
+                  {"dmesg", "", log},
+                  {"kexec-dmesg.log", "", crash_kernel_log},
+                  {"os_info", "", "etc/os-release"},
+                  {"cpuinfo", "", cpuinfo}}},
+    };
+}
+
+/// supportconfig 3.2.14. It has no /proc/iomem.
+ReportLayout supportconfig() {
+    return {.name = "a supportconfig",
+            .mark = "basic-environment.txt",
+            .signs = {"basic-environment.txt", "supportconfig.txt", "boot.txt"},
+            .rows = {{"boot.txt", "*dmesg*", log},
+                     {"boot.txt", "*journalctl*boot*", log},
+                     {"boot.txt", "*/var/log/boot.msg*", log},
+                     {"messages.txt", "*/var/log/messages*", log},
+                     {"crash.txt", "*dmesg.txt*", log},
+                     {"boot.txt", "*ls -l*/boot*", boot_listing},
+                     {"basic-environment.txt", "*uname -a*", uname_output},
+                     {"proc.txt", "*/proc/iomem*", "proc/iomem"},
+                     {"boot.txt", "*/proc/cmdline*", command_line},
+                     {"hardware.txt", "*/proc/cpuinfo*", cpuinfo},
+                     {"crash.txt", "*/etc/sysconfig/kdump*", "etc/sysconfig/kdump"},
+                     {"crash.txt", "*/sys/kernel/kexec_crash_size*", "sys/kernel/kexec_crash_size"},
+                     {"crash.txt", "*/sys/kernel/kexec_crash_loaded*", "sys/kernel/kexec_crash_loaded"},
+                     {"basic-environment.txt", "*/etc/os-release*", "etc/os-release"}}};
+}
+
+/// Files that somebody put together.
+std::vector<ReportLayout> files() {
+    return {
         {.name = "a captured machine",
          .mark = "proc or dmesg",
          .signs = {"proc", "sys", "dmesg"},
@@ -77,8 +119,30 @@ std::vector<ReportLayout> table() {
                   {"*/vmcore-dmesg.txt", "", log},
                   {"dmesg.[0-9]*", "", log},
                   {"*/dmesg.[0-9]*", "", log},
-                  {"*/dmesg.txt", "", log}}},
+                  {"*/dmesg.txt", "", log},
+                  {"kexec-dmesg.log", "", crash_kernel_log},
+                  {"*/kexec-dmesg.log", "", crash_kernel_log}}},
+        // What somebody saved under a name of his own.
+        {.name = "a directory with a kernel log",
+         .mark = "dmesg.txt, messages, kern.log, syslog or console.log",
+         .signs = {"dmesg.*", "kern.log*", "messages", "messages[-.]*", "syslog", "syslog.[0-9]*", "console.log*"},
+         .rows = {{"dmesg.*", "", log},
+                  {"kern.log*", "", log},
+                  {"messages", "", log},
+                  {"messages[-.]*", "", log},
+                  {"syslog", "", log},
+                  {"syslog.[0-9]*", "", log},
+                  {"console.log*", "", log}},
+         .deepest = 1},
     };
+}
+
+/// In the order in which they are looked for: what anybody may have called so stands last.
+std::vector<ReportLayout> table() {
+    std::vector<ReportLayout> all = collectors();
+    all.push_back(supportconfig());
+    for (ReportLayout& layout : files()) all.push_back(std::move(layout));
+    return all;
 }
 
 }  // namespace

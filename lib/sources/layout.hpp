@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <cstddef>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace handoff {
+
+/// Paths that no machine has, for what reports have beside a machine's files: a listing of /boot, `uname -a`, and what
+/// the crash kernel said when it saved the last dump.
+inline constexpr std::string_view boot_listing = "swiotlb-handoff/ls-boot", uname_output = "swiotlb-handoff/uname",
+                                  crash_kernel_log = "swiotlb-handoff/kexec-dmesg.log";
 
 /// Where a report has a file of the machine. Patterns are of fnmatch(3); "*" is within one component of a path.
 struct ReportRow {
@@ -26,6 +32,8 @@ struct ReportLayout {
     /// Where several rows name the same file of the machine, the first one that is there counts; of logs, the first one
     /// that shows the boot.
     std::vector<ReportRow> rows;
+    /// In an archive, so many directories may stand above its top.
+    std::size_t deepest = 2;
 };
 
 /// All kinds, in the order in which they are looked for.

@@ -39,6 +39,10 @@ public:
         earlier_.clear();
         others_.clear();
     }
+    /// It is not the one whose lines come now.
+    [[nodiscard]] bool is_another(string_view host) const {
+        return !host.empty() && !current_.empty() && host != current_;
+    }
     Of next(string_view host) {
         if (host.empty() || host == current_) return Of::this_boot;
         if (current_.empty()) {
@@ -84,14 +88,13 @@ private:
         if (!line.text.empty()) ++count_;
         if (line.text.starts_with("-- Boot ") || line.text.starts_with("-- Reboot --")) separated_ = true;
         const LogReader* reader = reader_of(line.text);
+        const bool begins = reader && this->begins(line, *reader);
+        if (!begins && is_of_others(line)) return std::nullopt;
         if (reader && line.time_us && !line.text.starts_with("systemd")) {  // whose times may be the journal's own
             // Clocks of processors differ by less.
             if (*line.time_us + 1'000'000 < time_us_) separated_ = true;
             time_us_ = *line.time_us;
         }
-        const bool begins =
-            reader && reader->stage != Stage::later && (boot_.log.boots == 0 || reader->stage <= boot_.stage);
-        if (!begins && is_of_others(line)) return std::nullopt;
         look_for_gaps(line, reader);
         if (!reader) return std::nullopt;
         if (begins || separated_ || boot_.log.boots == 0) begin(line, *reader, begins);
@@ -100,14 +103,23 @@ private:
         return read(line, *reader);
     }
 
+    /// Of a machine by another name only its banner begins a boot: lines of several may stand in turn.
+    bool begins(const LogLine& line, const LogReader& reader) const {
+        if (reader.stage == Stage::later) return false;
+        if (boot_.log.boots == 0) return true;
+        return reader.stage <= boot_.stage && (reader.stage <= Stage::version || !hosts_.is_another(line.host));
+    }
+
     bool is_of_others(const LogLine& line) {
         const auto of = hosts_.next(line.host);
         if (of == Hosts::Of::this_boot_renamed) {
             before_renaming_ = boot_;
+            time_before_renaming_ = time_us_;
             since_renaming_ = 0;
         }
         if (of == Hosts::Of::this_boot_after_others && before_renaming_) {
             boot_ = *std::exchange(before_renaming_, std::nullopt);
+            time_us_ = time_before_renaming_;
             boot_.log.gaps.of_others += since_renaming_;
         }
         if (of == Hosts::Of::others) ++boot_.log.gaps.of_others;
@@ -221,7 +233,7 @@ private:
     std::optional<KernelLog> machines_;  ///< the last boot that is no crash kernel's
     Hosts hosts_;
     std::optional<Boot> before_renaming_;
-    std::uint64_t since_renaming_ = 0;
+    std::uint64_t since_renaming_ = 0, time_before_renaming_ = 0;
     std::uint64_t time_us_ = 0;
     std::size_t column_ = 0;
     std::size_t count_ = 0;

@@ -169,7 +169,8 @@ private:
     void member(Archive& archive, const ArchiveEntry& entry) {
         const bool is_file = entry.kind == ArchiveEntry::Kind::file;
         if (!below_top(entry.path)) {
-            if (is_file && !inner_ && is_archive_name(entry.path) && depth(entry.path) <= 2)
+            if (is_file && !inner_ && is_archive_name(entry.path) &&
+                (depth(entry.path) <= 2 || is_report_name(entry.path)))
                 return inner(archive, entry.path);
             const auto top = top_of(entry.path);
             if (!top) return;
@@ -192,6 +193,13 @@ private:
         }
     }
 
+    /// By what collectors call their archives, which must-gather and the like have some directories deep.
+    static bool is_report_name(string_view path) {
+        constexpr std::array<string_view, 5> begins{"sosreport-", "sos-", "scc_", "nts_", "insights-"};
+        const string_view name = path.substr(path.rfind('/') + 1);
+        return std::any_of(begins.begin(), begins.end(), [&](string_view begin) { return name.starts_with(begin); });
+    }
+
     static std::size_t depth(string_view path) {
         return 1 + static_cast<std::size_t>(std::count(path.begin(), path.end(), '/'));
     }
@@ -200,11 +208,15 @@ private:
         return assembly_ && (top_.empty() || (path.starts_with(top_) && path.substr(top_.size()).starts_with('/')));
     }
 
-    /// The top of the machine whose file this is: at most two directories deep.
+    /// The top of the machine whose file this is: at most two directories deep, and for what must-gather has of a
+    /// node, "nodes/NAME", any number.
     [[nodiscard]] std::optional<std::string> top_of(const std::string& path) const {
         std::size_t from = 0;
-        for (int i = 0; i <= 2; ++i) {
-            if (wanted_.shows_top(path.substr(from))) return path.substr(0, from == 0 ? 0 : from - 1);
+        for (std::size_t depth = 0; depth <= 8; ++depth) {
+            const string_view above = string_view(path).substr(0, from == 0 ? 0 : from - 1);
+            const string_view parent = above.substr(0, std::min(above.rfind('/'), above.size()));
+            const bool node = parent == "nodes" || parent.ends_with("/nodes");
+            if (wanted_.shows_top(path.substr(from), node ? 0 : depth)) return std::string(above);
             const auto slash = path.find('/', from);
             if (slash == path.npos) break;
             from = slash + 1;

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Machines in archives and in other programs' reports; and captures that are not complete."""
+import gzip
 import json
 import os
 import shutil
 import subprocess
 import unittest
 
-from harness import INPUT, NOT_PERMITTED, Tree, machines, run
+from harness import INPUT, NOT_PERMITTED, Tree, archive, machines, run
 
 server = os.path.join(machines, "dell-r6515-high")
 with open(os.path.join(server, "dmesg"), "rb") as server_log:
@@ -99,6 +100,47 @@ class Captures(unittest.TestCase):
             with open(tree.path("copy/swiotlb-handoff/crash-image.json")) as kept_file:
                 kept = json.load(kept_file)
             self.assertEqual((kept["initrd"]["bytes"], kept["image"], kept["collector"]), (5000, None, "mmap"))
+            self.assertIsNone(kept["initrd"]["contents"], "no kernel unpacks this one")
+
+    def test_a_capture_has_what_the_initrd_becomes(self):
+        with Tree() as tree:
+            shutil.copytree(os.path.join(machines, "debian-6.1-kexec-load"), tree.path("m"))
+            tree.write("m/usr/sbin/kdump-config", b"")
+            tree.write("m/etc/default/kdump-tools", b"")
+            tree.write("m/var/lib/kdump/initrd.img", gzip.compress(archive((b"lib/modules/6.1/virtio_net.ko", b"m" * 70000), (b"init", b"i" * 9000))))
+            self.assertEqual(run("capture", "--root", tree.path("m"), tree.path("copy")).status, 0)
+            with open(tree.path("copy/swiotlb-handoff/crash-image.json")) as kept_file:
+                kept = json.load(kept_file)["initrd"]["contents"]
+            self.assertEqual((kept["file_bytes"], kept["module_bytes"], kept["formats"]), (18 * 4096 + 3 * 4096, 70000, ["gzip"]))
+
+            def need_of(name):
+                lines = json.loads(run("recommend", "--json", "--root", tree.path(name)).out)["need"]["lines"]
+                return [line for line in lines if line["name"] in ("initrd", "unpacked", "modules")]
+            self.assertEqual(need_of("m"), need_of("copy"))
+            self.assertEqual(len(need_of("copy")), 3)
+            # A capture of a capture has the same.
+            self.assertEqual(run("capture", "--root", tree.path("copy"), tree.path("again")).status, 0)
+            self.assertEqual(need_of("again"), need_of("copy"))
+            # One that is older has no such member.
+            with open(tree.path("copy/swiotlb-handoff/crash-image.json")) as kept_file:
+                old = json.load(kept_file)
+            del old["initrd"]["contents"]
+            tree.write("copy/swiotlb-handoff/crash-image.json", json.dumps(old).encode())
+            self.assertNotEqual(need_of("copy"), need_of("again"))
+            old["initrd"]["contents"] = {"file_bytes": -1}
+            tree.write("copy/swiotlb-handoff/crash-image.json", json.dumps(old).encode())
+            self.assertIn("expected a member 'file_bytes'", run("plan", "--root", tree.path("copy")).err)
+
+    def test_what_kdump_kept_of_a_dump_is_read_for_what_ran_out(self):
+        said = (b"[    0.000000] Linux version 6.1.0-50-amd64 (x) (gcc) #1 SMP\n[    0.000000] Command line: ro nr_cpus=1 elfcorehdr=900536K\n"
+                b"[    0.010000] Memory: 98304K/262144K available (14344K kernel code)\n[    5.000000] Out of memory: Killed process 312 (makedumpfile)\n")
+        with Tree() as tree:
+            tree.write("crash/127.0.0.1-2024-02-01-00:00:00/vmcore-dmesg.txt", log)
+            tree.write("crash/127.0.0.1-2024-02-01-00:00:00/kexec-dmesg.log", said)
+            tree.write("sos/sos_commands/kernel/dmesg", log)
+            tree.write("sos/var/crash/127.0.0.1-2024-02-01-00:00:00/kexec-dmesg.log", said)
+            for name in ("crash", "sos"):
+                self.assertIn("Out of memory: Killed process 312", run("recommend", "--root", tree.path(name)).out)
 
     def test_a_capture_without_what_nobody_was_permitted_to_read_is_no_machine(self):
         for path in ("proc/iomem", "dmesg"):

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 #include <utility>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "lib/sources/archive.hpp"
 #include "lib/sources/gather.hpp"
 #include "lib/sources/layout.hpp"
+#include "lib/sources/listing.hpp"
 #include "tests/tar_file.hpp"
 #include "tests/temp_tree.hpp"
 
@@ -416,6 +418,77 @@ TEST_F(Report, ALogInItMayBeCompressed) {
     for (const Host& host : both()) EXPECT_EQ(*host.kernel_log(), log);
 }
 
+TEST_F(Report, AnInsightsArchiveHasItsCommandsBesideTheMachinesFiles) {
+    file("data/insights_commands/dmesg", wrapped);
+    file("data/insights_commands/uname_-a", "Linux host 5.14.0-70.el9.x86_64 #1 SMP x86_64 GNU/Linux\n");
+    file("data/proc/cmdline", "ro crashkernel=256M\n");
+    file("data/etc/kdump.conf", "path /var/crash\n");
+    file("data/etc/sysconfig/kdump", "");
+    for (const Host& host : {only(tree_ / "report/data"), only(write(tar_))}) {
+        EXPECT_EQ(*host.kernel_log(), wrapped);
+        EXPECT_EQ(gather(host)->command_line, "ro crashkernel=256M");
+        EXPECT_EQ(gather(host)->release, "5.14.0-70.el9.x86_64");
+        EXPECT_EQ(find_kdump_service(host)->name, "kdumpctl");
+    }
+}
+
+TEST_F(Report, AProblemOfAbrtIsNotTakenForAMachine) {
+    file("analyzer", "abrt-vmcore");
+    file("cmdline", "/usr/bin/program --that crashed");
+    file("vmcore-dmesg.txt", log);
+    file("dmesg", wrapped);
+    for (const Host& host : both()) {
+        EXPECT_EQ(*host.kernel_log(), log);
+        EXPECT_EQ(gather(host)->command_line, "ro crashkernel=256M");
+    }
+}
+
+TEST_F(Archived, MayBeOfMustGatherWithItsNodes) {
+    const std::string top = "must-gather.local.1/quay-io-x-sha256-1/";
+    const std::string report = packed(TarFile().add("sosreport-n2/sos_commands/kernel/dmesg", log).bytes(), "xz");
+    EXPECT_EQ(seen(write(TarFile()
+                             .add(top + "cluster-scoped-resources/core/nodes/n1.yaml", "x")
+                             .add(top + "nodes/n1/dmesg", log)
+                             .add(top + "nodes/n1/proc/cmdline", "ro")
+                             .add(top + "sos/n2/sosreport-n2.tar.xz", report))),
+              (Seen{{"/" + top + "nodes/n1", log}, {"/" + top + "sos/n2/sosreport-n2.tar.xz", log}}));
+}
+
+TEST_F(Archived, HasNoMachineInAProgramsFilesThatAreCalledAlike) {
+    EXPECT_EQ(seen(write(TarFile()
+                             .add("s/etc/logrotate.d/syslog", "/var/log/messages {}")
+                             .add("s/usr/share/completions/dmesg", "complete")
+                             .add("s/sos_commands/kernel/dmesg", log))),
+              (Seen{{"/s", log}}));
+}
+
+TEST_F(Report, ADirectoryMayHaveAKernelLogUnderAnotherName) {
+    for (const char* name : {"dmesg.txt", "dmesg.txt.gz", "messages-2026.xz", "kern.log.1", "console.log"}) {
+        const std::string bytes = std::string(name).ends_with(".gz")   ? packed(log, "gzip")
+                                  : std::string(name).ends_with(".xz") ? packed(log, "xz")
+                                                                       : log;
+        const std::string directory = std::string("of-") + name;
+        tree_.write(directory + "/" + name, bytes);
+        EXPECT_EQ(*only(tree_ / directory).kernel_log(), log) << name;
+        EXPECT_EQ(seen(write(TarFile().add(directory + "/" + name, bytes))).front().second, log);
+    }
+}
+
+TEST_F(Report, AListingOfBootHasTheInitrdsSize) {
+    file("sos_commands/kernel/dmesg", log);
+    file("etc/kdump.conf", "path /var/crash\n");
+    file("etc/sysconfig/kdump", "");
+    file("sos_commands/boot/ls_-alZR_.boot",
+         "/boot:\ntotal 1234\ndr-xr-xr-x. 5 root root system_u:object_r:boot_t:s0     4096 May 14 10:21 .\n"
+         "-rw-------. 1 root root system_u:object_r:boot_t:s0 33000000 May 14 10:21 initramfs-6.1.0-20-amd64kdump.img\n"
+         "-rw-------. 1 root root system_u:object_r:boot_t:s0 99000000 May 14 10:21 initramfs-6.1.0-20-amd64.img\n\n"
+         "/boot/grub2:\ntotal 4\n-rw-r--r--. 1 root root ? 64 May 14 10:21 grubenv\n");
+    for (const Host& host : both()) EXPECT_EQ(listed_initrd_bytes(host, "6.1.0-20-amd64"), 33000000u);
+    EXPECT_EQ(listed_initrd_bytes(only(tree_ / "report"), "6.1.0-21-amd64"), std::nullopt);
+    EXPECT_EQ(listed_files("/boot/:\n-rw------- 1 0 0 12 2024-05-14 10:21 a\n-rw------- 1 0 0 x y z b\n-\n"),
+              (std::map<std::string, std::uint64_t>{{"boot/a", 12}}));
+}
+
 TEST_F(Report, OfADirectoryOfCrashesTheLastOneCounts) {
     file("127.0.0.1-2024-01-01-00:00:00/vmcore-dmesg.txt", wrapped);
     file("127.0.0.1-2024-02-01-00:00:00/vmcore-dmesg.txt", log);
@@ -434,9 +507,11 @@ TEST_F(Archived, ADirectoryThatIsNoReportIsSaidWithWhatWasLookedFor) {
     tree_.write("some/file", "x");
     EXPECT_EQ(
         error(tree_ / "some"),
-        "expected one of these and found none: a sosreport (sos_commands), a supportconfig "
+        "expected one of these and found none: a sosreport (sos_commands), an insights archive (insights_commands), a "
+        "problem of abrt (abrt_version), a supportconfig "
         "(basic-environment.txt), a captured machine (proc or dmesg), an apport report (CurrentDmesg), a directory "
-        "of crashes (vmcore-dmesg.txt); a tar archive of such, or a file that is a kernel log");
+        "of crashes (vmcore-dmesg.txt), a directory with a kernel log (dmesg.txt, messages, kern.log, syslog or "
+        "console.log); a tar archive of such, or a file that is a kernel log");
 }
 
 }  // namespace

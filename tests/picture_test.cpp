@@ -79,7 +79,32 @@ TEST(Picture, WithoutALoadThereIsNoCrashKernelInIt) {
     const Picture picture = picture_of(synthetic_machine(), plan);
     EXPECT_TRUE(picture.after.empty());
     EXPECT_EQ(render_text(picture, 64, false).find("  crash "), std::string::npos);
-    EXPECT_EQ(render_svg(picture).find("crash kernel</text>"), std::string::npos);
+    EXPECT_EQ(render_svg(picture).find(">crash kernel</text>"), std::string::npos);
+}
+
+double height_of(const std::string& svg) { return std::stod(svg.substr(svg.find("height=\"") + 8)); }
+
+TEST(PictureSvg, LeavesNoGapWhereThereIsNoCrashKernel) {
+    Picture picture = picture_of(synthetic_machine(), ready_plan());
+    const double with = height_of(render_svg(picture));
+    picture.after.clear();
+    EXPECT_LE(height_of(render_svg(picture)), with - 32 * static_cast<double>(picture.windows.size()));
+}
+
+TEST(Picture, SaysWhichMachineItIsAndWhatTheHandoffComesTo) {
+    Plan plan = ready_plan();
+    plan.reasons = {{"memory-kept", Severity::info, "the crash kernel keeps 62 MiB more", "", ""}};
+    EXPECT_EQ(picture_of(synthetic_machine(), plan).title,
+              (std::vector<std::string>{
+                  "Linux 6.1.0-50-amd64, 6.0 GiB of RAM, of which 768 MiB are reserved for the crash kernel",
+                  "Verdict: ready", "Saving: the crash kernel keeps 62 MiB more"}));
+    plan.assumptions = {{"image-known", "the kernel is small", "", ""}};
+    EXPECT_EQ(picture_of(synthetic_machine(), plan).title.at(1),
+              "Verdict: ready if 1 assumption is true, which 'plan' names");
+    plan.verdict = Verdict::refused;
+    plan.reasons = {{"pool-found", Severity::refusal, "no pool was found", "", ""}};
+    EXPECT_EQ(picture_of(synthetic_machine(), plan).title.size(), 2U);
+    EXPECT_EQ(picture_of(synthetic_machine(), plan).title.at(1), "Verdict: refused: pool-found: no pool was found");
 }
 
 TEST(PictureText, AFencePageIsSeenHoweverSmall) {
@@ -87,12 +112,36 @@ TEST(PictureText, AFencePageIsSeenHoweverSmall) {
     EXPECT_TRUE(
         text.starts_with("below 4 GiB, each character 64 MiB\n"
                          "  running  K--------------------------P====\n"
-                         "  crash                               Ps|IK\n"))
+                         "  crash                               Ps|IK\n"
+                         "           |0              |1 GiB          |2 GiB          |3 GiB\n"))
         << text;
-    EXPECT_NE(text.find("\n    | fence          0x000074000000-0x000074001000       4 KiB\n"), std::string::npos)
-        << text;
+    EXPECT_NE(text.find("\n  | fence          0x000074000000-0x000074001000      4 KiB\n"), std::string::npos) << text;
     for (const char letter : {'K', 'I', 'P', '|', 's'})
-        EXPECT_NE(text.find(std::string("    ") + letter + " "), std::string::npos) << letter;
+        EXPECT_NE(text.find(std::string("\n  ") + letter + " "), std::string::npos) << letter;
+}
+
+TEST(PictureText, FitsTheTerminal) {
+    Plan plan = ready_plan();
+    plan.verdict = Verdict::refused;
+    plan.expected.reset();
+    plan.counterexample =
+        Counterexample{Counterexample::Kind::other_block, {}, range(0x70001000, 0x7b000000), Address{0x77000000}};
+    Machine machine = synthetic_machine();
+    machine.crash_kernel.push_back(range(0x800000000000, 0x800040000000));  // the widest address
+    const Picture picture = picture_of(machine, plan);
+    for (const unsigned width : {60U, 80U, 120U}) {
+        const std::string text = render_text(picture, width - 11, false);
+        for (std::size_t at = 0; at < text.size(); at = text.find('\n', at) + 1)
+            EXPECT_LE(text.find('\n', at) - at, width) << text.substr(at, text.find('\n', at) - at);
+        for (const char* meaning : {". reserved", "- RAM", "= crashkernel", "K kernel", "X misplaced pool"})
+            EXPECT_NE(text.find(meaning), std::string::npos) << meaning;
+    }
+}
+
+TEST(PictureText, HasRoundAddressesBelowTheBars) {
+    const std::string text = render_text(picture_of(synthetic_machine(), ready_plan()), 64, false);
+    EXPECT_NE(text.find("|0x70000000"), std::string::npos) << text;
+    EXPECT_NE(text.find("|0x1e0000000"), std::string::npos) << text;
 }
 
 TEST(PictureText, ColoursAreAddedAndTakenBack) {
@@ -112,6 +161,14 @@ TEST(PictureSvg, IsOneElementThatNeedsNothingElse) {
     EXPECT_EQ(svg.find("href"), std::string::npos);
     EXPECT_NE(svg.find("prefers-color-scheme: dark"), std::string::npos);
     EXPECT_NE(svg.find("pool 64 MiB"), std::string::npos);
+    EXPECT_NE(svg.find(">0x70000000</text>"), std::string::npos);
+}
+
+TEST(PictureSvg, TextOfTheMachineIsNoMarkup) {
+    Machine machine = synthetic_machine();
+    machine.release = "6.1<script>&";
+    const std::string svg = render_svg(picture_of(machine, ready_plan()));
+    EXPECT_NE(svg.find("6.1&lt;script>&amp;"), std::string::npos);
 }
 
 }  // namespace

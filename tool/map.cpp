@@ -5,12 +5,14 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 #include <string_view>
 
 #include "lib/report/documents.hpp"
 #include "lib/report/picture.hpp"
 #include "tool/commands.hpp"
 #include "tool/print.hpp"
+#include "tool/text.hpp"
 
 namespace tool {
 namespace {
@@ -26,11 +28,15 @@ bool colour_wanted() {
     return ::isatty(STDOUT_FILENO) == 1 && terminal && std::string_view(terminal) != "dumb" && !set("NO_COLOR");
 }
 
+unsigned terminal_width() {
+    winsize size{};
+    return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col != 0 ? std::max<unsigned>(size.ws_col, 31)
+                                                                              : 80;
+}
+
 // 64 make each character of the first bar 64 MiB.
 unsigned columns() {
-    winsize size{};
-    const unsigned wide = ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col != 0 ? size.ws_col : 80;
-    const unsigned room = std::max(wide, 31U) - 11;
+    const unsigned room = terminal_width() - 11;
     return room < 64 ? room : std::min(room / 64 * 64, 128U);
 }
 
@@ -40,15 +46,18 @@ Status map(const Options& options) {
     const auto of = asked(options);
     if (!of) return fail(of.error());
     const handoff::Plan plan = handoff::plan(of->machine, of->request);
-    const handoff::Picture picture = handoff::picture_of(of->machine, plan);
+    handoff::Picture picture = handoff::picture_of(of->machine, plan);
+    // Which captured machine it is; the running one has no such name.
+    if (const auto name = std::filesystem::path(options.root).filename().string(); !name.empty())
+        picture.title.front().insert(0, name + ": ");
     if (options.json) {
         print_json(handoff::map_document(plan, picture));
     } else if (options.svg) {
         print(handoff::render_svg(picture));
     } else {
-        print_bytes(handoff::render_text(picture, columns(), colour_wanted()));
+        for (const std::string& sentence : picture.title) print(wrapped(sentence, 0, terminal_width()) + '\n');
         print("\n");
-        print_line(headline(plan));
+        print_bytes(handoff::render_text(picture, columns(), colour_wanted()));
     }
     return status_of(plan.verdict);
 }

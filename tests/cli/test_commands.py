@@ -5,6 +5,7 @@ import functools
 import json
 import os
 import re
+import shlex
 import unittest
 
 from harness import INPUT, NOT_NEEDED, NOT_PERMITTED, READY, REFUSED, USAGE, Tree, machines, run, tool, top
@@ -314,7 +315,16 @@ class Readme(unittest.TestCase):
     def test_its_picture_is_what_map_draws(self):
         drawn = run("map", "--svg", "--root", f"{machines}/dell-r6515-high")
         with open(f"{top}/docs/map.svg", encoding="utf-8") as picture:
-            self.assertEqual(drawn.out, picture.read(), "if this is right: map --svg >docs/map.svg")
+            self.assertEqual(drawn.out, picture.read(), "if this is right: map --svg >docs/map.svg, and scripts/draw")
+
+    def test_its_examples_are_what_the_program_says(self):
+        with open(f"{top}/README.md", encoding="utf-8") as page:
+            examples = re.findall(r"(?m)^    \$ swiotlb-handoff (.*)\n((?:    (?!\$).*\n)+)", page.read())
+        self.assertGreaterEqual(len(examples), 2)
+        for line, shown in examples:
+            with self.subTest(line):
+                done = run(*shlex.split(line), cwd=top)
+                self.assertEqual((done.out + done.err).split(), shown.split())
 
 
 class Environment(unittest.TestCase):

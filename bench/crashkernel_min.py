@@ -217,21 +217,22 @@ def row(kernel, way, found):
 HEAD = """\
 # The smallest reservation that still writes a dump
 
-Made by `bench/crashkernel_min.py` from real crashes in emulated machines: QEMU q35, 1 CPU, 1 GiB (3 GiB for `,high` and for loans), `swiotlb=force`
-(not for loans), so that all DMA bounces, and the running kernel's pool has 64 MiB. For each kernel, machine, initial RAM disk and dump are the same for
-every way; only the reservation differs, in steps of 2 MiB. The size given is the smallest that worked in each of its boots; the
-last column has how often it and those below it worked. KASLR makes boots differ, so where that is once, 2 MiB more or less mean nothing.
-The initial RAM disk is small and has the driver of one disk: a real machine needs more, in every row. **The differences are what
-counts.**
+This page is made by `bench/crashkernel_min.py` from real crashes in emulated machines: QEMU q35, 1 CPU, 1 GiB (3 GiB for `,high` and for loans). With
+`swiotlb=force` (not for loans) all DMA bounces, and the running kernel's pool has 64 MiB. The terms are in the [glossary](glossary.md).
 
-*Lost* is what the running system lacks: all of the reservation. *Free* is MemFree when the crash kernel's first program starts, at the
-smallest size. *Dump in* is how long `makedumpfile -l -d 31` takes, in the machine's own time: emulated, and other work shared the
-processors, so only to compare rows.
+For each kernel, the machine, the initial RAM disk and the dump are the same in every row. Only the reservation differs, in steps of 2 MiB. The table
+gives the smallest size that worked in each of its boots. The last column says how often that size and the sizes below it worked. KASLR makes boots
+differ, so a difference of 2 MiB means nothing where a size was booted only once. The initial RAM disk is small and has the driver of one disk. A real
+machine needs more, in every row: **the differences count.**
+
+*Lost* is the memory that the running system does not have: all of the reservation. *Free* is MemFree when the crash kernel's first program starts, at
+the smallest size. *Dump in* is how long `makedumpfile -l -d 31` takes, in the machine's own time. The machine is emulated and shared its processors
+with other work, so use this column only to compare rows.
 
 With kexec_load (5.10, 6.1, 6.12) `swiotlb-handoff kexec` leaves the pool's pages out of the ELF headers. With kexec_file_load (7.2) the kernel makes the
-headers, and the pool's pages are in the dump: makedumpfile reads there what was bounced last, pieces of the dump, so the dump is larger
-and takes longer, by at most the size of the pool. No way was found to leave them out there: the kernel takes all of its System RAM but
-the reservation (arch/x86/kernel/crash.c, prepare_elf_headers()).
+headers, so the pool's pages are in the dump. They have what was bounced last, which is pieces of the dump. So the dump is larger, by at most the size
+of the pool, and takes longer. No way was found to leave the pages out there: the kernel takes all of its System RAM except the reservation
+(arch/x86/kernel/crash.c, prepare_elf_headers()).
 
 Each initial RAM disk has the `verify` and the hook of the package, and each crash kernel runs the hook before its dump, as a packaged one does
 (docs/cost.md, "In the crash kernel").
@@ -240,10 +241,10 @@ Each initial RAM disk has the `verify` and the hook of the package, and each cra
 BUSY_HEAD = """\
 ## While other devices are busy
 
-The crash kernel has {size} MiB for all ways, loads the drivers of three disks more (virtio, virtio, NVMe), an AHCI disk and two network cards
-(e1000, virtio-net), keeps 32 requests of 128 KiB in flight on each disk, and then saves the dump. *Full* is how often the kernel
-said "swiotlb buffer is full" (those it only counted included; NVMe asks it to say nothing, so there were more), in each boot.
-*Dump* is how large it is, and *written* how fast it was.
+Here the reservation has {size} MiB in every row. The crash kernel loads the drivers of three more disks (virtio, virtio, NVMe), an AHCI disk and two
+network cards (e1000, virtio-net). It keeps 32 requests of 128 KiB in flight on each disk, and saves the dump meanwhile. *Full* is how often the kernel
+said "swiotlb buffer is full" in each boot, with the messages that it only counted. There were more such events, since NVMe asks it to say nothing.
+*Dump* is the size of the dump, and *written* how fast it was written.
 """
 
 
@@ -287,8 +288,8 @@ def markdown(rows, versions, missing, busy=()):
                              f"{one['free_mib']} MiB | {known(one['dump_s'], '{:.1f} s')} | {listed(one['near'])} |")
             lines.append("")
             if "cma" in table:
-                lines += ["`crashkernel=,cma` (6.17 and later) needs the least: its 256 MiB are the running system's for user pages, and the crash kernel's",
-                          "after a crash. No dump has these pages, and DMA that is in flight into them is waited for, for 10 s, and no longer (Linux,",
+                lines += ["`crashkernel=,cma` (6.17 and later) needs the least. The running system can use its 256 MiB for user pages, and after a crash the crash",
+                          "kernel has them. The dump then lacks these pages. For DMA that is in flight into them the kernel waits 10 s and no longer (Linux,",
                           "Documentation/admin-guide/kernel-parameters.txt and kernel/crash_core.c).", ""]
             for name, one in table.items():
                 if one["refused"]:

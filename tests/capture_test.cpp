@@ -201,8 +201,8 @@ void write_everything(const TempTree& tree) {
     for (const SourceInfo& source : sources()) tree.write(path_of(source.id, "1"), "1\n");
     for (const Source config : {Source::boot_config, Source::modules_config, Source::running_config})
         tree.write(path_of(config, "1"), "CONFIG_X86_64=y\nCONFIG_NR_CPUS=64\n# end of Kernel hacking\n");
-    for (const auto directory :
-         {Source::firmware_map, Source::pci_devices, Source::platform_devices, Source::snp_platform})
+    for (const auto directory : {Source::firmware_map, Source::pci_devices, Source::platform_devices,
+                                 Source::snp_platform, Source::iommu_groups})
         std::filesystem::remove(tree / info(directory).path);
     tree.write("proc/iomem", "00100000-7fffffff : System RAM\n");
     tree.write("sys/firmware/memmap/0/start", "0x0\n");
@@ -211,6 +211,16 @@ void write_everything(const TempTree& tree) {
     tree.write("sys/bus/pci/devices/0000:00:01.0/uevent", "DRIVER=ahci\nPCI_CLASS=10601\n");
     tree.write("sys/bus/pci/devices/0000:00:01.0/dma_mask_bits", "64\n");
     tree.write("sys/bus/pci/devices/0000:00:01.0/consistent_dma_mask_bits", "64\n");
+    tree.write("sys/bus/pci/devices/0000:00:01.0/config",
+               std::string("\x86\x80\x22\x29\x07\0\0\0\0\x01\x06\x01\0\0\0\0", 16));
+    tree.write("sys/bus/pci/devices/0000:00:02.0/config",
+               std::string("\x06\x11\0\0\x07\0\0\0\0\0\x04\x06\0\0\x01\0", 16));
+    tree.write("sys/bus/pci/devices/0000:00:03.0/config",
+               std::string("\x86\x80\0\0\x04\0\0\0\0\0\0\x02\0\0\x80\0", 16));
+    tree.write("sys/kernel/iommu_groups/0/reserved_regions",
+               "0x00000000000e0000 0x00000000000fffff direct\n0x00000000fee00000 0x00000000feefffff msi\n");
+    tree.write("swiotlb-handoff/pool-traces",
+               "pool: 0x75000000-0x79000000\nareas: 1\nmoved-areas: 0\nslabs-used: 0\nblank-bytes: 67108864\n");
     tree.write("sys/bus/platform/devices/PNP0103:00/uevent", "DRIVER=rtc_cmos\n");
     tree.write("sys/devices/platform/sev-guest/uevent", "");
     write_kernel_memory(tree, 0x75000000, 0x79000000, 32768);
@@ -225,9 +235,24 @@ TEST(Capture, ForgetsNoSource) {
     std::vector<Source> left_out;
     for (const SourceInfo& source : sources())
         if (!std::filesystem::exists(tree / "copy" / path_of(source.id, "1"))) left_out.push_back(source.id);
-    EXPECT_EQ(left_out, (std::vector{Source::modules, Source::load_record, Source::os_release}))
+    EXPECT_EQ(left_out, (std::vector{Source::page_flags, Source::memory_use, Source::modules, Source::load_record,
+                                     Source::os_release}))
         << "what is not the kernel's, or of use beside an initrd alone";
     expect_the_same(tree / "copy", tree.path());
+}
+
+TEST(Capture, KeepsOfADevicesConfigurationSpaceWhatIsReadOfIt) {
+    const TempTree tree;
+    write_everything(tree);
+    ASSERT_TRUE(capture(Host(tree.path()), tree / "copy"));
+    const auto machine = gather(Host(tree / "copy"));
+    EXPECT_EQ(machine->devices->front().masters_bus, true);
+    EXPECT_EQ(machine->ownerless_masters, std::vector<std::string>{"0000:00:03.0"});
+    EXPECT_EQ(machine->narrow_bridges, std::vector<std::string>{"0000:00:02.0"});
+    EXPECT_EQ(machine->iommu_groups, 1u);
+    EXPECT_EQ(machine->firmware_dma, std::vector{*AddressRange::from_bounds(0xe0000, 0x100000)});
+    EXPECT_EQ(read_file(tree / "copy/sys/bus/pci/devices/0000:00:03.0/config").substr(0, 4), std::string(4, '\0'))
+        << "which device it is";
 }
 
 TEST(Capture, KeepsOfTheConfigurationWhatIsRead) {

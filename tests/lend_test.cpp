@@ -49,14 +49,120 @@ Reason refusal_of(const Plan& plan, const char* rule) {
     return {};
 }
 
-TEST(Lend, OfADevicesTwoMasksTheSmallerOneIsNamed) {
-    for (const auto& [streaming, coherent] : {std::pair{64u, 32u}, std::pair{32u, 64u}}) {
+TEST(Lend, OnlyTheMaskOfStreamingDmaCountsSinceNothingElseBounces) {
+    Machine machine = idle_machine();
+    machine.devices->push_back({"0000:02:00.0", "megaraid_sas", 0x010400, 64, 32});
+    EXPECT_TRUE(plan(machine, lending_request()).loan);
+    machine.devices->back().streaming_bits = 32;
+    EXPECT_NE(refusal_of(plan(machine, lending_request()), "lend-devices").text.find("addresses 32 bits"),
+              std::string::npos);
+}
+
+TEST(Lend, ADeviceThatIsPassedThroughNeverBouncesWhateverItsMask) {
+    Machine machine = idle_machine();
+    machine.devices->push_back({"0000:02:00.1", "vfio-pci", 0x020000, 32, 32});
+    EXPECT_TRUE(plan(machine, lending_request()).loan);
+}
+
+TEST(Lend, AClassWithoutDmaCountsOnlyWhereBusMasteringIsOff) {
+    Machine machine = idle_machine();
+    machine.devices->push_back({"0000:02:00.0", "qdma-pf", 0x058000, 32, 32, true});
+    EXPECT_EQ(refusal_of(plan(machine, lending_request()), "lend-devices").text,
+              "0000:02:00.0 (qdma-pf) addresses 32 bits, memory takes 33: it may bounce at any time");
+    machine.devices->back().masters_bus = false;
+    EXPECT_TRUE(plan(machine, lending_request()).loan);
+    machine.devices->back() = {"0000:00:00.0", "ie31200_edac", 0x060000, 32, 32, true};
+    EXPECT_TRUE(plan(machine, lending_request()).loan) << "in a host bridge the bit is wired to 1";
+    machine.devices->back() = {"0000:00:1f.3", "i801_smbus", 0x0c0500, 32, 32, true};
+    EXPECT_TRUE(plan(machine, lending_request()).loan) << "UEFI sets it in everything";
+}
+
+TEST(Lend, MemoryIsAlsoWhatIsNoRamYet) {
+    for (const char* name : {"System RAM (kmem)", "System RAM (virtio_mem)", "Persistent Memory",
+                             "Persistent Memory (legacy)", "Soft Reserved", "CXL Window 0"}) {
+        SCOPED_TRACE(name);
         Machine machine = idle_machine();
-        machine.devices->push_back({"0000:02:00.0", "e1000", 0x020000, streaming, coherent});
-        const Plan refused = plan(machine, lending_request());
-        EXPECT_NE(refusal_of(refused, "lend-devices").text.find("addresses 32 bits"), std::string::npos)
-            << refusal_of(refused, "lend-devices").text;
+        machine.devices->push_back({"0000:02:00.0", "x", 0x020000, 37, 37});
+        machine.iomem = {{range(4 * GiB, 128 * GiB), 0, name, 9}};
+        EXPECT_TRUE(plan(machine, lending_request()).loan);
+        machine.iomem = {{range(4 * GiB, 128 * GiB + 1), 0, name, 9}};
+        EXPECT_EQ(refusals(plan(machine, lending_request())), std::set<std::string>{"lend-devices"});
     }
+    Machine machine = idle_machine();
+    machine.devices->push_back({"0000:02:00.0", "x", 0x020000, 37, 37});
+    machine.map.add(range(128 * GiB, 256 * GiB), e820::Type::pmem);
+    EXPECT_EQ(refusals(plan(machine, lending_request())), std::set<std::string>{"lend-devices"});
+}
+
+// --- the pool's own memory
+
+TEST(Lend, ABlankPoolStandsInForTheKernelsCount) {
+    for (const auto tracked : {std::optional<bool>(false), std::optional<bool>()}) {
+        Machine machine = idle_machine();
+        machine.slabs_hiwater.reset();
+        machine.slabs_used.reset();
+        machine.hiwater_tracked = tracked;
+        const Plan lent = plan(machine, lending_request());
+        EXPECT_TRUE(lent.loan) << headline(lent);
+        EXPECT_TRUE(lent.assumptions.empty());
+    }
+}
+
+TEST(Lend, TheKernelsCountDoesNotStandInForABlankPool) {
+    Machine machine = idle_machine();
+    machine.pool_traces.reset();
+    machine.live = true;
+    EXPECT_EQ(refusals(plan(machine, lending_request())), std::set<std::string>{"lend-idle"});
+    machine.live = false;
+    const Plan lent = plan(machine, lending_request());
+    EXPECT_TRUE(lent.loan) << "a capture may be older than the question";
+    ASSERT_EQ(lent.assumptions.size(), 1u);
+    EXPECT_EQ(lent.assumptions.front().text, "the pool's own memory shows that it was never used");
+    machine.slabs_hiwater.reset();
+    EXPECT_EQ(refusals(plan(machine, lending_request())), std::set<std::string>{"lend-idle"})
+        << "nothing is left to rest on";
+}
+
+TEST(Lend, WhatCouldNotBeSeenOfThePoolIsSaid) {
+    Machine machine = idle_machine();
+    machine.pool_traces.reset();
+    machine.pool_traces_problem = Error{Errc::input, "proc/kpageflags", 0, "the pool's page at 0x6c000000 is offline"};
+    EXPECT_EQ(refusal_of(plan(machine, lending_request()), "lend-idle").text,
+              "whether the pool was ever used is not known: proc/kpageflags: the pool's page at 0x6c000000 is offline");
+}
+
+// --- IOMMUs
+
+TEST(Lend, BothKernelsAreToldTheSameOfAnIommuThatIsInUse) {
+    Machine machine = idle_machine();
+    machine.iommu_groups = 12;
+    EXPECT_TRUE(plan(machine, lending_request()).loan) << headline(plan(machine, lending_request()));
+    machine.command_line += " intel_iommu=on iommu=pt";
+    PlanRequest request = lending_request();
+    const std::string plain = *request.command_line;
+    const auto loan_with = [&](const char* words) {
+        request.command_line = plain + words;
+        const Plan decided = plan(machine, request);
+        if (!decided.loan) {
+            EXPECT_TRUE(refusals(decided).contains("lend-iommu")) << headline(decided);
+        }
+        return decided.loan;
+    };
+    EXPECT_TRUE(loan_with(" intel_iommu=on iommu=pt"));
+    EXPECT_FALSE(loan_with("")) << "the crash kernel may then switch it off";
+    EXPECT_FALSE(loan_with(" intel_iommu=on iommu=off"));
+    EXPECT_FALSE(loan_with(" intel_iommu=off iommu=pt"));
+    machine.iommu_groups = 0;
+    EXPECT_TRUE(loan_with("")) << "there is none";
+}
+
+TEST(Lend, AnotherKernelMayNotTakeOverTheTablesOfAnIommu) {
+    Machine machine = idle_machine();
+    PlanRequest request = lending_request();
+    request.image->release = "6.12.110+deb13-amd64";
+    EXPECT_TRUE(plan(machine, request).loan);
+    machine.iommu_groups = 1;
+    EXPECT_EQ(refusals(plan(machine, request)), std::set<std::string>{"lend-iommu"});
 }
 
 TEST(Lend, HowToSaveTheDumpDependsOnTheLoader) {
@@ -99,15 +205,18 @@ TEST(Lend, IsRefusedByEachPieceOfEvidenceThatIsMissingOrSaysNo) {
     };
     const Row rows[] = {
         {"a slab was in use once", "lend-idle", [](Machine& m) { m.slabs_hiwater = 1; }},
-        {"the kernel keeps no count (before 6.4)", "lend-idle", [](Machine& m) { m.slabs_hiwater.reset(); }},
-        {"the kernel counts only when asked (7.3)", "lend-idle", [](Machine& m) { m.hiwater_tracked = false; }},
-        {"nobody says whether the running kernel counts", "lend-idle",
-         [](Machine& m) {
-             m.hiwater_tracked.reset();
-             m.live = true;
-         }},
         {"the count was set back, and slabs are in use", "lend-idle", [](Machine& m) { m.slabs_used = 3; }},
-        {"nobody says what is in use", "lend-idle", [](Machine& m) { m.slabs_used.reset(); }},
+        {"a search index has moved", "lend-idle", [](Machine& m) { m.pool_traces->moved_areas = 1; }},
+        {"slabs are in use by the areas' own count", "lend-idle", [](Machine& m) { m.pool_traces->slabs_used = 1; }},
+        {"a byte of the pool is not 0", "lend-idle",
+         [](Machine& m) { m.pool_traces->first_written = synthetic_pool.end() - 1; }},
+        {"the pool was not read to its end", "lend-idle", [](Machine& m) { --m.pool_traces->blank_bytes; }},
+        {"another pool was read", "lend-idle", [](Machine& m) { m.pool_traces->pool = range(0x68000000, 0x6c000000); }},
+        {"the pool could not be read", "lend-idle",
+         [](Machine& m) {
+             m.pool_traces.reset();
+             m.pool_traces_problem = Error{Errc::not_permitted, "proc/kcore", 0, "Operation not permitted"};
+         }},
         {"SEV", "lend-no-bounce",
          [](Machine& m) {
              m.encryption = Encryption::sev;
@@ -124,9 +233,25 @@ TEST(Lend, IsRefusedByEachPieceOfEvidenceThatIsMissingOrSaysNo) {
          [](Machine& m) {
              m.devices->push_back({"0000:03:00.0", "e1000", 0x020000, 32, 64});
          }},
-        {"coherent DMA of 32 bits", "lend-devices",
+        {"nobody knows where a device without a driver writes to", "lend-devices",
+         [](Machine& m) { m.ownerless_masters->push_back("0000:04:00.0"); }},
+        {"a bridge of VIA", "lend-devices", [](Machine& m) { m.narrow_bridges->push_back("0000:00:01.0"); }},
+        {"the configuration space of a device of the running machine cannot be read", "lend-devices",
          [](Machine& m) {
-             m.devices->push_back({"0000:03:00.0", "ata_piix", 0x010180, 64, 32});
+             m.live = true;
+             m.ownerless_masters.reset();
+         }},
+        {"the firmware has a device write to the pool", "lend-iommu",
+         [](Machine& m) { m.firmware_dma = {range(0x6fffffff, 0x70001000)}; }},
+        {"nobody says what is reserved for the firmware", "lend-iommu",
+         [](Machine& m) {
+             m.live = true;
+             m.iommu_groups.reset();
+         }},
+        {"a kernel that does not show which devices are external, with an IOMMU", "lend-trusted",
+         [](Machine& m) {
+             m.release = "5.10.0-32-amd64";
+             m.iommu_groups = 1;
          }},
         {"one bit too few", "lend-devices",
          [](Machine& m) {
@@ -200,6 +325,7 @@ TEST(Lend, APoolThatCostsMoreThanItGivesStaysWhereItIs) {
     machine.crash_kernel = {range(0x70000000, 0x78000000)};
     machine.pool = {
         {range(0x67f00000, 0x68100000), PoolSource::memory, {"proc/kcore", 0}}};  // 2 MiB, in two sections of 128 MiB
+    machine.pool_traces = PoolTraces{machine.pool.front().range, 1, 0, 0, 2 * MiB, std::nullopt};
     EXPECT_EQ(refusals(plan(machine, lending_request())), std::set<std::string>{"lend-gain"});
 }
 

@@ -119,6 +119,9 @@ Address segment_start(const Case& c, std::string_view name) {
 
 IomemEntry iomem_line(const AddressRange& r, const char* name) { return {r, 0, name, 1}; }
 
+/// The pool of the case was read and is blank.
+void blank_pool(Case& c) { c.machine.pool_traces = PoolTraces{c.pool(), 1, 0, 0, c.pool().size(), std::nullopt}; }
+
 constexpr Severity info = Severity::info, warning = Severity::warning, refusal = Severity::refusal;
 
 const Row rows[] = {
@@ -832,10 +835,36 @@ const Row rows[] = {
      [](Case& c) { c.line() += " mem_encrypt=on"; }, [](Case& c) { replace(c.line(), " mem_encrypt=on", ""); }},
     {"lend-idle", refusal, "one slab was in use once", lent, [](Case& c) { c.machine.slabs_hiwater = 1; },
      [](Case& c) { c.machine.slabs_hiwater = 0; }},
-    {"lend-idle", refusal, "the kernel keeps no count", lent, [](Case& c) { c.machine.slabs_hiwater.reset(); },
-     [](Case& c) { c.machine.slabs_hiwater = 0; }},
-    {"lend-idle", refusal, "the kernel counts only when asked, and was not", lent,
-     [](Case& c) { c.machine.hiwater_tracked = false; }, [](Case& c) { c.machine.hiwater_tracked = true; }},
+    {"lend-idle", refusal, "the kernel keeps no count, and nobody has looked at the pool", lent,
+     [](Case& c) {
+         c.machine.slabs_hiwater.reset();
+         c.machine.pool_traces.reset();
+     },
+     [](Case& c) { blank_pool(c); }},
+    {"lend-idle", refusal, "the kernel counts only when asked, and was not; nor was the pool looked at", lent,
+     [](Case& c) {
+         c.machine.hiwater_tracked = false;
+         c.machine.pool_traces.reset();
+     },
+     [](Case& c) { blank_pool(c); }},
+    {"lend-idle", refusal, "the search for slabs begins behind the first in one area", lent,
+     [](Case& c) { c.machine.pool_traces->moved_areas = 1; }, [](Case& c) { c.machine.pool_traces->moved_areas = 0; }},
+    {"lend-idle", refusal, "the last byte of the pool is not 0", lent,
+     [](Case& c) {
+         --c.machine.pool_traces->blank_bytes;
+         c.machine.pool_traces->first_written = c.pool().end() - 1;
+     },
+     [](Case& c) { blank_pool(c); }},
+    {"lend-idle", refusal, "the pool was not read to its end", lent,
+     [](Case& c) { --c.machine.pool_traces->blank_bytes; }, [](Case& c) { ++c.machine.pool_traces->blank_bytes; }},
+    {"lend-idle", refusal, "a pool beside this one was read", lent,
+     [](Case& c) { c.machine.pool_traces->pool = range(0x6c001000, 0x70001000); }, [](Case& c) { blank_pool(c); }},
+    {"lend-idle", refusal, "the pool of the running machine was not read", lent,
+     [](Case& c) {
+         c.machine.live = true;
+         c.machine.pool_traces.reset();
+     },
+     [](Case& c) { blank_pool(c); }},
     {"lend-idle", refusal, "one slab is in use", lent, [](Case& c) { c.machine.slabs_used = 1; },
      [](Case& c) { c.machine.slabs_used = 0; }},
     {"lend-devices", refusal, "a device addresses a bit too few", lent,
@@ -848,6 +877,29 @@ const Row rows[] = {
          c.machine.platform_devices->push_back({"80860F14:00", "sdhci-acpi"});
      },
      [](Case& c) { c.machine.platform_devices->pop_back(); }},
+    {"lend-devices", refusal, "memory that is not RAM yet is beyond a mask", lent,
+     [](Case& c) {
+         c.machine.devices->push_back({"0000:03:00.0", "e1000", 0x020000, 33, 64});
+         c.machine.iomem = {iomem_line(range(8 * GiB, 8 * GiB + 1), "Persistent Memory")};
+     },
+     [](Case& c) { c.machine.iomem.front().name = "PCI Bus 0000:00"; }},
+    {"lend-devices", refusal, "a device that calls itself memory masters the bus", lent,
+     [](Case& c) {
+         c.machine.devices->push_back({"0000:03:00.0", "qdma-pf", 0x058000, 32, 32, true});
+     },
+     [](Case& c) { c.machine.devices->back().masters_bus = false; }},
+    {"lend-devices", refusal, "a device without a driver masters the bus", lent,
+     [](Case& c) { c.machine.ownerless_masters->push_back("0000:03:00.0"); },
+     [](Case& c) { c.machine.ownerless_masters->clear(); }},
+    {"lend-devices", refusal, "a bridge of VIA limits what is behind it", lent,
+     [](Case& c) { c.machine.narrow_bridges->push_back("0000:00:01.0"); },
+     [](Case& c) { c.machine.narrow_bridges->clear(); }},
+    {"lend-devices", refusal, "the configuration space of the running machine's devices cannot be read", lent,
+     [](Case& c) {
+         c.machine.live = true;
+         c.machine.ownerless_masters.reset();
+     },
+     [](Case& c) { c.machine.ownerless_masters.emplace(); }},
     {"lend-devices", refusal, "the PCI devices are not known", lent, [](Case& c) { c.machine.devices.reset(); },
      [](Case& c) { c.machine.devices.emplace(); }},
     {"lend-trusted", refusal, "a device is behind an external-facing port", lent,
@@ -855,14 +907,45 @@ const Row rows[] = {
      [](Case& c) { c.machine.external_devices->clear(); }},
     {"lend-trusted", refusal, "nobody says which devices are", lent,
      [](Case& c) { c.machine.external_devices.reset(); }, [](Case& c) { c.machine.external_devices.emplace(); }},
+    {"lend-trusted", refusal, "the kernel does not show it, and an IOMMU is in use", lent,
+     [](Case& c) {
+         c.machine.release = c.request.image->release = "5.10.0-32-amd64";
+         c.machine.iommu_groups = 1;
+     },
+     [](Case& c) { c.machine.iommu_groups = 0; }},
+    {"lend-iommu", refusal, "an IOMMU translates, and only the running kernel is told to use it", lent,
+     [](Case& c) {
+         c.machine.iommu_groups = 1;
+         c.machine.command_line += " intel_iommu=on";
+     },
+     [](Case& c) { c.line() += " intel_iommu=on"; }},
+    {"lend-iommu", refusal, "an IOMMU translates, and the crash kernel is another kernel", lent,
+     [](Case& c) {
+         c.machine.iommu_groups = 1;
+         c.request.image->release = "6.12.110+deb13-amd64";
+     },
+     [](Case& c) { c.machine.release = c.request.image->release; }},
+    {"lend-iommu", refusal, "the firmware has a device write to the pool's last byte", lent,
+     [](Case& c) { c.machine.firmware_dma = {range(0x6fffffff, 0x70001000)}; },
+     [](Case& c) { c.machine.firmware_dma = {range(0x70000000, 0x70001000)}; }},
+    {"lend-iommu", refusal, "the running machine does not say what is reserved for the firmware", lent,
+     [](Case& c) {
+         c.machine.live = true;
+         c.machine.iommu_groups.reset();
+     },
+     [](Case& c) { c.machine.iommu_groups = 0; }},
     {"lend-dump", refusal, "the ELF headers have the pool, and nobody says how the dump is read", lent,
      [](Case& c) { c.request.leaves_pool_out = false; }, [](Case& c) { c.request.collector = Collector::maps; }},
     {"lend-gain", refusal, "the pool is smaller than its struct pages", lent,
      [](Case& c) {
          c.machine.crash_kernel = {range(0x70000000, 0x78000000)};
          c.pool() = range(0x67e00000, 0x68200000);
+         blank_pool(c);
      },
-     [](Case& c) { c.pool() = range(0x68000000, 0x68400000); }},
+     [](Case& c) {
+         c.pool() = range(0x68000000, 0x68400000);
+         blank_pool(c);
+     }},
 
     // --- words, headers and records that somebody made
     {"handoff-present", refusal, "neither a marker nor RAM of the pool's size", checked,

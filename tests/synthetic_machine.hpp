@@ -70,11 +70,15 @@ inline Machine idle_machine() {
     machine.crash_kernel = {*AddressRange::from_bounds(0x70000000, 0x80000000)};
     machine.slabs_hiwater = machine.slabs_used = 0;
     machine.hiwater_tracked = true;
+    machine.pool_traces = PoolTraces{synthetic_pool, 2, 0, 0, synthetic_pool.size(), std::nullopt};
     machine.devices = {{"0000:00:02.0", "pcieport", 0x060400, 32, 32},
                        {"0000:01:00.0", "nvme", 0x010802, 64, 64},
                        {"0000:02:00.0", "mgag200", 0x030000, 32, 32}};
     machine.platform_devices = {{"serial8250", "serial8250"}, {"PNP0B00:00", "rtc_cmos"}};
     machine.external_devices.emplace();
+    machine.ownerless_masters.emplace();
+    machine.narrow_bridges.emplace();
+    machine.iommu_groups = 0;
     return machine;
 }
 

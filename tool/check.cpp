@@ -70,6 +70,7 @@ Status check(const Options& options) {
     if (input.machine && !input.booted) {
         const auto request = handoff::request_for(host, *machine, record ? of_record(wishes, *record) : wishes);
         if (!request) return fail(request.error());
+        handoff::look_where_asked(host, *request, *machine);
         input.request = *request;
     }
     input.command_line = options.command_line ? *options.command_line

@@ -110,13 +110,13 @@ Result<Asked> asked(const Options& options) {
     if (!machine) return std::move(machine).error();
     auto request = request_from(options, *host, *machine);
     if (!request) return std::move(request).error();
+    handoff::look_where_asked(*host, *request, *machine);
     return Asked{*std::move(host), *std::move(machine), *std::move(request)};
 }
 
-Result<handoff::Plan> plan_from(const Options& options, bool look_into_initrd) {
-    auto of = asked(options);
-    if (!of) return std::move(of).error();
-    if (look_into_initrd) handoff::look_into_initrd(of->host, of->request);
+Result<handoff::Plan> plan_from(const Options& options) {
+    const auto of = asked(options);
+    if (!of) return of.error();
     return handoff::plan(of->machine, of->request);
 }
 

@@ -105,8 +105,7 @@ struct Asked {
 base::Result<Asked> asked(const Options&);
 
 /// The plan for the machine at --root.
-/// `look_into_initrd`: for advice that goes by what the crash kernel needs, at the cost of reading the whole initrd.
-base::Result<handoff::Plan> plan_from(const Options&, bool look_into_initrd = false);
+base::Result<handoff::Plan> plan_from(const Options&);
 
 /// To the user, and the status that goes with it.
 Status fail(const base::Error&);

@@ -112,7 +112,7 @@ handoff::StatusFacts facts_of(const handoff::Host& host) {
     static_cast<handoff::HandoffEvidence&>(facts) = handoff::read_handoff_evidence(host);
     facts.now = static_cast<std::int64_t>(std::time(nullptr));
 
-    const auto machine = machine_of(host);
+    auto machine = machine_of(host);
     if (!machine) {
         facts.plan_problem = machine.error().message();
         facts.needs_root = machine.error().code == Errc::not_permitted && root_could_do_more(host);
@@ -130,10 +130,12 @@ handoff::StatusFacts facts_of(const handoff::Host& host) {
         wishes.lend = true;  // perhaps by --lend
         wishes.loader = facts.record->loader;
     }
-    if (const auto request = handoff::request_for(host, *machine, wishes))
+    if (const auto request = handoff::request_for(host, *machine, wishes)) {
+        handoff::look_where_asked(host, *request, *machine);
         facts.plan = handoff::plan(*machine, *request);
-    else
+    } else {
         facts.plan_problem = request.error().message();
+    }
     return facts;
 }
 

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <optional>
+
 #include "lib/report/documents.hpp"
 #include "lib/sources/host.hpp"
 #include "tool/commands.hpp"
@@ -8,14 +10,29 @@ namespace tool {
 
 using handoff::Verdict;
 
+namespace {
+
+// Where nothing has to be handed over: what lending the pool by 'kexec' would come to.
+std::optional<handoff::LoanOutlook> outlook_of(Asked& of, const handoff::Plan& plan) {
+    if (plan.verdict != Verdict::not_needed || of.machine.pool.empty()) return std::nullopt;
+    handoff::PlanRequest lending = of.request;
+    lending.lend = lending.leaves_pool_out = true;
+    handoff::look_where_asked(of.host, lending, of.machine);
+    return handoff::loan_outlook(of.machine, lending, 0);
+}
+
+}  // namespace
+
 Status plan(const Options& options) {
-    const auto plan = plan_from(options, true);
-    if (!plan) return fail(plan.error());
+    auto of = asked(options);
+    if (!of) return fail(of.error());
+    handoff::look_into_initrd(of->host, of->request);
+    const handoff::Plan plan = handoff::plan(of->machine, of->request);
     if (options.json)
-        print_json(handoff::plan_document(*plan));
+        print_json(handoff::plan_document(plan));
     else
-        print_plan(*plan);
-    return status_of(plan->verdict);
+        print_plan(plan, outlook_of(*of, plan));
+    return status_of(plan.verdict);
 }
 
 // For $(…) in a kdump configuration: whatever happens, standard output has

@@ -126,7 +126,23 @@ void print_assumptions(const std::vector<handoff::Assumption>& assumptions) {
     }
 }
 
-void print_plan(const handoff::Plan& plan) {
+namespace {
+
+// Whether an idle pool can be lent, what that gives, and what speaks against it.
+std::string text_of(const handoff::LoanOutlook& loan) {
+    const std::string gain = fmt::format("{} MiB", loan.gain / base::MiB);
+    return loan.possible ? fmt::format(
+                               "With --lend the crash kernel would have {} more, which helps where dumps run out of "
+                               "memory. It lasts as long as no device uses the pool; swiotlb-handoff(8), LENDING, says "
+                               "what speaks against it.",
+                               gain)
+                         : fmt::format("The pool of the running kernel ({}) cannot be lent to the crash kernel: {}.",
+                                       gain, loan.why);
+}
+
+}  // namespace
+
+void print_plan(const handoff::Plan& plan, const std::optional<handoff::LoanOutlook>& loan) {
     sentence("verdict", handoff::verdict_text(plan.verdict, plan.assumptions));
     if (plan.pool) field("pool", row(*plan.pool));
     if (plan.expected) field("expected", row(*plan.expected));
@@ -137,6 +153,7 @@ void print_plan(const handoff::Plan& plan) {
     for (const AddressRange& f : plan.fences) field("fence", row(f));
     if (plan.verdict == handoff::Verdict::ready && plan.fallback)
         sentence("or else", "If the handoff cannot be loaded, " + to_text(*plan.fallback));
+    if (loan) sentence("loan", text_of(*loan));
     print_assumptions(plan.assumptions);
     print_reasons(plan.reasons);
     if (load) print("\ncrash kernel's e820 before:\n" + e820::render_log(load->map));

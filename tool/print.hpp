@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "e820/json.hpp"
+#include "lib/decide/recommend.hpp"
 #include "lib/decide/verify.hpp"
 #include "lib/report/status.hpp"
 #include "swiotlb-handoff/machine.hpp"
@@ -47,7 +48,8 @@ void progress(std::string_view text);
 void note(std::string_view text);
 
 void print_pool(const handoff::Machine&);
-void print_plan(const handoff::Plan&);
+/// `loan`: what lending the pool would come to, where nothing has to be handed over.
+void print_plan(const handoff::Plan&, const std::optional<handoff::LoanOutlook>& loan);
 void print_assumptions(const std::vector<handoff::Assumption>&);
 void print_reasons(const std::vector<handoff::Reason>&);
 void print_status(const handoff::StatusReport&);

@@ -8,6 +8,7 @@
 #include "lib/sources/host.hpp"
 #include "lib/sources/layout.hpp"
 #include "lib/sources/log_file.hpp"
+#include "lib/sources/pool_traces.hpp"
 #include "lib/sources/user_file.hpp"
 #include "tool/commands.hpp"
 #include "tool/print.hpp"
@@ -199,6 +200,7 @@ Status recommend(const Options& options) {
     auto of = asked(options);
     if (!of) return fail(of.error());
     handoff::look_into_initrd(of->host, of->request);
+    handoff::look_into_pool(of->host, of->machine);  // it says what a loan would come to
     auto crash = last_crash(options, of->host);
     if (!crash) return fail(crash.error());
     const handoff::Recommendation r = handoff::recommend(of->machine, of->request, options.margin, std::move(*crash));

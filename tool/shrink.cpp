@@ -146,7 +146,7 @@ Status shrink(const Options& options) {
     const auto opened = host_of(options);
     if (!opened) return fail(opened.error());
     const handoff::Host& host = *opened;
-    const auto machine = machine_of(host);
+    auto machine = machine_of(host);
     if (!machine) return fail(machine.error());
     handoff::Wishes wishes = wishes_from(options);
     // What was loaded is what will be, where no option says otherwise. 'kexec' loaded it, and will again.
@@ -154,6 +154,7 @@ Status shrink(const Options& options) {
     wishes.leaves_pool_out = true;
     auto request = handoff::request_for(host, *machine, wishes);
     if (!request) return fail(request.error());
+    handoff::look_where_asked(host, *request, *machine);
     handoff::look_into_initrd(host, *request);
     handoff::ShrinkPlan wanted = handoff::plan_shrink(*machine, *request, options.to, options.margin);
     const auto pool = machine->pool.empty() ? std::nullopt : std::optional(machine->pool.front().range);

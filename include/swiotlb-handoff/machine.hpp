@@ -75,6 +75,9 @@ struct DmaDevice {
     std::uint32_t pci_class = 0;  ///< 24 bits: base class, subclass, programming interface
     unsigned streaming_bits = 0;  ///< bounced through the pool where it is too short
     unsigned coherent_bits = 0;   ///< nothing bounces coherent memory
+    /// It is no bridge to another bus, and bus mastering is on: it may write to memory by itself. nullopt: its
+    /// configuration space was not read.
+    std::optional<bool> masters_bus = std::nullopt;
     friend bool operator==(const DmaDevice&, const DmaDevice&) = default;
 };
 
@@ -83,6 +86,20 @@ struct PlatformDevice {
     std::string name;    ///< of the directory: "PNP0103:00"
     std::string driver;  ///< "rtc_cmos"
     friend bool operator==(const PlatformDevice&, const PlatformDevice&) = default;
+};
+
+/// What the pool's own memory tells of its use since boot. The kernel clears the pool when it makes it (kernel/dma/
+/// swiotlb.c, memset() in swiotlb_init_io_tlb_mem(), seen in 6.1 to 7.3; memblock_alloc_low() in swiotlb_init() of
+/// 5.10), and each allocation moves the index at which the search for free slabs begins (swiotlb_do_find_slots(),
+/// swiotlb_search_pool_area(); find_slots() of 5.10).
+struct PoolTraces {
+    AddressRange pool;                     ///< the one that was looked at
+    std::uint64_t areas = 0;               ///< that the kernel divides the pool into; 1 up to 5.19
+    std::uint64_t moved_areas = 0;         ///< of them, those whose search index is not 0 any more
+    std::uint64_t slabs_used = 0;          ///< now, by the areas' own counts
+    std::uint64_t blank_bytes = 0;         ///< from the start of the pool, read and found to be 0
+    std::optional<Address> first_written;  ///< of the first byte that is not 0; nullopt where none was found
+    friend bool operator==(const PoolTraces&, const PoolTraces&) = default;
 };
 
 /// What else claims memory over kexec, or changes what the crash kernel is told while it is loaded.
@@ -190,6 +207,11 @@ struct Machine {
     /// The kernel counts them: always up to 7.2, and from 7.3 on where swiotlb=track_hiwater asks for it. Without that
     /// the file in debugfs is there and says 0 for ever. nullopt: nobody could say.
     std::optional<bool> hiwater_tracked;
+    /// Of a captured machine what the capture has; of the running one nothing, until look_into_pool() has read the
+    /// pool.
+    std::optional<PoolTraces> pool_traces;
+    /// Why there are none, where somebody looked.
+    std::optional<Error> pool_traces_problem;
 
     Encryption encryption = Encryption::unknown;
     Evidence encryption_from;
@@ -229,6 +251,17 @@ struct Machine {
     std::optional<std::vector<DmaDevice>> devices;
     /// PCI devices, with or without a driver, behind an external-facing port, by name; nullopt: nobody could say.
     std::optional<std::vector<std::string>> external_devices;
+    /// PCI devices without a driver that may write to memory by themselves, by name: no bridge, and bus mastering is
+    /// on. nullopt: the configuration space of one or more was not read.
+    std::optional<std::vector<std::string>> ownerless_masters;
+    /// PCI bridges of VIA, by name: what is behind one is told to address 32 bits, which sysfs does not show
+    /// (arch/x86/kernel/pci-dma.c, via_no_dac()). nullopt as above.
+    std::optional<std::vector<std::string>> narrow_bridges;
+    /// Groups of devices that an IOMMU tells apart; 0: no IOMMU is in use. nullopt: nobody could say.
+    std::optional<unsigned> iommu_groups;
+    /// What the firmware wants an IOMMU to map at its own address for a device: "direct" and "direct-relaxable" in
+    /// /sys/kernel/iommu_groups/*/reserved_regions.
+    std::vector<AddressRange> firmware_dma;
     /// Those of the platform bus with a driver, by name; nullopt: nobody could say.
     std::optional<std::vector<PlatformDevice>> platform_devices;
     Neighbours neighbours;

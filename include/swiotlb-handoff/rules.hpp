@@ -136,15 +136,19 @@ inline constexpr auto rule_table = std::to_array<RuleInfo>({
      "kernel that "
      "bounces gets the pool as a pool, or not at all."},
     {"lend-idle",
-     "--lend: no slab of the pool was ever in use since boot, by the kernel's own count (io_tlb_used_hiwater, Linux "
-     "6.4 and later; from 7.3 on only with swiotlb=track_hiwater)."},
+     "--lend: no slab of the pool was ever in use since boot: the kernel's search for slabs still begins at the first, "
+     "each byte of the pool is 0, as the kernel left it, and its own count, where it keeps one, says the same "
+     "(io_tlb_used_hiwater, Linux 6.4 and later; from 7.3 on only with swiotlb=track_hiwater)."},
     {"lend-devices",
-     "--lend: each device with a driver can address all memory, or does no DMA. Another one may bounce through the "
-     "pool at any time, "
-     "and then DMA may be in flight into it at the crash."},
+     "--lend: each device with a driver can address all memory, or does no DMA; and no PCI device without a driver has "
+     "bus mastering on. Another one may bounce through the pool at any time, and then DMA may be in flight into it at "
+     "the crash."},
     {"lend-trusted",
      "--lend: no device is behind an external-facing port. For such ones the kernel bounces even what they could "
      "address."},
+    {"lend-iommu",
+     "--lend: where an IOMMU translates, both kernels are told the same of it and are of one release, and the firmware "
+     "has no device write to the pool. Otherwise addresses that devices still use may become addresses of the pool."},
     {"lend-dump",
      "--lend: the pool's pages are left out of the dump, or what saves it maps /proc/vmcore: reading them fails, since "
      "they are the "

@@ -8,12 +8,15 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "lib/kernel/behaviour.hpp"
 #include "lib/kernel/command_line.hpp"
 
 namespace handoff {
 namespace {
 
 constexpr const char* hiwater = "sys/kernel/debug/swiotlb/io_tlb_used_hiwater";
+constexpr const char* kcore = "proc/kcore";
+constexpr const char* groups = "sys/kernel/iommu_groups";
 constexpr const char* pci = "sys/bus/pci/devices";
 constexpr const char* platform = "sys/bus/platform/devices";
 
@@ -36,52 +39,117 @@ void judge_bounce(const Machine& machine, Findings& found) {
                machine.encryption_from.text());
 }
 
-void judge_idle(const Machine& machine, Findings& found) {
-    if (!machine.hiwater_tracked.value_or(true))
-        return found.refuse(
-            "lend-idle",
-            "the running kernel does not count how many slabs were ever in use: from Linux 7.3 on it does so only with "
-            "swiotlb=track_hiwater",
-            "proc/cmdline", "boot with swiotlb=track_hiwater");
-    if (!machine.slabs_hiwater)
-        return found.refuse(
-            "lend-idle", "the kernel does not say how many slabs were ever in use (Linux 6.4 and later do, in debugfs)",
-            hiwater, machine.live ? "mount debugfs, run as root" : "");
-    if (*machine.slabs_hiwater != 0)
-        return found.refuse(
+// The kernel's own count of slabs that were ever in use, where it keeps one. False where it says that there were some.
+bool judge_count(const Machine& machine, Findings& found) {
+    if (machine.slabs_hiwater.value_or(0) != 0) {
+        found.refuse(
             "lend-idle",
             fmt::format("{} slabs of the pool were in use at once: devices bounce through it", *machine.slabs_hiwater),
             hiwater);
-    if (!machine.slabs_used || *machine.slabs_used != 0)
-        return found.refuse("lend-idle",
-                            machine.slabs_used ? fmt::format("{} slabs are in use now", *machine.slabs_used)
-                                               : "how many slabs are in use is not known",
-                            "sys/kernel/debug/swiotlb/io_tlb_used");
-    if (!machine.hiwater_tracked)
-        return found.missing(machine.live, "lend-idle",
-                             "it is not known that the running kernel counts how many slabs were ever in use: from "
-                             "Linux 7.3 on it does so only with swiotlb=track_hiwater",
-                             {"the running kernel counts how many slabs were ever in use", "proc/kcore"},
-                             machine.live ? "boot with swiotlb=track_hiwater, or run as root without lockdown" : "");
-    found.note("lend-idle", "no slab was ever in use", hiwater);
+        return false;
+    }
+    if (machine.slabs_used.value_or(0) != 0) {
+        found.refuse("lend-idle", fmt::format("{} slabs are in use now", *machine.slabs_used),
+                     "sys/kernel/debug/swiotlb/io_tlb_used");
+        return false;
+    }
+    return true;
+}
+
+// What use leaves behind in the pool, and in the kernel's structures of it.
+void judge_traces(const PoolTraces& traces, const Machine& machine, bool counted, Findings& found) {
+    const auto refuse = [&](std::string text) { found.refuse("lend-idle", std::move(text), kcore); };
+    if (!machine.pool.empty() && machine.pool.front().range != traces.pool)
+        return refuse(fmt::format("the pool whose memory was read is another one: {}", base::to_string(traces.pool)));
+    if (traces.moved_areas != 0)
+        return refuse(fmt::format("slabs were allocated in {} of the {} areas of the pool: devices bounce through it",
+                                  traces.moved_areas, traces.areas));
+    if (traces.slabs_used != 0) return refuse(fmt::format("{} slabs are in use now", traces.slabs_used));
+    if (traces.first_written)
+        return refuse(fmt::format("the pool is not as the kernel left it when it made it: there is something at {:#x}",
+                                  *traces.first_written));
+    if (traces.blank_bytes < traces.pool.size())
+        return refuse(fmt::format("only {} of the {} MiB of the pool were read", traces.blank_bytes / base::MiB,
+                                  base::whole_mib(traces.pool.size())));
+    found.note(
+        "lend-idle",
+        fmt::format("no slab was ever in use: {}the search for one begins at the first in each of {} areas, and "
+                    "all {} MiB of the pool are 0, as the kernel left them",
+                    counted ? "the kernel counted none, " : "", traces.areas, base::whole_mib(traces.pool.size())),
+        counted ? fmt::format("{}, {}", hiwater, kcore) : kcore);
+}
+
+void judge_idle(const Machine& machine, Findings& found) {
+    if (!judge_count(machine, found)) return;
+    const bool counted = machine.slabs_hiwater && machine.hiwater_tracked.value_or(false);
+    if (machine.pool_traces) return judge_traces(*machine.pool_traces, machine, counted, found);
+    const std::string why =
+        machine.pool_traces_problem ? machine.pool_traces_problem->message() : "nobody has looked at its memory";
+    const char* advice = machine.live ? "run as root without lockdown" : "capture the machine again as root";
+    const std::string text = fmt::format("whether the pool was ever used is not known: {}", why);
+    // Without the count there is nothing that an assumption could rest on.
+    const bool says_so = machine.slabs_hiwater && machine.hiwater_tracked.value_or(true);
+    if (!says_so || machine.pool_traces_problem) return found.refuse("lend-idle", text, kcore, advice);
+    found.missing(machine.live, "lend-idle", text, {"the pool's own memory shows that it was never used", kcore},
+                  advice);
+}
+
+// Where memory ends that a device may be told to read or write: RAM in any form, and what may become some. Exclusive.
+Address memory_end(const Machine& machine) {
+    constexpr std::string_view names[] = {"System RAM", "Persistent Memory", "Soft Reserved", "CXL Window"};
+    Address end = machine.srat_memory_end.value_or(0);
+    for (const AddressRange& r : machine.ram.ranges()) end = std::max(end, r.end());
+    // "System RAM (kmem)" and the like, too.
+    for (const IomemEntry& e : machine.iomem)
+        if (std::any_of(std::begin(names), std::end(names), [&](auto name) { return e.name.starts_with(name); }))
+            end = std::max(end, e.range.end());
+    for (const auto type : {e820::Type::pmem, e820::Type::pram, e820::Type::soft_reserved}) {
+        const RangeSet memory = machine.map.of(type);
+        for (const AddressRange& r : memory.ranges()) end = std::max(end, r.end());
+    }
+    return end;
+}
+
+// Its owner is a program, and an IOMMU translates what it does: nothing of it is bounced (drivers/vfio/pci). Its masks
+// are those that its last driver left, or the PCI core's 32 bits.
+bool is_passed_through(const DmaDevice& device) { return device.driver == "vfio-pci"; }
+
+// DMA that no driver of the running kernel knows of, and limits that no mask shows.
+bool judge_hidden(const Machine& machine, Findings& found) {
+    if (!machine.ownerless_masters || !machine.narrow_bridges) {
+        found.missing(machine.live, "lend-devices",
+                      "the configuration space of PCI devices was not read: one without a driver may write to memory",
+                      {"no PCI device without a driver writes to memory, and no bridge limits what is behind it",
+                       fmt::format("{}/*/config", pci)},
+                      "capture the machine again");
+        return !machine.live;
+    }
+    for (const std::string& name : *machine.ownerless_masters)
+        found.refuse("lend-devices",
+                     fmt::format("{} has no driver, and bus mastering is on: nobody knows where it writes to", name),
+                     fmt::format("{}/{}/config", pci, name), "load its driver, or switch it off in the firmware");
+    for (const std::string& name : *machine.narrow_bridges)
+        found.refuse("lend-devices",
+                     fmt::format("{} is a PCI bridge of VIA: the kernel lets devices behind it address 32 bits", name),
+                     fmt::format("{}/{}/config", pci, name));
+    return machine.ownerless_masters->empty() && machine.narrow_bridges->empty();
 }
 
 void judge_devices(const Machine& machine, Findings& found) {
-    Address end = machine.srat_memory_end.value_or(0);  // memory that may be plugged in
-    for (const AddressRange& r : machine.ram.ranges()) end = std::max(end, r.end());
-    const unsigned needed = bits_for(end);
+    const unsigned needed = bits_for(memory_end(machine));
     if (!machine.devices || !machine.platform_devices)
         return found.refuse("lend-devices", "how far the devices can address memory is not known",
                             machine.devices ? platform : pci);
-    bool all = true;
+    bool all = judge_hidden(machine, found);
     const auto refuse = [&](std::string text, const char* where) {
         found.refuse("lend-devices", std::move(text), where);
         all = false;
     };
+    // Coherent memory is never of the pool: dma_alloc_coherent() takes pages that the device reaches.
     for (const DmaDevice& d : *machine.devices)
-        if (std::min(d.streaming_bits, d.coherent_bits) < needed && !drives_without_dma(d))
+        if (d.streaming_bits < needed && !drives_without_dma(d) && !is_passed_through(d))
             refuse(fmt::format("{} ({}) addresses {} bits, memory takes {}: it may bounce at any time", d.name,
-                               d.driver, std::min(d.streaming_bits, d.coherent_bits), needed),
+                               d.driver, d.streaming_bits, needed),
                    pci);
     for (const PlatformDevice& d : *machine.platform_devices)
         if (!drives_without_dma(d))
@@ -105,7 +173,24 @@ void judge_trust(const Machine& machine, Findings& found) {
                             fmt::format("{} behind an external-facing port: the kernel may bounce what it is given",
                                         fmt::join(*machine.external_devices, ", ")),
                             pci, "unplug what is there");
-    found.note("lend-trusted", "no device behind an external-facing port", pci);
+    if (shows_removable_devices(machine.release))
+        return found.note("lend-trusted", "no device behind an external-facing port", pci);
+    // Without an IOMMU no kernel bounces for such a device (5.10: drivers/iommu/intel/iommu.c, device_needs_bounce()).
+    if (machine.iommu_groups == 0U)
+        return found.note("lend-trusted", "no IOMMU is in use, without which no device counts as untrusted", groups);
+    found.refuse("lend-trusted",
+                 "this kernel does not show which devices are behind an external-facing port (Linux 5.14 and later do)",
+                 pci, "load without the IOMMU, or boot a newer kernel");
+}
+
+constexpr std::string_view iommu_keys[] = {"iommu", "intel_iommu", "amd_iommu", "iommu.passthrough"};
+
+// What a line says of IOMMUs, all words in their order.
+std::string iommu_part(const CommandLine& line) {
+    std::string said;
+    for (const std::string_view key : iommu_keys)
+        for (const Word* word : line.all(key)) said += (said.empty() ? "" : " ") + word->text;
+    return said;
 }
 
 }  // namespace
@@ -117,6 +202,44 @@ void judge_evidence(const Machine& machine, Findings& found) {
     judge_idle(machine, found);
     judge_devices(machine, found);
     judge_trust(machine, found);
+}
+
+void judge_translation(const Question& question, const AddressRange* pool, Findings& found) {
+    const Machine& machine = question.machine;
+    bool sound = true;
+    const auto refuse = [&](std::string text, std::string where, std::string advice) {
+        found.refuse("lend-iommu", std::move(text), std::move(where), std::move(advice));
+        sound = false;
+    };
+    const std::string ours = iommu_part(question.running), theirs = iommu_part(question.base);
+    if (machine.iommu_groups != 0U && ours != theirs)
+        refuse(fmt::format("of IOMMUs the running kernel is told '{}', and the crash kernel '{}': where it does not "
+                           "translate what devices still do, their addresses become addresses of memory",
+                           ours, theirs),
+               "proc/cmdline", "give both kernels the same words");
+    const std::string release = crash_release(question);
+    if (machine.iommu_groups != 0U && !release.empty() && !machine.release.empty() && release != machine.release)
+        refuse(fmt::format("the crash kernel is {}, the running one {}: another kernel may not take over the tables of "
+                           "the IOMMU",
+                           release, machine.release),
+               "proc/sys/kernel/osrelease", "load a crash kernel of the same release");
+    for (const AddressRange& range : machine.firmware_dma)
+        if (pool && range.overlaps(*pool))
+            refuse(
+                fmt::format("the firmware has a device write to {}, which overlaps the pool", base::to_string(range)),
+                groups, "");
+    if (!machine.iommu_groups)
+        return found.missing(machine.live, "lend-iommu",
+                             "whether the firmware has a device write to the pool is not known",
+                             {"the firmware has no device write to the pool", groups}, "capture the machine again");
+    if (sound)
+        found.note("lend-iommu",
+                   machine.iommu_groups == 0U
+                       ? std::string("no IOMMU is in use")
+                       : fmt::format("both kernels are told the same of IOMMUs, and none of {} groups of devices has "
+                                     "memory of the pool reserved for the firmware",
+                                     *machine.iommu_groups),
+                   groups);
 }
 
 void judge_dump(const PlanRequest& request, Findings& found) {

@@ -21,6 +21,7 @@ std::optional<Proposal> judge_proposal(const Question& question, const std::opti
     const auto pool = find_pool(question, promised, found);
     const bool placeable = pool && judge_pool(question.machine, *pool, found);
     judge_evidence(question.machine, found);
+    judge_translation(question, pool ? &pool->range : nullptr, found);
     judge_dump(question.request, found);
     judge_protection(question.machine, question.request.loader, found);
     judge_map_words(question, promised.has_value(), found);

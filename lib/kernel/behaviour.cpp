@@ -24,6 +24,8 @@ bool counts_hiwater_on_request(std::string_view release) { return since(release,
 
 std::optional<bool> reads_swiotlb_by_prefix(std::string_view release) { return since(release, {7, 3}); }
 
+bool shows_removable_devices(std::string_view release) { return since(release, {5, 14}).value_or(false); }
+
 bool reserves_below_896_mib(std::string_view release) { return !since(release, {5, 2}).value_or(true); }
 
 bool takes_file_debug(std::string_view release) { return since(release, {6, 8}).value_or(true); }

@@ -29,6 +29,11 @@ bool counts_hiwater_on_request(std::string_view release);
 /// is left of the word. nullopt of an unknown release.
 std::optional<bool> reads_swiotlb_by_prefix(std::string_view release);
 
+/// The kernel shows in sysfs which PCI devices are behind an external-facing port
+/// (drivers/pci/probe.c, pci_set_removable(): 5.14 and later; seen in 6.1, not in 5.10): one without the file is not.
+/// Not of an unknown release.
+bool shows_removable_devices(std::string_view release);
+
 /// crashkernel=SIZE, without ",high", gets memory below 896 MiB or none (arch/x86/kernel/setup.c, CRASH_ADDR_LOW_MAX,
 /// before Linux commit 9ca5c8e632ce ("x86/kdump: Have crashkernel=X reserve under 4G by default") (in v5.2)). Not of an
 /// unknown release.

@@ -5,7 +5,6 @@
 #include <array>
 #include <iterator>
 #include <unordered_map>
-#include <unordered_set>
 
 #include <fmt/format.h>
 
@@ -173,9 +172,7 @@ bool read_heading(std::string_view line, WordEntry& heading) {
     return true;
 }
 
-// `names`: of the words so far.
-bool read_word(std::string_view line, const WordEntry& heading, std::unordered_set<std::string_view>& names,
-               std::vector<WordEntry>& table) {
+bool read_word(std::string_view line, const WordEntry& heading, std::vector<WordEntry>& table) {
     WordEntry entry = heading;
     entry.name = take_until(line, ' ');
     while (!line.empty()) {
@@ -184,7 +181,7 @@ bool read_word(std::string_view line, const WordEntry& heading, std::unordered_s
         entry.kinds.push_back(kind->value);
     }
     if (entry.kinds.empty() != (entry.effect == WordClass::no_kernel_word)) return false;
-    if (!names.insert(entry.name).second) return false;
+    if (find_named(table, entry.name) != table.end()) return false;
     table.push_back(std::move(entry));
     return true;
 }
@@ -277,7 +274,6 @@ const char* name(WordClass effect) {
 
 Result<std::vector<WordEntry>> read_word_table(std::string_view text) {
     std::vector<WordEntry> table;
-    std::unordered_set<std::string_view> names;
     WordEntry heading;
     bool have_heading = false;
     for (std::size_t number = 1; !text.empty(); ++number) {
@@ -287,7 +283,7 @@ Result<std::vector<WordEntry>> read_word_table(std::string_view text) {
             if (!read_heading(line, heading))
                 return input_error(number, fmt::format("expected a heading, found '{}'", line));
             have_heading = true;
-        } else if (!have_heading || !read_word(line, heading, names, table)) {
+        } else if (!have_heading || !read_word(line, heading, table)) {
             return input_error(number, fmt::format("expected a new word and its kinds, found '{}'", line));
         }
     }

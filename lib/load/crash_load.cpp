@@ -85,6 +85,7 @@ private:
         record.initrd = arguments_.initrd.value_or("");
     }
     KexecRun run_with_words(const Plan& plan, std::string& shown);
+    std::optional<std::string> against_the_loan();
     std::optional<std::string> wrong_with(const Plan& plan, const KexecRun& load, Record& done);
 
     LoadEffects& effects_;
@@ -185,6 +186,20 @@ KexecRun Loading::run_with_words(const Plan& plan, std::string& shown) {
     return effects_.run(words, std::nullopt);
 }
 
+// Why the pool that was just lent must not stay lent: what speaks against it came after the plan was made. nullopt:
+// nothing. What comes from now on finds the record (udev/reload-lent).
+std::optional<std::string> Loading::against_the_loan() {
+    const auto again = effects_.plan(arguments_);
+    if (!again) return again.error().message();
+    // Of refusals only those count that are about the pool: this load may have been the last one that is permitted.
+    for (const Reason& reason : again->plan.reasons)
+        if (reason.severity == Severity::refusal &&
+            (reason.rule.starts_with("lend-") || reason.rule.starts_with("pool-")))
+            return reason.rule + ": " + reason.text;
+    const bool other = !again->plan.loan || again->plan.pool != planned_->plan.pool;
+    return again->plan.verdict != Verdict::refused && other ? std::optional(headline(again->plan)) : std::nullopt;
+}
+
 LoadResult Loading::with_handoff() {
     if (!arguments_.not_modelled.empty())
         return without_handoff(
@@ -204,6 +219,8 @@ LoadResult Loading::with_handoff() {
     // After the record, so that one of the two sees the other.
     if (!effects_.alone())
         return without_handoff("another load did not wait for this one, and may be the one that is loaded");
+    if (plan.loan)
+        if (const auto why = against_the_loan()) return without_handoff("the pool may not be lent any more: " + *why);
     return passed_on(Rung::handoff, done.why, std::move(load));
 }
 
@@ -218,7 +235,7 @@ LoadResult load_without_handoff(LoadEffects& effects, const KexecArguments& argu
 }
 
 Result<PlannedLoad> plan_load(const Host& host, const KexecArguments& arguments, Wishes wishes) {
-    const auto machine = gather(host);
+    auto machine = gather(host);
     if (!machine) return machine.error();
     auto line = kexec_command_line(arguments, machine->command_line, machine->kexec_tools);
     if (!line)
@@ -230,6 +247,7 @@ Result<PlannedLoad> plan_load(const Host& host, const KexecArguments& arguments,
     wishes.leaves_pool_out = true;
     const auto request = request_for(host, *machine, wishes);
     if (!request) return request.error();
+    look_where_asked(host, *request, *machine);
     return PlannedLoad{handoff::plan(*machine, *request), machine->release, machine->kexec_tools.value_or("")};
 }
 

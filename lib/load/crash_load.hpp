@@ -64,8 +64,9 @@ struct LoadResult {
 /// Loads a crash kernel with the handoff, if everything about it holds: `arguments`
 /// are modelled, the plan is ready, kexec succeeds, and the segments that it or the kernel
 /// reports are the planned ones. Otherwise as the plan's fallback says: with a smaller pool of the crash kernel's own,
-/// or not at all, which leaves it to the caller. A record is written before kexec runs, and at the end; it has kexec's
-/// own words where kexec failed.
+/// or not at all, which leaves it to the caller. Where the pool is lent, the plan is made anew after the last record,
+/// and the load is replaced where the pool may not be lent any more. A record is written before kexec runs, and at the
+/// end; it has kexec's own words where kexec failed.
 LoadResult load_with_handoff(LoadEffects&, const KexecArguments& arguments);
 
 /// The same where a handoff is out of the question, for the reason `why`, such as a lock that is not had.

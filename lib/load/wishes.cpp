@@ -10,6 +10,7 @@
 #include "lib/sources/image.hpp"
 #include "lib/sources/initrd.hpp"
 #include "lib/sources/kernel_config.hpp"
+#include "lib/sources/pool_traces.hpp"
 
 namespace handoff {
 namespace {
@@ -114,6 +115,10 @@ Result<PlanRequest> request_for(const Host& host, const Machine& machine, const 
     if (!request.initrd_bytes && !host.live()) request.initrd_bytes = listed_initrd_bytes(host, machine.release);
     read_configuration(host, machine, wishes, *recorded, request);
     return request;
+}
+
+void look_where_asked(const Host& host, const PlanRequest& request, Machine& machine) {
+    if (request.lend) look_into_pool(host, machine);
 }
 
 void look_into_initrd(const Host& host, PlanRequest& request) {

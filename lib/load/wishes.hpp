@@ -37,6 +37,9 @@ Wishes as_recorded(Wishes, const Record&);
 /// service loads, cannot be read, or is no image of a kernel.
 Result<PlanRequest> request_for(const Host&, const Machine&, const Wishes&);
 
+/// Reads what only a loan asks for, where the request asks for one: look_into_pool().
+void look_where_asked(const Host&, const PlanRequest&, Machine&);
+
 /// Unpacks the request's initrd for what need_for() wants to know of it, where it has one: initrd_contents, or
 /// initrd_contents_problem. That takes a second or more for a large initrd, so only who needs the size of the need does
 /// it.

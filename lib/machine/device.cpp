@@ -44,10 +44,15 @@ bool drives_without_dma(const PlatformDevice& device) {
 }
 
 bool drives_without_dma(const DmaDevice& device) {
-    // include/linux/pci_ids.h. These have the PCI core's default mask and use none.
+    // include/linux/pci_ids.h. These have the PCI core's default mask and use none. Some devices of such a class do
+    // DMA all the same, as a QDMA engine that calls itself memory does, and then bus mastering is on. In host bridges
+    // and ISA bridges that bit is wired to 1, and UEFI sets it in SMBus controllers, which have nothing to do DMA with.
     const std::uint32_t base = device.pci_class >> 16, sub = device.pci_class >> 8;
-    constexpr std::uint32_t memory = 0x05, bridge = 0x06, processor = 0x0b, smbus = 0x0c05, counters = 0x1101;
-    if (base == memory || base == bridge || base == processor || sub == smbus || sub == counters) return true;
+    constexpr std::uint32_t memory = 0x05, bridge = 0x06, processor = 0x0b, smbus = 0x0c05, counters = 0x1101,
+                            host_bridge = 0x0600, isa_bridge = 0x0601;
+    if (sub == host_bridge || sub == isa_bridge || sub == smbus) return true;
+    const bool passive = base == memory || base == bridge || base == processor || sub == counters;
+    if (passive && !device.masters_bus.value_or(false)) return true;
     // The processor's own counters and error reporting are "system peripherals" on servers.
     if (device.driver.ends_with("_uncore") || device.driver.ends_with("_edac")) return true;
     // Of servers and of QEMU: their memory is written to by the processor (drivers/gpu/drm/ast, mgag200, tiny/bochs.c,

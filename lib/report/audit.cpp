@@ -58,6 +58,13 @@ MachineAudit audit(std::string name, const Machine& machine, const PlanRequest& 
         if (!assumed.devices) assumed.devices.emplace();
         if (!assumed.platform_devices) assumed.platform_devices.emplace();
         if (!assumed.external_devices) assumed.external_devices.emplace();
+        if (!assumed.hiwater_tracked) assumed.hiwater_tracked = true;
+        if (!assumed.iommu_groups) assumed.iommu_groups = 0;
+        if (!assumed.pool_traces) {
+            const AddressRange& pool = assumed.pool.front().range;
+            assumed.pool_traces = PoolTraces{pool, 1, 0, 0, pool.size(), std::nullopt};
+            assumed.pool_traces_problem.reset();
+        }
         if (assumed.encryption == Encryption::unknown) assumed.encryption = Encryption::none;
         audited.would_lend = !audited.lendable && loan_outlook(assumed, lending, 0).possible;
     }

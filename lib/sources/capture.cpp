@@ -7,12 +7,14 @@
 
 #include <fmt/format.h>
 
+#include "base/text.hpp"
 #include "lib/sources/iomem.hpp"
 #include "lib/sources/kernel_config.hpp"
 #include "lib/sources/kernel_memory.hpp"
 #include "lib/sources/kexec_program.hpp"
 #include "lib/sources/log_file.hpp"
 #include "lib/sources/new_directory.hpp"
+#include "lib/sources/pool_traces.hpp"
 #include "lib/sources/redact.hpp"
 
 namespace handoff {
@@ -127,7 +129,8 @@ Failure copy_firmware_map(Capture& c) {
     return std::nullopt;
 }
 
-/// Of each device that has a driver: its driver, class and masks; and which devices are outside of the machine.
+/// Of each device its class, and of its configuration space what is read; of each that has a driver also which, and its
+/// masks; and which devices are outside of the machine.
 Failure copy_devices(Capture& c) {
     auto devices = c.host.pci_devices();
     if (!devices) {
@@ -141,6 +144,8 @@ Failure copy_devices(Capture& c) {
             if (auto failure = c.write(directory + "removable", device.removable)) return failure;
         // One that cannot be understood must not become one that is not there.
         const auto parsed = parse_dma_device(device);
+        if (const std::string header = reduced_pci_header(device.config); !header.empty())
+            if (auto failure = c.write(directory + "config", header)) return failure;
         if (parsed && !*parsed) continue;
         if (auto failure = c.write(directory + "uevent", reduced_uevent(device.uevent))) return failure;
         if (auto failure = c.write(directory + "dma_mask_bits", device.streaming_bits)) return failure;
@@ -163,6 +168,33 @@ Failure copy_platform_devices(Capture& c) {
         if (auto failure = c.write(file, reduced_uevent(uevent))) return failure;
     }
     return std::nullopt;
+}
+
+/// Of each group of an IOMMU: what is reserved for its devices, which are addresses and words alone.
+Failure copy_reserved_regions(Capture& c) {
+    auto groups = c.host.iommu_groups();
+    if (!groups) {
+        c.skip(std::move(groups).error(), Source::iommu_groups);
+        return std::nullopt;
+    }
+    if (auto failure = c.make_directory(Source::iommu_groups)) return failure;
+    for (const auto& [name, regions] : *groups) {
+        const std::string file = fmt::format("{}/{}/reserved_regions", c.host.path(Source::iommu_groups), name);
+        if (auto failure = c.write(file, regions)) return failure;
+    }
+    return std::nullopt;
+}
+
+/// What the pool's own memory tells of its use; of a captured machine what that has.
+Failure copy_pool_traces(Capture& c) {
+    const std::string file(info(Source::pool_traces).path);
+    if (!c.host.live()) {
+        auto text = c.host.read(Source::pool_traces);
+        return text ? c.write(file, *text) : std::nullopt;
+    }
+    const auto traces = read_pool_traces(c.host);
+    if (!traces && traces.error().code == Errc::not_found) return std::nullopt;
+    return c.write(file, traces ? to_text(*traces) : base::text(traces_not_read, traces.error().message(), "\n"));
 }
 
 /// The pool in the kernel's memory: reads it as gather() does and keeps what was read.
@@ -238,6 +270,10 @@ Failure copy(Capture& c, const SourceInfo& source) {
             return copy_devices(c);
         case Kept::platform_drivers:
             return copy_platform_devices(c);
+        case Kept::reserved_regions:
+            return copy_reserved_regions(c);
+        case Kept::pool_content:
+            return copy_pool_traces(c);
         case Kept::pool_in_memory:
             return source.id == Source::kcore ? copy_memory(c) : std::nullopt;
         case Kept::options_that_count:

@@ -35,7 +35,64 @@ base::Result<unsigned> bits_of(const std::string& text, const char* file) {
     return static_cast<unsigned>(*bits);
 }
 
+constexpr std::size_t vendor_at = 0, command_at = 4, class_at = 9, header_type_at = 14, header_end = 16;
+constexpr std::uint16_t via = 0x1106;
+constexpr std::uint32_t host_bridge = 0x0600, isa_bridge = 0x0601, pci_bridge = 0x0604, smbus = 0x0c05;
+
 }  // namespace
+
+std::optional<PciHeader> parse_pci_header(string_view config) {
+    if (config.size() < header_end) return std::nullopt;
+    const auto byte = [&](std::size_t at) { return std::uint32_t{static_cast<unsigned char>(config[at])}; };
+    constexpr std::uint32_t bus_master = 4, type_mask = 0x7f;  // its upper bit: there are more functions
+    PciHeader header;
+    header.vendor = static_cast<std::uint16_t>(byte(vendor_at) | byte(vendor_at + 1) << 8);
+    header.pci_class = byte(class_at) | byte(class_at + 1) << 8 | byte(class_at + 2) << 16;
+    header.masters_bus = (byte(command_at) & bus_master) != 0 && (byte(header_type_at) & type_mask) == 0;
+    return header;
+}
+
+std::string reduced_pci_header(string_view config) {
+    const auto header = parse_pci_header(config);
+    if (!header) return {};
+    std::string kept(header_end, '\0');
+    const auto keep = [&](std::size_t at, std::size_t bytes) {
+        std::copy_n(config.begin() + static_cast<std::ptrdiff_t>(at), bytes,
+                    kept.begin() + static_cast<std::ptrdiff_t>(at));
+    };
+    if (header->vendor == via) keep(vendor_at, 2);
+    keep(command_at, 1);
+    keep(class_at, 3);
+    keep(header_type_at, 1);
+    return kept;
+}
+
+bool is_narrow_bridge(const PciHeader& header) { return header.vendor == via && header.pci_class >> 8 == pci_bridge; }
+
+bool masters_without_driver(const PciHeader& header) {
+    const std::uint32_t kind = header.pci_class >> 8;
+    return header.masters_bus && kind != host_bridge && kind != isa_bridge && kind != smbus;
+}
+
+base::Result<std::vector<base::AddressRange>> parse_firmware_dma(string_view reserved_regions) {
+    std::vector<base::AddressRange> found;
+    for (std::size_t number = 1; !reserved_regions.empty(); ++number) {
+        const string_view text = take_line(reserved_regions);
+        base::Scan line(text);
+        const auto start = line.hex();
+        const bool apart = line.take(' ');
+        const auto last = line.hex();
+        const auto range = start && last ? base::AddressRange::from_inclusive(*start, *last) : std::nullopt;
+        if (!apart || !line.take(' ') || (start && last && *last < *start))
+            return base::input_error(number,
+                                     fmt::format("expected two addresses and a kind, found {}", base::excerpt(text)));
+        if (trimmed(line.rest()) != "direct" && trimmed(line.rest()) != "direct-relaxable") continue;
+        if (!range)
+            return base::input_error(number, fmt::format("expected a range of memory, found {}", base::excerpt(text)));
+        found.push_back(*range);
+    }
+    return found;
+}
 
 base::Result<std::optional<DmaDevice>> parse_dma_device(const PciDeviceFiles& files) {
     DmaDevice device;
@@ -53,6 +110,7 @@ base::Result<std::optional<DmaDevice>> parse_dma_device(const PciDeviceFiles& fi
     if (!coherent) return coherent.error();
     device.streaming_bits = *streaming;
     device.coherent_bits = *coherent;
+    if (const auto header = parse_pci_header(files.config)) device.masters_bus = header->masters_bus;
     return std::optional(device);
 }
 

@@ -27,7 +27,12 @@ std::string said_by(const Host& host, const SourceInfo& source, const std::strin
         case Kept::pci_drivers:
             if (const auto devices = host.pci_devices())
                 for (const PciDeviceFiles& each : *devices)
-                    text += each.name + each.uevent + each.streaming_bits + each.coherent_bits + each.removable;
+                    text += each.name + each.uevent + each.streaming_bits + each.coherent_bits + each.removable +
+                            reduced_pci_header(each.config);
+            return text;
+        case Kept::reserved_regions:
+            if (const auto groups = host.iommu_groups())
+                for (const auto& [name, regions] : *groups) text.append(name).append(regions);
             return text;
         case Kept::platform_drivers:
             if (const auto devices = host.platform_devices())

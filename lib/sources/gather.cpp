@@ -205,6 +205,7 @@ Result<Machine> gather(const Host& host) {
     read_configuration(g);
     if (auto failure = read_command_line(g)) return std::move(*failure);
     read_hiwater(g);
+    read_recorded_traces(g);
     if (auto failure = read_map(g)) return std::move(*failure);
     read_encryption(g);
     return std::move(g.machine);

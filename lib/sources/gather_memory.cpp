@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <utility>
 
+#include "base/scan.hpp"
 #include "lib/kernel/behaviour.hpp"
 #include "lib/kernel/command_line.hpp"
 #include "lib/sources/gathering.hpp"
+#include "lib/sources/pool_traces.hpp"
 
 namespace handoff {
 
@@ -38,6 +40,18 @@ void read_hiwater(Gathering& g) {
         counts_hiwater_on_request(machine.release))
         machine.hiwater_tracked = false;
     if (!machine.hiwater_tracked.value_or(true)) machine.slabs_hiwater.reset();
+}
+
+void read_recorded_traces(Gathering& g) {
+    const auto text = g.host.live() ? std::nullopt : g.text(Source::pool_traces);
+    if (!text) return;
+    if (text->starts_with(traces_not_read)) {
+        std::string why = text->substr(traces_not_read.size());
+        why.resize(base::trimmed(why).size());
+        g.machine.pool_traces_problem = Error{Errc::io, "", 0, std::move(why)};
+        return;
+    }
+    g.machine.pool_traces = g.optional(parse_pool_traces(*text), Source::pool_traces);
 }
 
 MemoryReader reader_of(const Gathering& g) {

@@ -78,7 +78,10 @@ void read_configuration(Gathering&);
 /// What guards the memory: of the log, the processor's flags and the kernel's variables.
 void read_encryption(Gathering&);
 
-/// How far PCI devices can address memory, and what drives those of the platform bus.
+/// What a capture says of the pool's content: of the running machine that is look_into_pool()'s.
+void read_recorded_traces(Gathering&);
+
+/// How far PCI devices can address memory, what drives those of the platform bus, and what an IOMMU is told of them.
 void read_devices(Gathering&);
 
 }  // namespace handoff

@@ -123,8 +123,15 @@ public:
     [[nodiscard]] base::Result<std::vector<PciDeviceFiles>> pci_devices() const;
     /// The directories of /sys/bus/platform/devices by name, with the text of their uevent.
     [[nodiscard]] base::Result<std::vector<std::pair<std::string, std::string>>> platform_devices() const;
+    /// The directories of /sys/kernel/iommu_groups by name, with the text of their reserved_regions.
+    [[nodiscard]] base::Result<std::vector<std::pair<std::string, std::string>>> iommu_groups() const;
 
 private:
+    /// Of each directory in the directory of a source, by name, the text of one file; those without it are left out.
+    [[nodiscard]] base::Result<std::vector<std::pair<std::string, std::string>>> each(Source,
+                                                                                      std::string_view file) const;
+    /// At most so many bytes of a file.
+    [[nodiscard]] base::Result<std::string> beginning(std::string_view path, std::size_t bytes) const;
     [[nodiscard]] base::Result<Fd> open_root() const;
     [[nodiscard]] base::Result<Fd> open_regular(std::string_view path) const;
     [[nodiscard]] base::Result<Fd> open_path(std::string_view path, int flags) const;

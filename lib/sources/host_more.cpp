@@ -107,7 +107,7 @@ Result<std::vector<PciDeviceFiles>> Host::pci_devices() const {
     if (!names) return std::move(names).error();
     std::vector<PciDeviceFiles> devices;
     for (const std::string& name : *names) {
-        PciDeviceFiles device{name, {}, {}, {}, {}};
+        PciDeviceFiles device{name, {}, {}, {}, {}, {}};
         for (const auto& [file, text] : {std::pair{"uevent", &device.uevent},
                                          {"dma_mask_bits", &device.streaming_bits},
                                          {"consistent_dma_mask_bits", &device.coherent_bits},
@@ -118,21 +118,42 @@ Result<std::vector<PciDeviceFiles>> Host::pci_devices() const {
             else if (content.error().code != Errc::not_found)
                 return std::move(content).error();
         }
+        // What root can read behind it does harm in some devices (lspci(8), -xxx). One that is asleep cannot say.
+        device.config =
+            beginning(fmt::format("{}/{}/config", path(Source::pci_devices), name), pci_header_bytes).value_or("");
         devices.push_back(std::move(device));
     }
     return devices;
 }
 
-Result<std::vector<std::pair<std::string, std::string>>> Host::platform_devices() const {
-    auto names = names_in(path(Source::platform_devices));
+Result<std::string> Host::beginning(std::string_view path, std::size_t bytes) const {
+    auto fd = open_regular(path);
+    if (!fd) return std::move(fd).error();
+    std::string text(bytes, '\0');
+    const ssize_t got = ::pread(fd->get(), text.data(), text.size(), 0);
+    if (got < 0) return system_error(path, errno);
+    text.resize(static_cast<std::size_t>(got));
+    return text;
+}
+
+Result<std::vector<std::pair<std::string, std::string>>> Host::each(Source source, std::string_view file) const {
+    auto names = names_in(path(source));
     if (!names) return std::move(names).error();
-    std::vector<std::pair<std::string, std::string>> devices;
+    std::vector<std::pair<std::string, std::string>> found;
     for (std::string& name : *names) {
-        auto uevent = read(fmt::format("{}/{}/uevent", path(Source::platform_devices), name));
-        if (!uevent && uevent.error().code != Errc::not_found) return std::move(uevent).error();
-        if (uevent) devices.emplace_back(std::move(name), *std::move(uevent));
+        auto text = read(fmt::format("{}/{}/{}", path(source), name, file));
+        if (!text && text.error().code != Errc::not_found) return std::move(text).error();
+        if (text) found.emplace_back(std::move(name), *std::move(text));
     }
-    return devices;
+    return found;
+}
+
+Result<std::vector<std::pair<std::string, std::string>>> Host::platform_devices() const {
+    return each(Source::platform_devices, "uevent");
+}
+
+Result<std::vector<std::pair<std::string, std::string>>> Host::iommu_groups() const {
+    return each(Source::iommu_groups, "reserved_regions");
 }
 
 Result<std::vector<FirmwareMapFiles>> Host::firmware_map() const {

@@ -25,7 +25,8 @@ namespace {
 using base::Hex;
 using base::input_error;
 
-constexpr std::size_t word = 8;  // phys_addr_t, unsigned long and pointers on x86-64
+constexpr std::size_t word = 8;    // phys_addr_t, unsigned long and pointers on x86-64
+constexpr std::size_t narrow = 4;  // unsigned int
 
 // --- BTF ------------------------------------------------------------------------------------------------------
 
@@ -36,6 +37,36 @@ struct PoolStruct {
     BtfStruct structure;
     std::size_t offset = 0;  ///< in struct io_tlb_mem
 };
+
+/// Where an unsigned integer of so many bytes is in a structure; nullopt where there is none of this name.
+std::optional<std::size_t> find_number(Btf& types, const BtfStruct& structure, std::string_view name,
+                                       std::size_t bytes) {
+    const BtfMember* member = find_member(structure, name);
+    const auto type = member ? types.plain_type(member->type) : std::nullopt;
+    if (!type || type->kind != BTF_KIND_INT || type->size_or_type != bytes) return std::nullopt;
+    return member->offset;
+}
+
+std::optional<UseLayout> use_layout(Btf& types, const PoolStruct& pool) {
+    UseLayout use;
+    const BtfMember* areas = find_member(pool.structure, "areas");
+    if (areas) {
+        const auto nareas = find_number(types, pool.structure, "nareas", narrow);
+        const auto pointer = types.plain_type(areas->type);
+        if (!nareas || !pointer || pointer->kind != BTF_KIND_PTR) return std::nullopt;
+        use.nareas = pool.offset + *nareas;
+        use.areas = pool.offset + areas->offset;
+    }
+    const auto area = areas ? types.find_struct("io_tlb_area") : Result<BtfStruct>(pool.structure);
+    if (!area) return std::nullopt;
+    const auto index = find_number(types, *area, "index", narrow), used = find_number(types, *area, "used", word);
+    if (!index || !used) return std::nullopt;
+    use.area_bytes = areas ? area->size : 0;
+    if (areas && std::max(*index + narrow, *used + word) > use.area_bytes) return std::nullopt;
+    use.index = *index + (areas ? 0 : pool.offset);
+    use.used = *used + (areas ? 0 : pool.offset);
+    return use;
+}
 
 PoolStruct pool_struct(Btf& types, BtfStruct mem) {
     const BtfMember* embedded = find_member(mem, "defpool");
@@ -48,20 +79,37 @@ PoolStruct pool_struct(Btf& types, BtfStruct mem) {
 // --- variables ------------------------------------------------------------------------------------------------
 
 constexpr std::string_view default_mem = "io_tlb_default_mem";  // 5.13 and later
-constexpr std::string_view old_start = "io_tlb_start", old_end = "io_tlb_end", old_nslabs = "io_tlb_nslabs";
+constexpr std::string_view old_start = "io_tlb_start", old_end = "io_tlb_end", old_nslabs = "io_tlb_nslabs",
+                           old_index = "io_tlb_index", old_used = "io_tlb_used";
 constexpr std::string_view sme_mask = "sme_me_mask", sev_status = "sev_status", cc_vendor = "cc_vendor";
 constexpr std::string_view track_hiwater = "track_hiwater_enabled";
 constexpr std::string_view snp_finish = "snp_kexec_finish", tdx_finish = "tdx_kexec_finish",
                            ima_list = "ima_add_kexec_buffer";  // functions: what matters is that they are there
-constexpr std::array names{default_mem, old_start,     old_end,    old_nslabs, sme_mask, sev_status,
-                           cc_vendor,   track_hiwater, snp_finish, tdx_finish, ima_list};
+constexpr std::array names{default_mem, old_start, old_end,       old_nslabs, old_index,  old_used, sme_mask,
+                           sev_status,  cc_vendor, track_hiwater, snp_finish, tdx_finish, ima_list};
+
+template <std::unsigned_integral Integer>
+Result<std::uint64_t> read_number(const MemoryReader& read, Address address) {
+    const auto bytes = read(address, sizeof(Integer));
+    if (!bytes) return bytes.error();
+    const auto value = base::ByteCursor(*bytes).take<Integer>();
+    if (!value) return input_error(0, base::text("expected ", sizeof(Integer), " bytes at ", Hex{address}));
+    return std::uint64_t{*value};
+}
 
 Result<std::uint64_t> read_word(const MemoryReader& read, Address address) {
-    const auto bytes = read(address, word);
-    if (!bytes) return bytes.error();
-    const auto value = base::ByteCursor(*bytes).take<std::uint64_t>();
-    if (!value) return input_error(0, base::text("expected ", word, " bytes at ", Hex{address}));
-    return *value;
+    return read_number<std::uint64_t>(read, address);
+}
+
+// Adds the area at these addresses.
+std::optional<Error> add_area(const MemoryReader& read, Address index_at, Address used_at, PoolUse& use) {
+    const auto index = read_number<std::uint32_t>(read, index_at), used = read_word(read, used_at);
+    if (!index) return index.error();
+    if (!used) return used.error();
+    ++use.areas;
+    if (*index != 0) ++use.moved_areas;
+    use.slabs_used += *used;
+    return std::nullopt;
 }
 
 Result<std::optional<AddressRange>> checked_pool(Address start, Address end, std::uint64_t slabs) {
@@ -119,6 +167,7 @@ Result<PoolLayout> pool_layout(ReadAt btf) {
         layout.areas = true;
     else if (pool.structure.members.size() > members_above)
         layout.areas = false;
+    layout.use = use_layout(*types, pool);
     return layout;
 }
 
@@ -156,6 +205,42 @@ Result<std::optional<AddressRange>> read_pool(const Symbols& symbols, const std:
     const auto slabs = read_word(read, nslabs_at);
     if (!slabs) return slabs.error();
     return checked_pool(*start, *end, *slabs);
+}
+
+Result<PoolUse> read_pool_use(const Symbols& symbols, const std::function<Result<PoolLayout>()>& layout,
+                              const MemoryReader& read) {
+    PoolUse use;
+    const auto variable = find_symbol(symbols, default_mem);
+    if (!variable) {
+        const auto index = find_symbol(symbols, old_index), used = find_symbol(symbols, old_used);
+        if (!index || !used)
+            return Error{Errc::not_found, {}, 0, "neither io_tlb_default_mem nor io_tlb_index is among the symbols"};
+        if (auto error = add_area(read, *index, *used, use)) return *std::move(error);
+        return use;
+    }
+    const auto offsets = layout();
+    if (!offsets) return offsets.error();
+    if (!offsets->use)
+        return Error{Errc::not_found, {}, 0, "BTF does not show the search index of struct io_tlb_mem or io_tlb_area"};
+    const auto target = offsets->pointer ? read_word(read, *variable) : Result<std::uint64_t>(*variable);
+    if (!target) return target.error();
+    const UseLayout& at = *offsets->use;
+    if (at.area_bytes == 0) {
+        if (auto error = add_area(read, *target + at.index, *target + at.used, use)) return *std::move(error);
+        return use;
+    }
+    constexpr std::uint64_t most_areas = 65536;  // roundup_pow_of_two(num_possible_cpus()), or as swiotlb= says
+    const auto count = read_number<std::uint32_t>(read, *target + at.nareas),
+               areas = read_word(read, *target + at.areas);
+    if (!count) return count.error();
+    if (!areas) return areas.error();
+    if (*count == 0 || *count > most_areas || *areas == 0)
+        return input_error(0, base::text("expected 1 to ", most_areas, " areas of the pool, found ", *count));
+    for (std::uint64_t i = 0; i < *count; ++i) {
+        const Address area = *areas + i * at.area_bytes;
+        if (auto error = add_area(read, area + at.index, area + at.used, use)) return *std::move(error);
+    }
+    return use;
 }
 
 Result<Encryption> read_amd_encryption(const Symbols& symbols, const MemoryReader& read) {

@@ -25,6 +25,16 @@ using MemoryReader = std::function<Result<std::vector<std::byte>>(Address addres
 /// The variables that tell of the pool and of encryption, in any kernel version.
 std::span<const std::string_view> wanted_symbols();
 
+/// Where a kernel of 5.13 or later keeps what its default pool is used for. Offsets in bytes.
+struct UseLayout {
+    std::size_t area_bytes = 0;  ///< of struct io_tlb_area (6.0 and later); 0: the pool is one area
+    std::size_t nareas = 0;      ///< in struct io_tlb_mem, 4 bytes: how many areas there are
+    std::size_t areas = 0;       ///< in struct io_tlb_mem: the pointer to them
+    std::size_t index = 0;       ///< in an area, or in struct io_tlb_mem; 4 bytes: where the next search begins
+    std::size_t used = 0;        ///< beside it, 8 bytes: slabs in use now
+    friend bool operator==(const UseLayout&, const UseLayout&) = default;
+};
+
 /// Where a kernel of 5.13 or later keeps the bounds of its default pool.
 struct PoolLayout {
     /// io_tlb_default_mem is a pointer to the structure, not the structure.
@@ -35,6 +45,8 @@ struct PoolLayout {
     /// There is a member 'nareas' (6.0 and later): the kernel rounds its slabs up. nullopt: the structure is a part of
     /// one, as minimal_btf() left it in earlier versions.
     std::optional<bool> areas;
+    /// nullopt: the structure is a part of one, or its use is kept in a form that is not known here.
+    std::optional<UseLayout> use = std::nullopt;
     friend bool operator==(const PoolLayout&, const PoolLayout&) = default;
 };
 
@@ -43,7 +55,7 @@ struct PoolLayout {
 /// found is named.
 Result<PoolLayout> pool_layout(ReadAt btf);
 
-/// BTF with one structure, struct io_tlb_mem, of which pool_layout() says this.
+/// BTF with one structure, struct io_tlb_mem, of which pool_layout() says this, but for its use.
 std::vector<std::byte> minimal_btf(const PoolLayout&);
 
 /// The kernel's default pool from its memory; nullopt where it has none. `layout` is
@@ -52,6 +64,18 @@ std::vector<std::byte> minimal_btf(const PoolLayout&);
 /// what is there is no pool: reversed, or of another size than its slabs say.
 Result<std::optional<AddressRange>> read_pool(const Symbols&, const std::function<Result<PoolLayout>()>& layout,
                                               const MemoryReader&);
+
+/// What a kernel says of the use of its default pool.
+struct PoolUse {
+    std::uint64_t areas = 0;        ///< that the pool is divided into
+    std::uint64_t moved_areas = 0;  ///< of them, those whose search index is not 0
+    std::uint64_t slabs_used = 0;   ///< now, in all areas
+};
+/// Its search indices, and what is in use: `io_tlb_index` and `io_tlb_used` up to 5.12, io_tlb_mem.index up to 5.19,
+/// io_tlb_area.index since Linux commit 20347fca71a3 ("swiotlb: split up the global swiotlb lock") (in v6.0). `layout`
+/// as for read_pool(). not_found where the kernel's symbols or its BTF do not tell; an input error where what is there
+/// makes no sense.
+Result<PoolUse> read_pool_use(const Symbols&, const std::function<Result<PoolLayout>()>& layout, const MemoryReader&);
 
 /// What the kernel knows of AMD's encryption: `none` where the hardware's is
 /// not in use, which leaves TDX. not_found where the variables are not there.

@@ -156,7 +156,8 @@ std::vector<std::string> own_paths() {
     std::vector<std::string> patterns;
     for (const SourceInfo& source : sources()) {
         const std::string path = fmt::format(fmt::runtime(source.path), "*");
-        if (source.kept == Kept::entries || source.kept == Kept::pci_drivers || source.kept == Kept::platform_drivers)
+        if (source.kept == Kept::entries || source.kept == Kept::pci_drivers || source.kept == Kept::platform_drivers ||
+            source.kept == Kept::reserved_regions)
             patterns.push_back(path + "/*/*");
         else
             patterns.push_back(path);
@@ -167,7 +168,8 @@ std::vector<std::string> own_paths() {
 
 std::span<const string_view> telling_directories() {
     static const std::array directories{info(Source::firmware_map).path, info(Source::snp_platform).path,
-                                        info(Source::pci_devices).path, info(Source::platform_devices).path};
+                                        info(Source::pci_devices).path, info(Source::platform_devices).path,
+                                        info(Source::iommu_groups).path};
     return directories;
 }
 

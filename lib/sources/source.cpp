@@ -36,6 +36,9 @@ constexpr std::array table{
     SourceInfo{Source::srat, "sys/firmware/acpi/tables/SRAT", Kept::without_makers},
     SourceInfo{Source::pci_devices, "sys/bus/pci/devices", Kept::pci_drivers},
     SourceInfo{Source::platform_devices, "sys/bus/platform/devices", Kept::platform_drivers},
+    SourceInfo{Source::iommu_groups, "sys/kernel/iommu_groups", Kept::reserved_regions},
+    SourceInfo{Source::page_flags, "proc/kpageflags", Kept::nothing},
+    SourceInfo{Source::memory_use, "proc/meminfo", Kept::nothing},
     SourceInfo{Source::cma_ranges, "sys/kernel/kexec/crash_cma_ranges", Kept::whole},
     SourceInfo{Source::cma_ranges_flat, "sys/kernel/kexec_crash_cma_ranges", Kept::whole},
     SourceInfo{Source::kho_scratch_addresses, "sys/kernel/debug/kho/out/scratch_phys", Kept::whole},
@@ -51,6 +54,7 @@ constexpr std::array table{
     SourceInfo{Source::modules, "proc/modules", Kept::nothing},
     SourceInfo{Source::load_record, "run/swiotlb-handoff/record.json", Kept::nothing},
     SourceInfo{Source::os_release, "etc/os-release", Kept::nothing},
+    SourceInfo{Source::pool_traces, "swiotlb-handoff/pool-traces", Kept::pool_content},
     SourceInfo{Source::not_permitted, "swiotlb-handoff/not-permitted", Kept::nothing},
 };
 

@@ -37,6 +37,9 @@ enum class Source {
     srat,              ///< ACPI's table, as the firmware made it
     pci_devices,       ///< a directory
     platform_devices,  ///< a directory
+    iommu_groups,      ///< a directory
+    page_flags,        ///< 8 bytes for each page of memory (Documentation/admin-guide/mm/pagemap.rst)
+    memory_use,        ///< of which one line is read: HardwareCorrupted
     cma_ranges,
     cma_ranges_flat,  ///< the same, as the patches before 7.0 had it
     kho_scratch_addresses,
@@ -52,6 +55,7 @@ enum class Source {
     modules,            ///< that the running kernel has loaded
     load_record,        ///< what the last load of a crash kernel was: swiotlb-handoff-record(5)
     os_release,         ///< which distribution it is: os-release(5)
+    pool_traces,        ///< of a captured machine: what its pool's memory told
     not_permitted,      ///< of a captured machine: the paths that could not be read there, a line each
 };
 
@@ -67,8 +71,10 @@ enum class Kept {
     presence,          ///< that it is there
     size_alone,        ///< as many zeros
     entries,           ///< the entries of /sys/firmware/memmap
-    pci_drivers,  ///< of each PCI device with a driver: driver, class and masks; and which are outside of the machine
+    pci_drivers,  ///< of each PCI device: driver, class, masks, whether bus mastering is on, and whether it is outside
     platform_drivers,    ///< of each platform device with a driver: which
+    reserved_regions,    ///< of each group of an IOMMU: what is reserved for its devices
+    pool_content,        ///< a few numbers instead of the memory: PoolTraces
     pool_in_memory,      ///< what tells where the pool is; of kallsyms and btf, the part that this takes
     options_that_count,  ///< of a configuration the options that are read: reduced_kernel_config()
     nothing,             ///< it is the distribution's or ours, not the kernel's, or of use beside an initrd alone

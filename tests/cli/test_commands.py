@@ -203,6 +203,27 @@ class Check(unittest.TestCase):
         self.assertEqual(self.verdict("--root", ready, "--command-line", f"numa=fake=4 {line}")[1], {"command-line-early"})
 
 
+class Loan(unittest.TestCase):
+    """What 'plan' says of an idle pool where nothing has to be handed over."""
+
+    lender = ("--root", os.path.join(machines, "debian-6.1-lend"), "--loader", "kexec_load")
+
+    def test_where_nothing_is_needed_one_line_says_what_a_loan_would_give(self):
+        plan = run("plan", *self.lender)
+        self.assertEqual(plan.status, NOT_NEEDED)
+        self.assertRegex(plan.out, r"(?m)^loan +With --lend the crash kernel would have 60 MiB more")
+
+    def test_or_what_speaks_against_it(self):
+        with Tree("debian-6.1-lend") as tree:
+            tree.write("swiotlb-handoff/pool-traces", b"not-read: proc/kcore: Operation not permitted\n")
+            plan = run("plan", "--root", tree.root, "--loader", "kexec_load")
+        self.assertEqual(plan.status, NOT_NEEDED)
+        self.assertRegex(plan.out, r"(?m)^loan +The pool of the running kernel \(60 MiB\) cannot be lent to the crash kernel: refused:\s+lend-idle:")
+
+    def test_a_plan_that_hands_the_pool_over_says_nothing_of_it(self):
+        self.assertNotRegex(run("plan", "--root", ready, *load).out, "(?m)^loan")
+
+
 class E820(unittest.TestCase):
     def test_shows_the_map_of_plain_kdump_where_no_handoff_is_needed(self):
         root = ("--root", os.path.join(machines, "kvm-low-512M"))

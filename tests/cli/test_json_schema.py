@@ -194,8 +194,9 @@ def lending(tree):
     """Makes of the machine one whose idle pool can be lent."""
     tree.write("sys/kernel/debug/swiotlb/io_tlb_used_hiwater", b"0\n")
     tree.write("sys/kernel/debug/swiotlb/io_tlb_used", b"0\n")
-    for bus in ("pci", "platform"):
-        os.makedirs(tree.path(f"sys/bus/{bus}/devices"))
+    tree.write("swiotlb-handoff/pool-traces", b"pool: 0x56000000-0x5a000000\nareas: 1\nmoved-areas: 0\nslabs-used: 0\nblank-bytes: 67108864\n")
+    for directory in ("sys/bus/pci/devices", "sys/bus/platform/devices", "sys/kernel/iommu_groups"):
+        os.makedirs(tree.path(directory))
 
 
 def of_loans():

@@ -58,8 +58,12 @@ public:
     Result<ElfCore> headers = base::input_error(0, "not asked for");
     bool nobody_else = true;
 
+    std::optional<Result<PlannedLoad>> planned_later;  ///< each time but the first
+
     Result<PlannedLoad> plan(const KexecArguments&) override {
+        const bool again = std::count(did.begin(), did.end(), "plan") != 0;
         did.emplace_back("plan");
+        if (again && planned_later) return *planned_later;
         return planned;
     }
     KexecRun run(const std::vector<std::string>& arguments, const std::optional<AddressRange>& hidden) override {
@@ -148,6 +152,40 @@ TEST(CrashLoad, KexecDoesNotSeeAPoolThatIsLentAndItsHeadersAreReadBack) {
     EXPECT_TRUE(fake.records.back().loan);
     EXPECT_TRUE(judge_record(fake.records.back()).empty());
     EXPECT_EQ(fake.records.back().marker, fake.planned->plan.pool);
+}
+
+TEST(CrashLoad, APoolIsNotLeftLentIfSomethingSpeaksAgainstItAtTheEndOfTheLoad) {
+    Fake fake = lending(Loader::kexec_load);
+    fake.headers = ElfCore{{*AddressRange::from_bounds(0x100000, 0x71000000)}, 2};
+    PlannedLoad refused = *fake.planned;
+    refused.plan.verdict = Verdict::refused;
+    refused.plan.reasons = {{"lend-devices", Severity::refusal, "0000:03:00.0 (e1000) addresses 32 bits", {}, {}}};
+    fake.planned_later = Result<PlannedLoad>(refused);
+    const LoadResult result = load_with_handoff(fake, arguments());
+    EXPECT_EQ(result.rung, Rung::plain);
+    EXPECT_EQ(result.why, "the pool may not be lent any more: lend-devices: 0000:03:00.0 (e1000) addresses 32 bits");
+    EXPECT_EQ(std::vector<std::string>(fake.did.end() - 4, fake.did.end()),
+              (std::vector<std::string>{"record handoff", "alone?", "plan", "record plain"}))
+        << "what comes after the record, udev's rule sees";
+    EXPECT_FALSE(fake.records.back().loan && fake.records.back().outcome == Record::Outcome::handoff);
+}
+
+TEST(CrashLoad, ALoanThatCouldOnlyNotBeLoadedOnceMoreStands) {
+    Fake fake = lending(Loader::kexec_load);
+    fake.headers = ElfCore{{*AddressRange::from_bounds(0x100000, 0x71000000)}, 2};
+    PlannedLoad refused = *fake.planned;
+    refused.plan.verdict = Verdict::refused;
+    refused.plan.loan = false;
+    refused.plan.reasons = {{"loader-permitted", Severity::refusal, "kernel.kexec_load_limit_panic is 0", {}, {}}};
+    fake.planned_later = Result<PlannedLoad>(refused);
+    EXPECT_EQ(load_with_handoff(fake, arguments()).rung, Rung::handoff);
+}
+
+TEST(CrashLoad, AHandoffIsNotPlannedTwice) {
+    Fake fake;
+    fake.finished.errors = tools_report(load_of(fake));
+    EXPECT_EQ(load_with_handoff(fake, arguments()).rung, Rung::handoff);
+    EXPECT_EQ(std::count(fake.did.begin(), fake.did.end(), "plan"), 1);
 }
 
 TEST(CrashLoad, HeadersThatHaveTheLentPoolOrCannotBeReadAreNotLeftLoaded) {

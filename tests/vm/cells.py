@@ -33,7 +33,7 @@ class Cell:
     loader: str = "kexec_load"  # or kexec_file_load, or auto
     lend: str = ""  # or lend: the kdump configuration asks for it, and has makedumpfile save the dump
     refuse: str = ""  # after a load with the handoff something refuses it, and the crash kernel is loaded again: log, word, accept, update or kexec
-    by: str = "kexec"  # or wrapper: 'swiotlb-handoff kexec' loads; or moved: it runs a kexec that puts a handoff elsewhere
+    by: str = "kexec"  # or wrapper: 'swiotlb-handoff kexec' loads; or moved: it runs a kexec that puts a handoff elsewhere; or window: during kexec's work the plugged device's driver comes
     initrd: str = "small"  # or 60M: padded with zeros, which the kernel skips when it unpacks
     kexec: str = "2.0.25"  # or newest
     crash_words: str = "swiotlb=force"  # on the crash kernel's command line besides BASE_WORDS
@@ -68,7 +68,7 @@ COLUMNS = [
                  "ovmf": "firmware", "q35": "machine", "pc": "machine", "machine": "machine", "cpus": "cpus", "nodes": "nodes",
                  "iommu": "iommu", "plug": "plug"}),
     ("words", None),
-    ("load", {"-c": "loader", "-s": "loader", "-a": "loader", "lend": "lend", "wrapper": "by", "moved": "by", "small": "initrd", "60M": "initrd", "kexec-2.0.25": "kexec",
+    ("load", {"-c": "loader", "-s": "loader", "-a": "loader", "lend": "lend", "wrapper": "by", "moved": "by", "window": "by", "small": "initrd", "60M": "initrd", "kexec-2.0.25": "kexec",
               "kexec-newest": "kexec", "shrink": "shrink", "refuse": "refuse", "method": "method", "acpi": "acpi",
               "crash-cpus": "crash_cpus"}),
     ("expectation", {"ready": "expect", "refused": "expect", "not-needed": "expect", "either": "expect",

@@ -176,6 +176,9 @@ def judge(cell, said, dump_problem, vm_problem):
     fact = facts(said)
     first, crash = said["first"], said["crash"]
     fact["dump"] = "lost" if dump_problem else "none" if cell.dump == "none" else "ok"
+    if first.get("end") == "evidence":
+        reasons = judge_evidence(cell, first, fact)
+        return ("fail" if reasons else "pass"), reasons, fact
     counts = cell.dump in ("ok", "none")  # that the crash kernel gets to its end
     if first.get("end") != "crash":
         if first.get("end") == "not ready" and fact["verdict"] in ("refused", "not-needed"):
@@ -205,7 +208,7 @@ def judge(cell, said, dump_problem, vm_problem):
     handed_over = cell.mode == "handoff" and fact["verdict"] == "ready" and not plainly
     elsewhere = misplaced(fact) if fact["booted"] else []
     lost = dump_lost(fact, dump_problem) + load.judge(fact["pattern"], first, lent)
-    if cell.plug:
+    if cell.plug and cell.by != "window":
         reasons += judge_plug(said, fact)
     if handed_over and lent:
         reasons += judge_lent(cell, said, fact) + (lost if counts else [])
@@ -231,6 +234,41 @@ def judge_sayings(cell, said):
     return [f"the log of the {kernel} kernel does not say '{wanted}'"
             for kernel, wanted in (("first", cell.first_says), ("crash", cell.crash_says))
             if wanted and wanted not in said[kernel].get("dmesg", "")]
+
+
+def pool_traces(text):
+    """What a capture keeps of the pool's memory: {"moved-areas": 0, ...}; {} where it says why there is nothing."""
+    lines = dict(line.split(": ", 1) for line in (text or "").splitlines() if ": " in line)
+    return {key: int(value, 0) for key, value in lines.items() if key not in ("pool", "not-read")} if "pool" in lines else {}
+
+
+def judge_evidence(cell, first, fact):
+    """A pool starts blank and with its search at the first slab; one transfer through it moves the one and dirties the other,
+    and the loan is then refused for that alone."""
+    before, after = parse_json(first.get("evidence.before")), parse_json(first.get("evidence.after"))
+    rules = {when: sorted({reason["rule"] for reason in plan.get("reasons", []) if reason["severity"] == "refusal"})
+             for when, plan in (("before", before), ("after", after))}
+    fact["verdict"] = before.get("verdict", "?")
+    fact["evidence"] = {when: pool_traces(first.get(f"pool-traces.{when}")) for when in ("before", "after")}
+    fact["content"] = {when: parse_json(first.get(f"content.{when}")) for when in ("before", "after")}
+    reasons = []
+    if before.get("verdict") != cell.expect:
+        reasons.append(f"at first the plan says {before.get('verdict')} ({', '.join(rules['before'])}), expected {cell.expect}")
+    traces = fact["evidence"]["before"]
+    bounces = "lend-idle" in rules["before"]
+    if not bounces and (traces.get("moved-areas") != 0 or traces.get("slabs-used") != 0 or "first-written" in traces or not traces.get("blank-bytes")):
+        reasons.append(f"the pool does not start blank: {first.get('pool-traces.before', 'nothing was read').strip()}")
+    if not bounces and fact["content"]["before"].get("written") != 0:
+        reasons.append(f"the witness does not find the pool blank: {fact['content']['before']}")
+    if "lab.bounce" in cell.crash_words:
+        traces = fact["evidence"]["after"]
+        if rules["after"] != ["lend-idle"]:
+            reasons.append(f"after a transfer the plan is refused for {', '.join(rules['after']) or 'nothing'}, expected lend-idle")
+        if not traces.get("moved-areas"):
+            reasons.append(f"the search for slabs did not move: {first.get('pool-traces.after', 'nothing was read').strip()}")
+        if not fact["content"]["after"].get("written"):
+            reasons.append(f"the witness finds nothing in the pool: {fact['content']['after']}")
+    return reasons
 
 
 def judge_forced(cell, first):
@@ -289,6 +327,8 @@ def judge_wrapper(cell, said, fact):
                        f"{[reason.get('text') for reason in checked.get('reasons', []) if reason.get('severity') == 'refusal']}")
     if cell.by == "moved" and "another place" not in fact["record"].get("why", ""):
         reasons.append(f"the moved load was not noticed: {fact['record'].get('why')}")
+    if cell.by == "window" and "may not be lent any more" not in fact["record"].get("why", ""):
+        reasons.append(f"the device that came while kexec ran was not noticed: {fact['record'].get('why')}")
     if printed := (first.get("kexec.stderr", "") + first.get("kexec", "")).strip():
         reasons.append(f"the caller got what only -d prints: {printed[:100]}")
     word = "swiotlb_lent=" if fact["loan"] else "swiotlb_handoff="

@@ -5,6 +5,7 @@
 // present and not reserved, so that the page allocator may hand them to anybody. Every page of the pool is reserved.
 // 'witness first FILE' leaves the pages out, which take their time on a machine with much memory, and writes to FILE
 // the words that ask a crash kernel for the same pool by rote, without any thought about the rest.
+// 'witness content' says how many pages of the pool have a byte that is not 0.
 //
 // The layouts it relies on (kernel/dma/swiotlb.c, include/linux/swiotlb.h): up to 5.13 two variables io_tlb_start and
 // io_tlb_end; from 6.0 on io_tlb_default_mem, whose first two words are start and end, directly or, since
@@ -46,7 +47,7 @@ static struct symbols find_symbols(void) {
     return found;
 }
 
-static int read_kernel(uint64_t address, void *to, size_t size) {
+static int read_core(uint64_t address, int physical, void *to, size_t size) {
     static Elf64_Phdr segments[MAX_SEGMENTS];
     static int count, core = -1;
     if (core < 0) {
@@ -61,11 +62,14 @@ static int read_kernel(uint64_t address, void *to, size_t size) {
     }
     for (int i = 0; i < count; i++) {
         const Elf64_Phdr *s = &segments[i];
-        if (s->p_type == PT_LOAD && address >= s->p_vaddr && address - s->p_vaddr + size <= s->p_memsz)
-            return pread(core, to, size, (off_t)(s->p_offset + (address - s->p_vaddr))) == (ssize_t)size ? 0 : -1;
+        uint64_t start = physical ? s->p_paddr : s->p_vaddr;
+        if (s->p_type == PT_LOAD && address >= start && address - start + size <= s->p_memsz)
+            return pread(core, to, size, (off_t)(s->p_offset + (address - start))) == (ssize_t)size ? 0 : -1;
     }
     return -1;
 }
+
+static int read_kernel(uint64_t address, void *to, size_t size) { return read_core(address, 0, to, size); }
 
 static const char *find_pool(uint64_t pool[2]) {
     struct symbols at = find_symbols();
@@ -103,7 +107,24 @@ static void print_ordinary(int flags, uint64_t start, uint64_t end, const char *
     }
 }
 
+static int content(void) {
+    uint64_t pool[2], pages = 0, written = 0, page[PAGE / sizeof(uint64_t)];
+    const char *problem = find_pool(pool);
+    for (uint64_t at = pool[0]; !problem && at < pool[1]; at += PAGE, pages++) {
+        uint64_t any = 0;
+        if (read_core(at, 1, page, sizeof page))
+            problem = "cannot read the pool";
+        for (size_t i = 0; i < sizeof page / sizeof page[0]; i++)
+            any |= page[i];
+        written += any != 0;
+    }
+    printf("{\"pages\":%lu,\"written\":%lu,\"problem\":\"%s\"}\n", pages, written, problem ? problem : "");
+    return problem != NULL;
+}
+
 int main(int argc, char **argv) {
+    if (argc == 2 && !strcmp(argv[1], "content"))
+        return content();
     int first = argc == 3 && !strcmp(argv[1], "first");
     uint64_t pool[2];
     const char *problem = find_pool(pool);

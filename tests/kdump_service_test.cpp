@@ -421,6 +421,24 @@ TEST(KdumpService, PlainAssignmentsAreReadWithoutAShell) {
         {"A=\"b\n", "?"},
         {"A=b c\n", "?"},
         {"A=b\nA=$C\n", "?"},
+        // What a shell makes of these is not what the line looks like.
+        {"A=b\nA+=c\n", "?"},
+        {"B=1; A=c\n", "?"},
+        {"A=b\nB=1; A=c\n", "?"},
+        {"A=b\nunset A\n", "?"},
+        {"B=\"\nA=b\n\"\n", "?"},
+        {"B=c\\\nA=b\n", "?"},
+        {"if false; then\nA=b\nfi\n", "?"},
+        {"f() {\n A=b\n}\n", "?"},
+        {"cat <<END\nA=b\nEND\n", "?"},
+        {"return 0\nA=b\n", "?"},
+        {". /etc/other\nA=b\n", "?"},
+        // And of these it is.
+        {"A=\nA=b\n", "b"},
+        {"A=$C\nA=b\n", "b"},
+        {"A=b\nif true; then\nB=c\nfi\n", "b"},
+        {"[ ! -r /usr/lib/swiotlb-handoff/kdump-tools.sh ] || . /usr/lib/swiotlb-handoff/kdump-tools.sh\nA=b\n", "b"},
+        {"B=\"if $(c) it's\" # don't\nA=b\n", "b"},
     };
     for (const auto& c : cases) EXPECT_EQ(handoff::assigned(c.text, "A").value_or("?"), c.value) << c.text;
 }
@@ -499,6 +517,9 @@ TEST(Collector, IsWhatTheConfigurationSays) {
         {"kdump-tools", "USE_KDUMP=1\nMAKEDUMP_ARGS=\"-c -d 31\"\n", "", Collector::maps},
         {"kdump-tools", "USE_KDUMP=1\nMAKEDUMP_ARGS=\"-c -d 31 --non-mmap\"\n", "", Collector::reads},
         {"kdump-tools", "USE_KDUMP=1\nMAKEDUMP_ARGS=\"$(cat /etc/args)\"\n", "", Collector::unknown},
+        {"kdump-tools", "  export MAKEDUMP_ARGS=\"-c --non-mmap\"\n", "", Collector::reads},
+        {"kdump-tools", "A=1; MAKEDUMP_ARGS=\"-c --non-mmap\"\n", "", Collector::unknown},
+        {"kdump-tools", "MAKEDUMP_ARGS=\"-c\"\nMAKEDUMP_ARGS+=\" --non-mmap\"\n", "", Collector::unknown},
         {"kdump-tools", "", "", Collector::unknown},
         {"kdumpctl", "X=1\n", "path /var/crash\ncore_collector makedumpfile -l --message-level 7 -d 31\n",
          Collector::maps},
@@ -532,6 +553,9 @@ TEST(LoadSettings, AskToLendByOneLineOfTheConfiguration) {
     EXPECT_FALSE(lend("SWIOTLB_HANDOFF_LEND=no\n"));
     EXPECT_FALSE(lend("SWIOTLB_HANDOFF_LEND=yes\nSWIOTLB_HANDOFF_LEND=\n"));
     EXPECT_FALSE(lend(""));
+    EXPECT_FALSE(lend("USE_KDUMP=0\nif false; then\nSWIOTLB_HANDOFF_LEND=yes\nfi\n"));
+    EXPECT_FALSE(lend("SWIOTLB_HANDOFF_LEND=yes\nunset SWIOTLB_HANDOFF_LEND\n"));
+    EXPECT_FALSE(lend("NOTE='\nSWIOTLB_HANDOFF_LEND=yes\n'\n"));
 }
 
 }  // namespace

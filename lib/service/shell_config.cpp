@@ -16,43 +16,109 @@ using base::take_line;
 
 using std::string_view;
 
-std::optional<std::string> assigned(string_view config, string_view name) {
+namespace {
+
+bool in_a_name(char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+bool mentions(string_view line, string_view name) {
+    for (auto at = line.find(name); at != line.npos; at = line.find(name, at + 1)) {
+        const auto end = at + name.size();
+        if ((at == 0 || !in_a_name(line[at - 1])) && (end == line.size() || !in_a_name(line[end]))) return true;
+    }
+    return false;
+}
+
+/// The value where the line is NAME=value, with or without "export", and nothing else.
+std::optional<std::string> value_on(string_view line, string_view name) {
+    if (line.starts_with("export ")) line.remove_prefix(7);
+    if (!line.starts_with(name) || line.size() <= name.size() || line[name.size()] != '=') return std::nullopt;
+    line.remove_prefix(name.size() + 1);
+    const char quote = line.empty() ? '\0' : line.front();
+    string_view text;
+    if (quote == '"' || quote == '\'') {
+        const auto closing = line.find(quote, 1);
+        if (closing == line.npos) return std::nullopt;
+        text = line.substr(1, closing - 1);
+        line.remove_prefix(closing + 1);
+    } else {
+        text = line.substr(0, line.find_first_of(" \t#;"));
+        line.remove_prefix(text.size());
+    }
+    const auto rest = line.find_first_not_of(" \t\r;");
+    if (rest != line.npos && line[rest] != '#') return std::nullopt;  // more than one word: takes a shell
+    if (quote != '\'' && text.find_first_of("$`\\\"'") != text.npos) return std::nullopt;
+    return std::string(text);
+}
+
+/// Lines behind this one may be read by the shell in another way than they look, or not at all: a quote, a bracket or a
+/// here-document goes on, or a word begins a compound command, ends the file, or reads another.
+bool goes_on(string_view line) {
+    static constexpr string_view words[] = {"if",    "then",  "else",   "elif",     "case",   "for",
+                                            "while", "until", "select", "function", "return", "exit",
+                                            "exec",  "eval",  "alias",  ".",        "source"};
+    if (line.find("swiotlb-handoff") != line.npos) return false;  // the block that enable writes
+    char quote = '\0';
+    int brackets = 0;
+    std::string word;
+    const auto is_one = [&] { return std::find(std::begin(words), std::end(words), word) != std::end(words); };
+    for (std::size_t i = 0; i < line.size(); ++i) {
+        const char c = line[i];
+        if (c == '\\' && quote != '\'') {
+            if (++i >= line.size()) return true;
+            word += '?';
+        } else if (quote != '\0') {
+            if (c == quote) quote = '\0';
+        } else if (c == '\'' || c == '"') {
+            quote = c;
+            word += '?';
+        } else if (c == '#' && word.empty()) {
+            break;
+        } else if (c == ' ' || c == '\t' || c == ';' || c == '&' || c == '|') {
+            if (is_one()) return true;
+            word.clear();
+        } else {
+            if (c == '<' && line.substr(i).starts_with("<<")) return true;
+            brackets += (c == '(' || c == '{') - (c == ')' || c == '}');
+            word += c;
+        }
+    }
+    return quote != '\0' || brackets != 0 || is_one();
+}
+
+/// What a shell file sets a variable to.
+struct Setting {
+    bool understood = true;  ///< false: it takes a shell to know
     std::optional<std::string> value;
+};
+
+Setting setting(string_view config, string_view name) {
+    Setting found;
+    bool plain = true;  // each line so far ends where it ends
     while (!config.empty()) {
         string_view line = take_line(config);
         line.remove_prefix(std::min(line.size(), line.find_first_not_of(" \t")));
-        if (line.starts_with("export ")) line.remove_prefix(7);
-        if (!line.starts_with(name) || line.size() <= name.size() || line[name.size()] != '=') continue;
-        line.remove_prefix(name.size() + 1);
-        value.reset();
-        const char quote = line.empty() ? '\0' : line.front();
-        string_view text;
-        if (quote == '"' || quote == '\'') {
-            const auto closing = line.find(quote, 1);
-            if (closing == line.npos) continue;
-            text = line.substr(1, closing - 1);
-            line.remove_prefix(closing + 1);
-        } else {
-            text = line.substr(0, line.find_first_of(" \t#;"));
-            line.remove_prefix(text.size());
+        if (line.starts_with('#')) continue;
+        if (mentions(line, name)) {
+            found.value = plain ? value_on(line, name) : std::nullopt;
+            found.understood = found.value.has_value();
         }
-        const auto rest = line.find_first_not_of(" \t\r;");
-        if (rest != line.npos && line[rest] != '#') continue;  // more than one word: takes a shell
-        if (quote != '\'' && text.find_first_of("$`\\\"'") != text.npos) continue;
-        value = std::string(text);
+        plain = plain && !goes_on(line);
     }
-    return value;
+    return found;
 }
+
+}  // namespace
+
+std::optional<std::string> assigned(string_view config, string_view name) { return setting(config, name).value; }
 
 std::string assigned_or(string_view config, string_view name, string_view otherwise) {
     auto value = assigned(config, name);
     return value && !value->empty() ? *std::move(value) : std::string(otherwise);
 }
 
-bool takes_a_shell(string_view config, string_view name) {
-    return ('\n' + std::string(config)).find(fmt::format("\n{}=", name)) != std::string::npos &&
-           !assigned(config, name);
-}
+bool takes_a_shell(string_view config, string_view name) { return !setting(config, name).understood; }
 
 std::vector<string_view> split(string_view words) {
     std::vector<string_view> found;

@@ -11,12 +11,14 @@
 // What the rows of kdump_services() read their configuration with: files of a shell's assignments.
 namespace handoff {
 
-/// The value of the last plain assignment NAME=value in a shell file, quotes off;
-/// nullopt where there is none, or where it takes a shell to know ($, `, \).
+/// The value of the last assignment NAME=value in a shell file, quotes off; nullopt where there is none, or where it
+/// takes a shell to know: a value with $, ` or \; any other mention of the name behind it, such as +=, unset, or a
+/// second command in a line; and a mention behind a line that goes on in others (if, a function, a here-document, an
+/// open quote) or may end the file.
 std::optional<std::string> assigned(std::string_view config, std::string_view name);
 /// The same, or `otherwise` where that is nothing.
 std::string assigned_or(std::string_view config, std::string_view name, std::string_view otherwise);
-/// There is an assignment, and it takes a shell to know its value.
+/// The name is mentioned, and it takes a shell to know its value.
 bool takes_a_shell(std::string_view config, std::string_view name);
 
 /// The words that blanks separate.

@@ -201,7 +201,7 @@ TEST(Recommend, IsProvenByAPlanAndNoLessThanNeeded) {
 }
 
 TEST(Recommend, IsMoreThanWhatACrashKernelRanOutOf) {
-    const Machine machine = synthetic_machine();
+    Machine machine = synthetic_machine();
     const PlanRequest request = synthetic_request();
     const Recommendation before = recommend(machine, request);
     ASSERT_TRUE(before.chosen);
@@ -209,12 +209,13 @@ TEST(Recommend, IsMoreThanWhatACrashKernelRanOutOf) {
     log.total_bytes = before.chosen->bytes + 100 * MiB;
     log.pool = *AddressRange::from_size(GiB, 64 * MiB);
     log.shortages = {{CrashLog::Kind::out_of_memory, "Out of memory: Killed process 1 (x)", 1, 1}};
-    const Recommendation after = recommend(machine, request, Need::default_margin, log);
+    machine.last_crash = log;
+    const Recommendation after = recommend(machine, request);
     ASSERT_TRUE(after.chosen);
     EXPECT_GT(after.chosen->bytes, before.chosen->bytes + 36 * MiB);
     EXPECT_EQ(after.last_crash, log);
-    log.dump_saved = true;
-    EXPECT_EQ(recommend(machine, request, Need::default_margin, log).chosen->bytes, before.chosen->bytes);
+    machine.last_crash->dump_saved = true;
+    EXPECT_EQ(recommend(machine, request).chosen->bytes, before.chosen->bytes);
 }
 
 TEST(Recommend, ALowPartFollowsFromTheDevices) {
@@ -321,20 +322,6 @@ TEST(Recommend, WithoutAReservationYetTheLayoutIsThePool) {
     EXPECT_TRUE(reproduce(machine).layout) << reproduce(machine).text;
     machine.command_line = "quiet crashkernel=256M";
     EXPECT_FALSE(reproduce(machine).layout) << "asked for, and not there";
-}
-
-TEST(Recommend, CountsAPoolThatTheCrashKernelMakesWithoutNeed) {
-    Machine machine = synthetic_machine();
-    const PlanRequest request = synthetic_request();
-    const Recommendation without = recommend(machine, request);
-    machine.srat_memory_end = 8 * GiB;
-    const Recommendation with = recommend(machine, request);
-    ASSERT_EQ(without.candidates.front().verdict, Verdict::not_needed);
-    ASSERT_EQ(with.candidates.front().verdict, Verdict::not_needed);
-    EXPECT_EQ(with.candidates.front().bytes, without.candidates.front().bytes + 64 * MiB);
-    PlanRequest off = request;
-    off.command_line = *off.command_line + " numa=off";
-    EXPECT_EQ(recommend(machine, off).candidates.front().bytes, without.candidates.front().bytes);
 }
 
 TEST(Recommend, HasNothingForAMachineThatIsRefusedWhateverItsLayout) {

@@ -452,6 +452,12 @@ const Row rows[] = {
          c.line() += " hugepages=2";
      },
      [](Case& c) { c.request.config->command_line = "quiet"; }},
+    {"config-words", refusal, "the number of huge pages is built in, and their size on the line", planned,
+     [](Case& c) {
+         c.request.config->command_line = "hugepages=2";
+         c.line() += " hugepagesz=1G";
+     },
+     [](Case& c) { replace(c.line(), "=1G", "=2M"); }},
     {"config-words", refusal, "a word that takes memory is built in", planned,
      [](Case& c) { c.request.config->command_line = "quiet log_buf_len=16M"; },
      [](Case& c) { c.request.config->command_line = "quiet"; }},

@@ -187,10 +187,22 @@ TEST(Status, SaysHowThingsStandAndWhatToDoNext) {
         {"not needed",
          [](StatusFacts& f) {
              f.plan->verdict = handoff::Verdict::not_needed;
+             f.plan->reservation.fits = handoff::Fit::surely;
              f.record.reset();
              loaded_plainly(f);
          },
-         Handoff::not_in_use, "nothing: the crash kernel makes no pool of its own"},
+         Handoff::not_in_use, "nothing. The crash kernel needs no handoff, and the reservation is large enough."},
+        {"not needed, and the reservation may be too small",
+         [](StatusFacts& f) {
+             f.plan->verdict = handoff::Verdict::not_needed;
+             f.plan->reservation.fits = handoff::Fit::perhaps;
+             f.plan->reservation.reserved = 192 * base::MiB;
+             f.plan->reservation.crashkernel = "crashkernel=240M";
+             f.record.reset();
+             loaded_plainly(f);
+         },
+         Handoff::not_in_use,
+         "The crash kernel needs no handoff. The reservation of 192 MiB may be too small: crashkernel=240M would do."},
         {"refused",
          [](StatusFacts& f) {
              loaded_plainly(f);
@@ -199,8 +211,8 @@ TEST(Status, SaysHowThingsStandAndWhatToDoNext) {
              f.plan->reasons.push_back({"pool-exact", handoff::Severity::refusal, "", "", ""});
          },
          Handoff::not_in_use,
-         "kdump loads the crash kernel without the handoff, if it can. swiotlb-handoff plan and swiotlb-handoff "
-         "explain "
+         "kdump loads the crash kernel without the handoff, if it can. Whether the reservation is large enough is not "
+         "known. swiotlb-handoff plan and swiotlb-handoff explain "
          "pool-exact say why."},
         {"refused, and the reservation is too small for a pool of its own",
          [](StatusFacts& f) {

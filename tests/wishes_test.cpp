@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "lib/sources/host.hpp"
+#include "tests/bzimage_file.hpp"
 #include "tests/cpio_archive.hpp"
 #include "tests/temp_tree.hpp"
 
@@ -67,7 +68,7 @@ TEST_F(Request, LooksIntoTheInitrdWhereThatIsAskedFor) {
                 cpio::file("lib/virtio-blk.ko", std::string(5000, 'm')) + cpio::file("lib/loop.ko", "m") + cpio::end());
     tree_.write("proc/modules", "virtio_blk 24576 2 - Live 0x0000000000000000\nkvm 1000000 0 - Live 0x0\n\nnonsense\n");
     PlanRequest request = made();
-    EXPECT_FALSE(request.initrd_contents) << "a load does not wait for it";
+    EXPECT_FALSE(request.initrd_contents) << "who has no use for it does not wait for it";
     look_into_initrd(Host(tree_.path()), request);
     ASSERT_TRUE(request.initrd_contents);
     EXPECT_EQ(request.initrd_contents->file_bytes, 3 * base::page_size);
@@ -89,37 +90,16 @@ TEST_F(Request, LooksIntoTheInitrdWhereThatIsAskedFor) {
         << request.initrd_contents_problem->message();
 }
 
-// Of boot protocol 2.15, with the release behind the setup header.
-std::string image_of(const std::string& release) {
-    std::string image(5 * 512 + 4096, '\0');
-    const auto put = [&](std::size_t at, std::uint64_t value, std::size_t bytes) {
-        std::memcpy(image.data() + at, &value, bytes);
-    };
-    put(0x1f1, 4, 1);
-    put(0x1fe, 0xaa55, 2);
-    put(0x202, 0x53726448, 4);
-    put(0x206, 0x020f, 2);
-    put(0x20e, 0x100, 2);
-    put(0x211, 1, 1);
-    put(0x230, 0x200000, 4);
-    put(0x234, 1, 1);
-    put(0x236, 3, 2);
-    put(0x24c, 64, 4);
-    put(0x260, 0x1000000, 4);
-    image.replace(0x300, release.size(), release);
-    return image;
-}
-
 TEST_F(Request, HasTheConfigurationOfItsImage) {
     const std::string config = "CONFIG_X86_64=y\nCONFIG_LOG_BUF_SHIFT=20\n# end of Kernel hacking\n";
-    tree_.write("boot/vmlinuz-6.1.0", image_of("6.1.0 (x) #1"));
+    tree_.write("boot/vmlinuz-6.1.0", bzimage("6.1.0 (x) #1"));
     EXPECT_EQ(made().config, std::nullopt);
     tree_.write("boot/config-6.1.0", config);
     ASSERT_TRUE(made().config);
     EXPECT_EQ(made().config->log_buf_shift, 20u);
     EXPECT_EQ(made().config_from, "boot/config-6.1.0");
 
-    tree_.write("mine/vmlinuz", image_of("6.6.9 (x) #1"));
+    tree_.write("mine/vmlinuz", bzimage("6.6.9 (x) #1"));
     Wishes wishes;
     wishes.kernel = (tree_ / "mine/vmlinuz").string();
     EXPECT_EQ(made(wishes).config, std::nullopt) << "that is another kernel's";

@@ -39,8 +39,7 @@ std::string_view what_is_assumed(std::string_view part) {
         {"root-limit", "what the root file system leaves free"},
         {"modules", "the size of drivers"},
         {"page-cache", "the size of a page cache"},
-        {"makedumpfile", "the memory of makedumpfile"},
-        {"own-pool", "the size of the crash kernel's own pool"}};
+        {"makedumpfile", "the memory of makedumpfile"}};
     for (const auto& [name, text] : names)
         if (name == part) return text;
     return part;

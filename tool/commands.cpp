@@ -114,10 +114,10 @@ Result<Asked> asked(const Options& options) {
     return Asked{*std::move(host), *std::move(machine), *std::move(request)};
 }
 
-Result<handoff::Plan> plan_from(const Options& options) {
-    const auto of = asked(options);
-    if (!of) return of.error();
-    return handoff::plan(of->machine, of->request);
+Result<Asked> asked_with_sizes(const Options& options) {
+    auto of = asked(options);
+    if (of) handoff::look_into_initrd(of->host, of->request);
+    return of;
 }
 
 }  // namespace tool

@@ -103,9 +103,9 @@ struct Asked {
     handoff::PlanRequest request;
 };
 base::Result<Asked> asked(const Options&);
-
-/// The plan for the machine at --root.
-base::Result<handoff::Plan> plan_from(const Options&);
+/// The same for who says how much memory is needed, at the cost of reading the whole initrd: plan(), recommend().
+/// Verdicts, words and maps do not depend on what is in it: decide().
+base::Result<Asked> asked_with_sizes(const Options&);
 
 /// To the user, and the status that goes with it.
 Status fail(const base::Error&);

@@ -130,8 +130,9 @@ handoff::StatusFacts facts_of(const handoff::Host& host) {
         wishes.lend = true;  // perhaps by --lend
         wishes.loader = facts.record->loader;
     }
-    if (const auto request = handoff::request_for(host, *machine, wishes)) {
+    if (auto request = handoff::request_for(host, *machine, wishes)) {
         handoff::look_where_asked(host, *request, *machine);
+        handoff::look_into_initrd(host, *request);
         facts.plan = handoff::plan(*machine, *request);
     } else {
         facts.plan_problem = request.error().message();

@@ -35,14 +35,16 @@ void print_table(const e820::Table& table, const std::string& format) {
 Status print_predicted(const Options& options) {
     const auto of = asked(options);
     if (!of) return fail(of.error());
-    const handoff::Plan plan = handoff::plan(of->machine, of->request);
+    const handoff::Plan plan = handoff::decide(of->machine, of->request);
     if (plan.verdict != Verdict::ready) complain(headline(plan));
     if (!options.before && plan.verdict == Verdict::refused) return status_of(plan.verdict);
     if (!options.before && plan.verdict == Verdict::ready) {
         print_table(plan.after, options.format);
         return Status::ready;
     }
-    const auto load = handoff::plain_load(of->machine, of->request);
+    // A plan that needs no pool did not look at the load.
+    const auto load = plan.loads.empty() ? handoff::plain_load(of->machine, of->request)
+                                         : base::Result<handoff::Load>(plan.loads.front());
     if (!load) {
         if (plan.verdict != Verdict::refused) complain(load.error().message());
         return status_of(Verdict::refused);

@@ -77,8 +77,11 @@ public:
 
     handoff::Result<handoff::PlannedLoad> plan(const KexecArguments& arguments) override {
         auto planned = handoff::plan_load(host_, arguments, wishes_from(options_));
-        if (planned) needs_messages_ = handoff::needs_load_messages(arguments, planned->release);
+        if (planned) needs_messages_ = handoff::needs_load_messages(arguments, planned->machine.release);
         return planned;
+    }
+    std::optional<handoff::Fallback> fallback(const handoff::PlannedLoad& planned) override {
+        return handoff::fallback_of(host_, planned);
     }
     KexecRun run(const std::vector<std::string>& arguments,
                  const std::optional<base::AddressRange>& left_out) override {
@@ -197,15 +200,15 @@ Status print_command(const Options& options, const handoff::Host& host, const st
     if (arguments && arguments->panic_load) {
         const auto planned = handoff::plan_load(host, *arguments, wishes_from(options));
         const bool modelled = arguments->not_modelled.empty();
-        const auto fallback = planned ? planned->plan.fallback : std::nullopt;
         if (modelled && planned && planned->plan.verdict == handoff::Verdict::ready) {
-            words = handoff::with_words(*arguments, planned->plan.append, planned->release);
+            words = handoff::with_words(*arguments, planned->plan.append, planned->machine.release);
         } else {
             const std::string why =
                 !modelled ? arguments->not_modelled.front() + " changes the load in a way that is not modelled"
                 : planned ? headline(planned->plan)
                           : planned.error().message();
             complain(why + "; loading without the handoff");
+            const auto fallback = planned ? handoff::fallback_of(host, *planned) : std::nullopt;
             if (fallback && fallback->rung == handoff::Rung::own_pool)
                 words = handoff::given_with_words(*arguments, fallback->append);
         }

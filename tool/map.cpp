@@ -45,7 +45,7 @@ unsigned columns() {
 Status map(const Options& options) {
     const auto of = asked(options);
     if (!of) return fail(of.error());
-    const handoff::Plan plan = handoff::plan(of->machine, of->request);
+    const handoff::Plan plan = handoff::decide(of->machine, of->request);
     handoff::Picture picture = handoff::picture_of(of->machine, plan);
     // Which captured machine it is; the running one has no such name.
     if (const auto name = std::filesystem::path(options.root).filename().string(); !name.empty())

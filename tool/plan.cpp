@@ -24,9 +24,8 @@ std::optional<handoff::LoanOutlook> outlook_of(Asked& of, const handoff::Plan& p
 }  // namespace
 
 Status plan(const Options& options) {
-    auto of = asked(options);
+    auto of = asked_with_sizes(options);
     if (!of) return fail(of.error());
-    handoff::look_into_initrd(of->host, of->request);
     const handoff::Plan plan = handoff::plan(of->machine, of->request);
     if (options.json)
         print_json(handoff::plan_document(plan));
@@ -38,18 +37,19 @@ Status plan(const Options& options) {
 // For $(…) in a kdump configuration: whatever happens, standard output has
 // words that are safe to append, and without --strict the script goes on.
 Status cmdline(const Options& options) {
-    const auto plan = plan_from(options);
-    if (!plan) {
-        report(plan.error().message());
-        return options.strict ? status_of(plan.error()) : Status::ready;
+    const auto of = asked(options);
+    if (!of) {
+        report(of.error().message());
+        return options.strict ? status_of(of.error()) : Status::ready;
     }
+    const handoff::Plan plan = handoff::decide(of->machine, of->request);
     if (options.json)
-        print_json(handoff::cmdline_document(*plan));
-    else if (plan->verdict == Verdict::ready)
-        print_line(plan->append);
-    if (plan->verdict == Verdict::ready) return Status::ready;
-    report(headline(*plan));
-    return options.strict ? status_of(plan->verdict) : Status::ready;
+        print_json(handoff::cmdline_document(plan));
+    else if (plan.verdict == Verdict::ready)
+        print_line(plan.append);
+    if (plan.verdict == Verdict::ready) return Status::ready;
+    report(headline(plan));
+    return options.strict ? status_of(plan.verdict) : Status::ready;
 }
 
 }  // namespace tool

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "e820/render.hpp"
+#include "lib/decide/advice.hpp"
 #include "lib/kernel/constants.hpp"
 #include "tool/text.hpp"
 
@@ -153,6 +154,7 @@ void print_plan(const handoff::Plan& plan, const std::optional<handoff::LoanOutl
     for (const AddressRange& f : plan.fences) field("fence", row(f));
     if (plan.verdict == handoff::Verdict::ready && plan.fallback)
         sentence("or else", "If the handoff cannot be loaded, " + to_text(*plan.fallback));
+    field("reservation", to_text(plan.reservation));
     if (loan) sentence("loan", text_of(*loan));
     print_assumptions(plan.assumptions);
     print_reasons(plan.reasons);
@@ -166,16 +168,11 @@ void print_plan(const handoff::Plan& plan, const std::optional<handoff::LoanOutl
             break;
         case handoff::Verdict::not_needed:
             print("\n");
-            print_line("Next: " + (plan.fallback && plan.fallback->plain_fits == handoff::Fit::no
-                                       ? to_text(*plan.fallback)
-                                       : "nothing. kdump works as it is."));
+            print_line("Next: " + next_where_not_needed(plan));
             break;
         case handoff::Verdict::refused:
             print("\n");
-            print_line("Next: " +
-                       (plan.fallback ? to_text(*plan.fallback)
-                                      : "kdump loads the crash kernel without the handoff, if it can.") +
-                       " 'swiotlb-handoff explain RULE' says more.");
+            print_line("Next: " + next_without(plan) + " 'swiotlb-handoff explain RULE' says more.");
             break;
     }
 }

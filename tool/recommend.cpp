@@ -3,10 +3,13 @@
 
 #include <fmt/format.h>
 
+#include "lib/decide/advice.hpp"
+#include "lib/decide/crash_advice.hpp"
+#include "lib/decide/question.hpp"
+#include "lib/decide/reservation_fit.hpp"
 #include "lib/report/documents.hpp"
+#include "lib/sources/crash_log.hpp"
 #include "lib/sources/files.hpp"
-#include "lib/sources/host.hpp"
-#include "lib/sources/layout.hpp"
 #include "lib/sources/log_file.hpp"
 #include "lib/sources/pool_traces.hpp"
 #include "lib/sources/user_file.hpp"
@@ -59,8 +62,6 @@ const char* what_takes(NeedPart part) {
             return "page cache";
         case NeedPart::makedumpfile:
             return "makedumpfile";
-        case NeedPart::own_pool:
-            return "a pool that it does not need; numa=off on its command line saves that";
         case NeedPart::margin:
             return "a margin for programs and drivers";
     }
@@ -93,9 +94,11 @@ std::string place(const handoff::CrashLog& log, std::size_t line) { return fmt::
 
 void print_last_crash(const handoff::CrashLog& log) {
     std::string had = place(log, log.line) + ": the crash kernel had ";
-    had += log.total_bytes == 0 ? std::string("RAM of a size that the log does not say")
-                                : fmt::format("{} MiB of RAM, {} MiB of them free at its start", log.total_bytes / MiB,
-                                              log.available_bytes / MiB);
+    had += log.reserved_bytes != 0 && log.total_bytes == 0
+               ? fmt::format("the {} MiB that the boot before it had reserved", whole_mib(log.reserved_bytes))
+           : log.total_bytes == 0 ? std::string("RAM of a size that the log does not say")
+                                  : fmt::format("{} MiB of RAM, {} MiB of them free at its start",
+                                                log.total_bytes / MiB, log.available_bytes / MiB);
     had += log.pool
                ? fmt::format(", and a pool of {} MiB at {}", whole_mib(log.pool->size()), base::to_string(*log.pool))
                : std::string(", and no pool");
@@ -107,12 +110,31 @@ void print_last_crash(const handoff::CrashLog& log) {
     for (const std::string& help : handoff::what_would_help(log)) sentence("helps", help);
 }
 
+// This boot's crashkernel= stays, as far as it is worth anything.
+std::string next_where_refused(const handoff::Recommendation& r) {
+    const handoff::ReservationFit& fit = r.present.reservation;
+    const bool enough = fit.fits == handoff::Fit::surely;
+    return (enough ? "leave crashkernel= as it is. " : "") + next_without(r.present);
+}
+
+// Why more is reserved than now; the plan for this boot has judged what there is.
+std::string why_more(const handoff::Recommendation& r) {
+    const handoff::ReservationFit& fit = r.present.reservation;
+    if (const std::string shortage = shortage_text(fit); !shortage.empty()) return shortage;
+    if (!fit.fits) return {};
+    if (fit.rung == handoff::Rung::handoff && r.present.fallback && !r.present.fallback->sure)
+        return ", so that a load without the handoff has room as well";
+    return ", which is enough as it is";
+}
+
 void print_recommendation(const handoff::Recommendation& r, const handoff::Machine& machine) {
     field("verdict", verdict_text(r.verdict, r.assumptions));
     if (r.chosen) field("boot with", r.chosen->reservation.text());
+    if (r.chosen && !r.chosen->append.empty()) field("and", handoff::to_add(r.chosen->append));
+    const handoff::ReservationFit& fit = r.present.reservation;
     std::string now = fmt::format("{} MiB", whole_mib(r.now));
     for (const base::AddressRange& c : machine.crash_kernel) now += "  " + base::to_string(c);
-    field("now", now);
+    field("now", fit.fits || r.now != 0 ? now : "not known: " + fit.unknown);
     if (r.chosen) {
         std::string next = fmt::format("{} MiB", whole_mib(r.chosen->bytes));
         for (const base::AddressRange& c : r.chosen->crash_kernel) next += "  " + base::to_string(c);
@@ -121,8 +143,9 @@ void print_recommendation(const handoff::Recommendation& r, const handoff::Machi
         if (back >= 0)
             field("gives back", fmt::format("{} MiB", back));
         else
-            field("takes", fmt::format("{} MiB more than now: less than it needs is reserved", -back));
+            field("takes", fmt::format("{} MiB more than now{}", -back, why_more(r)));
     }
+    field("reservation", to_text(fit));
     print_need(r.need);
     if (r.last_crash) print_last_crash(*r.last_crash);
     field("low part", low_text(r.low));
@@ -149,61 +172,41 @@ void print_recommendation(const handoff::Recommendation& r, const handoff::Machi
                 "replaces that.\n");
             break;
         case Verdict::not_needed:
-            print(
-                "\nNext: boot with these words in place of the present crashkernel=. The crash kernel then makes no "
-                "pool, so nothing\n"
-                "is handed over. Then let the machine crash once: no margin replaces that.\n");
+            print(fmt::format(
+                "\nNext: boot with these words in place of the present crashkernel={}. The crash kernel then makes no "
+                "pool, so\n"
+                "nothing is handed over. Then let the machine crash once: no margin replaces that.\n",
+                r.chosen->append.empty() ? "" : ", and " + handoff::to_add(r.chosen->append)));
             break;
         case Verdict::refused:
             print("\n");
-            print_line("Next: " + (!r.fallback ? "leave crashkernel= as it is."
-                                   : r.fallback->plain_fits == handoff::Fit::surely
-                                       ? "leave crashkernel= as it is. " + to_text(*r.fallback)
-                                       : to_text(*r.fallback)));
+            print_line("Next: " + next_where_refused(r));
             break;
     }
 }
 
-// That the user names; else of the machine's own log, which is more than one boot where a serial console recorded it;
-// else what kdump kept beside the last dump.
-base::Result<std::optional<handoff::CrashLog>> last_crash(const Options& options, const handoff::Host& host) {
-    const auto crash_in = [](std::string text, const std::string& file) {
-        auto log = handoff::read_crash_log(text);
-        if (log) log->file = file;
-        return log;
-    };
-    if (options.crash_log) {
-        auto text = handoff::read_user_file(*options.crash_log, handoff::file_limit);
-        if (text) text = handoff::log_lines(*std::move(text));
-        if (!text) return text.error();
-        auto log = crash_in(*std::move(text), *options.crash_log);
-        if (!log)
-            return base::Error{
-                base::Errc::input, *options.crash_log, 0,
-                "expected the log of a crash kernel, found no boot with elfcorehdr= on its command line"};
-        return log;
-    }
-    std::optional<handoff::CrashLog> log;
-    auto own = host.kernel_log();
-    if (own && !host.live()) own = handoff::log_lines(*std::move(own));
-    if (own) log = crash_in(*std::move(own), std::string(host.path(handoff::Source::kernel_log)));
-    if (log || host.live()) return log;
-    auto kept = host.read(handoff::crash_kernel_log);
-    if (kept) kept = handoff::log_lines(*std::move(kept));
-    if (kept) log = crash_in(*std::move(kept), "kexec-dmesg.log");
+base::Result<handoff::CrashLog> crash_log_of(const std::string& path) {
+    auto text = handoff::read_user_file(path, handoff::file_limit);
+    if (text) text = handoff::log_lines(*std::move(text));
+    if (!text) return text.error();
+    auto log = handoff::expect_crash_log(*text);
+    if (!log) return std::move(log).error().at(path);
+    log->file = path;
     return log;
 }
 
 }  // namespace
 
 Status recommend(const Options& options) {
-    auto of = asked(options);
+    auto of = asked_with_sizes(options);
     if (!of) return fail(of.error());
-    handoff::look_into_initrd(of->host, of->request);
     handoff::look_into_pool(of->host, of->machine);  // it says what a loan would come to
-    auto crash = last_crash(options, of->host);
-    if (!crash) return fail(crash.error());
-    const handoff::Recommendation r = handoff::recommend(of->machine, of->request, options.margin, std::move(*crash));
+    if (options.crash_log) {
+        auto crash = crash_log_of(*options.crash_log);
+        if (!crash) return fail(crash.error());
+        of->machine.last_crash = *std::move(crash);
+    }
+    const handoff::Recommendation r = handoff::recommend(of->machine, of->request, options.margin);
     if (options.json)
         print_json(handoff::recommend_document(r));
     else

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "swiotlb-handoff/crash_log.hpp"
 #include "swiotlb-handoff/kernel_config.hpp"
 #include "swiotlb-handoff/range.hpp"
 #include "swiotlb-handoff/result.hpp"
@@ -221,6 +222,8 @@ struct Machine {
     /// The log shows the whole boot and was understood: what it does not say was not said.
     bool log_complete = false;
     LogGaps log_gaps;
+    /// What the last crash kernel said, where the log has its boot as well: a serial console recorded it.
+    std::optional<CrashLog> last_crash;
     bool efi = false;
     /// There is /sys/firmware/efi/runtime-map, without which kexec-tools passes no SETUP_EFI
     /// (kexec/arch/i386/x86-linux-setup.c, setup_efi_data()). A captured EFI machine that does not say is taken to have

@@ -93,6 +93,31 @@ struct Fallback {
 /// What kdump does without the handoff, and whether the reservation is large enough for that: one or two sentences.
 std::string to_text(const Fallback&);
 
+/// Whether the reservation is large enough for the load that a plan comes to: with the handoff where that is ready,
+/// else exactly as the caller asks. A loan does not count, since it may end with any reload. Sizes in bytes.
+struct ReservationFit {
+    /// By the need that is recommended, surely; not by its lower bound, no. nullopt: it is not known.
+    std::optional<Fit> fits;
+    std::string unknown;             ///< why it is not known, a clause; else ""
+    Rung rung = Rung::plain;         ///< of that load: handoff or plain
+    std::uint64_t reserved = 0;      ///< in all; 0: nothing is
+    std::uint64_t pool = 0;          ///< that the crash kernel takes of it; 0 with the handoff, and where it makes none
+    std::uint64_t lower_bound = 0;   ///< of what the crash kernel needs besides that pool
+    std::uint64_t recommended = 0;   ///< to have for that
+    std::uint64_t ran_out_with = 0;  ///< a crash kernel ran out of memory with so much of it; 0: none is known to have
+    std::vector<std::string> assumed;  ///< what of that is assumed and was not read: "the initrd's size"
+    /// A word for the crash kernel's command line with which less memory does, and whether it fits then: numa=off, or
+    /// that of Fallback. "": there is none, or none is needed.
+    std::string append;
+    Fit fits_with_append = Fit::no;
+    /// What to boot with where it does not surely fit, by recommend(), or else for such a load: "crashkernel=256M"; ""
+    /// where nothing is known to be large enough.
+    std::string crashkernel;
+    friend bool operator==(const ReservationFit&, const ReservationFit&) = default;
+};
+/// The answer in one line: "256 MiB is enough: the crash kernel needs 141 MiB, as recommended."
+std::string to_text(const ReservationFit&);
+
 /// A decision, and everything it rests on: a value, so that it can be compared,
 /// printed and replayed.
 struct Plan {
@@ -117,13 +142,16 @@ struct Plan {
     /// What a load comes to that does not have the handoff, also where the verdict is ready: kexec may refuse the
     /// words. Only plan() says so. nullopt where nothing is reserved, or the command line cannot be read.
     std::optional<Fallback> fallback;
+    /// Whether the reservation is large enough. Only plan() says so.
+    ReservationFit reservation;
 };
 
 /// Decides. Never fails: what is wrong is a reason, and the verdict `refused`.
 Plan decide(const Machine&, const PlanRequest&);
 
-/// The same, and what a load without the handoff comes to; and where the layout is what refuses it, a crashkernel= that
-/// would do is looked for and becomes the reason's advice. That search makes many plans.
+/// The same, and what a load without the handoff comes to, and whether the reservation is large enough; and where it is
+/// not, or where the layout is what refuses the handoff, a crashkernel= that would do is looked for. That search makes
+/// many plans.
 Plan plan(const Machine&, const PlanRequest&);
 
 /// The same for a command line that has a handoff of `promised` already: nothing

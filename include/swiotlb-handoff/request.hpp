@@ -103,6 +103,8 @@ struct PlanRequest {
     /// Without the handoff's words; none: the running kernel's, as the kdump scripts derive it,
     /// with reset_devices and nr_cpus=1, which then are among the words to append.
     std::optional<std::string> command_line;
+    /// Words to put behind either of them, which nobody has given yet: what the tool itself advises, tried.
+    std::string added_words;
     /// The same as the installed kdump service will have it, by its configuration. What the crash kernel needs goes by
     /// it where command_line is none.
     std::optional<std::string> service_command_line;

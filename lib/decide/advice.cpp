@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What would cure a refusal, tried on this very machine.
+// What would cure a refusal, or a reservation that is too small, tried on this very machine.
+#include "lib/decide/advice.hpp"
+
 #include <algorithm>
 
 #include <fmt/format.h>
 
+#include "lib/decide/configuration.hpp"
 #include "lib/decide/fallback.hpp"
+#include "lib/decide/need.hpp"
+#include "lib/decide/pool.hpp"
 #include "lib/decide/recommend.hpp"
-#include "swiotlb-handoff/plan.hpp"
+#include "lib/decide/reservation_fit.hpp"
 
 namespace handoff {
 namespace {
@@ -22,26 +27,87 @@ bool has_offset(const Machine& machine) {
     return words && words->find('@') != words->npos;
 }
 
+Plan judged(const Machine& machine, const PlanRequest& request, std::uint64_t margin) {
+    Plan plan = decide(machine, request);
+    plan.fallback = fallback_for(machine, request, margin);
+    plan.reservation = fit_of_reservation(machine, request, plan, margin);
+    return plan;
+}
+
+std::string layout_advice(const Machine& machine, const Recommendation& next, const std::string& otherwise) {
+    if (next.chosen) {
+        const std::string& append = next.chosen->append;
+        return fmt::format("boot with {}{}: {}", next.chosen->reservation.text(),
+                           append.empty() ? "" : fmt::format(", and {}", to_add(append)),
+                           next.verdict != Verdict::ready ? "the crash kernel then makes no pool"
+                           : next.reproduced.layout       ? "proven for this machine as the next boot lays it out"
+                                                          : "proven if the next boot lays the machine out as the model "
+                                                            "does, which this one did not");
+    }
+    if (has_offset(machine))
+        return "drop the @offset of crashkernel=, so that the kernel puts the reservation above the pool";
+    return otherwise.empty() ? "no reservation that this machine could have was proven" : otherwise;
+}
+
 }  // namespace
 
-Plan plan(const Machine& machine, const PlanRequest& request) {
-    Plan plan = decide(machine, request);
-    plan.fallback = fallback_for(machine, request, Need::default_margin);
-    const auto reason = std::find_if(plan.reasons.begin(), plan.reasons.end(), is_about_layout);
-    if (reason == plan.reasons.end()) return plan;
-    const Recommendation next = recommend(machine, request);
-    if (next.chosen)
-        reason->advice =
-            fmt::format("boot with {}: {}", next.chosen->reservation.text(),
-                        next.verdict != Verdict::ready ? "the crash kernel then makes no pool"
-                        : next.reproduced.layout       ? "proven for this machine as the next boot lays it out"
-                                                       : "proven if the next boot lays the machine out as the model "
-                                                         "does, which this one did not");
-    else if (has_offset(machine))
-        reason->advice = "drop the @offset of crashkernel=, so that the kernel puts the reservation above the pool";
-    else if (reason->advice.empty())
-        reason->advice = "no reservation that this machine could have was proven";
+PlanRequest with_own_advice(const Machine& machine, const PlanRequest& request) {
+    Findings unsaid(request.accept);
+    const Question question = ask(machine, request, unsaid);
+    PlanRequest more = request;
+    if (!question.readable) return more;
+    for (const std::string& word : {words_against_needless_pool(question), words_against_early_areas(question)})
+        if (!word.empty()) more.added_words += (more.added_words.empty() ? "" : " ") + word;
+    return more;
+}
+
+Plan plan_as_reserved(const Machine& machine, const PlanRequest& request, std::uint64_t margin) {
+    Plan plan = judged(machine, request, margin);
+    const PlanRequest more = with_own_advice(machine, request);
+    if (more.added_words == request.added_words) return plan;
+    const Plan advised = judged(machine, more, margin);
+    if (advised.verdict == Verdict::refused) return plan;
+    if (plan.reservation.fits && plan.reservation.fits != Fit::surely && advised.reservation.fits) {
+        plan.reservation.append = more.added_words;
+        plan.reservation.fits_with_append = *advised.reservation.fits;
+    }
+    if (advised.verdict == Verdict::ready)
+        for (Reason& reason : plan.reasons)
+            if (reason.severity == Severity::refusal && reason.advice.starts_with("add "))
+                reason.advice += ": the handoff is ready with " + more.added_words;
     return plan;
+}
+
+Plan plan(const Machine& machine, const PlanRequest& request) {
+    Plan plan = plan_as_reserved(machine, request, Need::default_margin);
+    const auto reason = std::find_if(plan.reasons.begin(), plan.reasons.end(), is_about_layout);
+    const bool lacks_nothing = plan.reservation.fits.value_or(Fit::surely) == Fit::surely;
+    if (reason == plan.reasons.end() && lacks_nothing) return plan;
+    const Recommendation next = recommend(machine, request, Need::default_margin, plan);
+    plan.reservation = next.present.reservation;
+    if (reason != plan.reasons.end()) reason->advice = layout_advice(machine, next, reason->advice);
+    return plan;
+}
+
+std::string next_without(const Plan& plan) {
+    if (plan.fallback) return to_text(*plan.fallback);
+    const ReservationFit& fit = plan.reservation;
+    if (fit.fits && fit.reserved == 0)
+        return "kdump can load no crash kernel, since no memory is reserved for one." +
+               (fit.crashkernel.empty() ? std::string() : " Boot with " + fit.crashkernel + ".");
+    return "kdump loads the crash kernel without the handoff, if it can. " + shortage_sentence(fit);
+}
+
+std::string next_where_not_needed(const Plan& plan) {
+    const auto needless = std::find_if(plan.reasons.begin(), plan.reasons.end(), [](const Reason& r) {
+        return r.is("pool-needed") && r.severity == Severity::warning;
+    });
+    if (needless != plan.reasons.end() && plan.reservation.fits != Fit::surely)
+        return needless->advice + ". " + shortage_sentence(plan.reservation);
+    if (plan.fallback && plan.fallback->plain_fits == Fit::no) return to_text(*plan.fallback);
+    if (plan.reservation.fits == Fit::surely)
+        return "nothing. The crash kernel needs no handoff, and the reservation is large enough.";
+    return "The crash kernel needs no handoff. " + shortage_sentence(plan.reservation);
 }
 
 }  // namespace handoff

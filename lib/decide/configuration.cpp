@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lib/decide/configuration.hpp"
 
+#include <algorithm>
+#include <vector>
+
 #include <fmt/format.h>
+
+#include "lib/decide/pool.hpp"
 
 namespace handoff {
 namespace {
@@ -44,14 +49,22 @@ void judge_release(const Question& question, Findings& found) {
     }
 }
 
+constexpr std::string_view no_cma = "cma=0", no_scratch = "kho=off";
+
+bool takes_default_cma(const Question& question) {
+    return question.config.has_default_cma() && question.base.last("cma").value_or("").empty();
+}
+
+bool takes_scratch(const Question& question) { return question.config.kexec_handover && !question.base.has("kho"); }
+
 void judge_early(const Question& question, Findings& found) {
     const KernelConfig& config = question.config;
     const std::string evidence = read_from(question);
-    if (config.has_default_cma() && question.base.last("cma").value_or("").empty())
+    if (takes_default_cma(question))
         found.refuse("config-early",
                      "the crash kernel reserves an area for contiguous DMA, perhaps where the pool should land "
                      "(CONFIG_CMA_SIZE_MBYTES, CONFIG_CMA_SIZE_PERCENTAGE)",
-                     evidence, "add cma=0 to the crash kernel's command line");
+                     evidence, to_add(no_cma));
     if (config.kasan || config.kmsan)
         found.refuse("config-early",
                      fmt::format("the crash kernel shadows its memory for debugging ({}), which was not tested",
@@ -67,36 +80,54 @@ void judge_early(const Question& question, Findings& found) {
                      "the crash kernel may take ACPI tables from its own image, which are not looked at "
                      "(CONFIG_ACPI_TABLE_OVERRIDE_VIA_BUILTIN_INITRD)",
                      evidence, "load a crash kernel without it");
-    if (config.kexec_handover && !question.base.has("kho"))
+    if (takes_scratch(question))
         found.refuse(
             "config-early",
             "the crash kernel reserves scratch areas for Kexec HandOver (CONFIG_KEXEC_HANDOVER_ENABLE_DEFAULT)",
-            evidence, "add kho=off to the crash kernel's command line");
+            evidence, to_add(no_scratch));
 }
 
-// A word that does nothing to memory, or that the running kernel has as well.
-void judge_built_in(const Question& question, const CommandLine& line, Findings& found) {
-    const std::string evidence = read_from(question);
-    const auto refuse = [&](const Word& word, std::string_view why) {
-        found.refuse("config-words",
-                     fmt::format("'{}' is built into the crash kernel's image (CONFIG_CMDLINE): {}", word.text, why),
-                     evidence, "load a crash kernel without it");
+// What is found of the joined line and not of the given one comes from what is built in. The kernel reads
+// CONFIG_CMDLINE first (arch/x86/kernel/setup.c, setup_arch()).
+void judge_joined(const Question& question, const CommandLine& built_in, Findings& found) {
+    const auto refuse = [&](std::string text) {
+        found.refuse("config-words", std::move(text), read_from(question), "load a crash kernel without it");
     };
+    const auto joined = CommandLine::parse(built_in.with(question.base.text()));
+    if (!joined) return refuse("CONFIG_CMDLINE of the crash kernel: " + joined.error().message());
     const auto series = series_of(crash_release(question));
     const WordsJudged judged =
-        judge_boot_words(line, series, question.machine.command_line.empty() ? nullptr : &question.running);
-    for (const auto& [word, effect] : judged.findings) refuse(word, effect.why);
-    for (const auto& [word, effect] : judged.takers) refuse(word, effect.why);
-    for (const char* key : {"hugepages", "hugepagesz", "default_hugepagesz"})
-        for (const Word* word : line.all(key))
-            refuse(*word, "Whether pages of 1 GiB are taken early depends on other words.");
-    for (const Word* word : line.all("iommu")) refuse(*word, "It decides whether the kernel makes a pool.");
-    for (const Word& word : line.words())
+        judge_boot_words(*joined, series, question.machine.command_line.empty() ? nullptr : &question.running);
+    using Found = std::vector<WordsJudged::Finding>;
+    const auto judge = [&](const Found& all, const Found& of_given) {
+        for (const WordsJudged::Finding& one : all) {
+            const bool given = std::any_of(of_given.begin(), of_given.end(), [&](const WordsJudged::Finding& own) {
+                return own.word.text == one.word.text;
+            });
+            if (given) continue;
+            refuse(fmt::format("'{}' counts with what is built into the crash kernel's image (CONFIG_CMDLINE): {}",
+                               one.word.text, one.effect.why));
+        }
+    };
+    judge(judged.findings, question.words.findings);
+    judge(judged.takers, question.words.takers);
+    for (const Word& word : built_in.words())
         if (const WordEffect effect = classify(word, series); effect.effect == WordClass::elsewhere)
-            refuse(word, effect.why);
+            refuse(
+                fmt::format("'{}' is built into the crash kernel's image (CONFIG_CMDLINE): {}", word.text, effect.why));
+    Question whole = question;
+    whole.base = *joined;
+    if (pool_cause(whole) != pool_cause(question))
+        refuse("what is built into the crash kernel's image (CONFIG_CMDLINE) decides whether it makes a pool");
 }
 
 }  // namespace
+
+std::string words_against_early_areas(const Question& question) {
+    std::string words(takes_default_cma(question) ? no_cma : "");
+    if (takes_scratch(question)) words += (words.empty() ? "" : " ") + std::string(no_scratch);
+    return words;
+}
 
 void judge_configuration(const Question& question, Findings& found) {
     judge_release(question, found);
@@ -139,7 +170,7 @@ void judge_added_words(const Question& question, Findings& found) {
         found.refuse("command-line-init",
                      "CONFIG_CMDLINE of the crash kernel has a '--': words behind it go to init, not to the kernel",
                      evidence, "load another crash kernel");
-    judge_built_in(question, *line, found);
+    judge_joined(question, *line, found);
 }
 
 }  // namespace handoff

@@ -17,10 +17,15 @@ std::uint64_t pool_bytes(const CrashLog& log) { return log.pool ? log.pool->size
 
 }  // namespace
 
-std::uint64_t too_small(const CrashLog& log) {
+std::uint64_t ran_out_with(const CrashLog& log) {
     const bool short_of_all = has(log, CrashLog::Kind::out_of_memory) || has(log, CrashLog::Kind::unpacking) ||
                               has(log, CrashLog::Kind::allocation);
-    return short_of_all && !log.dump_saved ? log.total_bytes - std::min(pool_bytes(log), log.total_bytes) : 0;
+    if (!short_of_all || log.dump_saved) return 0;
+    // What the kernel counts lacks the ELF headers, up to 1 MiB, and what the firmware has for itself.
+    constexpr std::uint64_t not_counted = 2 * base::MiB;
+    const std::uint64_t counted = log.total_bytes == 0 ? 0 : log.total_bytes + not_counted;
+    const std::uint64_t all = counted != 0 ? counted : log.reserved_bytes;
+    return all - std::min(pool_bytes(log), all);
 }
 
 std::vector<std::string> what_would_help(const CrashLog& log) {
@@ -35,7 +40,11 @@ std::vector<std::string> what_would_help(const CrashLog& log) {
             "The initrd did not fit into memory while it was unpacked. A larger reservation or a smaller initrd "
             "helps.");
     if (has(log, Kind::out_of_memory) || has(log, Kind::allocation)) {
-        help.push_back("The reservation was too small. No size that is recommended here is as small.");
+        help.push_back(log.dump_saved ? "Memory ran short, and the dump was saved all the same."
+                       : ran_out_with(log) != 0
+                           ? "The reservation was too small. No size that is recommended here is as small."
+                           : "The reservation was too small. The log does not say how large it was, so the sizes that "
+                             "are recommended here do not take it into account.");
         if (log.pool)
             help.push_back(
                 fmt::format("The pool took {} MiB of that memory. With the handoff it takes none of the reservation.",

@@ -11,6 +11,7 @@
 #include "lib/decide/need.hpp"
 #include "lib/decide/pool.hpp"
 #include "lib/decide/proof.hpp"
+#include "lib/decide/reservation.hpp"
 #include "lib/kernel/behaviour.hpp"
 #include "lib/kernel/constants.hpp"
 #include "lib/kernel/crashkernel.hpp"
@@ -132,16 +133,13 @@ std::uint64_t choose_pool(const PoolRoom& room, const NeedBounds& need, std::uin
 
 std::optional<Fallback> judge_fallback(const Question& question, std::uint64_t margin) {
     const Machine& machine = question.machine;
-    if (!question.readable || machine.crash_kernel.empty()) return std::nullopt;
+    if (machine.crash_kernel.empty() || !why_size_unknown(question).empty()) return std::nullopt;
     Fallback f;
-    for (const AddressRange& c : machine.crash_kernel) {
-        if (c.size() > largest_reservation || c.end() > physical_memory_end) return std::nullopt;
-        f.reserved += c.size();
-    }
+    for (const AddressRange& c : machine.crash_kernel) f.reserved += c.size();
     const Need needed = need_for(machine, question.request, f.reserved, margin);
     const NeedLine* spare = needed.find(NeedPart::margin);
-    const NeedBounds need{needed.lower_bound(), needed.recommended() - (spare ? spare->bytes : 0),
-                          needed.recommended()};
+    const std::uint64_t lower_bound = needed.lower_bound(), recommended = needed.recommended();
+    const NeedBounds need{lower_bound, std::max(lower_bound, recommended - (spare ? spare->bytes : 0)), recommended};
     f.lower_bound = need.lower_bound;
     f.recommended = need.recommended;
     f.plain_pool = f.pool = plain_pool(question, f.reserved);

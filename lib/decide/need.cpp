@@ -26,13 +26,15 @@ std::uint64_t most(const std::vector<NeedLine>& lines, std::uint64_t NeedLine::*
     return always + std::max(unpacking, saving);
 }
 
+std::uint64_t more_than(std::uint64_t bytes) { return bytes == 0 ? 0 : bytes + 1; }
+
 }  // namespace
 
 const char* name(Basis basis) { return basis == Basis::read ? "read" : "assumed"; }
 
 const char* name(NeedPart part) {
-    static constexpr std::array names = {"image",   "unpacked",   "early",        "cpus",     "initrd", "root-limit",
-                                         "modules", "page-cache", "makedumpfile", "own-pool", "margin"};
+    static constexpr std::array names = {"image",      "unpacked", "early",      "cpus",         "initrd",
+                                         "root-limit", "modules",  "page-cache", "makedumpfile", "margin"};
     return names[static_cast<std::size_t>(part)];
 }
 
@@ -54,9 +56,9 @@ Moment moment_of(NeedPart part) {
     }
 }
 
-std::uint64_t Need::lower_bound() const { return most(lines, &NeedLine::at_least); }
+std::uint64_t Need::lower_bound() const { return std::max(most(lines, &NeedLine::at_least), more_than(ran_out_with)); }
 
-std::uint64_t Need::recommended() const { return most(lines, &NeedLine::bytes); }
+std::uint64_t Need::recommended() const { return std::max(most(lines, &NeedLine::bytes), more_than(ran_out_with)); }
 
 bool Need::rests_on_assumptions() const {
     return std::any_of(lines.begin(), lines.end(), [](const NeedLine& line) {

@@ -27,10 +27,9 @@ enum class NeedPart {
     modules,       ///< drivers, as loaded
     page_cache,    ///< of a file system that is mounted from a file of the root file system
     makedumpfile,  ///< its bitmaps and buffers
-    own_pool,      ///< a pool that the crash kernel makes without need
     margin,        ///< programs and their data, devices' buffers
 };
-/// "image", "unpacked", "early", "cpus", "initrd", "root-limit", "modules", "page-cache", "makedumpfile", "own-pool",
+/// "image", "unpacked", "early", "cpus", "initrd", "root-limit", "modules", "page-cache", "makedumpfile",
 /// "margin".
 const char* name(NeedPart);
 
@@ -55,6 +54,9 @@ struct Need {
     static constexpr std::uint64_t default_margin = 64 * base::MiB;
 
     std::vector<NeedLine> lines;
+    /// A crash kernel of this machine had so much besides its pool and ran out of memory: bytes, at most. Neither of
+    /// the numbers below is as small. 0: none is known to have.
+    std::uint64_t ran_out_with = 0;
 
     /// What the crash kernel certainly takes, at the moment when that is most: bytes. Nothing that is assumed counts,
     /// and no margin. With less the dump is lost; with as much it may be lost all the same.

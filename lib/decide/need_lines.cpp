@@ -7,6 +7,7 @@
 #include <fmt/ranges.h>
 
 #include "base/number.hpp"
+#include "lib/decide/crash_advice.hpp"
 #include "lib/decide/need.hpp"
 #include "lib/decide/question.hpp"
 #include "lib/kernel/constants.hpp"
@@ -87,8 +88,9 @@ EarlyDemand early_with(const Machine& machine, std::uint64_t reservation_bytes, 
     // Anywhere: the bound goes by sizes, and by sections of 128 MiB.
     RangeSet memory;
     memory.add(*AddressRange::from_size(0, bounded(reservation_bytes)));
-    memory.add(*AddressRange::from_size(64 * GiB, pool_bytes(machine)));
-    return early_demand({memory, pool_bytes(machine) / slab_size, cpus, more.bytes, more.largest, 0});
+    const std::uint64_t pool = bounded(pool_bytes(machine));
+    memory.add(*AddressRange::from_size(64 * GiB, pool));
+    return early_demand({memory, pool / slab_size, cpus, more.bytes, more.largest, 0});
 }
 
 NeedLine early_line(const Question& question, std::uint64_t reservation_bytes) {
@@ -98,7 +100,7 @@ NeedLine early_line(const Question& question, std::uint64_t reservation_bytes) {
     RangeSet memory;
     memory.add(*AddressRange::from_size(0, bounded(reservation_bytes)));
     const std::uint64_t certain = early_demand({memory, 0, 1, 0, 0, 0}).memory_map;
-    return {NeedPart::early, early_with(question.machine, reservation_bytes, 1, more).total(), certain,
+    return {NeedPart::early, bounded(early_with(question.machine, reservation_bytes, 1, more).total()), certain,
             question.config_known ? Basis::read : Basis::assumed,
             question.config_known ? "a bound for this configuration, for kernels of 5.10 to 7.3"
                                   : "a bound for Debian's configuration, for kernels of 5.10 to 7.3"};
@@ -201,6 +203,7 @@ Need need_for(const Machine& machine, const PlanRequest& request, std::uint64_t 
     PlanRequest of_service;
     of_service.image = request.image;
     of_service.config = request.config;
+    of_service.added_words = request.added_words;
     of_service.command_line = request.command_line ? request.command_line : request.service_command_line;
     Findings ignored;  // plan() says what is wrong with the command line
     const Question question = ask(machine, of_service, ignored);
@@ -214,6 +217,7 @@ Need need_for(const Machine& machine, const PlanRequest& request, std::uint64_t 
     add_page_cache(request, need);
     need.lines.push_back(makedumpfile_line(machine, request, cpus.running));
     need.lines.push_back({NeedPart::margin, bounded(margin), 0, Basis::assumed, "--margin"});
+    if (machine.last_crash) need.ran_out_with = bounded(ran_out_with(*machine.last_crash));
     return need;
 }
 

@@ -19,6 +19,9 @@ PoolCause pool_cause(const Question&);
 /// It makes one.
 bool makes_pool(PoolCause);
 
+/// "numa=off" where the crash kernel would make a pool that it does not need, which that word prevents; else "".
+std::string words_against_needless_pool(const Question&);
+
 /// A guest whose memory is encrypted: arch/x86/mm/mem_encrypt.c, mem_encrypt_setup_arch(), CC_ATTR_GUEST_MEM_ENCRYPT.
 bool is_encrypted_guest(Encryption);
 

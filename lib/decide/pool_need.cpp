@@ -28,9 +28,23 @@ bool makes_pool(PoolCause cause) {
     return cause != PoolCause::forbidden && cause != PoolCause::iommu_off && cause != PoolCause::none;
 }
 
+namespace {
+
+// The admin who forces bouncing on the running kernel means the machine, not the kernel; a swiotlb= of the crash
+// kernel's own has the last word.
+bool forced_by_running(const Question& question) {
+    const SwiotlbOption& running = question.running_swiotlb;
+    return !question.base.has("swiotlb") && running.force && !running.noforce;
+}
+
+}  // namespace
+
+std::string words_against_needless_pool(const Question& question) {
+    return !forced_by_running(question) && pool_cause(question) == PoolCause::srat ? "numa=off" : "";
+}
+
 PoolNeed judge_need(const Question& question, Findings& found) {
     const Machine& machine = question.machine;
-    const SwiotlbOption& running = question.running_swiotlb;
     const auto not_needed = [&](std::string text, std::string evidence = {}) {
         found.note("pool-needed", std::move(text), std::move(evidence));
         return PoolNeed{};
@@ -40,9 +54,7 @@ PoolNeed judge_need(const Question& question, Findings& found) {
         return PoolNeed{true, forced};
     };
     const PoolCause cause = pool_cause(question);
-    // The admin who forces bouncing on the running kernel means the machine,
-    // not the kernel; a swiotlb= of the crash kernel's own has the last word.
-    if (!question.base.has("swiotlb") && running.force && !running.noforce)
+    if (forced_by_running(question))
         return needed(true, "swiotlb=force on the running kernel: the crash kernel is told the same", "proc/cmdline");
     switch (cause) {
         case PoolCause::forbidden:
@@ -69,8 +81,8 @@ PoolNeed judge_need(const Question& question, Findings& found) {
                                    "need, since ACPI's SRAT names memory up to {:#x}",
                                    *machine.srat_memory_end),
                        {},
-                       "add numa=off to the crash kernel's command line: it then makes no pool, which is better than a "
-                       "handoff");
+                       to_add(words_against_needless_pool(question)) +
+                           ": it then makes no pool, which is better than a handoff");
             return {};
         case PoolCause::none:
             break;

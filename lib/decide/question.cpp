@@ -51,6 +51,8 @@ Question ask(const Machine& machine, const PlanRequest& request, Findings& found
     } else {
         question.base = for_crash_kernel(question.running);
     }
+    if (!request.added_words.empty())
+        if (const auto line = CommandLine::parse(question.base.with(request.added_words))) question.base = *line;
     question.given = question.base.text();
     if (!request.command_line) assume_kdump_words(question, found);
     const auto option = swiotlb_option(question.base, crash_release(question));
@@ -64,6 +66,8 @@ Question ask(const Machine& machine, const PlanRequest& request, Findings& found
     question.readable = true;
     return question;
 }
+
+std::string to_add(std::string_view words) { return fmt::format("add {} to the crash kernel's command line", words); }
 
 unsigned crash_cpus(const Question& question) {
     // kernel/smp.c, nrcpus(): one nr_cpus= only lowers what another left. arch/x86/kernel/smpboot.c: the last

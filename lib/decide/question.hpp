@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "lib/decide/findings.hpp"
 #include "lib/kernel/boot_words.hpp"
@@ -30,6 +31,9 @@ struct Question {
 
 /// Reads the command lines. Rules command-line-sound, command-line-known.
 Question ask(const Machine&, const PlanRequest&, Findings&);
+
+/// As an advice: "add numa=off to the crash kernel's command line".
+std::string to_add(std::string_view words);
 
 /// CPUs that the crash kernel prepares for, at most.
 unsigned crash_cpus(const Question&);

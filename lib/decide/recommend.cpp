@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "lib/decide/advice.hpp"
 #include "lib/decide/fallback.hpp"
 #include "lib/decide/findings.hpp"
 #include "lib/decide/loads.hpp"
@@ -35,7 +36,6 @@ struct Search {
     PlanRequest request;
     std::uint64_t margin = 0;
     LayoutComparison reproduced;
-    std::uint64_t too_small = 0;  // bytes besides a pool with which a crash kernel ran out of memory
 };
 
 Search search_for(const Machine& machine, const PlanRequest& request, std::uint64_t margin) {
@@ -53,17 +53,12 @@ Need need_for(const Search& search, std::uint64_t size) {
     return need_for(search.machine, search.request, size, search.margin);
 }
 
-// In this boot, or in another one with this reservation.
-std::optional<Fallback> fallback_for(const Search& search, const Machine& machine) {
-    return fallback_for(machine, search.request, search.margin);
-}
-
 // What a reservation above 4 GiB should have below it, for devices and for a pool of the crash kernel's own.
 LowPart low_part(const Search& search) {
     LowPart low = low_part(search.machine, pool_bytes(search.machine));
     Machine high = search.machine;
     high.crash_kernel = {*AddressRange::from_size(64 * GiB, GiB)};
-    const auto fallback = fallback_for(search, high);
+    const auto fallback = fallback_for(high, search.request, search.margin);
     low.pool = fallback ? fallback->enough : 0;
     if (low.pool != 0) low.bytes = std::max(low.bytes, align_up(low.pool + low_besides_pool, 8 * MiB));
     return low;
@@ -113,30 +108,18 @@ Plan decide_everywhere(const std::vector<Machine>& boots, const PlanRequest& req
     return first;
 }
 
-// What a plan that needs no pool did not look at: whether the load fits, and whether the kernel makes a pool all the
-// same.
-void judge_without_pool(const Search& search, const Machine& machine, const Plan& plan, Tried& tried) {
-    Candidate& c = tried.candidate;
-    const auto refuse = [&](std::string text) {
-        c.verdict = Verdict::refused;
-        c.why = std::move(text);
-    };
-    // SRAT names memory above 4 GiB, and numa=off is not on its line.
-    const bool own_pool = std::any_of(plan.reasons.begin(), plan.reasons.end(), [](const Reason& r) {
-        return r.is("pool-needed") && r.severity == Severity::warning;
-    });
-    if (own_pool) {
-        const KernelConfig* config = known_config(search.machine, search.request);
-        const std::uint64_t pool = config ? config->pool_bytes : KernelConfig{}.pool_bytes;
-        tried.need.lines.push_back({NeedPart::own_pool, pool, 0, config ? Basis::read : Basis::assumed,
-                                    config ? "the configuration of the crash kernel" : "Debian's configuration"});
-        if (c.reservation.size < tried.need.recommended())
-            return refuse(
-                fmt::format("load-fits: the crash kernel makes a pool of {} MiB that it does not need; numa=off on "
-                            "its command line saves that",
-                            pool / MiB));
-    }
-    if (!load_fits(search, machine)) refuse("load-fits: kernel and initrd do not fit");
+// The same with the words that the plan itself advises, where these help; then they are in the request, too.
+Plan decide_with_advice(const std::vector<Machine>& boots, PlanRequest& request, Candidate& candidate) {
+    Plan plan = decide_everywhere(boots, request, candidate);
+    const PlanRequest more = with_own_advice(boots.front(), request);
+    if (more.added_words == request.added_words) return plan;
+    Candidate with_words = candidate;
+    Plan advised = decide_everywhere(boots, more, with_words);
+    if (advised.verdict == Verdict::refused) return plan;
+    candidate = with_words;
+    candidate.append = more.added_words;
+    request = more;
+    return advised;
 }
 
 Tried attempt(const Search& search, const Reservation& reservation) {
@@ -156,8 +139,9 @@ Tried attempt(const Search& search, const Reservation& reservation) {
     }
     c.crash_kernel = boots.front().crash_kernel;
     if (!boots.front().pool.empty()) c.pool = boots.front().pool.front().range;
-    const Plan next = decide_everywhere(boots, search.request, c);
-    c.fallback = fallback_for(search, boots.front());
+    PlanRequest request = search.request;
+    const Plan next = decide_with_advice(boots, request, c);
+    c.fallback = fallback_for(boots.front(), request, search.margin);
     c.verdict = next.verdict;
     c.why = why(next);
     for (const Reason& r : next.reasons)
@@ -171,7 +155,11 @@ Tried attempt(const Search& search, const Reservation& reservation) {
         c.why = "the model does not explain where this boot put things, so it cannot tell where the next one will";
         tried.final = true;
     }
-    if (c.verdict == Verdict::not_needed) judge_without_pool(search, boots.front(), next, tried);
+    // A plan that needs no pool did not look at the load.
+    if (c.verdict == Verdict::not_needed && !load_fits(search, boots.front())) {
+        c.verdict = Verdict::refused;
+        c.why = "load-fits: kernel and initrd do not fit";
+    }
     if (c.verdict == Verdict::ready && c.fallback && !c.fallback->sure) {
         c.verdict = Verdict::refused;
         c.why = fmt::format("a load without the handoff needs {} MiB, and a pool of {} MiB below 4 GiB",
@@ -183,7 +171,7 @@ Tried attempt(const Search& search, const Reservation& reservation) {
 // The smallest size of this form that will do; of a form that never works the smallest that was tried.
 Tried smallest(const Search& search, Reservation form) {
     // Early demand grows with the size, by far less than the size does.
-    std::uint64_t size = align_up(std::max(need_for(search, 0).recommended(), search.too_small + 1), reservation_step);
+    std::uint64_t size = align_up(need_for(search, 0).recommended(), reservation_step);
     while (size <= largest_reservation && size < need_for(search, size).recommended()) size += reservation_step;
     Tried tried;
     if (size > largest_reservation) {
@@ -241,16 +229,18 @@ std::int64_t Recommendation::given_back() const {
     return chosen ? static_cast<std::int64_t>(now) - static_cast<std::int64_t>(chosen->bytes) : 0;
 }
 
-Recommendation recommend(const Machine& machine, const PlanRequest& request, std::uint64_t margin,
-                         std::optional<CrashLog> last_crash) {
-    Search search = search_for(machine, request, margin);
-    if (last_crash) search.too_small = std::min(too_small(*last_crash), largest_reservation);
+Recommendation recommend(const Machine& machine, const PlanRequest& request, std::uint64_t margin) {
+    return recommend(machine, request, margin, plan_as_reserved(machine, request, margin));
+}
+
+Recommendation recommend(const Machine& machine, const PlanRequest& request, std::uint64_t margin, Plan present) {
+    const Search search = search_for(machine, request, margin);
     Recommendation result;
-    result.last_crash = std::move(last_crash);
+    result.present = std::move(present);
+    result.last_crash = machine.last_crash;
     result.reproduced = search.reproduced;
     result.low = low_part(search);
     result.now = total(search.machine.crash_kernel);
-    result.fallback = fallback_for(search, search.machine);
     Reservation high;
     high.high = true;
     high.low = result.low.bytes;
@@ -272,6 +262,8 @@ Recommendation recommend(const Machine& machine, const PlanRequest& request, std
     if (!best) return result;
     result.chosen = best->candidate;
     result.verdict = best->candidate.verdict;
+    if (ReservationFit& now = result.present.reservation; now.fits && now.fits != Fit::surely)
+        now.crashkernel = best->candidate.reservation.text();
     // A loan is for the kernel that this reservation has made not to need a pool.
     if (result.verdict == Verdict::not_needed) {
         PlanRequest lending = search.request;

@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "lib/decide/crash_advice.hpp"
 #include "lib/decide/need.hpp"
 #include "lib/kernel/crashkernel.hpp"
 #include "lib/kernel/next_boot.hpp"
@@ -21,6 +20,7 @@ struct Candidate {
     std::vector<AddressRange> crash_kernel;  ///< at the next boot; empty where it has no place
     std::optional<AddressRange> pool;        ///< there
     std::uint64_t bytes = 0;                 ///< reserved in all
+    std::string append;                      ///< to add to the crash kernel's command line for it: "numa=off"
     std::string why;                         ///< the proof, or what is in the way; one line
     /// What a load without the handoff comes to in it; nullopt where it has no place.
     std::optional<Fallback> fallback;
@@ -47,9 +47,9 @@ struct Recommendation {
     LowPart low;
     /// None where the crash kernel makes a pool, now or with the words that are recommended: that one is handed over.
     std::optional<LoanOutlook> loan;
-    std::optional<CrashLog> last_crash;  ///< as it was given
+    std::optional<CrashLog> last_crash;  ///< the machine's
     std::uint64_t now = 0;               ///< bytes reserved by this boot
-    std::optional<Fallback> fallback;    ///< what a load without the handoff comes to in this boot
+    Plan present;                        ///< for this boot; plan() says the same of the reservation
     LayoutComparison reproduced;
     std::vector<Reason> reasons;  ///< warnings and refusals of the plan for the chosen one, else of the last one tried
     std::vector<Assumption> assumptions;  ///< of the same plan
@@ -60,10 +60,11 @@ struct Recommendation {
 /// What to boot with. Every candidate is proven by decide() on next_boot(); none is smaller than
 /// its Need, and in each a load without the handoff has enough memory, too (Fallback::sure). Where the layout of this
 /// boot is not reproduced a candidate is ready only if it is above 4 GiB, and its plan is ready wherever below the pool
-/// may be. No candidate counts on a loan, which may end with any reload.
-/// `last_crash`: what a crash kernel of this machine said; where it ran out of memory, each candidate has more.
+/// may be. No candidate counts on a loan, which may end with any reload. Where the plan for one advises words for the
+/// crash kernel's command line and they help, it is the plan with them that counts (Candidate::append).
 /// Pure; plan() takes its advice from here.
-Recommendation recommend(const Machine&, const PlanRequest&, std::uint64_t margin = Need::default_margin,
-                         std::optional<CrashLog> last_crash = std::nullopt);
+Recommendation recommend(const Machine&, const PlanRequest&, std::uint64_t margin = Need::default_margin);
+/// The same, with the plan for this boot that is there already: that of plan_as_reserved().
+Recommendation recommend(const Machine&, const PlanRequest&, std::uint64_t margin, Plan present);
 
 }  // namespace handoff

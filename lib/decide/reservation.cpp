@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lib/decide/reservation.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 
@@ -16,6 +17,12 @@ namespace {
 
 using base::whole_mib;
 using std::string_view;
+
+constexpr string_view own_boot = "this is a crash kernel's own boot, by the elfcorehdr= on its command line";
+
+bool is_possible(const AddressRange& reservation) {
+    return reservation.size() <= largest_reservation && reservation.end() <= physical_memory_end;
+}
 
 /// The running kernel's words of it: "crashkernel=512M,high crashkernel=0,low"; "" where there are none.
 std::string asked_for(const CommandLine& running) {
@@ -68,11 +75,10 @@ std::string cure(const Question& question, string_view line) {
 void refuse_nothing(const Question& question, Findings& found) {
     const Machine& machine = question.machine;
     const std::string words = asked_for(question.running);
-    if (question.running.has("elfcorehdr"))
+    if (is_of_crash_kernel(machine.command_line))
         return found.refuse("crashkernel-reserved",
-                            "this is a crash kernel's own boot, by the elfcorehdr= on its command line: what is "
-                            "reserved is the memory that it runs in",
-                            {}, "give the log of the kernel that crashed");
+                            std::string(own_boot) + ": what is reserved is the memory it runs in", {},
+                            "give the log of the kernel that crashed");
     if (!machine.reservation_failures.empty()) {
         const LogQuote& quote = machine.reservation_failures.back();
         return found.refuse("crashkernel-reserved",
@@ -109,7 +115,7 @@ bool judge_reservation(const Question& question, Findings& found) {
     const Machine& machine = question.machine;
     const std::string evidence = machine.crash_kernel_from.text();
     for (const AddressRange& c : machine.crash_kernel)
-        if (c.size() > largest_reservation || c.end() > physical_memory_end) {
+        if (!is_possible(c)) {
             found.refuse(
                 "crashkernel-reserved",
                 fmt::format(
@@ -127,6 +133,20 @@ bool judge_reservation(const Question& question, Findings& found) {
                       "the log shows a reservation, and may have lost another one: " + log_loss(machine),
                       {"there is no other reservation than the log shows", "proc/iomem"}, "give proc/iomem");
     return true;
+}
+
+std::string why_size_unknown(const Question& question) {
+    const Machine& machine = question.machine;
+    if (machine.other_architecture) return "this is no x86-64 machine";
+    if (machine.xen) return "under Xen PV the crash kernel gets no memory of this kernel's";
+    if (!question.readable) return "the crash kernel's command line cannot be read";
+    if (!std::all_of(machine.crash_kernel.begin(), machine.crash_kernel.end(), is_possible))
+        return "what is shown is no reservation of a real machine";
+    if (!machine.crash_kernel.empty()) return {};
+    if (is_of_crash_kernel(machine.command_line)) return std::string(own_boot);
+    if (machine.reservation_failures.empty() && !shows_reservations(question))
+        return "no source shows whether memory is reserved";
+    return {};
 }
 
 }  // namespace handoff

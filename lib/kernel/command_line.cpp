@@ -211,6 +211,13 @@ bool adds_ram(const CommandLine& line, const base::AddressRange& range) {
                        [&](const Word& word) { return adds_ram(word, range); });
 }
 
+bool is_of_crash_kernel(std::string_view command_line) {
+    constexpr std::string_view word = "elfcorehdr=";
+    for (auto at = command_line.find(word); at != command_line.npos; at = command_line.find(word, at + 1))
+        if (at == 0 || is_blank(command_line[at - 1])) return true;
+    return false;
+}
+
 CommandLine for_crash_kernel(const CommandLine& running) {
     // kexec-tools' remove_parameter() list for --reuse-cmdline, and the words
     // that all kdump scripts drop.

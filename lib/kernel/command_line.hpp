@@ -75,6 +75,10 @@ bool adds_ram(const Word&, const base::AddressRange&);
 /// without crashkernel=, BOOT_IMAGE= and initrd=.
 CommandLine for_crash_kernel(const CommandLine& running);
 
+/// The command line is a crash kernel's: it has elfcorehdr=, which every loader adds to it and to no other's. Takes a
+/// line that printk has cut.
+bool is_of_crash_kernel(std::string_view command_line);
+
 /// Marker word for the crash side: "swiotlb_handoff=0x75000000-0x79000000",
 /// half-open. The kernel ignores words that it does not know and hands them to
 /// init (init/main.c, unknown_bootoption()).

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "lib/decide/fallback.hpp"
+#include "lib/decide/need.hpp"
 #include "lib/load/lend.hpp"
 #include "lib/load/load_report.hpp"
 #include "lib/sources/gather.hpp"
@@ -119,15 +121,15 @@ bool Loading::make_plan(std::string& why) {
     planned_ = *std::move(planned);
     record_ = record_of(planned_->plan, {}, {});
     name_files(record_);
-    record_.release = planned_->release;
-    record_.kexec_tools = planned_->kexec_tools;
+    record_.release = planned_->machine.release;
+    record_.kexec_tools = planned_->machine.kexec_tools.value_or("");
     return true;
 }
 
 LoadResult Loading::without_handoff(std::string why) {
     std::string unplanned;
     if (!planned_ && !make_plan(unplanned)) return plain(std::move(why));
-    const auto& fallback = planned_->plan.fallback;
+    const auto fallback = effects_.fallback(*planned_);
     if (!fallback || fallback->rung != Rung::own_pool) return plain(std::move(why));
     begin();
     KexecRun load = effects_.run(given_with_words(arguments_, fallback->append), std::nullopt);
@@ -177,7 +179,7 @@ std::optional<std::string> Loading::wrong_with(const Plan& plan, const KexecRun&
 // what was bounced last. Where it cannot be left out, a handoff works all the same, and `shown` says why its dump is
 // larger.
 KexecRun Loading::run_with_words(const Plan& plan, std::string& shown) {
-    const auto words = with_words(arguments_, plan.append, planned_->release);
+    const auto words = with_words(arguments_, plan.append, planned_->machine.release);
     if (plan.loader == Loader::kexec_file_load) return effects_.run(words, std::nullopt);
     KexecRun load = effects_.run(words, plan.pool);
     if (!load.cannot_hide || plan.loan) return load;
@@ -245,10 +247,17 @@ Result<PlannedLoad> plan_load(const Host& host, const KexecArguments& arguments,
     wishes.command_line = std::move(*line);
     wishes.loader = loader_of(arguments, machine->kexec_tools);
     wishes.leaves_pool_out = true;
-    const auto request = request_for(host, *machine, wishes);
+    auto request = request_for(host, *machine, wishes);
     if (!request) return request.error();
     look_where_asked(host, *request, *machine);
-    return PlannedLoad{handoff::plan(*machine, *request), machine->release, machine->kexec_tools.value_or("")};
+    Plan plan = decide(*machine, *request);
+    return PlannedLoad{std::move(plan), *std::move(machine), *std::move(request)};
+}
+
+std::optional<Fallback> fallback_of(const Host& host, const PlannedLoad& planned) {
+    PlanRequest request = planned.request;
+    look_into_initrd(host, request);
+    return fallback_for(planned.machine, request, Need::default_margin);
 }
 
 }  // namespace handoff

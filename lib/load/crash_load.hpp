@@ -26,11 +26,11 @@ struct KexecRun {
     bool cannot_hide = false;
 };
 
-/// What the running machine says about a load that it was given.
+/// A load that the running machine was given, and what it says about it.
 struct PlannedLoad {
-    Plan plan;
-    std::string release;      ///< of the running kernel; "" where unknown
-    std::string kexec_tools;  ///< version; "" where unknown
+    Plan plan;  ///< by decide()
+    Machine machine;
+    PlanRequest request;
 };
 
 /// Everything that loading a crash kernel reads and does. What to do is decided elsewhere;
@@ -40,6 +40,8 @@ public:
     virtual ~LoadEffects() = default;
     /// Reads the machine and the files, and plans.
     virtual Result<PlannedLoad> plan(const KexecArguments&) = 0;
+    /// What that load comes to without the handoff: fallback_of().
+    virtual std::optional<Fallback> fallback(const PlannedLoad&) = 0;
     /// Runs kexec and waits for it. `left_out`: memory that kexec must not see as System RAM in /proc/iomem.
     virtual KexecRun run(const std::vector<std::string>& arguments, const std::optional<AddressRange>& left_out) = 0;
     /// The ELF headers that are loaded there now, as the crash kernel will read them.
@@ -75,5 +77,9 @@ LoadResult load_without_handoff(LoadEffects&, const KexecArguments& arguments, c
 /// The plan for what these arguments load, from the machine and the named files. `wishes`: what the arguments do not
 /// say, which is what to accept, and to lend.
 Result<PlannedLoad> plan_load(const Host&, const KexecArguments&, Wishes);
+
+/// What the load comes to without the handoff, as plan() says it. Looks into the initrd, which may take seconds: only a
+/// load that does not have the handoff is worth that.
+std::optional<Fallback> fallback_of(const Host&, const PlannedLoad&);
 
 }  // namespace handoff

@@ -41,8 +41,8 @@ Result<PlanRequest> request_for(const Host&, const Machine&, const Wishes&);
 void look_where_asked(const Host&, const PlanRequest&, Machine&);
 
 /// Unpacks the request's initrd for what need_for() wants to know of it, where it has one: initrd_contents, or
-/// initrd_contents_problem. That takes a second or more for a large initrd, so only who needs the size of the need does
-/// it.
+/// initrd_contents_problem. That takes a second or more for a large initrd. Who asks for the need does it, so that all
+/// of them say the same: plan(), recommend(), plan_shrink(), a load's fallback. decide() has no use for it.
 void look_into_initrd(const Host&, PlanRequest&);
 
 }  // namespace handoff

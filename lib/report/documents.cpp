@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "lib/decide/crash_advice.hpp"
 #include "lib/report/json.hpp"
 
 namespace handoff {
@@ -20,8 +21,13 @@ Json counterexample_json(const Counterexample& c) {
 }
 
 Json candidate_json(const Candidate& c) {
-    return {{"crashkernel", c.reservation.text()}, {"verdict", name(c.verdict)},   {"why", c.why},
-            {"reservation", list(c.crash_kernel)}, {"reservation_bytes", c.bytes}, {"pool", pool_json(c.pool)},
+    return {{"crashkernel", c.reservation.text()},
+            {"verdict", name(c.verdict)},
+            {"why", c.why},
+            {"reservation", list(c.crash_kernel)},
+            {"reservation_bytes", c.bytes},
+            {"pool", pool_json(c.pool)},
+            {"append", c.append},
             {"fallback", or_null(c.fallback)}};
 }
 
@@ -33,6 +39,7 @@ Json last_crash_json(const CrashLog& log) {
     return {{"evidence", Evidence{log.file, log.line}.text()},
             {"total_bytes", log.total_bytes != 0 ? Json(log.total_bytes) : Json(nullptr)},
             {"available_bytes", log.total_bytes != 0 ? Json(log.available_bytes) : Json(nullptr)},
+            {"reservation_bytes", log.reserved_bytes != 0 ? Json(log.reserved_bytes) : Json(nullptr)},
             {"pool", pool_json(log.pool)},
             {"shortages", shortages},
             {"dump_saved", log.dump_saved},
@@ -99,6 +106,7 @@ Json plan_document(const Plan& plan) {
     j["early_bytes"] = plan.early_bytes;
     j["counterexample"] = plan.counterexample ? counterexample_json(*plan.counterexample) : Json(nullptr);
     j["fallback"] = or_null(plan.fallback);
+    j["enough"] = to_json(plan.reservation);
     return j;
 }
 
@@ -154,6 +162,7 @@ Json recommend_document(const Recommendation& r) {
     j["assumptions"] = list(r.assumptions);
     j["reasons"] = list(r.reasons);
     j["crashkernel"] = r.chosen ? Json(r.chosen->reservation.text()) : Json(nullptr);
+    j["append"] = r.chosen ? r.chosen->append : "";
     j["reservation_bytes"] = r.now;
     j["saved_bytes"] = r.given_back();
     j["need"] = to_json(r.need);
@@ -162,7 +171,8 @@ Json recommend_document(const Recommendation& r) {
                 {"devices_known", r.low.known},
                 {"because", list(r.low.because)}};
     j["loan"] = r.loan ? outlook_json(*r.loan) : Json(nullptr);
-    j["fallback"] = or_null(r.fallback);
+    j["fallback"] = or_null(r.present.fallback);
+    j["enough"] = to_json(r.present.reservation);
     j["layout_reproduced"] = r.reproduced.layout;
     j["layout_differs"] = text_or_null(r.reproduced.text);
     j["last_crash"] = r.last_crash ? last_crash_json(*r.last_crash) : Json(nullptr);

@@ -51,7 +51,25 @@ Json to_json(const Need& need) {
                          {"moment", name(moment_of(line.part))},
                          {"basis", name(line.basis)},
                          {"evidence", line.from}});
-    return {{"lines", lines}, {"lower_bound_bytes", need.lower_bound()}, {"recommended_bytes", need.recommended()}};
+    return {{"lines", lines},
+            {"ran_out_bytes", need.ran_out_with},
+            {"lower_bound_bytes", need.lower_bound()},
+            {"recommended_bytes", need.recommended()}};
+}
+
+Json to_json(const ReservationFit& fit) {
+    return {{"fits", fit.fits ? Json(name(*fit.fits)) : Json(nullptr)},
+            {"text", to_text(fit)},
+            {"rung", name(fit.rung)},
+            {"reservation_bytes", fit.reserved},
+            {"pool_bytes", fit.pool},
+            {"lower_bound_bytes", fit.lower_bound},
+            {"recommended_bytes", fit.recommended},
+            {"ran_out_bytes", fit.ran_out_with},
+            {"assumed", fit.assumed},
+            {"append", fit.append},
+            {"append_fits", fit.append.empty() ? Json(nullptr) : Json(name(fit.fits_with_append))},
+            {"crashkernel", text_or_null(fit.crashkernel)}};
 }
 
 Json to_json(const Fallback& fallback) {

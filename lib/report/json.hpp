@@ -38,6 +38,7 @@ Json to_json(const Stretch&);
 Json to_json(const Need&);
 /// What a load without the handoff comes to.
 Json to_json(const Fallback&);
+Json to_json(const ReservationFit&);
 /// {"device", "driver", "coherent_bits"}.
 Json to_json(const DmaDevice&);
 /// The message.

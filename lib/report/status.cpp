@@ -8,6 +8,8 @@
 
 #include <fmt/format.h>
 
+#include "lib/decide/advice.hpp"
+
 namespace handoff {
 namespace {
 
@@ -15,13 +17,6 @@ std::string first_refusal(const Plan& plan) {
     const auto refusal = std::find_if(plan.reasons.begin(), plan.reasons.end(),
                                       [](const Reason& r) { return r.severity == Severity::refusal; });
     return refusal == plan.reasons.end() ? "" : refusal->rule;
-}
-
-// A load without the handoff needs something: a smaller pool, or a larger reservation.
-bool too_small(const Plan& plan) { return plan.fallback && plan.fallback->plain_fits == Fit::no; }
-
-std::string without(const Plan& plan) {
-    return plan.fallback ? to_text(*plan.fallback) : "kdump loads the crash kernel without the handoff, if it can.";
 }
 
 HandoffState state_of(const StatusFacts& facts) {
@@ -56,10 +51,7 @@ std::string next_of(const StatusFacts& facts, const HandoffState& state) {
         return "install swiotlb-handoff: kdump is to load with it, and it is not all there";
     if (facts.crashkernel_bytes == 0) return "boot with crashkernel=: no memory is reserved for a crash kernel";
     if (handoff == Handoff::stale || state.unknown == Unknown::no_image) return reload + ". " + state.why;
-    if (facts.plan && facts.plan->verdict == Verdict::not_needed) {
-        if (too_small(*facts.plan)) return to_text(*facts.plan->fallback);
-        return "nothing: the crash kernel makes no pool of its own";
-    }
+    if (facts.plan && facts.plan->verdict == Verdict::not_needed) return next_where_not_needed(*facts.plan);
     if (facts.enabled && !*facts.enabled) {
         if (facts.plan && facts.plan->verdict == Verdict::ready)
             return facts.not_installed.empty() ? "swiotlb-handoff enable"
@@ -70,7 +62,7 @@ std::string next_of(const StatusFacts& facts, const HandoffState& state) {
         return "nothing: the pool is lent to the crash kernel as ordinary RAM";
     if (handoff == Handoff::in_use) return "nothing: the crash kernel takes over the pool";
     if (facts.plan && facts.plan->verdict == Verdict::refused)
-        return fmt::format("{} swiotlb-handoff plan and swiotlb-handoff explain {} say why.", without(*facts.plan),
+        return fmt::format("{} swiotlb-handoff plan and swiotlb-handoff explain {} say why.", next_without(*facts.plan),
                            first_refusal(*facts.plan));
     if (!facts.plan) return "swiotlb-handoff plan: " + facts.plan_problem;
     if (load_failed(facts))

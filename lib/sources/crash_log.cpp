@@ -5,9 +5,11 @@
 #include <array>
 
 #include "base/scan.hpp"
+#include "base/text.hpp"
 #include "e820/log.hpp"
 #include "e820/log_line.hpp"
 #include "lib/kernel/command_line.hpp"
+#include "lib/sources/kernel_log.hpp"
 #include "lib/sources/log_reader.hpp"
 
 namespace handoff {
@@ -30,8 +32,11 @@ constexpr auto signs = std::to_array<Sign>({
     {"software IO TLB: swiotlb_memblock_alloc: Failed to allocate", Kind::no_pool},
     {"Can not allocate SWIOTLB buffer earlier", Kind::no_pool},
     {"swiotlb buffer is full", Kind::pool_full},
-    // init/initramfs.c
-    {"Initramfs unpacking failed", Kind::unpacking},
+    // init/initramfs.c, unpack_to_rootfs(), and lib/decompress_*.c. Other reasons, such as junk behind the archive, are
+    // not about memory.
+    {"Initramfs unpacking failed: write error", Kind::unpacking},
+    {"Initramfs unpacking failed: Out of memory", Kind::unpacking},
+    {"decompressor ran out of memory", Kind::unpacking},
     // mm/oom_kill.c; "Memory cgroup out of memory" is the limit of a group
     {"Memory cgroup out of memory", Kind::allocation},
     {"Out of memory: Kill", Kind::out_of_memory},
@@ -90,19 +95,12 @@ void read_shortage(string_view text, std::size_t line, CrashLog& log) {
         ++known->times;
 }
 
-// The loader adds it to every crash kernel's command line, and to no other's.
-bool is_of_crash_kernel(string_view text) {
+bool shows_crash_kernel(string_view text) {
     Scan scan(text);
-    if (!scan.take("Kernel command line: ") && !scan.take("Command line: ")) return false;
-    const auto line = CommandLine::parse(scan.rest());
-    return line && line->has("elfcorehdr");
+    return (scan.take("Kernel command line: ") || scan.take("Command line: ")) && is_of_crash_kernel(scan.rest());
 }
 
 }  // namespace
-
-bool CrashLog::ran_out() const {
-    return std::any_of(shortages.begin(), shortages.end(), [](const Shortage& s) { return s.kind != Kind::pool_full; });
-}
 
 const char* name(CrashLog::Kind kind) {
     switch (kind) {
@@ -135,7 +133,7 @@ std::optional<CrashLog> read_crash_log(string_view text) {
             of_crash_kernel = false;
         }
         if (boot.line == 0) boot.line = line->number;
-        of_crash_kernel = of_crash_kernel || is_of_crash_kernel(line->text);
+        of_crash_kernel = of_crash_kernel || shows_crash_kernel(line->text);
         read_memory(line->text, boot);
         read_pool(line->text, boot);
         read_cpus(line->text, boot);
@@ -145,6 +143,26 @@ std::optional<CrashLog> read_crash_log(string_view text) {
     }
     end_boot();
     return last;
+}
+
+base::Result<CrashLog> expect_crash_log(string_view text) {
+    if (auto crash = read_crash_log(text)) return *std::move(crash);
+    const std::string expected = "expected the log of a crash kernel, found ";
+    const auto log = parse_kernel_log(text);
+    if (!log) return log.error();
+    if (log->boots == 0)
+        return base::input_error(
+            0, base::text(expected, log->lines, " lines, and none of them is recognised as one of a kernel's boot"));
+    if (!log->command_line)
+        return base::input_error(0, expected +
+                                        "a log without the kernel's command line, which has elfcorehdr= where it is "
+                                        "one: give the log from the boot's first line on");
+    return base::input_error(
+        log->command_line->line,
+        expected +
+            "a command line without elfcorehdr=: this is the log of a kernel that crashed, as vmcore-dmesg.txt "
+            "has it. The crash kernel's own log is what a serial console recorded, or kexec-dmesg.log beside "
+            "the dump. To plan for the machine itself, give this log as DIR/dmesg with --root DIR");
 }
 
 }  // namespace handoff

@@ -197,6 +197,7 @@ Result<Machine> gather(const Host& host) {
     if (auto failure = read_any_log(g)) return std::move(*failure);
     read_values(g);
     take_log_facts(g);
+    take_last_crash(g);
     read_srat(g);
     read_kexec_tools(g);
     read_devices(g);

@@ -2,7 +2,9 @@
 #include <utility>
 
 #include "base/text.hpp"
+#include "lib/sources/crash_log.hpp"
 #include "lib/sources/gathering.hpp"
+#include "lib/sources/layout.hpp"
 #include "lib/sources/log_file.hpp"
 
 namespace handoff {
@@ -32,6 +34,22 @@ Failure read_any_log(Gathering& g) {
                                  "of the kernel that crashed"),
                Source::kernel_log);
     return std::nullopt;
+}
+
+void take_last_crash(Gathering& g) {
+    auto& crash = g.machine.last_crash;
+    if (g.log_text.find("elfcorehdr=") != g.log_text.npos) crash = read_crash_log(g.log_text);
+    if (crash) {
+        crash->file = g.path(Source::kernel_log);
+        if (crash->line > g.log.first_line && !g.log.of_crash_kernel)  // it ran in what this boot had reserved
+            for (const AddressRange& c : g.machine.crash_kernel) crash->reserved_bytes += c.size();
+        return;
+    }
+    if (g.host.live()) return;
+    auto kept = g.host.read(crash_kernel_log);  // beside the last dump
+    if (kept) kept = log_lines(*std::move(kept));
+    if (kept) crash = read_crash_log(*kept);
+    if (crash) crash->file = "kexec-dmesg.log";
 }
 
 }  // namespace handoff

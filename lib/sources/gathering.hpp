@@ -54,6 +54,8 @@ Failure read_any_log(Gathering&);
 Failure take_log(Gathering&, std::string lines);
 /// What only the log says, and what nobody else has said so far.
 void take_log_facts(Gathering&);
+/// What a crash kernel says whose boot is in the same log.
+void take_last_crash(Gathering&);
 /// The running kernel's, of the best source that has it.
 Failure read_command_line(Gathering&);
 /// The memory map, of the best source that has one.

@@ -8,6 +8,7 @@
 #include "base/excerpt.hpp"
 #include "base/text.hpp"
 #include "e820/log_line.hpp"
+#include "lib/kernel/command_line.hpp"
 #include "lib/sources/kernel_log.hpp"
 #include "lib/sources/log_encryption.hpp"
 #include "lib/sources/log_gaps.hpp"
@@ -70,7 +71,7 @@ private:
 bool is_crash_kernel(const KernelLog& log) {
     if (!log.command_line) return false;
     const std::string line = " " + log.command_line->value;
-    return line.find(" elfcorehdr=") != line.npos || (log.command_line_cut && line.find(" reset_devices") != line.npos);
+    return is_of_crash_kernel(line) || (log.command_line_cut && line.find(" reset_devices") != line.npos);
 }
 
 class Reader {

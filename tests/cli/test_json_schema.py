@@ -33,7 +33,6 @@ names = sorted(name for name in os.listdir(machines) if os.path.isdir(os.path.jo
 UNSEEN = {
     "common.source=user",  # --pool, which show does not take
     "common.method=auto",  # a plan has decided
-    "common.need_line.name=own-pool",  # no captured machine is recommended a reservation with one
     "common.segment.name=",  # such a load is not taken for the planned one, and is made anew
     # No captured machine is refused for these; placement_test has them.
     "plan.counterexample.kind=not-ram", "plan.counterexample.kind=slides-up", "plan.counterexample.kind=eaten-low",
@@ -224,6 +223,8 @@ def of_last_crashes():
         for more in ("", "Memory: 98304K/262144K available (1K kernel code)\nsmpboot: Allowing 8 CPUs, 0 hotplug CPUs\n"):
             tree.write("console", log.format(more).encode())
             yield from (("recommend after a crash", one) for one in printed("recommend", "--root", tree.root, "--crash-log", tree.path("console")))
+        tree.write("dmesg", tree.read("dmesg") + log.format("").encode())
+        yield from (("recommend of a serial console", one) for one in printed("recommend", "--root", tree.root))
 
 
 def of_initrds():

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What 'recommend' says that a crash kernel needs, of an initrd that it unpacks."""
+"""What a crash kernel needs, of an initrd that is unpacked; and whether the reservation is large enough."""
 import gzip
 import json
 import os
+import re
 import unittest
 
-from harness import Tree, archive, machines, run
+from harness import INPUT, Tree, archive, machines, run
 
 MIB = 1 << 20
 machine = "debian-6.12-high-no-low"
@@ -58,6 +59,76 @@ class Need(unittest.TestCase):
                     self.assertEqual(found and found["evidence"].split()[0], str(cpus) if cpus else None)
                     threads = next(one for one in document["need"]["lines"] if one["name"] == "makedumpfile")["evidence"]
                     self.assertIn(f"{cpus or 0} threads", threads)
+
+
+def boot_of(machine, *more):
+    """A log: the boot of a machine with 256 MiB reserved of 1 TiB, and what a serial console has behind it."""
+    return "\n".join(("Linux version 6.1.0-50-amd64 (x) (gcc) #1 SMP", "Command line: ro " + machine, "BIOS-provided physical RAM map:",
+                      "BIOS-e820: [mem 0x0000000000000000-0x000000000009ffff] usable", "BIOS-e820: [mem 0x0000000000100000-0x00000000bffdffff] usable",
+                      "BIOS-e820: [mem 0x0000000100000000-0x000000ffffffffff] usable",
+                      "Reserving 256MB of memory at 2544MB for crashkernel (System RAM: 1048575MB)", *more)) + "\n"
+
+
+crash_kernel = ("sysrq: Trigger a crash", "Linux version 6.1.0-50-amd64 (x) (gcc) #1 SMP", "Command line: ro nr_cpus=1 elfcorehdr=2860M",
+                "Memory: 98304K/261100K available (14344K kernel code)", "Out of memory: Killed process 312 (makedumpfile) total-vm:1000kB")
+
+
+class IsItEnough(unittest.TestCase):
+    """Is my reservation large enough? plan answers in one line, and promises nothing that recommend denies."""
+
+    def answers(self, log):
+        """What plan and recommend say of a machine of which there is this log: two documents, and plan's text."""
+        with Tree() as tree:
+            tree.write("dmesg", log.encode())
+            plan, recommended = (json.loads(run(command, "--json", "--root", tree.root).out) for command in ("plan", "recommend"))
+            self.assertEqual(plan["enough"], recommended["enough"])
+            text = run("plan", "--root", tree.root).out
+            self.assertRegex(text, r"(?m)^reservation " + re.escape(plan["enough"]["text"]) + "$")
+            return plan, recommended, text
+
+    def test_kdump_is_not_said_to_work_where_the_reservation_may_be_too_small(self):
+        plan, recommended, text = self.answers(boot_of("crashkernel=256M"))
+        self.assertEqual((plan["verdict"], plan["enough"]["fits"]), ("not-needed", "perhaps"))
+        self.assertEqual(plan["enough"]["crashkernel"], recommended["crashkernel"])
+        self.assertIn("the initrd's size", plan["enough"]["assumed"])
+        self.assertRegex(text, r"(?m)^Next: The crash kernel needs no handoff\. The reservation of 256 MiB may be too small: crashkernel=\d+M would do\.$")
+
+    def test_a_serial_console_with_a_lost_dump_shows_that_it_was_too_small(self):
+        plan, recommended, text = self.answers(boot_of("crashkernel=256M", *crash_kernel))
+        self.assertEqual(plan["enough"]["fits"], "no")
+        self.assertIn("A crash kernel ran out of memory with 256 MiB of it.", text)
+        self.assertGreater(recommended["candidates"][0]["reservation_bytes"], 256 * MIB)
+        self.assertEqual(recommended["last_crash"]["evidence"], "dmesg:9")
+        self.assertNotIn("large enough", text)
+
+    def test_where_the_log_of_the_crash_kernel_has_no_size_the_boot_before_it_has(self):
+        plan, recommended, _ = self.answers(boot_of("crashkernel=256M", *(line for line in crash_kernel if not line.startswith("Memory: "))))
+        self.assertEqual(recommended["last_crash"]["reservation_bytes"], 256 * MIB)
+        self.assertEqual(plan["enough"]["fits"], "no")
+
+    def test_of_a_crash_kernels_own_log_nothing_is_said_of_the_reservation(self):
+        plan, _, text = self.answers("\n".join(crash_kernel[1:]) + "\n")
+        self.assertIsNone(plan["enough"]["fits"])
+        self.assertIn("It is not known whether it is large enough: this is a crash kernel's own boot", text)
+
+    def test_the_log_of_the_kernel_that_crashed_is_no_crash_kernels(self):
+        with Tree() as tree:
+            tree.write("dmesg", boot_of("crashkernel=256M").encode())
+            tree.write("vmcore-dmesg.txt", boot_of("crashkernel=256M", "Kernel panic - not syncing: sysrq triggered crash").encode())
+            said = run("recommend", "--root", tree.root, "--crash-log", tree.path("vmcore-dmesg.txt"))
+            self.assertEqual(said.status, INPUT, said)
+            self.assertIn("vmcore-dmesg.txt:2: expected the log of a crash kernel, found a command line without elfcorehdr=", said.err)
+            self.assertIn("the log of a kernel that crashed", said.err)
+
+    def test_every_command_judges_by_what_is_in_the_initrd(self):
+        with Tree(machine) as tree:
+            tree.write("usr/sbin/kdump-config", b"#!/bin/sh\n")
+            tree.write("etc/default/kdump-tools", b"USE_KDUMP=1\n")
+            tree.write("var/lib/kdump/initrd.img", gzip.compress(archive((b"zeros", bytes(90 * MIB))), mtime=0))
+            plan, status = (json.loads(run(command, "--json", "--root", tree.root).out) for command in ("plan", "status"))
+            for fallback in (plan["fallback"], status["plan"]["fallback"]):
+                self.assertGreater(fallback["lower_bound_bytes"], 90 * MIB)
+                self.assertEqual(fallback["recommended_bytes"], plan["fallback"]["recommended_bytes"])
 
 
 if __name__ == "__main__":

@@ -488,8 +488,8 @@ void neighbours(Input in) {
     if (!cma) sound(cma.error(), text);
     const auto scratch = handoff::parse_kho_scratch(addresses, sizes);
     if (!scratch) sound(scratch.error(), text);
-    const auto device =
-        handoff::parse_dma_device({"0000:00:1f.2", std::string(addresses), std::string(sizes), std::string(sizes), {}});
+    const auto device = handoff::parse_dma_device(
+        {"0000:00:1f.2", std::string(addresses), std::string(sizes), std::string(sizes), {}, {}});
     if (!device) sound(device.error(), text);
     const std::string reduced = handoff::reduced_uevent(text);
     HOLDS(handoff::reduced_uevent(reduced) == reduced);

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "e820/memmap.hpp"
+#include "lib/decide/advice.hpp"
+#include "lib/decide/need.hpp"
 #include "lib/kernel/command_line.hpp"
 #include "lib/kernel/placement.hpp"
 #include "lib/load/load_report.hpp"
@@ -475,6 +477,22 @@ void boot(const Machine& machine, const PlanRequest& request, const Plan& plan, 
     }
 }
 
+// Nobody is told that the reservation is large enough where it is less than what is counted, and "nothing to do" is
+// said only where it is enough.
+void check_promise(const Machine& machine, const PlanRequest& request, const Plan& plan) {
+    const ReservationFit& fit = plan.reservation;
+    HOLDS(to_text(fit).find('\n') == std::string::npos);
+    const bool enough = fit.fits == Fit::surely;
+    if (enough) {
+        const Need need = need_for(machine, request, fit.reserved, Need::default_margin);
+        HOLDS(fit.reserved >= need.recommended() + fit.pool);
+    }
+    if (plan.verdict == Verdict::not_needed)
+        HOLDS(next_where_not_needed(plan).starts_with("nothing") == enough);
+    else if (plan.fallback)
+        HOLDS(fit.fits.has_value() && fit.reserved == plan.fallback->reserved);
+}
+
 unsigned ready_so_far = 0, lent_so_far = 0;
 
 void run(Input in, bool hostile) {
@@ -497,6 +515,8 @@ void run(Input in, bool hostile) {
     const Plan again = handoff::plan(machine, request);
     HOLDS(again.verdict == plan.verdict && again.append == plan.append && again.reasons == plan.reasons &&
           again.after == plan.after);
+    HOLDS(again.reservation == plan.reservation);
+    check_promise(machine, request, plan);
     if (plan.verdict != Verdict::ready) return;
     check_neighbours(machine, plan);
     if (plan.loan) {

@@ -43,8 +43,12 @@ void archive(Input in) {
 
 void report(Input in) {
     const std::string_view text = text_of(in);
-    const auto fields = handoff::apport_fields(text, [](std::string_view key) { return key.starts_with("C"); });
-    if (!fields) sound(fields.error());
+    handoff::ApportFields apport([](std::string_view key) { return key.starts_with("C"); });
+    if (const auto error = apport.take(text)) {
+        sound(*error);
+    } else if (const auto fields = std::move(apport).finish(); !fields) {
+        sound(fields.error());
+    }
     std::size_t bytes = 0;
     for (const handoff::Section& section : handoff::sections_of(text)) {
         bytes += section.text.size() + section.name.size();

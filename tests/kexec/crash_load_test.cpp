@@ -45,9 +45,16 @@ std::string kernels_report(const Load& load) {
     return text;
 }
 
+PlannedLoad planned_load() {
+    PlannedLoad load{ready_plan(Loader::kexec_load), {}, {}};
+    load.machine.release = "6.1.0-50-amd64";
+    load.machine.kexec_tools = "2.0.25";
+    return load;
+}
+
 class Fake final : public LoadEffects {
 public:
-    Result<PlannedLoad> planned = PlannedLoad{ready_plan(Loader::kexec_load), "6.1.0-50-amd64", "2.0.25"};
+    Result<PlannedLoad> planned = planned_load();
     KexecRun finished{0, "exit status 0", "", ""};
     KexecRun finished_later{0, "exit status 0", "", ""};  ///< of each run but the first that a handoff is tried in
     std::string log;
@@ -66,6 +73,7 @@ public:
         if (again && planned_later) return *planned_later;
         return planned;
     }
+    std::optional<Fallback> fallback(const PlannedLoad& load) override { return load.plan.fallback; }
     KexecRun run(const std::vector<std::string>& arguments, const std::optional<AddressRange>& hidden) override {
         did.emplace_back("run");
         for (const std::string& a : arguments) did.back() += ' ' + a;

@@ -11,6 +11,7 @@
 #include "lib/sources/gather.hpp"
 #include "lib/sources/gzip.hpp"
 #include "lib/sources/host.hpp"
+#include "tests/bzimage_file.hpp"
 #include "tests/temp_tree.hpp"
 
 namespace handoff {
@@ -215,36 +216,17 @@ TEST(KernelConfigFile, OfAnotherReleaseIsNone) {
     EXPECT_TRUE(found && !*found);
 }
 
-// A bzImage of a kernel that is compressed by gzip: boot protocol 2.15, one sector of setup.
-std::string image_of(const std::string& kernel) {
-    const std::string payload = gzipped(kernel);
-    std::string image(5 * 512, '\0');
-    const auto put = [&](std::size_t at, std::uint64_t value, std::size_t bytes) {
-        std::memcpy(image.data() + at, &value, bytes);
-    };
-    put(0x1f1, 4, 1);
-    put(0x1fe, 0xaa55, 2);
-    put(0x202, 0x53726448, 4);
-    put(0x206, 0x020f, 2);
-    put(0x211, 1, 1);
-    put(0x230, 0x200000, 4);
-    put(0x248, 0, 4);
-    put(0x24c, payload.size(), 4);
-    put(0x260, 0x1000000, 4);
-    return image + payload;
-}
-
 TEST(KernelConfigFile, MayBeInTheImage) {
     const std::string config = gzipped(whole("CONFIG_LOG_BUF_SHIFT=24\n"));
     const std::string kernel = "text with IKCFG_ST in it" + std::string(100, '\0') + "IKCFG_ST" + config + "IKCFG_ED";
-    const auto text = embedded_config(image_of(kernel));
+    const auto text = embedded_config(bzimage("", gzipped(kernel)));
     ASSERT_TRUE(text);
     EXPECT_EQ(parse_kernel_config(*text)->log_buf_shift, 24u);
-    EXPECT_FALSE(embedded_config(image_of("no configuration")));
+    EXPECT_FALSE(embedded_config(bzimage("", gzipped("no configuration"))));
     EXPECT_FALSE(embedded_config("no image"));
 
     const TempTree tree;
-    tree.write("vmlinuz", image_of(kernel));
+    tree.write("vmlinuz", bzimage("", gzipped(kernel)));
     const auto found = read_image_config(Host(tree.path()), tree / "vmlinuz", true, "6.6.9");
     ASSERT_TRUE(found && *found);
     EXPECT_EQ((*found)->config.log_buf_shift, 24u);

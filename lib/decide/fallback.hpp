@@ -13,8 +13,8 @@ namespace handoff {
 /// are as busy as they can be: docs/smallest-pool.md, whose table tests/vm/pools.py makes of real crashes. With 16 MiB
 /// dumps were lost. Bytes.
 inline constexpr std::uint64_t sufficient_pool = 32 * base::MiB;
-/// The same with one request in flight on each of the other disks: a kdump service does hardly more with them. With 4 MiB
-/// dumps were lost. Bytes.
+/// The same with one request in flight on each of the other disks: a kdump service does hardly more with them. With 4
+/// MiB dumps were lost. Bytes.
 inline constexpr std::uint64_t light_pool = 8 * base::MiB;
 
 /// The crash kernel's memory, as far as a pool of its own is concerned. Bytes.
@@ -43,8 +43,8 @@ struct NeedBounds {
 
 /// The pool that the crash kernel should be told to make where the one that it would ask for (`pool`) does not fit: the
 /// largest power of two that fits by the recommended need, if that is one of light_pool at least; else the largest
-/// up to that which fits by what is expected, or else by the lower bound: Linux 6.12 with 98 MiB died with a pool of 32 MiB
-/// (tests/vm/rungs.table, rung-tight). Less than `pool`; 0 where none fits.
+/// up to that which fits by what is expected, or else by the lower bound: Linux 6.12 with 98 MiB died with a pool of 32
+/// MiB (tests/vm/rungs.table, rung-tight). Less than `pool`; 0 where none fits.
 std::uint64_t choose_pool(const PoolRoom&, const NeedBounds&, std::uint64_t pool);
 
 /// What a load without the handoff comes to, in the reservation that there is. nullopt where nothing is reserved, or

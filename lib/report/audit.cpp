@@ -16,9 +16,10 @@ void judge_size(const Recommendation& next, MachineAudit& audited) {
         if (line.basis == Basis::assumed && line.part != NeedPart::margin && line.bytes != 0)
             audited.guessed.emplace_back(name(line.part));
     if (next.now == 0) return;
-    audited.certainly_too_small = next.now < next.need.lower_bound();
+    const std::optional<Fit> fits = next.present.reservation.fits;
+    audited.certainly_too_small = fits == Fit::no;
     const std::uint64_t wanted = next.chosen ? next.chosen->bytes : next.need.recommended();
-    if (wanted > next.now) audited.too_small = wanted - next.now;
+    if (wanted > next.now && fits != Fit::surely) audited.too_small = wanted - next.now;
     if (!next.chosen || wanted >= next.now) return;
     audited.recommended = next.chosen->reservation.text();
     const std::uint64_t pool = next.chosen->verdict == Verdict::ready ? audited.pool_bytes : 0;
@@ -31,7 +32,8 @@ void judge_size(const Recommendation& next, MachineAudit& audited) {
 MachineAudit audit(std::string name, const Machine& machine, const PlanRequest& request, std::uint64_t margin) {
     MachineAudit audited;
     audited.machine = std::move(name);
-    const Plan planned = decide(machine, request);
+    const Recommendation next = recommend(machine, request, margin);
+    const Plan& planned = next.present;
     audited.verdict = planned.verdict;
     if (planned.verdict == Verdict::refused)
         for (const Reason& reason : planned.reasons)
@@ -40,7 +42,6 @@ MachineAudit audit(std::string name, const Machine& machine, const PlanRequest& 
         for (const Assumption& assumption : planned.assumptions) audited.assumed.push_back(assumption.rule);
     if (!machine.pool.empty()) audited.pool_bytes = machine.pool.front().range.size();
     for (const AddressRange& c : machine.crash_kernel) audited.crashkernel_bytes += c.size();
-    const Recommendation next = recommend(machine, request, margin);
     judge_size(next, audited);
     if (planned.verdict == Verdict::not_needed && audited.pool_bytes != 0) {
         PlanRequest lending = request;

@@ -119,9 +119,12 @@ bool is_no_host(string_view word) {
            std::find(levels.begin(), levels.end(), word) != levels.end();
 }
 
-/// "kernel - - - ", the four fields of RFC 5424 that are not known to a kernel, and the mark of UTF-8 behind them.
-string_view without_empty_fields(string_view text) {
+/// "kernel - - - " and "kernel - - [meta sequenceId="1"] ", what RFC 5424 has between the program and the message, and
+/// the mark of UTF-8 behind it.
+string_view without_fields(string_view text) {
     for (int fields = 0; fields < 3 && text.starts_with(" -"); ++fields) text.remove_prefix(2);
+    if (const auto end = text.substr(0, longest_part).find(']'); text.starts_with(" [") && end != text.npos)
+        if (text.substr(0, end).find('=') != text.npos) text.remove_prefix(end + 1);
     if (text.starts_with(" \xef\xbb\xbf")) text.remove_prefix(4);
     return text;
 }
@@ -146,7 +149,7 @@ bool take_kernel_tag(string_view& text, LogPrefix& so_far) {
         if (word == "systemd[1]:" && words > 0) {
             text = before;
         } else if (word == "kernel" && rest.starts_with(" - - ")) {
-            text = without_empty_fields(rest);
+            text = without_fields(rest);
         } else if (const auto tag = kernel_tag(word); tag != 0) {
             text = before.substr(tag);
         } else {
@@ -250,6 +253,7 @@ bool take_json_message(string_view& text, LogPrefix&) {
 /// What of an unknown program may stand before printk's own time: a date in whatever form, the name of a console, the
 /// number of a line. "tag:" is a program that quotes the kernel, "log.txt:7:" is grep.
 bool may_precede(string_view word) {
+    if (word.starts_with('{') && word.ends_with('}')) return true;  // labels
     if (word.find_first_of("[]()\"'={}<") != string_view::npos) return false;
     if (!word.ends_with(':')) return true;
     const bool number = is_digit(word[word.size() - std::min<std::size_t>(word.size(), 2)]);

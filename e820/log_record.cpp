@@ -135,8 +135,8 @@ std::optional<std::string> text_of(const json& value) {
     return all;
 }
 
-/// {"MESSAGE": …} of a journal, {"pri": 6, "time": 0.000000, "msg": …} of dmesg, {"log": …} of containers. nullopt: it
-/// is none of them.
+/// {"MESSAGE": …} of a journal, {"pri": 6, "time": 0.000000, "msg": …} of dmesg, {"log": …} of containers, {"message":
+/// …} of what collects logs. nullopt: it is none of them.
 std::optional<Record> record_of(string_view object) {
     const json parsed = json::parse(object, nullptr, false);
     if (!parsed.is_object()) return std::nullopt;
@@ -145,7 +145,7 @@ std::optional<Record> record_of(string_view object) {
         const auto text = text_of(value);
         if (key == "MESSAGE" && !text) {
             record.lost = record.of_journal = true;
-        } else if (text && (key == "msg" || key == "log")) {
+        } else if (text && (key == "msg" || key == "log" || key == "message")) {
             record.take("MESSAGE", *text, 0);
             while (record.message.ends_with('\n')) record.message.pop_back();
         } else if (key == "time" && value.is_number()) {
@@ -157,7 +157,7 @@ std::optional<Record> record_of(string_view object) {
         }
     }
     if (!record.said && !record.of_journal) return std::nullopt;
-    for (const string_view key : {"\"MESSAGE\"", "\"msg\"", "\"log\""})
+    for (const string_view key : {"\"MESSAGE\"", "\"msg\"", "\"log\"", "\"message\""})
         if (const auto at = object.find(key); at != object.npos) record.line = count_lines(object.substr(0, at));
     return record;
 }
@@ -328,7 +328,7 @@ std::optional<std::string> lines_of_records(string_view text) {
     // A heading may stand before it: "-- Journal begins at …".
     if (begins_verbose(line) || begins_verbose(base::take_line(rest))) return lines_of_verbose(text);
     const auto names = [&](string_view key) { return text.find(key) != text.npos; };
-    if (!names("\"MESSAGE\"") && !names("\"msg\"") && !names("\"log\"")) return std::nullopt;
+    if (!names("\"MESSAGE\"") && !names("\"msg\"") && !names("\"log\"") && !names("\"message\"")) return std::nullopt;
     return lines_of_json(text);
 }
 

@@ -283,6 +283,18 @@ std::vector<Form> forms() {
          "2024-05-14T10:21:07.123456+02:00 host program[1]: " + pool},
         {"RFC 5424", with_time("<6>1 2024-05-14T10:21:07.123456+02:00 host kernel - - - [", "] "),
          "<6>1 2024-05-14T10:21:07.123456+02:00 host program 1 - - " + pool},
+        {"RFC 5424 with structured data",
+         with_time("<6>1 2024-05-14T10:21:07.123Z host kernel - - [meta sequenceId=\"1\"] [", "] "),
+         "<6>1 2024-05-14T10:21:07.123Z host program - - [meta sequenceId=\"1\"] " + pool},
+        {"what collects logs, in JSON", with_records([](const Message& m) {
+             return R"({"host":"h","message":"[)" + seconds(m.microseconds) + "] " + m.text + R"(","level":"info"})" +
+                    "\n";
+         })},
+        {"with labels", with_time("2024-05-14T10:21:07Z {job=\"kernel\",host=\"a\"} [", "] ")},
+        {"fluentd", with_time("2024-05-14 10:21:07.000000000 +0000 kernel: [", "] ")},
+        {"a hypervisor's log", with_time("2024-05-14T10:21:07.1Z| vcpu-0| I005: [", "] ")},
+        {"a patch", with_time("+[", "] ")},
+        {"compressed by lzma", packed(with_time("[", "] "), "lzma"), "", false},
         {"anaconda", with_front("03:09:07,559 INFO kernel:"), "03:09:07,559 INFO program:" + pool},
         {"anaconda with a level in capitals", with_front("03:09:07,559 WARNING kernel:")},
         {"talosctl dmesg", with_front("10.5.0.2: kern:    info: [2024-05-14T10:21:07.123456789Z]: ")},

@@ -45,7 +45,10 @@ void support_filters(::archive* a) {
     archive_read_support_filter_none(a);
     if (archive_zlib_version() != nullptr) archive_read_support_filter_gzip(a);
     if (archive_bzlib_version() != nullptr) archive_read_support_filter_bzip2(a);
-    if (archive_liblzma_version() != nullptr) archive_read_support_filter_xz(a);
+    if (archive_liblzma_version() != nullptr) {
+        archive_read_support_filter_xz(a);
+        archive_read_support_filter_lzma(a);
+    }
     if (archive_libzstd_version() != nullptr) archive_read_support_filter_zstd(a);
     if (archive_liblz4_version() != nullptr) archive_read_support_filter_lz4(a);
 }
@@ -234,8 +237,8 @@ std::optional<Error> Archive::read_pieces(const std::function<bool(std::string_v
 
 bool is_packed(std::string_view bytes) {
     using namespace std::string_view_literals;
-    constexpr std::array magics{"\x1f\x8b\x08"sv, "BZh"sv, "\xfd\x37zXZ\0"sv, "\x28\xb5\x2f\xfd"sv,
-                                "\x04\x22\x4d\x18"sv};
+    constexpr std::array magics{"\x1f\x8b\x08"sv,     "BZh"sv,     "\xfd\x37zXZ\0"sv, "\x28\xb5\x2f\xfd"sv,
+                                "\x04\x22\x4d\x18"sv, "\x5d\0\0"sv};
     return std::any_of(magics.begin(), magics.end(), [&](auto magic) { return bytes.starts_with(magic); });
 }
 

@@ -56,7 +56,7 @@ private:
     std::unique_ptr<State> state_;
 };
 
-/// It begins as a file that gzip, bzip2, xz, zstd or lz4 compressed.
+/// It begins as a file that gzip, bzip2, xz, lzma, zstd or lz4 compressed.
 bool is_packed(std::string_view bytes);
 /// What such a file holds, all of its streams. Input errors: damaged, cut off, or more than `limit` bytes.
 base::Result<std::string> unpacked(std::string_view bytes, std::size_t limit);

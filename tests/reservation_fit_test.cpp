@@ -85,6 +85,7 @@ TEST(ReservationFit, WithoutTheHandoffThePoolCounts) {
         has(c.text(), "may be too small: the crash kernel needs 68 to 228 MiB, and a pool of 64 MiB below 4 GiB"))
         << c.text();
     c.machine.crash_kernel = {*AddressRange::from_size(0x70000000, 100 * MiB)};
+    EXPECT_TRUE(c.text().starts_with("100 MiB is too small: ")) << "of the load that was asked for: " << c.text();
     EXPECT_TRUE(has(c.text(), " With swiotlb=4096,force on its command line it may be enough.")) << c.text();
 }
 

@@ -13,7 +13,7 @@ namespace handoff {
 class Host;
 
 /// How long read_pool_traces() may take to read the pool: 64 MiB took 0.7 to 1.2 s in an emulated machine.
-inline constexpr std::chrono::milliseconds pool_reading_at_most{10000};
+inline constexpr std::chrono::milliseconds pool_reading_at_most{20000};
 
 /// Whether the running kernel's default pool was ever used, by what use leaves behind: the search indices, and the pool
 /// itself, which is read through /proc/kcore up to the first byte that is not 0. It is not read where an index has

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cerrno>
+#include <utility>
 
 #include <fmt/format.h>
 

@@ -5,6 +5,17 @@ set(HANDOFF_UNIT_DIR lib/systemd/system CACHE STRING "Where systemd's units are 
 
 set(HANDOFF_UDEV_DIR lib/udev/rules.d CACHE STRING "Where udev's rules are installed; relative to the prefix, or absolute")
 
+# initramfs-tools looks in /usr/share and in /etc, dracut in /usr/lib alone.
+if(CMAKE_INSTALL_PREFIX STREQUAL "/usr/local")
+  set(initramfs_tools_dir /etc/initramfs-tools)
+  set(dracut_dir /usr/lib/dracut/modules.d)
+else()
+  set(initramfs_tools_dir ${CMAKE_INSTALL_DATADIR}/initramfs-tools)
+  set(dracut_dir lib/dracut/modules.d)
+endif()
+set(HANDOFF_INITRAMFS_TOOLS_DIR ${initramfs_tools_dir} CACHE STRING "Where the hooks of initramfs-tools are installed; relative to the prefix, or absolute")
+set(HANDOFF_DRACUT_DIR ${dracut_dir} CACHE STRING "Where dracut's module is installed; relative to the prefix, or absolute")
+
 set(made ${PROJECT_BINARY_DIR}/dropins)
 # What three of them do alike.
 configure_file(${PROJECT_SOURCE_DIR}/dropins/verify-report.sh.in ${made}/verify-report.sh @ONLY)
@@ -23,11 +34,11 @@ install(PROGRAMS ${PROJECT_SOURCE_DIR}/udev/reload-lent DESTINATION lib/swiotlb-
 install(FILES ${made}/62-swiotlb-handoff.rules DESTINATION ${HANDOFF_UDEV_DIR})
 install(PROGRAMS $<TARGET_FILE:verify> DESTINATION lib/swiotlb-handoff RENAME verify)
 
-install(PROGRAMS ${made}/initramfs-tools/hook DESTINATION ${CMAKE_INSTALL_DATADIR}/initramfs-tools/hooks RENAME swiotlb-handoff)
+install(PROGRAMS ${made}/initramfs-tools/hook DESTINATION ${HANDOFF_INITRAMFS_TOOLS_DIR}/hooks RENAME swiotlb-handoff)
 install(PROGRAMS ${made}/initramfs-tools/script
-        DESTINATION ${CMAKE_INSTALL_DATADIR}/initramfs-tools/scripts/init-top RENAME swiotlb-handoff)
+        DESTINATION ${HANDOFF_INITRAMFS_TOOLS_DIR}/scripts/init-top RENAME swiotlb-handoff)
 install(PROGRAMS ${made}/dracut/module-setup.sh ${made}/dracut/report.sh
-        DESTINATION lib/dracut/modules.d/99swiotlb-handoff)
+        DESTINATION ${HANDOFF_DRACUT_DIR}/99swiotlb-handoff)
 
 install(FILES ${made}/swiotlb-handoff-status.service ${PROJECT_SOURCE_DIR}/systemd/swiotlb-handoff-status.timer
               ${PROJECT_SOURCE_DIR}/systemd/swiotlb-handoff-status.path

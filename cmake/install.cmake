@@ -22,20 +22,20 @@ foreach(library e820 handoff)
 endforeach()
 
 install(TARGETS e820 handoff EXPORT swiotlb-handoff-targets
-        ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
-        LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
-        FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+        ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development
+        LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development
+        FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development)
 install(TARGETS swiotlb-handoff RUNTIME DESTINATION ${CMAKE_INSTALL_SBINDIR})
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/swiotlb-handoff)
-install(EXPORT swiotlb-handoff-targets NAMESPACE swiotlb-handoff:: DESTINATION ${package_dir})
+install(EXPORT swiotlb-handoff-targets NAMESPACE swiotlb-handoff:: DESTINATION ${package_dir} COMPONENT development)
 configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/swiotlb-handoff-config.cmake.in
   ${PROJECT_BINARY_DIR}/swiotlb-handoff-config.cmake INSTALL_DESTINATION ${package_dir})
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/swiotlb-handoff-config-version.cmake
   COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/swiotlb-handoff-config.cmake
               ${PROJECT_BINARY_DIR}/swiotlb-handoff-config-version.cmake
-        DESTINATION ${package_dir})
+        DESTINATION ${package_dir} COMPONENT development)
 
 # Paths relative to the .pc file: the tree may be installed, or moved, anywhere.
 set(pc_dir ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig)
@@ -53,4 +53,4 @@ else()
   set(pc_libs " -lbz2")
 endif()
 configure_file(${CMAKE_CURRENT_LIST_DIR}/swiotlb-handoff.pc.in ${PROJECT_BINARY_DIR}/swiotlb-handoff.pc @ONLY)
-install(FILES ${PROJECT_BINARY_DIR}/swiotlb-handoff.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+install(FILES ${PROJECT_BINARY_DIR}/swiotlb-handoff.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)

@@ -2,6 +2,7 @@
 #include "swiotlb-handoff/table.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <map>
 
 namespace e820 {

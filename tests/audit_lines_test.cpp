@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lib/report/audit_lines.hpp"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "lib/load/image_record.hpp"

@@ -3,9 +3,11 @@
 // compared with expected/plan.json, or the error of reading it with expected/error.txt. A new
 // machine is a new folder; scripts/record-golden writes what is expected of it.
 #include <algorithm>
+#include <cctype>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <set>

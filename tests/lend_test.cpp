@@ -429,7 +429,7 @@ TEST(Lend, InTheCrashKernelVerifyLooksForRamAndNoPool) {
     machine.pool.clear();
     EXPECT_EQ(verify(machine)->landing, Landing::lent);
     Machine with_pool = machine;
-    with_pool.pool = {{range(0x78000000, 0x7c000000), PoolSource::memory, {}}};
+    with_pool.pool = {handoff::PoolSighting{range(0x78000000, 0x7c000000), PoolSource::memory, {}}};
     EXPECT_EQ(verify(with_pool)->landing, Landing::not_lent);
     machine.ram = RangeSet({range(0x70000000, 0x80000000)});
     EXPECT_EQ(verify(machine)->landing, Landing::not_lent);

@@ -4,6 +4,7 @@
 #include "lib/sources/gather.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <fstream>
 #include <map>

@@ -4,6 +4,7 @@
 #include "lib/sources/devices.hpp"
 #include "lib/sources/gather.hpp"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -146,7 +147,7 @@ TEST(NextBoot, PlacesTheReservationAndThenThePool) {
         Machine machine;
         machine.ram = RangeSet(g.ram);
         machine.initrd = g.initrd;
-        machine.pool = {{range(MiB, MiB + g.pool), PoolSource::log, {}}};
+        machine.pool = {handoff::PoolSighting{range(MiB, MiB + g.pool), PoolSource::log, {}}};
         const auto words = reservation_of(*CommandLine::parse(g.words), 8 * GiB);
         ASSERT_TRUE(words && *words);
         const auto next = next_boot(machine, **words);

@@ -2,6 +2,7 @@
 // Text for the user: tool/text.hpp.
 #include "tool/text.hpp"
 
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <fstream>
 #include <iostream>
+#include <new>
 #include <thread>
 #include <vector>
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "tool/help.hpp"
 
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "tool/text.hpp"

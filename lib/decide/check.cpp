@@ -2,6 +2,7 @@
 #include "swiotlb-handoff/check.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 #include <fmt/format.h>
 

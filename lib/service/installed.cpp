@@ -11,17 +11,20 @@ namespace {
 
 using std::string_view;
 
-// A program that makes initial RAM disks, and what of ours has it put `verify` into that of the crash kernel.
+// A program that makes initial RAM disks, and what of ours has it put `verify` into that of the crash kernel, in one of
+// the directories in which it looks.
 struct Generator {
     string_view program;
+    std::array<string_view, 2> directories;
     std::array<string_view, 2> hooks;
 };
 constexpr std::array<Generator, 2> generators{{
     {"usr/sbin/mkinitramfs",
-     {"usr/share/initramfs-tools/hooks/swiotlb-handoff", "usr/share/initramfs-tools/scripts/init-top/swiotlb-handoff"}},
+     {"usr/share/initramfs-tools", "etc/initramfs-tools"},
+     {"hooks/swiotlb-handoff", "scripts/init-top/swiotlb-handoff"}},
     {"usr/bin/dracut",
-     {"usr/lib/dracut/modules.d/99swiotlb-handoff/module-setup.sh",
-      "usr/lib/dracut/modules.d/99swiotlb-handoff/report.sh"}},
+     {"usr/lib/dracut/modules.d", "usr/lib/dracut/modules.d"},
+     {"99swiotlb-handoff/module-setup.sh", "99swiotlb-handoff/report.sh"}},
 }};
 
 }  // namespace
@@ -37,7 +40,9 @@ std::vector<std::string> not_installed(const Host& host, const KdumpService& ser
         if (!helper.empty()) need(fmt::format("{}/{}", helpers, helper));
     for (const Generator& generator : generators)
         if (host.exists(generator.program))
-            for (const string_view hook : generator.hooks) need(fmt::format("/{}", hook));
+            for (const string_view hook : generator.hooks)
+                if (!host.exists(fmt::format("{}/{}", generator.directories[1], hook)))
+                    need(fmt::format("/{}/{}", generator.directories[0], hook));
     return missing;
 }
 

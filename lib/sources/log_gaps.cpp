@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lib/sources/log_gaps.hpp"
 
+#include <utility>
+
 #include "base/scan.hpp"
 #include "base/text.hpp"
 

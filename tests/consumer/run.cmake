@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# cmake -D BUILD=… -D WORK=… -D SOURCE=… -D MACHINE=… [-D CXX=… -D FLAGS=…] -P run.cmake
+# cmake -D BUILD=… -D WORK=… -D SOURCE=… -D MACHINE=… -D GENERATOR=… [-D CXX=… -D FLAGS=…] -P run.cmake
 #
 # Installs the build into a directory of its own and uses it from there twice:
 # as a CMake package, and through pkg-config alone.
@@ -17,7 +17,7 @@ function(run)
   endif()
 endfunction()
 
-run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${prefix})
+run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${prefix} --component development)
 
 # The example of the man page: from its first #include to the end of that display.
 file(GLOB_RECURSE page ${prefix}/*/libswiotlb-handoff.3)
@@ -33,7 +33,7 @@ string(REPLACE "\\e" "\\" text "${text}")
 string(REPLACE "\\&" "" text "${text}")
 file(WRITE ${WORK}/example.cpp "${text}\n")
 
-run(${CMAKE_COMMAND} -S ${SOURCE} -B ${WORK}/package -D CMAKE_PREFIX_PATH=${prefix} -D EXAMPLE=${WORK}/example.cpp
+run(${CMAKE_COMMAND} -G ${GENERATOR} -S ${SOURCE} -B ${WORK}/package -D CMAKE_PREFIX_PATH=${prefix} -D EXAMPLE=${WORK}/example.cpp
     -D CMAKE_CXX_COMPILER=${CXX} -D CMAKE_CXX_FLAGS=${FLAGS} -D CMAKE_BUILD_TYPE=Debug)
 run(${CMAKE_COMMAND} --build ${WORK}/package)
 run(${WORK}/package/validate)

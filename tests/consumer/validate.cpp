@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Uses the validation alone, on a machine that exists only here: 1 GiB of RAM below
 // 4 GiB and as much above, the reservation right above the pool.
+#include <cstdint>
 #include <cstdio>
 
 #include <swiotlb-handoff/plan.hpp>

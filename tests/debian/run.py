@@ -316,7 +316,7 @@ def main():
     if package is None:
         progress("building the package")
         run(HERE.parents[1] / "scripts/package")
-        package = next((HERE.parents[1] / "build/package").glob("swiotlb-handoff_*.deb"))
+        package = next((HERE.parents[1] / "build/package/deb").glob("swiotlb-handoff_*.deb"))
     try:
         tar = base_system()
     except fetch.Unavailable as problem:

@@ -1,0 +1,153 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What is installed, from this build and as packages: paths that fit each other, one version, and an RPM that installs.
+
+    test_packages.py BUILD PREFIX HELPERS PROGRAM
+"""
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+SOURCE = Path(__file__).resolve().parents[1]
+BUILD, PREFIX, HELPERS, PROGRAM = sys.argv[1:5]
+
+
+def run(*command, **more):
+    return subprocess.run([str(word) for word in command], capture_output=True, text=True, **more)
+
+
+def git(*arguments):
+    return run("git", "-c", f"safe.directory={SOURCE}", "-C", SOURCE, *arguments)
+
+
+class Version(unittest.TestCase):
+    def test_there_is_one(self):
+        version = re.search(r"project\(swiotlb-handoff VERSION (\S+)", (SOURCE / "CMakeLists.txt").read_text())[1]
+        self.assertEqual(re.search(r"^Version: +(\S+)", (SOURCE / "rpm/swiotlb-handoff.spec").read_text(), re.M)[1], version)
+        self.assertRegex((SOURCE / "debian/changelog").read_text(), rf"\Aswiotlb-handoff \({re.escape(version)}-\d+\)")
+        self.assertRegex((SOURCE / "CHANGELOG.md").read_text(), rf"(?m)^## {re.escape(version)}\b")
+
+
+class Archive(unittest.TestCase):
+    def test_of_a_commit_is_the_same_each_time(self):
+        if git("rev-parse", "HEAD").returncode:
+            self.skipTest("the sources are no git repository")
+        with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
+            archives = [run(SOURCE / "scripts/source-archive", folder, env={**os.environ, "GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory",
+                                                                          "GIT_CONFIG_VALUE_0": str(SOURCE)}).stdout.strip() for folder in (one, other)]
+            self.assertEqual(Path(archives[0]).read_bytes(), Path(archives[1]).read_bytes())
+            names = run("tar", "-tf", archives[0]).stdout.split("\n")
+            self.assertEqual({name.split("/")[0] for name in names if name}, {Path(archives[0]).name[:-len(".tar.gz")]})
+
+
+class Installed(unittest.TestCase):
+    """Staged with DESTDIR."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.root = Path(tempfile.mkdtemp(prefix="handoff-install-"))
+        cls.addClassCleanup(shutil.rmtree, cls.root)
+        done = run("cmake", "--install", BUILD, env={**os.environ, "DESTDIR": str(cls.root)})
+        assert done.returncode == 0, done.stderr
+
+    def files(self):
+        return [path for path in self.root.rglob("*") if path.is_file()]
+
+    def test_each_path_of_its_own_in_a_script_unit_or_rule_is_installed(self):
+        looked_at = 0
+        for path in self.files():
+            if path.suffix not in (".service", ".rules", ".sh", "") or path.stat().st_size > 100000:
+                continue
+            for name in re.findall(rf"{re.escape(PREFIX)}/(?:lib/swiotlb-handoff/[\w.-]+|sbin/swiotlb-handoff)", path.read_text(errors="replace")):
+                looked_at += 1
+                self.assertTrue((self.root / name[1:]).exists(), f"{path} names {name}")
+        self.assertGreater(looked_at, 5)
+
+    def test_enable_finds_all_of_it_and_the_hooks_where_the_generators_look(self):
+        machine = self.root / "machine"
+        shutil.copytree(self.root, machine, ignore=lambda folder, _: ["machine"] if Path(folder) == self.root else [])
+        self.addCleanup(shutil.rmtree, machine)
+        for name, text in {"usr/sbin/kdump-config": ". /etc/default/kdump-tools\n", "etc/default/kdump-tools": "USE_KDUMP=1\n", "usr/sbin/mkinitramfs": "",
+                           "usr/bin/dracut": ""}.items():
+            (machine / name).parent.mkdir(parents=True, exist_ok=True)
+            (machine / name).write_text(text)
+        done = run(machine / PROGRAM[1:], "enable", "--root", machine)
+        if PREFIX in ("/usr", "/usr/local"):
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn(HELPERS, (machine / "etc/default/kdump-tools").read_text())
+        else:
+            self.assertIn("is not there", done.stderr)
+
+    def test_another_prefix_than_that_of_the_build_is_refused_and_nothing_is_written(self):
+        with tempfile.TemporaryDirectory() as elsewhere:
+            done = run("cmake", "--install", BUILD, "--prefix", elsewhere)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn(f"This build is for {PREFIX}: its programs, units, rules and hooks name that path.", " ".join(done.stderr.split()))
+            self.assertEqual(os.listdir(elsewhere), [])
+
+    def test_the_library_alone_goes_anywhere(self):
+        with tempfile.TemporaryDirectory() as elsewhere:
+            self.assertEqual(run("cmake", "--install", BUILD, "--prefix", elsewhere, "--component", "development").returncode, 0)
+            self.assertEqual(sorted(os.listdir(elsewhere)), ["include", "lib", "share"])
+
+
+@unittest.skipUnless(shutil.which("rpmbuild"), "rpm is not installed")
+class Rpm(unittest.TestCase):
+    """The spec with what this build has installed, in place of a build of its own, for its own prefix."""
+
+    def build(self, family, *more):
+        top = Path(tempfile.mkdtemp(prefix="handoff-rpm-"))
+        self.addCleanup(shutil.rmtree, top)
+        spec = (SOURCE / "rpm/swiotlb-handoff.spec").read_text()
+        version = re.search(r"^Version: +(\S+)", spec, re.M)[1]
+        build = spec.index("%build\n")
+        spec = spec[:build] + "%build\n" + spec[spec.index("%install\n"):].replace("cmake --install build-rpm", f"cmake --install {BUILD}")
+        (top / "test.spec").write_text(spec)
+        (top / "SOURCES").mkdir()
+        # No more of the sources than %doc and %license take.
+        staged = top / f"swiotlb-handoff-{version}"
+        for name in ("LICENSE", "README.md", "CHANGELOG.md", "SECURITY.md", *(f"docs/{path.name}" for path in (SOURCE / "docs").glob("*.md"))):
+            (staged / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(SOURCE / name, staged / name)
+        subprocess.run(["tar", "-C", top, "-czf", top / "SOURCES" / f"swiotlb-handoff-{version}.tar.gz", staged.name], check=True)
+        variables = dict(re.findall(r"^(HANDOFF_\w+_DIR|CMAKE_INSTALL_\w+DIR):\w+=(.*)$", (Path(BUILD) / "CMakeCache.txt").read_text(), re.M))
+        full = lambda path: path if path.startswith("/") else f"{PREFIX}/{path}"  # noqa: E731
+        defines = {"_topdir": top, "_prefix": PREFIX, "_sbindir": f"{PREFIX}/sbin", "_libdir": full(variables.get("CMAKE_INSTALL_LIBDIR", "lib")),
+                   "_mandir": f"{PREFIX}/share/man", "_datadir": f"{PREFIX}/share", "_includedir": f"{PREFIX}/include", "_docdir": "/usr/share/doc", "_unitdir": full(variables["HANDOFF_UNIT_DIR"]), "_udevrulesdir": full(variables["HANDOFF_UDEV_DIR"]),
+                   "_handoff_dracut": full(variables["HANDOFF_DRACUT_DIR"]), "_handoff_initramfs_tools": full(variables["HANDOFF_INITRAMFS_TOOLS_DIR"]),
+                   "_sharedstatedir": "/var/lib", "debug_package": "%{nil}", "__os_install_post": "%{nil}", **family}
+        done = run("rpmbuild", "-bb", "--nodeps", *(word for name, value in defines.items() for word in ("--define", f"{name} {value}")), top / "test.spec", *more)
+        self.assertEqual(done.returncode, 0, done.stdout[-1500:] + done.stderr[-3000:])
+        return list((top / "RPMS").rglob("*.rpm"))
+
+    def test_installs_where_enable_looks_and_leaves_nothing_when_it_is_taken_away(self):
+        for name, family, requires in (("Fedora", {"fedora": "41"}, "kdump-utils"), ("SUSE", {"suse_version": "1600"}, "kdump")):
+            with self.subTest(name):
+                packages = self.build(family)
+                self.assertEqual(len(packages), 2)
+                main = next(path for path in packages if "-devel-" not in path.name)
+                self.assertIn(requires, run("rpm", "-qp", "--recommends", main).stdout.split())
+                root = Path(tempfile.mkdtemp(prefix="handoff-rpm-root-"))
+                self.addCleanup(shutil.rmtree, root)
+                rpm = ("rpm", "--root", root, "--dbpath", "/var/lib/rpm")
+                done = run(*rpm, "-i", "--nodeps", "--noscripts", *packages)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertTrue((root / PROGRAM[1:]).exists())
+                self.assertFalse(list(root.rglob("initramfs-tools")))
+                for file, text in {"usr/bin/kdumpctl": ". /etc/sysconfig/kdump\nreload)\nrebuild)\n", "etc/sysconfig/kdump": "KEXEC_ARGS=-s\n", "usr/bin/dracut": ""}.items():
+                    (root / file).parent.mkdir(parents=True, exist_ok=True)
+                    (root / file).write_text(text)
+                if PREFIX in ("/usr", "/usr/local"):
+                    self.assertEqual(run(root / PROGRAM[1:], "enable", "--root", root).returncode, 0)
+                    self.assertEqual(run(root / PROGRAM[1:], "disable", "--root", root).returncode, 0)
+                self.assertEqual(run(*rpm, "-e", "--noscripts", "swiotlb-handoff", "swiotlb-handoff-devel").returncode, 0)
+                self.assertEqual([str(path) for path in root.rglob("*swiotlb*")], [])
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[sys.argv[0], *sys.argv[5:]])

@@ -398,7 +398,7 @@ class HostileTreeThatIsWrittenTo(unittest.TestCase):
             for what in ("file", "directory", "directory above"):
                 for relative in (False, True):
                     with self.subTest(file=file, what=what, relative=relative), Tree(machine) as tree, Tree() as outside:
-                        tree.write("usr/sbin/kdump-config", b"#!/bin/sh\n")
+                        tree.write("usr/sbin/kdump-config", b"#!/bin/sh\n. /etc/default/kdump-tools\n")
                         tree.install_handoff()
                         tree.write(self.config, b"USE_KDUMP=1\n")
                         for name in self.written:
@@ -437,7 +437,7 @@ class HostileTreeThatIsWrittenTo(unittest.TestCase):
 
     def test_links_inside_of_it_work(self):
         with Tree(machine) as tree:
-            tree.write("usr/sbin/kdump-config", b"#!/bin/sh\n")
+            tree.write("usr/sbin/kdump-config", b"#!/bin/sh\n. /etc/default/kdump-tools\n")
             tree.install_handoff()
             tree.write("etc/real/kdump-tools", b"USE_KDUMP=1\n")
             os.symlink("/etc/real", tree.path("etc/default"))

@@ -237,7 +237,7 @@ def of_initrds():
 def of_services():
     for script, config in (("usr/sbin/kdump-config", "etc/default/kdump-tools"), ("usr/bin/kdumpctl", "etc/sysconfig/kdump"), ("usr/lib/kdump/load.sh", "etc/sysconfig/kdump")):
         with Tree("debian-6.1-kexec-load") as tree:
-            tree.write(script, b"#!/bin/sh\n")
+            tree.write(script, b"#!/bin/sh\n. /" + config.encode() + b"\n")
             tree.write(config, b"USE_KDUMP=1\n")
             tree.install_handoff()
             for command in ("status", "enable", "enable", "status", "disable", "disable"):

@@ -101,7 +101,7 @@ class ControlCharacters(unittest.TestCase):
 
         for spoil in (log, log_before, command_line, values, iomem, iomem_line, config, damaged_config, kernel_config):
             with Tree("debian-6.1-kexec-load") as tree, Tree() as place:
-                tree.write("usr/sbin/kdump-config", b"")
+                tree.write("usr/sbin/kdump-config", b". /etc/default/kdump-tools\n")
                 tree.write("etc/default/kdump-tools", b"USE_KDUMP=1\n")
                 tree.install_handoff()
                 spoil(tree)
@@ -114,8 +114,8 @@ class ControlCharacters(unittest.TestCase):
             machine = os.path.join(os.fsencode(place.root), self.hostile)
             shutil.copytree(os.fsencode(ready), machine)
             os.makedirs(os.path.join(machine, b"usr/sbin"), exist_ok=True)
-            with open(os.path.join(machine, b"usr/sbin/kdump-config"), "wb"):
-                pass
+            with open(os.path.join(machine, b"usr/sbin/kdump-config"), "wb") as script:
+                script.write(b". /etc/default/kdump-tools\n")
             name = os.fsdecode(machine)
             for command in self.every_command(name, os.path.join(place.root, os.fsdecode(self.hostile) + "2")):
                 with self.subTest(command=command):
@@ -200,7 +200,7 @@ class LostOutput(unittest.TestCase):
                                   preexec_fn=lambda: [os.close(fd) for fd in some], env={**os.environ, "OUT": self.place.root})
         for some in closings:
             with self.subTest(closed=some), Tree("debian-6.1-kexec-load") as tree, Tree() as self.place:
-                tree.write("usr/sbin/kdump-config", b"")
+                tree.write("usr/sbin/kdump-config", b". /etc/default/kdump-tools\n")
                 tree.write("etc/default/kdump-tools", b"USE_KDUMP=1\n")
                 tree.install_handoff()
                 os.makedirs(tree.path("run"))

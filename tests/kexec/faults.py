@@ -834,7 +834,7 @@ def an_error_from_any_system_call_is_survived(lab, full=False, seconds=45):
 def an_error_while_enabling_or_disabling_leaves_a_whole_configuration(lab, full=False, seconds=20):
     needs_strace(lab)
     (lab.root / "usr/sbin").mkdir(exist_ok=True)
-    (lab.root / "usr/sbin/kdump-config").touch()
+    (lab.root / "usr/sbin/kdump-config").write_text(". /etc/default/kdump-tools\n")
     # What would be called must be where the tool was built for: it says what it misses.
     config = lab.root / "etc/default/kdump-tools"
     config.parent.mkdir(parents=True, exist_ok=True)

@@ -87,8 +87,8 @@ Result<handoff::Host> host_of(const Options& options) { return reports().only(op
 
 std::optional<Error> no_machine_to_act_on(const Options& options) {
     std::error_code ignored;
-    if (!std::filesystem::exists(options.root, ignored) || std::filesystem::is_directory(options.root, ignored))
-        return std::nullopt;
+    // Where that cannot be told, the reads that follow say what is wrong, and 'kexec' loads.
+    if (!std::filesystem::is_regular_file(options.root, ignored)) return std::nullopt;
     return Error{
         Errc::input, options.root, 0,
         fmt::format("{} acts on a machine's own files, and takes a directory that has them at their own paths. "

@@ -276,6 +276,11 @@ private:
         m.slabs_hiwater = choose_.rarely(8) ? choose_.number(0, 2) : 0;
         m.slabs_used = choose_.rarely(8) ? choose_.number(0, 2) : 0;
         if (!choose_.rarely(8)) m.hiwater_tracked = !choose_.rarely(8);
+        if (!m.pool.empty() && !choose_.rarely(8)) {
+            const AddressRange& pool = m.pool.front().range;
+            m.pool_traces = PoolTraces{pool, 1, choose_.rarely(8) ? 1U : 0U, 0, pool.size(), std::nullopt};
+        }
+        if (!choose_.rarely(8)) m.iommu_groups = 0;
         if (!choose_.rarely(8)) m.release = r.image ? r.image->release : "6.12.1";
         if (!choose_.rarely(8)) m.command_line = "root=/dev/vda1 crashkernel=256M";
         if (!choose_.rarely(8)) r.command_line = "reset_devices nr_cpus=1";
@@ -325,13 +330,18 @@ void check_lent(const Machine& machine, const PlanRequest& request, const Plan& 
     const AddressRange pool = *plan.pool;
     for (const PoolSighting& s : machine.pool) HOLDS(s.range == pool);
     HOLDS(machine.ram.contains(pool));
-    HOLDS(machine.slabs_hiwater == 0 && machine.slabs_used == 0 && machine.hiwater_tracked.value_or(!machine.live));
+    HOLDS(machine.slabs_hiwater.value_or(0) == 0 && machine.slabs_used.value_or(0) == 0);
+    if (machine.pool_traces)
+        HOLDS(machine.pool_traces->moved_areas == 0 &&
+              machine.pool_traces->blank_bytes == machine.pool_traces->pool.size());
+    else
+        HOLDS(!machine.live && machine.slabs_hiwater == 0 && machine.hiwater_tracked.value_or(true));
     HOLDS(machine.encryption == Encryption::none && !machine.xen);
     HOLDS(last(machine.command_line, "swiotlb").value_or("").find("force") == std::string::npos);
     HOLDS(machine.devices && machine.platform_devices && machine.external_devices && machine.external_devices->empty());
     for (const DmaDevice& d : *machine.devices) {
         const bool disk_or_network = d.pci_class >> 16 == 0x01 || d.pci_class >> 16 == 0x02;
-        const unsigned bits = std::min(d.streaming_bits, d.coherent_bits);
+        const unsigned bits = d.streaming_bits;
         if (!disk_or_network || bits >= 64 || d.driver == "mgag200" || d.driver == "skx_uncore") continue;
         for (const AddressRange& r : machine.ram.ranges()) HOLDS((r.end() - 1) >> bits == 0);
     }

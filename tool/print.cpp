@@ -132,13 +132,14 @@ namespace {
 // Whether an idle pool can be lent, what that gives, and what speaks against it.
 std::string text_of(const handoff::LoanOutlook& loan) {
     const std::string gain = fmt::format("{} MiB", loan.gain / base::MiB);
-    return loan.possible ? fmt::format(
-                               "With --lend the crash kernel would have {} more, which helps where dumps run out of "
-                               "memory. It lasts as long as no device uses the pool; swiotlb-handoff(8), LENDING, says "
-                               "what speaks against it.",
-                               gain)
-                         : fmt::format("The pool of the running kernel ({}) cannot be lent to the crash kernel: {}.",
-                                       gain, loan.why);
+    return loan.possible
+               ? fmt::format(
+                     "With --lend the crash kernel would have {} more, which helps where dumps run out of "
+                     "memory. It lasts as long as no device uses the pool; swiotlb-handoff(8), LENDING, says "
+                     "what speaks against it.",
+                     gain)
+               : fmt::format("The idle pool would give the crash kernel {} more, and cannot be lent to it: {}.", gain,
+                             loan.why);
 }
 
 }  // namespace

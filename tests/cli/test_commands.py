@@ -218,7 +218,8 @@ class Loan(unittest.TestCase):
             tree.write("swiotlb-handoff/pool-traces", b"not-read: proc/kcore: Operation not permitted\n")
             plan = run("plan", "--root", tree.root, "--loader", "kexec_load")
         self.assertEqual(plan.status, NOT_NEEDED)
-        self.assertRegex(plan.out, r"(?m)^loan +The idle pool would give the crash kernel 60 MiB more, and cannot be lent to it: refused:\s+lend-idle:")
+        self.assertIn("loan The idle pool would give the crash kernel 60 MiB more, and cannot be lent to it: refused: lend-idle:",
+                      " ".join(plan.out.split()))
 
     def test_a_plan_that_hands_the_pool_over_says_nothing_of_it(self):
         self.assertNotRegex(run("plan", "--root", ready, *load).out, "(?m)^loan")

@@ -120,7 +120,7 @@ std::string next_where_refused(const handoff::Recommendation& r) {
 // Why more is reserved than now; the plan for this boot has judged what there is.
 std::string why_more(const handoff::Recommendation& r) {
     const handoff::ReservationFit& fit = r.present.reservation;
-    if (const std::string shortage = shortage_text(fit); !shortage.empty()) return shortage;
+    if (std::string shortage = shortage_text(fit); !shortage.empty()) return shortage;
     if (!fit.fits) return {};
     if (fit.rung == handoff::Rung::handoff && r.present.fallback && !r.present.fallback->sure)
         return ", so that a load without the handoff has room as well";

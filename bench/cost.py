@@ -272,7 +272,7 @@ def report_archives(values):
             "first one. The table compares `audit` of their directory with `xz -dc | tar -t` of each file, with as many of these at a time.",
             f"{values['xz']}, {values['tar']}, libarchive {values['libarchive']}.", "",
             *table(["at a time", "listing", "audit", "listing / audit", "peak memory of audit"], rows), "",
-            "Here captured machines, no two alike, are in one archive. It comes through a pipe from the program that makes it, which takes most of the time:", "",
+            "Here captured machines, no two alike, are in one archive. It comes through a pipe from the program that makes it, and is read by one thread:", "",
             *table(["machines", "a second", "peak memory"], fleet)]
 
 

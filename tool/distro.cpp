@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "lib/kernel/crashkernel.hpp"
 #include "lib/load/record.hpp"
 #include "lib/report/documents.hpp"
 #include "lib/report/status.hpp"
@@ -119,8 +120,7 @@ handoff::StatusFacts facts_of(const handoff::Host& host) {
         return facts;
     }
     if (!machine->pool.empty()) facts.pool = machine->pool.front().range;
-    facts.crashkernel_bytes = 0;
-    for (const auto& range : machine->crash_kernel) *facts.crashkernel_bytes += range.size();
+    facts.crashkernel_bytes = handoff::reserved_bytes(*machine);
 
     handoff::Wishes wishes;
     if (facts.service)

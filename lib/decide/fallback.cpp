@@ -135,7 +135,7 @@ std::optional<Fallback> judge_fallback(const Question& question, std::uint64_t m
     const Machine& machine = question.machine;
     if (machine.crash_kernel.empty() || !why_size_unknown(question).empty()) return std::nullopt;
     Fallback f;
-    for (const AddressRange& c : machine.crash_kernel) f.reserved += c.size();
+    f.reserved = reserved_bytes(machine);
     const Need needed = need_for(machine, question.request, f.reserved, margin);
     const NeedLine* spare = needed.find(NeedPart::margin);
     const std::uint64_t lower_bound = needed.lower_bound(), recommended = needed.recommended();

@@ -8,6 +8,7 @@
 
 #include "lib/kernel/behaviour.hpp"
 #include "lib/kernel/constants.hpp"
+#include "lib/kernel/crashkernel.hpp"
 
 namespace handoff {
 namespace {
@@ -47,9 +48,7 @@ const PoolSighting* agreed(const std::vector<PoolSighting>& seen, const std::opt
 
 // At most, in bytes: the reservation, the pool, and what lies below 1 MiB.
 std::uint64_t memory_of_crash_kernel(const Machine& machine, const Pool& pool) {
-    std::uint64_t bytes = pool.range.size() + base::MiB;
-    for (const AddressRange& c : machine.crash_kernel) bytes += c.size();
-    return bytes;
+    return reserved_bytes(machine) + pool.range.size() + base::MiB;
 }
 
 // Nobody else has a byte of it.

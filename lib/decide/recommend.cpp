@@ -24,12 +24,6 @@ using base::whole_mib;
 
 constexpr std::uint64_t most_steps = 64;
 
-std::uint64_t total(const std::vector<AddressRange>& ranges) {
-    std::uint64_t bytes = 0;
-    for (const AddressRange& r : ranges) bytes += r.size();
-    return bytes;
-}
-
 // What is recommended for: the machine with the pool that the user gave by hand, and a load without a loan.
 struct Search {
     Machine machine;
@@ -240,7 +234,7 @@ Recommendation recommend(const Machine& machine, const PlanRequest& request, std
     result.last_crash = machine.last_crash;
     result.reproduced = search.reproduced;
     result.low = low_part(search);
-    result.now = total(search.machine.crash_kernel);
+    result.now = reserved_bytes(search.machine);
     Reservation high;
     high.high = true;
     high.low = result.low.bytes;

@@ -9,6 +9,7 @@
 #include "lib/decide/need.hpp"
 #include "lib/decide/question.hpp"
 #include "lib/decide/reservation.hpp"
+#include "lib/kernel/crashkernel.hpp"
 
 namespace handoff {
 namespace {
@@ -114,7 +115,7 @@ ReservationFit fit_of_reservation(const Machine& machine, const PlanRequest& req
     const Question question = ask(machine, request, unsaid);
     fit.unknown = why_size_unknown(question);
     if (!fit.unknown.empty()) return fit;
-    for (const AddressRange& c : machine.crash_kernel) fit.reserved += c.size();
+    fit.reserved = reserved_bytes(machine);
     const Need need = need_for(machine, request, fit.reserved, margin);
     fit.lower_bound = need.lower_bound();
     fit.recommended = need.recommended();

@@ -8,6 +8,7 @@
 #include "base/excerpt.hpp"
 #include "base/number.hpp"
 #include "lib/kernel/constants.hpp"
+#include "swiotlb-handoff/machine.hpp"
 
 namespace handoff {
 namespace {
@@ -110,5 +111,11 @@ Result<std::optional<Reservation>> reservation_of(const CommandLine& line, std::
 }
 
 std::uint64_t default_low(std::uint64_t pool_bytes) { return std::max(pool_bytes + low_besides_pool, 256 * MiB); }
+
+std::uint64_t reserved_bytes(const Machine& machine) {
+    std::uint64_t bytes = 0;
+    for (const AddressRange& part : machine.crash_kernel) bytes += part.size();
+    return bytes;
+}
 
 }  // namespace handoff

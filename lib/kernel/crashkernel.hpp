@@ -11,6 +11,8 @@
 
 namespace handoff {
 
+struct Machine;
+
 /// What the crashkernel= words of a boot come to. Bytes.
 struct Reservation {
     std::uint64_t size = 0;
@@ -32,5 +34,8 @@ base::Result<std::optional<Reservation>> reservation_of(const CommandLine&, std:
 /// otherwise: crash_low_size_default() in arch/x86/include/asm/crash_reserve.h; before 6.8
 /// reserve_crashkernel_low() in arch/x86/kernel/setup.c.
 std::uint64_t default_low(std::uint64_t pool_bytes);
+
+/// What the running kernel has reserved, in all its parts, bytes; 0 where nothing is seen to be reserved.
+std::uint64_t reserved_bytes(const Machine&);
 
 }  // namespace handoff

@@ -7,6 +7,7 @@
 
 #include "lib/decide/fallback.hpp"
 #include "lib/decide/findings.hpp"
+#include "lib/kernel/crashkernel.hpp"
 
 namespace handoff {
 namespace {
@@ -28,8 +29,7 @@ Machine with_size(const Machine& machine, std::uint64_t size) {
 // nothing, since then a part below 4 GiB (crash_get_memory_size()). The file itself tells.
 std::optional<std::uint64_t> counted_besides(const Machine& machine) {
     const std::uint64_t main = machine.crash_kernel.back().size();
-    std::uint64_t all = 0;
-    for (const AddressRange& c : machine.crash_kernel) all += c.size();
+    const std::uint64_t all = reserved_bytes(machine);
     if (!machine.crash_size) return std::nullopt;
     if (*machine.crash_size == main) return 0;
     if (*machine.crash_size == all) return all - main;

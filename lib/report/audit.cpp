@@ -41,7 +41,7 @@ MachineAudit audit(std::string name, const Machine& machine, const PlanRequest& 
     if (planned.verdict == Verdict::ready)
         for (const Assumption& assumption : planned.assumptions) audited.assumed.push_back(assumption.rule);
     if (!machine.pool.empty()) audited.pool_bytes = machine.pool.front().range.size();
-    for (const AddressRange& c : machine.crash_kernel) audited.crashkernel_bytes += c.size();
+    audited.crashkernel_bytes = next.now;
     judge_size(next, audited);
     if (planned.verdict == Verdict::not_needed && audited.pool_bytes != 0) {
         PlanRequest lending = request;

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "lib/kernel/crashkernel.hpp"
 #include "lib/report/picture_parts.hpp"
 
 namespace handoff {
@@ -74,12 +75,10 @@ void add_close_up(std::vector<AddressRange>& windows, const Picture& picture, co
 
 // The machine, the verdict, and what the handoff saves.
 std::vector<std::string> title_of(const Machine& machine, const Plan& plan) {
-    std::uint64_t reserved = 0;
-    for (const AddressRange& c : machine.crash_kernel) reserved += c.size();
     std::vector<std::string> title = {fmt::format("{}{:.1f} GiB of RAM, of which {} are reserved for the crash kernel",
                                                   machine.release.empty() ? "" : "Linux " + machine.release + ", ",
                                                   static_cast<double>(machine.ram.size()) / static_cast<double>(GiB),
-                                                  size_text(reserved))};
+                                                  size_text(reserved_bytes(machine)))};
     const std::size_t assumed = plan.verdict == Verdict::ready ? plan.assumptions.size() : 0;
     if (assumed != 0)
         title.push_back(fmt::format("Verdict: ready if {} {} true, which 'plan' names", assumed,

@@ -7,6 +7,7 @@
 #include "base/excerpt.hpp"
 #include "base/scan.hpp"
 #include "base/text.hpp"
+#include "lib/kernel/crashkernel.hpp"
 #include "lib/sources/gathering.hpp"
 
 namespace handoff {
@@ -99,8 +100,7 @@ void compare_reservations(Gathering& g) {
              {g.path(Source::kernel_log), (*logged)->line}});
     }
     // Before 6.5 the size is that of the part that a crash kernel runs in, since then of both.
-    std::uint64_t all = 0;
-    for (const base::AddressRange& c : machine.crash_kernel) all += c.size();
+    const std::uint64_t all = reserved_bytes(machine);
     if (machine.crash_size && *machine.crash_size != all && *machine.crash_size != machine.crash_kernel.back().size())
         g.machine.contradictions.push_back({base::text(g.path(Source::crash_size), " says ", *machine.crash_size,
                                                        " bytes, and ", g.path(Source::iomem), " shows ", all),

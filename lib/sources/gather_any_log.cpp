@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "base/text.hpp"
+#include "lib/kernel/crashkernel.hpp"
 #include "lib/sources/crash_log.hpp"
 #include "lib/sources/gathering.hpp"
 #include "lib/sources/layout.hpp"
@@ -42,7 +43,7 @@ void take_last_crash(Gathering& g) {
     if (crash) {
         crash->file = g.path(Source::kernel_log);
         if (crash->line > g.log.first_line && !g.log.of_crash_kernel)  // it ran in what this boot had reserved
-            for (const AddressRange& c : g.machine.crash_kernel) crash->reserved_bytes += c.size();
+            crash->reserved_bytes = reserved_bytes(g.machine);
         return;
     }
     if (g.host.live()) return;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The man page promises what the program and the library have: no more, no less.
+// The man pages promise what the program and the library have: no more, no less.
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <map>
@@ -22,9 +23,9 @@ std::string read(const std::string& file) {
     return std::string(std::istreambuf_iterator<char>(in), {});
 }
 
-/// The text from ".Sh NAME" up to the next section.
-std::string section(const std::string& name) {
-    const std::string page = read(MAN_DIR "/swiotlb-handoff.8");
+/// The text of swiotlb-handoff(8), or of another page, from ".Sh NAME" up to the next section.
+std::string section(const std::string& name, const std::string& file = "swiotlb-handoff.8") {
+    const std::string page = read(MAN_DIR "/" + file);
     const auto start = page.find("\n.Sh " + name + "\n");
     if (start == page.npos) return {};
     return page.substr(start, page.find("\n.Sh ", start + 1) - start);
@@ -59,44 +60,43 @@ std::string names_of(const tool::OptionInfo& option) {
     return names;
 }
 
-/// The SYNOPSIS of each command: options, and "planning options".
+/// What stands beside the name of each command: options, and "planning options".
 std::map<std::string, std::string> synopses() {
     std::map<std::string, std::string> found;
-    const std::string text = section("SYNOPSIS") + "\n.Nm\n";
-    for (std::size_t at = text.find("\n.Nm\n"); at + 5 < text.size();) {
-        const std::size_t next = text.find("\n.Nm\n", at + 1);
-        const std::string one = text.substr(at, next - at);
-        for (const std::string& names : all(one, R"(\n\.Cm ([a-z0-9 |]+))"))
-            for (const std::string& name : all(names, "([a-z0-9]+)")) found[name] += one;
-        at = next;
-    }
+    for (const std::string& line : all(section("COMMANDS"), R"(\n\.It Cm ([^\n]+))"))
+        for (const std::string& name :
+             all(line.substr(0, line.find_first_not_of("abcdefghijklmnopqrstuvwxyz0289 |")), "([a-z0-9]+)"))
+            found[name] += line + '\n';
     return found;
 }
 
 TEST(ManPage, HasEveryRuleInTheOrderOfTheLibrary) {
     std::vector<std::string> ids;
     for (const RuleInfo& rule : rules()) ids.emplace_back(rule.id);
-    EXPECT_EQ(all(section("RULES"), R"(\n\.It Cm ([a-z0-9-]+))"), ids);
+    EXPECT_EQ(all(section("RULES", "swiotlb-handoff-rules.7"), R"(\n\.It Cm ([a-z0-9-]+))"), ids);
 }
 
 TEST(ManPage, SaysWhichRulesCanBeAccepted) {
     std::vector<std::string> ids;
     for (const RuleInfo& rule : rules())
         if (rule.acceptable) ids.emplace_back(rule.id);
-    EXPECT_EQ(all(section("RULES"), R"(\n\.It Cm ([a-z0-9-]+) Pq can be accepted)"), ids);
+    EXPECT_EQ(all(section("RULES", "swiotlb-handoff-rules.7"), R"(\n\.It Cm ([a-z0-9-]+) Pq can be accepted)"), ids);
 }
 
 TEST(ManPage, HasEveryCommandInTheOrderOfTheHelp) {
     std::vector<std::string> names;
     for (const tool::CommandInfo& command : tool::all_commands()) names.emplace_back(command.name);
-    const std::string commands = section("DESCRIPTION");
-    EXPECT_EQ(all(commands, R"(\n\.It Cm ([a-z0-9]+)(?=\n))"), names);
+    std::vector<std::string> found;
+    for (const std::string& line : all(section("COMMANDS"), R"(\n\.It Cm ([a-z0-9]+(?: \| [a-z0-9]+)*))"))
+        for (const std::string& name : all(line, "([a-z0-9]+)"))
+            if (found.empty() || found.back() != name) found.push_back(name);
+    EXPECT_EQ(found, names);
 }
 
 TEST(ManPage, HasEveryOptionWithItsValues) {
     std::set<std::string> headings;
     for (const tool::OptionInfo& option : tool::all_options()) headings.insert(heading_of(option));
-    EXPECT_EQ(set_of(all(section("DESCRIPTION"), R"(\n\.It (Fl Fl [^\n]+))")), headings);
+    EXPECT_EQ(set_of(all(section("OPTIONS"), R"(\n\.It (Fl Fl [^\n]+))")), headings);
 }
 
 TEST(ManPage, HasEveryOptionUnderItsHeading) {
@@ -104,7 +104,7 @@ TEST(ManPage, HasEveryOptionUnderItsHeading) {
                                                           {tool::Group::planning, "Planning options"},
                                                           {tool::Group::own, "Options of one command"}};
     for (const auto& [group, heading] : groups) {
-        const std::string page = section("DESCRIPTION");
+        const std::string page = section("OPTIONS");
         const auto start = page.find("\n.Ss " + std::string(heading) + "\n");
         ASSERT_NE(start, page.npos) << heading;
         const std::string part = page.substr(start, page.find("\n.Ss ", start + 1) - start);
@@ -119,11 +119,11 @@ TEST(ManPage, SaysOfWhichCommandsAnOptionIs) {
     for (const tool::OptionInfo& option : tool::all_options()) {
         if (option.group != tool::Group::own) continue;
         const std::string start = "\n.It " + heading_of(option) + "\n.Cm " + names_of(option) + " :\n";
-        EXPECT_NE(section("DESCRIPTION").find(start), std::string::npos) << start;
+        EXPECT_NE(section("OPTIONS").find(start), std::string::npos) << start;
     }
 }
 
-TEST(ManPage, TheSynopsisOfEachCommandHasItsOptionsAndNoOthers) {
+TEST(ManPage, TheLineOfEachCommandHasItsOptionsAndNoOthers) {
     const auto shown = synopses();
     for (const tool::CommandInfo& command : tool::all_commands()) {
         ASSERT_TRUE(shown.count(std::string(command.name))) << command.name;
@@ -132,10 +132,29 @@ TEST(ManPage, TheSynopsisOfEachCommandHasItsOptionsAndNoOthers) {
         const bool planning = text.find("Ar planning options") != text.npos;
         for (const tool::OptionInfo& option : tool::all_options()) {
             const bool said = named.count(std::string(option.name)) != 0;
-            // Nobody looks for these in a synopsis.
+            // Every command takes these.
             if (option.name == "help" || option.name == "version") continue;
             if (option.group == tool::Group::planning && planning) continue;
             EXPECT_EQ(said, takes(command, option)) << command.name << " --" << option.name;
+        }
+    }
+}
+
+TEST(ManPages, AreAllInstalled) {
+    const std::string list = read(MAN_DIR "/CMakeLists.txt");
+    for (const auto& file : std::filesystem::directory_iterator(MAN_DIR))
+        if (file.path() != MAN_DIR "/CMakeLists.txt") {
+            EXPECT_NE(list.find(file.path().filename().string()), list.npos) << file.path();
+        }
+}
+
+TEST(ManPages, ReferToPagesThatAreThere) {
+    for (const auto& file : std::filesystem::directory_iterator(MAN_DIR)) {
+        const std::regex reference(R"(\.Xr ((?:lib)?swiotlb-handoff[a-z-]*) ([0-9]))");
+        const std::string page = read(file.path());
+        for (std::sregex_iterator it(page.begin(), page.end(), reference), end; it != end; ++it) {
+            const std::string name = (*it)[1].str() + '.' + (*it)[2].str();
+            EXPECT_TRUE(std::filesystem::exists(MAN_DIR "/" + name)) << file.path() << " refers to " << name;
         }
     }
 }

@@ -135,7 +135,7 @@ std::string text_of(const handoff::LoanOutlook& loan) {
     return loan.possible
                ? fmt::format(
                      "With --lend the crash kernel would have {} more, which helps where dumps run out of "
-                     "memory. It lasts as long as no device uses the pool; swiotlb-handoff(8), LENDING, says "
+                     "memory. It lasts as long as no device uses the pool; swiotlb-handoff-lending(7) says "
                      "what speaks against it.",
                      gain)
                : fmt::format("The idle pool would give the crash kernel {} more, and cannot be lent to it: {}.", gain,

@@ -77,6 +77,16 @@ TEST(Lend, AClassWithoutDmaCountsOnlyWhereBusMasteringIsOff) {
     EXPECT_TRUE(plan(machine, lending_request()).loan) << "UEFI sets it in everything";
 }
 
+TEST(Lend, FirmwareInterfacesOnThePlatformBusDoNoDma) {
+    Machine machine = idle_machine();
+    // Those of a Debian guest in QEMU with all its modules, and what Linux 7.2 has beside them.
+    for (const char* driver : {"fw_cfg", "acpi-button", "acpi-battery", "acpi-ec", "acpi-fan", "acpi-thermal", "ac"})
+        machine.platform_devices->push_back({"device", driver});
+    EXPECT_TRUE(plan(machine, lending_request()).loan);
+    machine.platform_devices->push_back({"PNP0700:00", "floppy"});
+    EXPECT_FALSE(plan(machine, lending_request()).loan);
+}
+
 TEST(Lend, MemoryIsAlsoWhatIsNoRamYet) {
     for (const char* name : {"System RAM (kmem)", "System RAM (virtio_mem)", "Persistent Memory",
                              "Persistent Memory (legacy)", "Soft Reserved", "CXL Window 0"}) {

@@ -10,10 +10,21 @@ namespace handoff {
 using std::string_view;
 
 bool drives_without_dma(const PlatformDevice& device) {
-    // Clocks, consoles, sensors, firmware interfaces: no dma_*() call in any of them (Linux 7.2).
+    // Clocks, consoles, sensors, firmware interfaces: no dma_*() call in any of them (Linux 7.2). Drivers of ACPI
+    // devices are on the platform bus from 6.x and 7.x on, with names of their own. fw_cfg has QEMU write to memory of
+    // its own by its physical address, and waits for it (drivers/firmware/qemu_fw_cfg.c, fw_cfg_dma_transfer()).
     static constexpr string_view drivers[] = {"GHES",
+                                              "ac",
+                                              "acpi-battery",
+                                              "acpi-button",
                                               "acpi-cpufreq",
+                                              "acpi-ec",
+                                              "acpi-fan",
                                               "acpi-ged",
+                                              "acpi-hardware-error-device",
+                                              "acpi-tad",
+                                              "acpi-thermal",
+                                              "acpi-tiny-power-button",
                                               "acpi_pad",
                                               "acpi_power_meter",
                                               "alarmtimer",
@@ -22,6 +33,7 @@ bool drives_without_dma(const PlatformDevice& device) {
                                               "efi-framebuffer",
                                               "efivars",
                                               "fan",
+                                              "fw_cfg",
                                               "gpio-keys",
                                               "i8042",
                                               "iTCO_wdt",
@@ -30,7 +42,7 @@ bool drives_without_dma(const PlatformDevice& device) {
                                               "ipmi_si",
                                               "pcspkr",
                                               "power",
-                                              "qemu_fw_cfg",
+                                              "processor_aggregator",
                                               "reg-dummy",
                                               "rtc-efi",
                                               "rtc_cmos",

@@ -224,6 +224,20 @@ class Loan(unittest.TestCase):
     def test_a_plan_that_hands_the_pool_over_says_nothing_of_it(self):
         self.assertNotRegex(run("plan", "--root", ready, *load).out, "(?m)^loan")
 
+    def test_is_made_by_no_captured_machine_that_may_bounce(self):
+        asked = ("--lend", "--collector", "mmap", "--loader", "kexec_load", "--json")
+        self.assertTrue(json.loads(run("plan", *self.lender, "--lend", "--collector", "mmap", "--json").out)["lent"])
+        # Where all DMA bounces the pool is handed over instead, which is no loan.
+        for what, name, change, verdict, rule in (
+                ("Xen PV", "sys/hypervisor/type", lambda _: b"xen\n", "refused", "xen-none"),
+                ("SEV", "dmesg", lambda log: log + b"<6>[    0.400000] Memory Encryption Features active: AMD SEV\n", "refused", "encryption-unproven"),
+                ("swiotlb=force", "proc/cmdline", lambda line: line.rstrip() + b" swiotlb=force\n", "ready", "pool-exact")):
+            with self.subTest(what), Tree("debian-6.1-lend") as tree:
+                tree.write(name, change(tree.read(name) if os.path.exists(tree.path(name)) else b""))
+                plan = json.loads(run("plan", "--root", tree.root, *asked, "--command-line", words).out)
+                self.assertEqual((plan["verdict"], plan["lent"]), (verdict, False), plan["reasons"])
+                self.assertIn(rule, [one["rule"] for one in plan["reasons"]])
+
 
 class E820(unittest.TestCase):
     def test_shows_the_map_of_plain_kdump_where_no_handoff_is_needed(self):

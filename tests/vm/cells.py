@@ -22,6 +22,7 @@ class Cell:
     firmware: str = "seabios"  # or ovmf
     plug: str = ""  # a device that is plugged in once the crash kernel is loaded
     iommu: str = ""  # or intel
+    external: str = ""  # or external: a device behind a port that ACPI says leads out of the machine
     machine: str = "q35"  # 2 GiB of RAM lie below 4 GiB; with pc it is 3 GiB
     memory: str = "3G"
     cpus: int = 2
@@ -53,7 +54,7 @@ class Cell:
     def key(self):
         """Identifies everything that could change the result, so that --resume never mixes two definitions."""
         # Without the fields that came later where they say nothing new, so that results from before them still count.
-        later = {"by": "kexec", "method": "", "first_says": "", "crash_says": "", "lend": "", "plug": "", "iommu": "", "trigger": "", "acpi": "", "crash_cpus": 1, "refuse": ""}
+        later = {"by": "kexec", "method": "", "first_says": "", "crash_says": "", "lend": "", "plug": "", "iommu": "", "external": "", "trigger": "", "acpi": "", "crash_cpus": 1, "refuse": ""}
         fields = {k: v for k, v in dataclasses.asdict(self).items()
                   if k not in ("boots", "tags", "expect", "dump") and later.get(k) != v}
         if self.dump == "none":
@@ -66,7 +67,7 @@ COLUMNS = [
     ("machine", {"5.10": "kernel", "6.1": "kernel", "6.12": "kernel", "newest": "kernel", "7.3": "kernel",
                  "patched-6.1": "kernel", "patched-newest": "kernel", "seabios": "firmware",
                  "ovmf": "firmware", "q35": "machine", "pc": "machine", "machine": "machine", "cpus": "cpus", "nodes": "nodes",
-                 "iommu": "iommu", "plug": "plug"}),
+                 "iommu": "iommu", "external": "external", "plug": "plug"}),
     ("words", None),
     ("load", {"-c": "loader", "-s": "loader", "-a": "loader", "lend": "lend", "wrapper": "by", "moved": "by", "window": "by", "small": "initrd", "60M": "initrd", "kexec-2.0.25": "kexec",
               "kexec-newest": "kexec", "shrink": "shrink", "refuse": "refuse", "method": "method", "acpi": "acpi",

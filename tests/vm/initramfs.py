@@ -121,6 +121,24 @@ def acpi_table(size):
     return archive.bytes()
 
 
+def external_port():
+    """An SSDT that says of the PCIe port in slot 8 of QEMU's q35 that it leads out of the machine, as firmware does for Thunderbolt:
+    pci_acpi_set_external_facing() in drivers/pci/pci-acpi.c. Encoded by hand (ACPI 6.5, chapter 20): Scope (\\_SB.PCI0.S40),
+    Name (_DSD, Package {UUID, Package {Package {"ExternalFacingPort", 1}}})."""
+    def package(operator, body):
+        size = len(body) + (1 if len(body) < 63 else 2)
+        length = bytes([size]) if size < 64 else bytes([0x40 | size & 15, size >> 4])
+        return operator + length + body
+
+    guid = bytes.fromhex("cc06ccefac73c34bbff076143807c389")  # efcc06cc-73ac-4bc3-bff0-76143807c389, mixed-endian
+    pair = package(b"\x12", b"\x02" + b"\x0dExternalFacingPort\0" + b"\x01")
+    properties = package(b"\x12", b"\x02" + package(b"\x11", b"\x0a\x10" + guid) + package(b"\x12", b"\x01" + pair))
+    body = package(b"\x10", b"\x5c\x2f\x03_SB_PCI0S40_" + b"\x08_DSD" + properties)
+    table = bytearray(b"SSDT" + (36 + len(body)).to_bytes(4, "little") + b"\x02\0LABLABEXTERNAL" + (1).to_bytes(4, "little") + b"LAB " + (1).to_bytes(4, "little") + body)
+    table[9] = -sum(table) % 256
+    return bytes(table)
+
+
 def pad(image, size):
     """The kernel skips zeros between archives (init/initramfs.c, unpack_to_rootfs), so padding costs no memory later."""
     return image + bytes(max(0, size - len(image)))

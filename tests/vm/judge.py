@@ -210,6 +210,8 @@ def judge(cell, said, dump_problem, vm_problem):
     lost = dump_lost(fact, dump_problem) + load.judge(fact["pattern"], first, lent)
     if cell.plug and cell.by != "window":
         reasons += judge_plug(said, fact)
+    if cell.external and [rule for rule in fact["rules"] if rule.startswith("refusal ")] != ["refusal lend-trusted"]:
+        reasons.append(f"the loan is not refused for the external port alone: {', '.join(fact['rules'])}")
     if handed_over and lent:
         reasons += judge_lent(cell, said, fact) + (lost if counts else [])
     elif handed_over:

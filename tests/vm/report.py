@@ -153,6 +153,8 @@ def words_of(cell):
         text += "<br>the pool may be lent"
     if cell.plug:
         text += f"<br>{cell.plug} is plugged in after the load"
+    if cell.external:
+        text += "<br>a device behind an external-facing port"
     if cell.method:
         text += f"<br>--method {cell.method}"
     return text + "".join(f"<br>its log says '{said}'" for said in (cell.first_says, cell.crash_says) if said)

@@ -148,7 +148,7 @@ class Lab:
                 status = said["crash"].get("dump.status")
                 found = {}
                 look = (lambda dump: found.update(load.compare(self.images.pattern, dump, said, seed))) if seed else None
-                dump_problem = (None if cell.dump == "none" else vm.read_dump(directory, makedumpfile, canary, look) if status == "0"
+                dump_problem = (None if cell.dump == "none" else vm.read_dump(directory, makedumpfile, canary, look, directory / "vmcore" if getattr(self.arguments, "keep_dumps", False) else None) if status == "0"
                                 else f"makedumpfile exits with {status}")
             (directory / "disk").unlink()
             if seed and dump_problem is None:
@@ -223,6 +223,7 @@ def arguments_of(argv):
     parser.add_argument("--seed", type=int, default=1, help="for --random: equal seeds make equal machines (default 1)")
     parser.add_argument("--no-dump", action="store_true",
                         help="a boot ends once the crash kernel has told where its pool is: quicker, and shows nothing of the dump")
+    parser.add_argument("--keep-dumps", action="store_true", help="a dump stays beside what else is known of its boot, as vmcore")
     parser.add_argument("--list", action="store_true", help="print the chosen cells and leave")
     return parser.parse_args(argv)
 

@@ -56,6 +56,15 @@ def wrapped(outcome="handoff", by="wrapper", verdict="ready", why="loaded", **re
     return said, cells.Cell("cell", by=by, expect=verdict)
 
 
+class External(unittest.TestCase):
+    def test_a_loan_is_refused_for_the_external_port_and_for_nothing_else(self):
+        for rules, status in ((["lend-trusted"], "pass"), (["lend-trusted", "lend-devices"], "fail"), ([], "fail")):
+            said, cell = wrapped("plain", verdict="refused")
+            plan = dict(PLAN, verdict="refused", reasons=[{"severity": "refusal", "rule": rule} for rule in rules])
+            said["first"]["plan"] = json.dumps(plan)
+            self.assertEqual(verdict(said, dataclasses.replace(cell, external="external")), status)
+
+
 class Wrapper(unittest.TestCase):
     def test_a_handoff_is_judged_like_any_other(self):
         self.assertEqual(verdict(*wrapped()), "pass")

@@ -9,6 +9,8 @@ import shlex
 import subprocess
 import time
 
+import initramfs
+
 # Words on every first and every crash kernel's command line. The timer check counts interrupts against a busy loop and
 # panics when an emulated machine is scheduled away at that moment.
 FIRST_WORDS = "console=ttyS0 loglevel=4 panic=1 no_timer_check"
@@ -76,6 +78,10 @@ def command(cell, directory, kernel, initrd, ovmf):
         words += ["-bios", str(ovmf / "OVMF.fd")]
     if cell.iommu == "intel":
         words += ["-device", "intel-iommu,intremap=off"]
+    if cell.external:
+        (directory / "external.aml").write_bytes(initramfs.external_port())
+        words += ["-acpitable", f"file={directory / 'external.aml'}", "-device", "pcie-root-port,id=external,addr=8,chassis=1",
+                  "-device", "virtio-rng-pci,bus=external,disable-legacy=on"]
     if cell.plug:
         words += ["-chardev", f"pipe,id=monitor,path={directory / 'monitor'}", "-mon", "chardev=monitor"]
     # With iommu_platform=on the guest's DMA API decides, so that swiotlb=force really bounces.
@@ -112,10 +118,10 @@ def hopeless(console):
 
 
 class Plug:
-    """Plugs a device in once the guest asks for it: QEMU's monitor behind two pipes. A context manager for one boot."""
+    """Plugs a device in once the guest asks for it by `word`: QEMU's monitor behind two pipes. A context manager for one boot."""
 
-    def __init__(self, directory, device):
-        self.port, self.device = directory / "port", device
+    def __init__(self, directory, device, port=None, word=b'"key":"plug"'):
+        self.port, self.device, self.word = port or directory / "port", device, word
         self.pipes = [directory / "monitor.in", directory / "monitor.out"]
 
     def __enter__(self):
@@ -125,7 +131,7 @@ class Plug:
         return self
 
     def look(self):
-        if self.device and self.port.exists() and b'"key":"plug"' in self.port.read_bytes():
+        if self.device and self.port.exists() and self.word in self.port.read_bytes():
             os.write(self.ends[0], f"device_add {self.device}\n".encode())
             self.device = ""
 
@@ -204,8 +210,9 @@ def kept(directory):
                      for path in (directory / kernel).glob("*") if path.is_file()} for kernel in ("first", "crash")}
 
 
-def read_dump(directory, makedumpfile, canary, look=None):
-    """None if the disk holds a dump of this very crash, else what is wrong with it. `look` is called with its path."""
+def read_dump(directory, makedumpfile, canary, look=None, keep=None):
+    """None if the disk holds a dump of this very crash, else what is wrong with it. `look` is called with its path; where `keep` is
+    a path, a good dump stays there."""
     run = [str(makedumpfile / "ld-linux-x86-64.so.2"), "--library-path", str(makedumpfile),
            str(makedumpfile / "makedumpfile")]
     dump, log = directory / "dump", directory / "dump.dmesg"
@@ -224,6 +231,8 @@ def read_dump(directory, makedumpfile, canary, look=None):
             return "the dump is not of this crash: its kernel log lacks the canary"
         if look:
             look(dump)
+        if keep:
+            dump.rename(keep)
         return None
     except subprocess.TimeoutExpired:
         return "reading the dump back took too long"

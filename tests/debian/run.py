@@ -1,17 +1,23 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A whole Debian 12 with kdump-tools that crashes: the package installed, enabled, crash kernel loaded by kdump-config,
-sysrq-c, the dump saved by kdump-tools, a reboot, and a look at what is in /var/crash. Then the same with a smaller reservation
-and dracut's initramfs, and at last all of it taken away again.
+"""A whole Debian with kdump-tools that crashes: the package installed, enabled, crash kernel loaded by kdump-config, sysrq-c, the
+dump saved by kdump-tools, a reboot, and a look at what is in /var/crash. There are several parts, each a machine of its own:
 
-    tests/debian/run.py [--package FILE.deb] [--crashkernel 256M] [--out DIR] [--report FILE.md]
+    handoff   the pool handed over; then the same with a smaller reservation and dracut's initramfs, and all of it taken away again
+    loan      the idle pool lent, a device that ends the loan, and a crash after that
+
+    tests/debian/run.py [--suite bookworm|trixie] [--parts handoff,loan] [--package FILE.deb] [--crashkernel 256M] [--out DIR]
+                        [--report FILE.md]
 
 The base system is made with mmdebstrap once and kept in the cache of tests/vm/fetch.py with its sha256 sum. Everything the
-guest has to say comes over a virtio-serial port as lines KEY VALUE; the console is kept in DIR/console.log.
+guest has to say comes over a virtio-serial port as lines KEY VALUE; the console is kept in DIR/PART/console.log. A part is a module
+here (what its machine has, and the judgement) and a file of the same name in guest/ (the functions first, second and third).
 """
 
 import argparse
+import dataclasses
 import hashlib
+import importlib
 import json
 import os
 import re
@@ -23,15 +29,30 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
 sys.path.insert(0, str(HERE.parent / "vm"))
 import fetch  # noqa: E402
+import vm  # noqa: E402
+from said import Said  # noqa: E402
 
-PACKAGES = ("systemd-sysv udev kmod kdump-tools linux-image-cloud-amd64 initramfs-tools makedumpfile kexec-tools "
-            "libfmt9 libboost-program-options1.74.0 bash-completion prometheus-node-exporter dracut-core")
-BASE = fetch.CACHE / "debian-root"
+
+@dataclasses.dataclass(frozen=True)
+class Suite:
+    title: str
+    parts: tuple
+    libraries: str  # that the package needs there
+    more: str = ""
+
+    def packages(self):
+        return ("systemd-sysv udev kmod kdump-tools linux-image-amd64 initramfs-tools makedumpfile kexec-tools procps "
+                f"{self.libraries} {self.more}").split()
+
+
+SUITES = {"bookworm": Suite("Debian 12", ("handoff", "loan"), "libfmt9 libboost-program-options1.74.0",
+                            "bash-completion prometheus-node-exporter dracut-core"),
+          "trixie": Suite("Debian 13", ("loan",), "libfmt10 libboost-program-options1.83.0")}
 # The modules of both initramfs, which a chroot cannot find out (MODULES=dep), and of which "most" takes minutes to pack.
 MODULES = "virtio_pci virtio_blk ext4"
-RECIPE = hashlib.sha256(f"4 bookworm minbase {PACKAGES} {MODULES}".encode()).hexdigest()
 
 began = time.monotonic()
 
@@ -47,35 +68,72 @@ def run(*command, **more):
     return done.stdout
 
 
-def base_system():
+def apt_settings():
+    """The machine's own apt settings, proxies for example."""
+    return [f"--aptopt={one}" for one in re.findall(r'^(Acquire::(?:https?|Retries|Check-Valid-Until)\S* ".*");$', run("apt-config", "dump"), re.M)]
+
+
+def base_system(suite):
     """The tar file of the base system, verified."""
-    tar, manifest = BASE / "root.tar", BASE / "manifest.json"
+    packages = ",".join(SUITES[suite].packages())
+    recipe = hashlib.sha256(f"5 {suite} minbase {packages} {MODULES}".encode()).hexdigest()
+    base = fetch.CACHE / f"debian-root-{suite}"
+    tar, manifest = base / "root.tar", base / "manifest.json"
     try:
         known = json.loads(manifest.read_text())
-        if known["recipe"] == RECIPE and fetch.sha256(tar) == known["sha256"]:
+        if known["recipe"] == recipe and fetch.sha256(tar) == known["sha256"]:
             return tar
         progress("the cached base system is another one, or damaged: making it anew")
     except (OSError, ValueError, KeyError):
         progress("making the base system (once; about five minutes)")
-    BASE.mkdir(parents=True, exist_ok=True)
-    fresh = BASE / "root.tar.new"
+    base.mkdir(parents=True, exist_ok=True)
+    fresh = base / "root.tar.new"
     fresh.unlink(missing_ok=True)
-    # The machine's own apt settings, proxies for example; not left in the image.
-    settings = re.findall(r'^(Acquire::(?:https?|Retries|Check-Valid-Until)\S* ".*");$', run("apt-config", "dump"), re.M)
-    run("mmdebstrap", "--format=tar", "--variant=minbase", f"--include={','.join(PACKAGES.split())}", *(f"--aptopt={s}" for s in settings),
+    run("mmdebstrap", "--format=tar", "--variant=minbase", f"--include={packages}", *apt_settings(),
         "--dpkgopt=force-confold",
         '--essential-hook=mkdir -p "$1"/etc/initramfs-tools/conf.d && echo MODULES=list >"$1"/etc/initramfs-tools/conf.d/test && '
         f'printf "%s\\n" {MODULES} >"$1"/etc/initramfs-tools/modules',
-        '--customize-hook=rm -f "$1"/etc/apt/apt.conf.d/99mmdebstrap "$1"/etc/apt/sources.list', "bookworm", fresh,
-        f"deb {fetch.debian_archive()} bookworm main")
-    manifest.write_text(json.dumps({"recipe": RECIPE, "sha256": fetch.sha256(fresh)}))
+        '--customize-hook=rm -f "$1"/etc/apt/apt.conf.d/99mmdebstrap "$1"/etc/apt/sources.list', suite, fresh,
+        f"deb {fetch.debian_archive()} {suite} main")
+    manifest.write_text(json.dumps({"recipe": recipe, "sha256": fetch.sha256(fresh)}))
     fresh.rename(tar)
     return tar
 
 
+def this_suite():
+    """Of the machine that the test runs on, as far as it is a Debian."""
+    return (re.search(r"^VERSION_CODENAME=(\w+)", Path("/etc/os-release").read_text(), re.M) or ["", ""])[1]
+
+
+def build_package(suite, out):
+    """The package of what is committed, built by the tools of the suite. Returns its path."""
+    if suite == this_suite():
+        progress("building the package")
+        run(ROOT / "scripts/package")
+        return next((ROOT / "build/package/deb").glob("swiotlb-handoff_*.deb"))
+    progress(f"building the package in a root of {suite} (about ten minutes)")
+    control = (ROOT / "debian/control").read_text().split("\n\n")[0]
+    needed = [one.split()[0].split(":")[0] for one in control.split("Build-Depends:")[1].split("Standards-Version")[0].split(",") if "!nocheck" not in one]
+    root = Path(tempfile.mkdtemp(prefix="handoff-build-", dir=out))
+    try:
+        packages = ["build-essential", *("debhelper" if one == "debhelper-compat" else one for one in needed)]
+        run("mmdebstrap", "--variant=minbase", "--mode=root", f"--include={','.join(packages)}", *apt_settings(), suite, root,
+            f"deb {fetch.debian_archive()} {suite} main")
+        archive = Path(run(ROOT / "scripts/source-archive", out).strip().splitlines()[-1])
+        run("tar", "-C", root, "-xf", archive)
+        archive.unlink()
+        (tree,) = root.glob("swiotlb-handoff-*/")
+        chroot(root, "sh", "-ec", f"cd /{tree.name}; DEB_BUILD_OPTIONS=nocheck dpkg-buildpackage -b --no-sign")
+        (built,) = root.glob("swiotlb-handoff_*.deb")
+        return Path(shutil.copy(built, out))
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+
+
 def chroot(root, *command, variables=()):
-    """Runs a program of the system, with /proc, which is gone with it. Returns what it printed."""
-    return run("unshare", "--mount", "--fork", "sh", "-ec", 'root=$1; shift; mount -t proc proc "$root/proc"; exec chroot "$root" env "$@"', "sh",
+    """Runs a program of the system, with /proc, which is gone with it. Returns what it printed. As the first process of a name space it
+    does not look like one in a chroot, where kdump-tools of Debian 13 makes no initramfs."""
+    return run("unshare", "--mount", "--pid", "--fork", "sh", "-ec", 'root=$1; shift; mount -t proc proc "$root/proc"; exec chroot "$root" env "$@"', "sh",
                root, "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C.UTF-8", *variables, *command)
 
 
@@ -84,7 +142,7 @@ def ours_in(root):
     return sorted(str(path.relative_to(root)) for path in root.rglob("*swiotlb*handoff*"))
 
 
-def image(tar, package, out):
+def image(tar, packages, out, with_dracut):
     """The system's disk, with the package installed as dpkg installs it. Returns what was measured, and what was seen of dpkg."""
     root = Path(tempfile.mkdtemp(prefix="handoff-debian-", dir=out))
     try:
@@ -103,39 +161,47 @@ def image(tar, package, out):
         progress("installing the package, removing it, installing it again")
         config = root / "etc/default/kdump-tools"
         original = config.read_bytes()
-        shutil.copy(package, root / "package.deb")
-        chroot(root, "dpkg", "--install", "/package.deb")
+        for number, one in enumerate(packages):
+            shutil.copy(one, root / f"package{number}.deb")
+        installed = [f"/package{number}.deb" for number in range(len(packages))]
+        chroot(root, "dpkg", "--install", *installed)
         chroot(root, "swiotlb-handoff", "enable")
         found["enabled"] = config.read_bytes() != original
         chroot(root, "dpkg", "--remove", "swiotlb-handoff")
         found["restored"] = config.read_bytes() == original
         chroot(root, "dpkg", "--purge", "swiotlb-handoff")
         found["left"] = ours_in(root)
-        chroot(root, "dpkg", "--install", "/package.deb")
-        (root / "package.deb").unlink()
+        chroot(root, "dpkg", "--install", *installed)
+        for name in installed:
+            (root / name[1:]).unlink()
         progress("each initramfs with the package")
         chroot(root, *hook)
         found["initramfs-tools-after"] = kdump_initrd.stat().st_size
         found["initramfs-tools"] = chroot(root, "lsinitramfs", f"/var/lib/kdump/initrd.img-{release}")
         chroot(root, "update-initramfs", "-u", "-k", release)
         found["initramfs-tools-regular"] = chroot(root, "lsinitramfs", f"/boot/initrd.img-{release}")
-        # A regular initramfs is what one for kdump was without the package.
-        chroot(root, *dracut)
-        found["dracut-before"] = dracut_initrd.stat().st_size
-        found["dracut-regular"] = chroot(root, "lsinitrd", "/var/lib/kdump/dracut.img")
-        chroot(root, *dracut, variables=["IN_KDUMP=1"])
-        found["dracut-after"] = dracut_initrd.stat().st_size
-        found["dracut"] = chroot(root, "lsinitrd", "/var/lib/kdump/dracut.img")
-        found["versions"] = dict(line.split(" ", 1) for line in chroot(
-            root, "dpkg-query", "-W", "-f", "${Package} ${Version}\n", "kdump-tools", "kexec-tools", "makedumpfile", "initramfs-tools", "dracut-core",
-            "systemd", "dash", "prometheus-node-exporter", f"linux-image-{release}", "swiotlb-handoff").splitlines())
+        if with_dracut:
+            # A regular initramfs is what one for kdump was without the package.
+            chroot(root, *dracut)
+            found["dracut-before"] = dracut_initrd.stat().st_size
+            found["dracut-regular"] = chroot(root, "lsinitrd", "/var/lib/kdump/dracut.img")
+            chroot(root, *dracut, variables=["IN_KDUMP=1"])
+            found["dracut-after"] = dracut_initrd.stat().st_size
+            found["dracut"] = chroot(root, "lsinitrd", "/var/lib/kdump/dracut.img")
+        shown = ("dash", "dracut-core", "initramfs-tools", "kdump-tools", "kexec-tools", f"linux-image-{release}", "makedumpfile",
+                 "prometheus-node-exporter", "swiotlb-handoff", "systemd")
+        versions = dict(line.split(" ", 1) for line in chroot(root, "dpkg-query", "-W", "-f", "${Package} ${Version}\n").splitlines())
+        found["versions"] = {name: versions[name] for name in shown if name in versions}
 
         # As after a first load: kdump-config else builds the initramfs anew then, which takes minutes when emulated.
         shutil.copy(root / "etc/kdump/sysctl.conf", root / f"var/lib/kdump/latest_sysctls-{release}")
-        for name, target in (("guest/handoff-test", "usr/local/sbin/handoff-test"),
-                             ("guest/handoff-test.service", "etc/systemd/system/handoff-test.service")):
-            shutil.copy(HERE / name, root / target)
-        (root / "usr/local/sbin/handoff-test").chmod(0o755)
+        shutil.copy(HERE / "guest/handoff-test.service", root / "etc/systemd/system/handoff-test.service")
+        tools = root / "usr/local/lib/handoff-test"
+        tools.mkdir(parents=True)
+        for path in (HERE / "guest").iterdir():
+            shutil.copy(path, tools)
+        (tools / "handoff-test").chmod(0o755)
+        run("cc", "-std=c17", "-O2", "-static", "-o", tools / "pattern", HERE.parent / "vm/guest/pattern.c")
         wants = root / "etc/systemd/system/multi-user.target.wants"
         wants.mkdir(parents=True, exist_ok=True)
         (wants / "handoff-test.service").symlink_to("../handoff-test.service")
@@ -145,197 +211,154 @@ def image(tar, package, out):
             (root / "etc/systemd/system/timers.target.wants" / name).unlink(missing_ok=True)
         (root / "etc/fstab").write_text("/dev/vda / ext4 defaults 0 1\n")
         (root / "etc/hostname").write_text("handoff\n")
+        (root / "etc/machine-id").write_text("0123456789abcdef0123456789abcdef\n")  # no first boot, which may ask questions
         for name in ("vmlinuz", "initrd.img"):
             shutil.copy(root / "boot" / f"{name}-{release}", out / name)
         progress("making the disk")
         disk = out / "root.img"
         disk.unlink(missing_ok=True)
-        run("mke2fs", "-q", "-t", "ext4", "-d", root, disk, "2500M")
+        run("mke2fs", "-q", "-t", "ext4", "-d", root, disk, "6G")
         return found
     finally:
         shutil.rmtree(root, ignore_errors=True)
 
 
-def boot(out, crashkernel, seconds):
-    """Runs the machine until it powers off. Returns what the guest said: key -> list of values."""
+def boot(built, out, part, arguments):
+    """Runs the machine of a part, on the disk in `built`, until it powers off. What it writes to the disk is gone then."""
     said = out / "said"
     said.write_text("")
     command = ["qemu-system-x86_64", "-machine", "q35", "-cpu", "max", "-m", "3G", "-smp", "2", "-nodefaults", "-display", "none",
-               "-kernel", out / "vmlinuz", "-initrd", out / "initrd.img",
-               "-append", f"root=/dev/vda rw console=ttyS0 loglevel=5 crashkernel={crashkernel} swiotlb=force panic=5",
+               "-kernel", built / "vmlinuz", "-initrd", built / "initrd.img",
+               "-append", f"root=/dev/vda rw console=ttyS0 loglevel=5 crashkernel={arguments.crashkernel} {part.WORDS} panic=5 lab.part={part.__name__}",
                # iommu_platform: the device's DMA goes through the DMA API, and so really through the pool.
-               "-drive", f"file={out}/root.img,format=raw,if=none,id=disk,cache=unsafe",
+               "-drive", f"file={built}/root.img,format=raw,if=none,id=disk,cache=unsafe,snapshot=on",
                "-device", "virtio-blk-pci,drive=disk,disable-legacy=on,iommu_platform=on",
                "-device", "virtio-serial-pci", "-chardev", f"file,id=said,path={said}", "-device", "virtserialport,chardev=said,name=handoff", "-device", "virtio-balloon-pci",
-               "-serial", f"file:{out}/console.log"]
+               "-serial", f"file:{out}/console.log", "-chardev", f"pipe,id=monitor,path={out}/monitor", "-mon", "chardev=monitor", *part.DEVICES]
     command = [str(word) for word in command]
     (out / "qemu.sh").write_text(" ".join(f"'{word}'" for word in command) + "\n")
-    machine = subprocess.Popen(command, stdin=subprocess.DEVNULL)
-    deadline, shown = time.monotonic() + seconds, 0
-    try:
-        while True:
-            ended = machine.poll() is not None
-            lines = said.read_text(errors="replace").split("\n")[:-1]
-            for line in lines[shown:]:
-                if not line.startswith("text "):
-                    progress(f"guest: {line}")
-            shown = len(lines)
-            if ended:
-                break
-            if time.monotonic() > deadline:
-                progress(f"no end after {seconds} s")
-                break
-            time.sleep(0.5)
-    finally:
-        if machine.poll() is None:
-            machine.kill()
-        machine.wait()
-    found = {}
-    for line in said.read_text(errors="replace").splitlines():
-        key, _, value = line.partition(" ")
-        found.setdefault(key, []).append(value)
-    return found
+    with vm.Plug(out, part.PLUG, said, b"\nplug ") as plug:
+        machine = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+        deadline, shown = time.monotonic() + arguments.seconds, 0
+        try:
+            while True:
+                ended = machine.poll() is not None
+                lines = said.read_text(errors="replace").split("\n")[:-1]
+                for line in lines[shown:]:
+                    if not line.startswith("text "):
+                        progress(f"guest: {line}")
+                shown = len(lines)
+                if ended:
+                    break
+                plug.look()
+                if time.monotonic() > deadline:
+                    progress(f"no end after {arguments.seconds} s")
+                    break
+                time.sleep(0.5)
+        finally:
+            if machine.poll() is None:
+                machine.kill()
+            machine.wait()
 
 
-LIMIT = 512  # KiB that verify may add to a crash kernel's initramfs
+INTRODUCTION = """# A whole Debian
+
+Debian with systemd and kdump-tools in QEMU (emulated), with the kernel that Debian installs, and with the package installed. Made by
+`tests/debian/run.py --report`, a section for each part of it; `scripts/check --vm=debian` runs them on Debian 12.
+"""
 
 
-def judge(said, image):
-    """The checks, each a line: (passed, what)."""
-    def last(key):
-        return said.get(key, [""])[-1]
-
-    def text(key):
-        return "\n".join(line.removeprefix(key).strip() for line in said.get("text", []) if line.split(" ", 1)[0] == key)
-
-    def number(key):
-        return int(last(key)) if last(key).isdigit() else 0
-
-    def added(kind):
-        return (image[f"{kind}-after"] - image[f"{kind}-before"]) / 1024
-
-    def loaded(key, what):
-        return last(key) == "0", what
-
-    def crash(name, what):
-        return [
-            (number(f"{name}-bytes") > 0, f"{what}: kdump-tools saved a dump ({last(f'{name}-bytes') or 'no'} bytes) and the machine rebooted"),
-            (last(f"{name}-canary") == "found", "... makedumpfile reads it, and it is of this crash"),
-            ("(exact)" in text(f"{name}-verdict"), f"... the verdict beside it: {(text(f'{name}-verdict') or 'none').splitlines()[0]}"),
-            (last(f"{name}-record") == "0", "... the load's record is beside it, and sound for check --record"),
-        ]
-
-    verify, report = "usr/lib/swiotlb-handoff/verify", "hooks/cmdline/01-report.sh"
-    exposure = re.search(r"exposure level .*: ([\d.]+) (\w+)", text("security"))
-    shrunk = number("memory-after") - number("memory-before")
-    offered = set(last("completes").split())
-    return [
-        (image["enabled"] and image["restored"], "dpkg --remove takes the handoff out of kdump's configuration, byte for byte"),
-        (not image["left"], f"dpkg --purge leaves nothing {' '.join(image['left'])}"),
-        (verify in image["initramfs-tools"] and verify not in image["initramfs-tools-regular"],
-         "initramfs-tools: verify is in kdump's initramfs, and not in the system's"),
-        (0 < added("initramfs-tools") <= LIMIT, f"... which grows by {added('initramfs-tools'):.0f} KiB, at most {LIMIT}"),
-        (verify in image["dracut"] and report in image["dracut"] and verify not in image["dracut-regular"],
-         "dracut: verify and its hook are in an initramfs for kdump, and not in a regular one"),
-        (0 < added("dracut") <= LIMIT, f"... which grows by {added('dracut'):.0f} KiB, at most {LIMIT}"),
-        ("man-missing" not in said, "the man pages are there"),
-        ("_swiotlb_handoff" in last("completion") and {"plan", "kexec", "recommend", "shrink", "status"} <= offered, "bash completes the commands"),
-        (last("verify-units") == "0" and "swiotlb" not in text("verify-units"), "systemd-analyze verify has nothing to say of the units"),
-        (exposure is not None and float(exposure[1]) < 4, f"systemd-analyze security: exposure {exposure[0].split(': ')[-1] if exposure else '?'}"),
-        (last("units").split() == ["active", "active"], "timer and path unit run after installation"),
-        loaded("enable", "swiotlb-handoff enable succeeds"),
-        (last("enable-again") == "0" and last("enabled-twice") == "same", "enabling twice is enabling once"),
-        (last("load") == "0" and last("loaded") == "1", "kdump-config reload loads the crash kernel"),
-        (last("handoffs") == "1", f"... with the handoff: {last('note')}"),
-        (last("try-reload") == "0" and last("handoffs-after-reload") == "2", "and so does kdump-config try-reload, which udev's rule runs"),
-        (last("status") == "0" and "in use" in text("status").replace("in-use", "in use"), "status says that the handoff is in use"),
-        (last("prometheus") == "0" and "swiotlb_handoff_ready 1" in text("prometheus"), "status --prometheus says ready"),
-        loaded("check", "check --record finds the record of this load sound"),
-        (last("recommend") in ("0", "3", "4") and text("recommend") != "", f"recommend: {(text('recommend') or 'nothing').splitlines()[0]}"),
-        (last("service") == "success 0" and text("service") == text("prometheus"), "the metrics' service says the very same from its sandbox"),
-        (number("path-unit") > 0, "the path unit writes the metrics at a load"),
-        (number("scraped") >= 8, f"node_exporter serves them ({number('scraped')} samples)"),
-        (last("udev-loaded") == "1" and last("udev-handoffs") == "0" and last("udev-record") == "same" and last("udev-status") == "in-use",
-         "a CPU comes: udevd's filter permits no load, the crash kernel stays loaded with the handoff"),
-        (number("udev-permitted") >= 1, "with a filter that permits it, udev's reload has the handoff"),
-        (last("lent-device").endswith(" 0") and last("unlent-handoffs") == "0", f"a driver takes a device ({last('lent-device').split(' ')[0]}): nothing happens where nothing is lent"),
-        (last("lent-handoffs") in ("1", "2") and last("lent-record") == "1",
-         f"... and where the record says that the pool is lent, udev's rule has it loaded anew, in a unit of its own; loads for four such events: {last('lent-handoffs')}"),
-        (last("disabled-record") == "0", "disable leaves no record that says otherwise"),
-        (last("divert") == "0" and number("divert-handoffs") == 1, "with kexec diverted, the stand-in in its place loads with the handoff"),
-        *crash("first", "first crash"),
-        (number("boot-handoffs") == 1 and last("boot-status") == "0", "at the next boot, kdump-tools.service loads with the handoff by itself"),
-        (last("dracut-load") == "0" and "with the handoff" in last("dracut-note"), "with dracut's initramfs in place of the other, too"),
-        (last("shrink") == "0" and shrunk > 0, f"shrink gives back {shrunk // 1024} MiB at once, as MemTotal says"),
-        (last("shrunk-status") == "0", "... and the handoff is in use again"),
-        *crash("second", "second crash, of the smaller reservation and with dracut's initramfs"),
-        (last("disable") == "0" and last("config") == "identical", "disable leaves the configuration byte-identical"),
-        (last("backup") == "gone", "... and no backup"),
-        (last("plain") == "0" and last("plain-loaded") == "1 0", "... and the next load is a plain one"),
-        ("not-in-use" in text("disabled"), "... which status does not take for one with the handoff"),
-        (last("purge") == "0" and text("left") == "", f"dpkg --purge on the running machine leaves nothing {text('left')}"),
-        (last("removed-load") == "0" and last("removed-loaded") == "1", "... and kdump loads as before"),
-    ]
+def into(document, title, lines):
+    """The document with these lines as its section `title`, in place of what was there or else at the end."""
+    sections = re.split(r"(?m)^(?=## )", document)[1:]
+    fresh = f"## {title}\n\n" + "\n".join(lines).rstrip() + "\n"
+    kept = [fresh if one.startswith(f"## {title}\n") else one.rstrip() + "\n" for one in sections]
+    if fresh not in kept:
+        kept.append(fresh)
+    return INTRODUCTION + "".join("\n" + one for one in kept)
 
 
-def write_report(path, said, image, checks, crashkernel):
-    """What was seen, as Markdown."""
-    def text(key):
-        return [line.removeprefix(key).removeprefix(" ") for line in said.get("text", []) if line.split(" ", 1)[0] == key]
-
+def report(suite, part, said, image, checks, crashkernel):
+    """What was seen, as Markdown: its title and its lines."""
     failed = sum(not good for good, _ in checks)
-    lines = ["# A whole Debian", "",
-             "A Debian 12 with systemd and kdump-tools in QEMU (emulated), the package installed as dpkg installs it, two crashes by sysrq: made by",
-             "`tests/debian/run.py --report`, which `scripts/check --vm=debian` runs. The first crash kernel has the initramfs of initramfs-tools, the",
-             f"second one that of dracut, and a reservation that `shrink` made smaller. First kernel: `crashkernel={crashkernel} swiotlb=force`.", "",
+    words = " ".join(f"crashkernel={crashkernel} {part.WORDS}".split())
+    lines = [*part.ABOUT.splitlines(), f"First kernel: `{words}`.", "",
              *(f"- {name} {version}" for name, version in sorted(image["versions"].items())), f"- {run('qemu-system-x86_64', '--version').splitlines()[0]}",
              "", f"{len(checks) - failed} passed, {failed} failed:", "", *(f"- {'' if good else '**FAILED** '}{what}" for good, what in checks), ""]
-    for title, key in (("`swiotlb-handoff status`, before the first crash", "status"), ("`swiotlb-handoff status --prometheus`", "prometheus"),
-                       ("`swiotlb-handoff plan`", "plan"), ("`swiotlb-handoff recommend`", "recommend"),
-                       ("Beside the first dump", "first-files"), ("The verdict beside the first dump", "first-verdict"),
-                       ("`swiotlb-handoff check --record` on the record beside it", "first-record"),
-                       ("`swiotlb-handoff shrink`", "shrink"), ("The verdict beside the second dump", "second-verdict")):
-        lines += [f"## {title}", "", "```", *text(key), "```", ""]
-    path.write_text("\n".join(lines))
+    for title, key in part.SECTIONS:
+        lines += [f"### {title}", "", "```", *said.lines(key), "```", ""]
+    return f"{SUITES[suite].title}: {part.TITLE}", lines
 
 
-def main():
+def arguments_of():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--package", type=Path, help="the .deb (default: build it with scripts/package)")
+    parser.add_argument("--suite", choices=SUITES, default="bookworm")
+    parser.add_argument("--parts", type=lambda text: text.split(","), help="only these (default: all of the suite)")
+    parser.add_argument("--package", type=Path, nargs="+", metavar="FILE.deb", help="the package, and libraries that the suite does not have (default: build it there)")
     parser.add_argument("--crashkernel", default="256M")
-    parser.add_argument("--report", type=Path, help="write what was seen to this file, as Markdown")
-    parser.add_argument("--out", type=Path, default=HERE.parents[1] / "build/debian")
-    parser.add_argument("--seconds", type=int, default=3600, help="give up after so long")
+    parser.add_argument("--report", type=Path, help="write what was seen to this file, as Markdown, each part in place of its section")
+    parser.add_argument("--out", type=Path, help="default: build/debian/SUITE")
+    parser.add_argument("--image-only", action="store_true", help="make the disk and no more")
+    parser.add_argument("--resume", action="store_true", help="keep the disk, and the parts that have passed")
+    parser.add_argument("--seconds", type=int, default=3600, help="give a part up after so long")
     arguments = parser.parse_args()
-    if os.geteuid() != 0:
-        raise SystemExit("debian: needs root: the system is made with chroot and mount")
-    out = arguments.out.resolve()
+    arguments.parts = arguments.parts or list(SUITES[arguments.suite].parts)
+    if unknown := set(arguments.parts) - set(SUITES[arguments.suite].parts):
+        parser.error(f"{arguments.suite} has no part {', '.join(sorted(unknown))}: {', '.join(SUITES[arguments.suite].parts)}")
+    arguments.out = (arguments.out or ROOT / "build/debian" / arguments.suite).resolve()
+    return arguments
+
+
+def make_image(arguments):
+    """The disk in the output directory, and what was measured meanwhile."""
+    out, known = arguments.out, arguments.out / "image.json"
+    if arguments.resume and known.exists() and (out / "root.img").exists():
+        return json.loads(known.read_text())
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
-    package = arguments.package
-    if package is None:
-        progress("building the package")
-        run(HERE.parents[1] / "scripts/package")
-        package = next((HERE.parents[1] / "build/package/deb").glob("swiotlb-handoff_*.deb"))
     try:
-        tar = base_system()
+        packages = arguments.package or [build_package(arguments.suite, out)]
+        built = image(base_system(arguments.suite), packages, out, "dracut-core" in SUITES[arguments.suite].packages())
     except fetch.Unavailable as problem:
         raise SystemExit(f"debian: {problem}")
-    built = image(tar, package, out)
-    (out / "image.json").write_text(json.dumps(built, indent=1))
-    progress(f"booting {built['release']} with crashkernel={arguments.crashkernel}")
-    said = boot(out, arguments.crashkernel, arguments.seconds)
-    checks = judge(said, built)
+    known.write_text(json.dumps(built, indent=1))
+    return built
+
+
+def run_part(name, built, arguments):
+    """Boots a part, unless it has passed. Returns its checks."""
+    part, out = importlib.import_module(name), arguments.out / name
+    said = out / "said"
+    checks = part.judge(Said(said.read_text(errors="replace")), built) if arguments.resume and said.exists() else [(False, "")]
+    if not all(good for good, _ in checks):
+        shutil.rmtree(out, ignore_errors=True)
+        out.mkdir()
+        progress(f"{name}: booting {built['release']} with crashkernel={arguments.crashkernel}")
+        boot(arguments.out, out, part, arguments)
+        checks = part.judge(Said(said.read_text(errors="replace")), built)
     for good, what in checks:
         print(f"{'ok   ' if good else 'FAIL '} {what}")
     if arguments.report:
-        write_report(arguments.report, said, built, checks, arguments.crashkernel)
+        title, lines = report(arguments.suite, part, Said(said.read_text(errors="replace")), built, checks, arguments.crashkernel)
+        document = arguments.report.read_text() if arguments.report.exists() else ""
+        arguments.report.write_text(into(document, title, lines))
+    if not all(good for good, _ in checks):
+        print(f"console: {out}/console.log   what the guest said: {said}   again: sh {out}/qemu.sh")
+    return checks
+
+
+def main():
+    arguments = arguments_of()
+    if os.geteuid() != 0:
+        raise SystemExit("debian: needs root: the system is made with chroot and mount")
+    built = make_image(arguments)
+    if arguments.image_only:
+        return 0
+    checks = [check for name in arguments.parts for check in run_part(name, built, arguments)]
     failed = sum(not good for good, _ in checks)
-    if failed:
-        print(f"console: {out}/console.log   what the guest said: {out}/said   again: sh {out}/qemu.sh")
-    else:
+    if not failed and not arguments.resume:
         for name in ("root.img", "vmlinuz", "initrd.img"):
-            (out / name).unlink()
+            (arguments.out / name).unlink()
     print(f"debian: {len(checks) - failed} passed, {failed} failed")
     return 1 if failed else 0
 

@@ -1,11 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Runs the real kdump scripts of Fedora, RHEL and openSUSE with the handoff enabled, and writes docs/distributions.md. By hand, as root.
+"""Runs the real kdump scripts of Fedora, RHEL, openSUSE, Debian and Ubuntu with the handoff enabled, and writes docs/distributions.md. By hand,
+as root.
 
     tests/distro/real_scripts.py CHECKOUTS [--tool build/dev/tool/swiotlb-handoff] [--kernel DIR] [--fillup PROGRAM] [--report]
 
 CHECKOUTS is a directory with git repositories, bare or not: kdump-utils (rhkdump/kdump-utils, which has the history of Fedora's
-kexec-tools package too) and kdump (openSUSE/kdump). DIR has a vmlinuz for the plan, such as
+kexec-tools package too), kdump (openSUSE/kdump) and kdump-tools (a copy of Debian's, kaloronahuang/kdump-tools). What no repository has
+is taken from Debian's package (the cache of tests/vm/fetch.py). DIR has a vmlinuz for the plan, such as
 ~/.cache/swiotlb-handoff/kernel-6.12. PROGRAM is fillup of openSUSE, built from its source (openSUSE/fillup, gcc -fcommon); without it
 that column is not run. Nothing of any of them is kept.
 
@@ -24,6 +26,9 @@ import tempfile
 from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(SOURCE / "tests/vm"))
+import fetch  # noqa: E402
+
 MACHINE = SOURCE / "fixtures/machines/debian-6.12-high-no-low"
 HELPERS, PROGRAM = "/usr/local/lib/swiotlb-handoff", "/usr/local/sbin/swiotlb-handoff"
 RELEASE = os.uname().release
@@ -46,7 +51,7 @@ exec /sbin/kexec "$@"
 DRACUT_FUNCTIONS = "dinfo() { echo \"$*\"; }; dwarn() { echo \"$*\" >&2; }; derror() { echo \"$*\" >&2; }; ddebug() { :; }\n"
 MAKES_AN_INITRD = "#!/bin/sh\nfor word; do case $word in /*img*) truncate -s 9M \"$word\" ;; esac; done\nexit 0\n"
 
-# (row, repository, commit or branch, family)
+# (row, repository, commit or branch, family); the repository of a package is "package", and its commit the suite.
 VERSIONS = [
     ("RHEL 7 (kexec-tools 2.0.8)", "kdump-utils", "f58228a", "fedora"),
     ("RHEL 8 (kexec-tools 2.0.19-2)", "kdump-utils", "8af2875", "fedora"),
@@ -63,15 +68,22 @@ VERSIONS = [
     ("SLE 15 SP7", "kdump", "SLE-15-SP7", "suse"),
     ("SLFO-1.2 (SLES 16, Leap 16)", "kdump", "SLFO-1.2", "suse"),
     ("Tumbleweed (kdump 2.1.9)", "kdump", "v2.1.9", "suse"),
+    ("Debian 12 (kdump-tools 1.8.1)", "kdump-tools", "812e8e5", "debian"),
+    ("Debian 13 (kdump-tools 1.10.7)", "package", "trixie", "debian"),
+    ("Debian sid (kdump-tools 1.10.9)", "package", "sid", "debian"),
+    ("Ubuntu 22.04 (kdump-tools 1.6.10ubuntu2), by Debian's 1.6.10", "kdump-tools", "782aabc", "debian"),
+    ("Ubuntu 24.04 (kdump-tools 1.10.3ubuntu2), by Debian's 1.10.3", "kdump-tools", "8010519", "debian"),
+    ("Ubuntu 26.04 (kdump-tools 1.10.7ubuntu3), by Debian's 1.10.7", "package", "trixie", "debian"),
 ]
 
 
 class Repository:
-    def __init__(self, checkouts, name):
-        places = [checkouts / name, *checkouts.glob(f"*+{name}/repo")]
-        self.path = next((place for place in places if place.is_dir()), None)
-        if not self.path:
-            sys.exit(f"real_scripts: {checkouts} has no repository {name}")
+    def __init__(self, checkouts, name, commit):
+        self.name = name
+        for self.path in (checkouts / name, *checkouts.glob(f"*+{name}/repo")):
+            if self.path.is_dir() and self.git("cat-file", "-t", f"{commit}^0", check=False):
+                return
+        sys.exit(f"real_scripts: {checkouts} has no repository {name} with {commit}")
 
     def git(self, *arguments, check=True):
         return subprocess.run(["git", "-c", f"safe.directory={self.path}", "-C", self.path, *arguments], capture_output=True, check=check).stdout
@@ -80,6 +92,29 @@ class Repository:
         """The file's contents; None where that commit does not have it."""
         done = subprocess.run(["git", "-c", f"safe.directory={self.path}", "-C", self.path, "show", f"{commit}:{path}"], capture_output=True)
         return None if done.returncode else done.stdout
+
+
+    def described(self, commit):
+        return f"{self.name} " + self.git("log", "-1", "--format=%h %cs", commit).decode().strip()
+
+
+class Package:
+    """Debian's package of kdump-tools, in the place of its repository: the files that it makes of those there."""
+
+    FILES = {"debian/kdump-config.in": ("kdump-config", "*/sbin/kdump-config"), "debian/kdump-tools.conf.in": ("kdump-conf", "*/kdump-tools/kdump-tools.conf")}
+
+    def load(self, suite, path):
+        name, pattern = self.FILES[path]
+        fetch.ITEMS[f"{name}-{suite}"] = (suite, lambda *a: fetch.keep_file(*a, "kdump-tools", pattern))
+        return fetch.Store().get(f"{name}-{suite}")
+
+    def show(self, suite, path):
+        if path not in self.FILES:
+            return b""
+        return (Path(self.load(suite, path)[0]) / self.FILES[path][1].split("/")[-1]).read_bytes()
+
+    def described(self, suite):
+        return f"package of {suite}, {self.load(suite, 'debian/kdump-config.in')[1]['version']}"
 
 
 class Root:
@@ -126,9 +161,7 @@ class Root:
         (self.top / "run/lock").mkdir()
         (self.top / "var/crash").mkdir(exist_ok=True)
         self.program("usr/bin/keyctl", "#!/bin/sh\necho '1 --alswrv 0 0 keyring: _uid.0'\n")
-        # The /bin/sh of these distributions.
-        (self.top / "usr/bin/sh").unlink()
-        (self.top / "usr/bin/sh").symlink_to("bash")
+        self.shell("bash")  # the /bin/sh of RHEL and SUSE
         for name in ("usr/sbin/kdump-config", "usr/bin/kdumpctl", "usr/lib/kdump/load.sh"):
             (self.top / name).unlink(missing_ok=True)
 
@@ -142,11 +175,15 @@ class Root:
     def program(self, name, content):
         self.write(name, content, 0o755)
 
+    def shell(self, name):
+        (self.top / "usr/bin/sh").unlink()
+        (self.top / "usr/bin/sh").symlink_to(name)
+
     def run(self, *command, log="log"):
         for name in ("log", "words"):
             (self.top / name).write_text("")
         done = subprocess.run(["chroot", self.top, *command], capture_output=True, text=True, timeout=120,
-                              env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/", "TERM": "dumb"})
+                              env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/", "TERM": "dumb", "DEBIAN_FRONTEND": "noninteractive"})
         self.output = done.stdout + done.stderr
         return done.returncode, (self.top / log).read_text().splitlines()
 
@@ -236,6 +273,40 @@ class Suse:
         return "kept by fillup and YaST" if taken_out == 0 and block not in (root.top / self.config).read_bytes() else "kept, and disable does not find it"
 
 
+class Debian:
+    config = "etc/default/kdump-tools"
+
+    def install(self, root, repository, commit):
+        root.shell("dash")
+        words = re.findall(rb"KDUMP_CMDLINE_APPEND \+?= (.*)", repository.show(commit, "debian/rules"))
+        made = [repository.show(commit, f"debian/{name}.in").replace(b"@KDUMP_CMDLINE_APPEND@", b" ".join([words[0], words[-1]]) if words else b"")
+                for name in ("kdump-config", "kdump-tools.conf")]
+        root.program("usr/sbin/kdump-config", made[0])
+        self.text = made[1]
+        root.write("template", self.text)
+        (root.top / self.config).unlink(missing_ok=True)
+        root.run("ucf", "/template", f"/{self.config}")
+        root.write(f"boot/config-{RELEASE}", "CONFIG_RELOCATABLE=y\n")
+        root.write(f"var/lib/kdump/initrd.img-{RELEASE}", bytes(9 << 20))
+        for name in ("etc/kdump/sysctl.conf", f"var/lib/kdump/latest_sysctls-{RELEASE}"):
+            root.write(name, "")
+
+    def load(self, root):
+        root.write("sys/kernel/kexec_crash_loaded", "1\n")
+        return root.run("/usr/sbin/kdump-config", "reload")
+
+    def unload(self, root):
+        root.write("sys/kernel/kexec_crash_loaded", "1\n")
+        return root.run("/usr/sbin/kdump-config", "unload")
+
+    def updated(self, root, *_):
+        """What the package's postinst does with ucf where the new version's file is another one."""
+        enabled = (root.top / self.config).read_bytes()
+        root.write("template", self.text + b"# new\n")
+        status, _ = root.run("ucf", "--debconf-ok", "/template", f"/{self.config}")
+        return "kept by ucf" if status == 0 and (root.top / self.config).read_bytes() == enabled else f"lost: {root.output}"
+
+
 def yast(text):
     """The file as YaST writes it after a change of nothing: comments and assignments, by the regular expressions of SysConfigFile in
     agent-ini/src/IniAgent.cc of yast-core; any other line is gone."""
@@ -312,18 +383,17 @@ def main():
     for name, repository_name, commit, kind in VERSIONS:
         if arguments.only not in name:
             continue
-        repository = Repository(arguments.checkouts, repository_name)
+        repository = Package() if repository_name == "package" else Repository(arguments.checkouts, repository_name, commit)
         directory = Path(tempfile.mkdtemp(prefix="real-scripts-"))
         run("mount", "-t", "tmpfs", "tmpfs", directory)
         root = Root(directory, arguments)
         try:
-            result = cells(root, {"fedora": Fedora, "suse": Suse}[kind](), repository, commit, arguments.fillup)
+            result = cells(root, {"fedora": Fedora, "suse": Suse, "debian": Debian}[kind](), repository, commit, arguments.fillup)
         finally:
             run("umount", "-l", "-R", root.top)
             run("umount", "-l", directory)
             directory.rmdir()
-        commit = repository.git("log", "-1", "--format=%h %cs", commit).decode().strip()
-        rows.append((name, f"{repository_name} {commit}", *result))
+        rows.append((name, repository.described(commit), *result))
         bad = [cell for cell in result if "NO:" in cell or "CHANGED" in cell or "do not load" in cell or "lost" in cell]
         failed += bool(bad)
         print(f"{'FAILED' if bad else 'passed'}  {name}: {'; '.join(result)}", flush=True)

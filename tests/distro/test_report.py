@@ -57,6 +57,27 @@ def kcore(address, data):
     return header + struct.pack("<IIQQQQQQ", 1, 4, 120, address, 0, len(data), len(data), 4096) + data
 
 
+class DracutModule(unittest.TestCase):
+    def asked_for(self, **variables):
+        """Whether dracut takes the module, with these variables of its own."""
+        with tempfile.TemporaryDirectory() as root:
+            script = (DROPINS / "dracut/module-setup.sh").read_text()
+            helper = Path(root + re.search(r"dracutsysrootdir(\S+/verify)", script)[1])
+            helper.parent.mkdir(parents=True)
+            helper.touch(0o755)
+            done = subprocess.run(["bash", "-c", script + "\ncheck"], env={"PATH": os.environ["PATH"], "dracutsysrootdir": root, **variables}, capture_output=True)
+            return done.returncode == 0
+
+    def test_is_in_an_initramfs_for_kdump(self):
+        self.assertTrue(self.asked_for(IN_KDUMP="1"), "mkdumprd of Fedora")
+        self.assertTrue(self.asked_for(add_dracutmodules=" kdump "), "mkdumprd of openSUSE")
+        self.assertTrue(self.asked_for(outfile="/var/lib/kdump/initrd.img-6.14.0-15-generic.new"), "kdump-tools of Ubuntu")
+
+    def test_is_in_no_other(self):
+        self.assertFalse(self.asked_for(outfile="/boot/initrd.img-6.14.0-15-generic", add_dracutmodules=" lvm "))
+        self.assertFalse(self.asked_for(outfile="/var/lib/kdumpster/initrd"))
+
+
 class Report(unittest.TestCase):
     def setUp(self):
         directory = tempfile.TemporaryDirectory(prefix="handoff-report-")

@@ -33,6 +33,61 @@ class Version(unittest.TestCase):
         self.assertRegex((SOURCE / "CHANGELOG.md").read_text(), rf"(?m)^## {re.escape(version)}\b")
 
 
+class WithoutApt(unittest.TestCase):
+    """On a PATH with what a system has that has no apt."""
+
+    def setUp(self):
+        self.path = tempfile.TemporaryDirectory()
+        self.addCleanup(self.path.cleanup)
+        for name in ("cmake", "g++", "ninja", "pkg-config", "git"):
+            self.has(name)
+        self.has("dirname", f"exec {shutil.which('dirname')} \"$@\"")
+
+    def has(self, program, does="exit 0"):
+        path = Path(self.path.name) / program
+        path.write_text(f"#!/bin/sh\n{does}\n")
+        path.chmod(0o755)
+
+    def run_script(self, *command):
+        done = run("/bin/bash", *command, env={"PATH": self.path.name})
+        return done.returncode, done.stderr
+
+    def test_nothing_is_to_do_where_all_is_there(self):
+        self.assertEqual(self.run_script(SOURCE / "scripts/install-deps"), (0, ""))
+
+    def test_what_is_missing_is_named(self):
+        self.has("pkg-config", '[ "$2" != lzo2 ]')
+        (Path(self.path.name) / "ninja").unlink()
+        status, said = self.run_script(SOURCE / "scripts/install-deps")
+        self.assertEqual(status, 1)
+        self.assertIn("to build against them: ninja lzo2\n", said)
+
+    def test_what_the_checks_need_besides_is_named_too(self):
+        status, said = self.run_script(SOURCE / "scripts/install-deps", "--check")
+        self.assertEqual(status, 1)
+        self.assertIn(" mandoc ", said)
+
+    def test_checks_in_virtual_machines_are_refused_in_words(self):
+        self.assertEqual(self.run_script(SOURCE / "scripts/check"), (2, "check: the virtual machines run programs of Debian, which apt fetches. There is no apt here: "
+                                                                        "run scripts/check --no-vm\n"))
+
+
+class DebianPackage(unittest.TestCase):
+    def test_what_is_linked_statically_is_named_with_its_version(self):
+        if not shutil.which("dpkg-query") or not shutil.which("ninja") or not (Path(BUILD) / "build.ninja").exists():
+            self.skipTest("neither Debian nor a build by ninja")
+        done = run(SOURCE / "debian/static-built-using", BUILD)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        linked = run("ninja", "-C", BUILD, "-t", "commands", "swiotlb-handoff").stdout
+        self.assertEqual("libarchive (= " in done.stdout, "/libarchive.a" in linked)
+        self.assertRegex(done.stdout, r"\A(\S+ \(= \S+\)(, \S+ \(= \S+\))*\n)?\Z")
+
+    def test_the_copyright_has_each_directory_of_what_others_published(self):
+        stanzas = (SOURCE / "debian/copyright").read_text()
+        for folder in (path for path in (SOURCE / "fixtures").iterdir() if path.is_dir()):
+            self.assertIn(f"fixtures/{folder.name}/*", stanzas)
+
+
 class Archive(unittest.TestCase):
     def test_of_a_commit_is_the_same_each_time(self):
         if git("rev-parse", "HEAD").returncode:
@@ -67,6 +122,11 @@ class Installed(unittest.TestCase):
                 looked_at += 1
                 self.assertTrue((self.root / name[1:]).exists(), f"{path} names {name}")
         self.assertGreater(looked_at, 5)
+
+    def test_the_timer_runs_where_its_service_has_something_to_say(self):
+        conditions = lambda unit: re.findall(r"(?m)^ConditionPathExists(?:Glob)?=\|.*$", next(self.root.rglob(unit)).read_text())  # noqa: E731
+        self.assertEqual(len(conditions("swiotlb-handoff-status.timer")), 3)
+        self.assertEqual(conditions("swiotlb-handoff-status.timer"), conditions("swiotlb-handoff-status.service"))
 
     def test_enable_finds_all_of_it_and_the_hooks_where_the_generators_look(self):
         machine = self.root / "machine"
@@ -106,7 +166,7 @@ class Rpm(unittest.TestCase):
         spec = (SOURCE / "rpm/swiotlb-handoff.spec").read_text()
         version = re.search(r"^Version: +(\S+)", spec, re.M)[1]
         build = spec.index("%build\n")
-        spec = spec[:build] + "%build\n" + spec[spec.index("%install\n"):].replace("cmake --install build-rpm", f"cmake --install {BUILD}")
+        spec = spec[:build] + "%build\n" + spec[spec.index("%install\n"):].replace("cmake --install build/rpm", f"cmake --install {BUILD}")
         (top / "test.spec").write_text(spec)
         (top / "SOURCES").mkdir()
         # No more of the sources than %doc and %license take.
@@ -120,7 +180,7 @@ class Rpm(unittest.TestCase):
         defines = {"_topdir": top, "_prefix": PREFIX, "_sbindir": f"{PREFIX}/sbin", "_libdir": full(variables.get("CMAKE_INSTALL_LIBDIR", "lib")),
                    "_mandir": f"{PREFIX}/share/man", "_datadir": f"{PREFIX}/share", "_includedir": f"{PREFIX}/include", "_docdir": "/usr/share/doc", "_unitdir": full(variables["HANDOFF_UNIT_DIR"]), "_udevrulesdir": full(variables["HANDOFF_UDEV_DIR"]),
                    "_handoff_dracut": full(variables["HANDOFF_DRACUT_DIR"]), "_handoff_initramfs_tools": full(variables["HANDOFF_INITRAMFS_TOOLS_DIR"]),
-                   "_sharedstatedir": "/var/lib", "debug_package": "%{nil}", "__os_install_post": "%{nil}", **family}
+                   "_sharedstatedir": "/var/lib", "debug_package": "%{nil}", "__os_install_post": "%{nil}", "_binary_payload": "w.ufdio", **family}
         done = run("rpmbuild", "-bb", "--nodeps", *(word for name, value in defines.items() for word in ("--define", f"{name} {value}")), top / "test.spec", *more)
         self.assertEqual(done.returncode, 0, done.stdout[-1500:] + done.stderr[-3000:])
         return list((top / "RPMS").rglob("*.rpm"))

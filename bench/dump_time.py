@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """How long a dump takes with the handoff, beside plain kdump in the same machine.
 
-    bench/dump_time.py [--kernels 6.1,6.12] [--repeat 3] [--resume]     # boots; one machine at a time, plain and handoff in turn
+    bench/dump_time.py [--kernels 6.1,6.12] [--ways plain,handoff] [--repeat 3] [--resume]     # boots; one machine at a time, plain and handoff in turn
     bench/dump_time.py --report docs/memory-saved.md                    # boots nothing: puts what was measured into its section
 
 Every machine is the same: 1 GiB, all DMA bounced, a pool of 64 MiB, a reservation of 256 MiB, in which plain kdump has a whole pool of its
@@ -81,14 +81,16 @@ def markdown(found):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kernels", type=lambda text: text.split(","), default=KERNELS, metavar="A,B", help=" ".join(KERNELS))
+    parser.add_argument("--ways", type=lambda text: text.split(","), default=list(WAYS), metavar="A,B", help=" ".join(WAYS))
     parser.add_argument("--repeat", type=int, default=3, metavar="N")
     parser.add_argument("--tool", type=Path, default=run.find_tool())
     parser.add_argument("--out", type=Path, default=smallest.ROOT / "build/dump-time")
     parser.add_argument("--resume", action="store_true", help="keep the boots that are there")
     parser.add_argument("--report", type=Path, metavar="FILE", help="boot nothing, put the table into FILE")
     arguments = parser.parse_args()
-    if unknown := set(arguments.kernels) - set(KERNELS):
-        parser.error(f"no {', '.join(sorted(unknown))}, only {' '.join(KERNELS)}")
+    for given, known in ((arguments.kernels, KERNELS), (arguments.ways, WAYS)):
+        if unknown := set(given) - set(known):
+            parser.error(f"no {', '.join(sorted(unknown))}, only {' '.join(known)}")
     if arguments.tool is None or not os.access(arguments.tool, os.X_OK):
         parser.error("no program in build/: build it, or name it with --tool")
     arguments.out = arguments.out.resolve()
@@ -120,7 +122,7 @@ def main():
     try:
         for number in range(1, arguments.repeat + 1):
             for kernel in arguments.kernels:
-                for way in WAYS:
+                for way in arguments.ways:
                     cell = cell_of(kernel, way)
                     have = done.setdefault((cell.name, key(cell)), [])
                     if len(have) >= number:

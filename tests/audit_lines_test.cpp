@@ -67,12 +67,12 @@ TEST(AuditLines, AreNothingElse) {
 
 TEST(AuditLines, InCsvHaveACellForEachColumn) {
     EXPECT_EQ(audit_csv_line(not_needed()),
-              "\"rack 1/host,\"\"a\"\"\",,not-needed,,,67108864,536870912,crashkernel=256M,268435456,0,0,false,image "
-              "initrd,evidence-missing,67108864,0123456789abcdef");
+              "\"rack 1/host,\"\"a\"\"\",,not-needed,,,67108864,536870912,crashkernel=256M,268435456,0,268435456,0,"
+              "false,image initrd,evidence-missing,67108864,0123456789abcdef");
     EXPECT_EQ(audit_csv_line(unreadable()),
-              "c.tar.xz,c.tar.xz: the archive ends early: it has no end mark" + std::string(14, ','));
+              "c.tar.xz,c.tar.xz: the archive ends early: it has no end mark" + std::string(15, ','));
     const std::string heading = audit_csv_heading();
-    EXPECT_EQ(std::count(heading.begin(), heading.end(), ','), 15);
+    EXPECT_EQ(std::count(heading.begin(), heading.end(), ','), 16);
 }
 
 TEST(AuditSummary, CountsAReportOnce) {

@@ -24,6 +24,26 @@ TEST(Need, RecommendsWhatIsMostAtOneMomentAndTheMargin) {
     EXPECT_FALSE(need.rests_on_assumptions()) << "a margin always is one";
 }
 
+TEST(Need, WhatWasMeasuredStandsForAllButTheMarginAndForNothingThatNobodyCouldSee) {
+    PlanRequest request = synthetic_request();
+    request.measured = MeasuredNeed{"/var/crash/x/swiotlb-handoff-memory.json", "2026-11-20T03:05:00Z", 200 * MiB,
+                                    40 * MiB, 240 * MiB};
+    const Machine machine = synthetic_machine();
+    const Need large = need_for(machine, request, 256 * MiB, margin);
+    EXPECT_EQ(large.recommended(), (200 + 25) * MiB) << "an eighth of it is the margin";
+    for (const NeedPart part : {NeedPart::modules, NeedPart::makedumpfile}) EXPECT_FALSE(large.find(part));
+
+    request.measured->bytes = 60 * MiB;
+    const Need small = need_for(machine, request, 256 * MiB, margin);
+    EXPECT_EQ(small.find(NeedPart::margin)->bytes, 16 * MiB);
+    const std::uint64_t unpacking = small.find(NeedPart::image)->bytes + small.find(NeedPart::unpacked)->bytes +
+                                    small.find(NeedPart::early)->bytes + small.find(NeedPart::initrd)->bytes;
+    EXPECT_EQ(small.recommended(), unpacking + 16 * MiB) << "the packed initrd lies beside the unpacked one";
+    EXPECT_EQ(need_for(machine, request, 256 * MiB, 4 * MiB).recommended(), unpacking + 4 * MiB);
+    request.measured.reset();
+    EXPECT_EQ(small.lower_bound(), need_for(machine, request, 256 * MiB, margin).lower_bound());
+}
+
 TEST(Need, IsBoundedFromBelowByWhatIsTakenAtOneMoment) {
     Need need;
     need.lines = {{NeedPart::image, 50 * MiB, 40 * MiB, Basis::read, ""},

@@ -219,6 +219,25 @@ TEST(Recommend, IsMoreThanWhatACrashKernelRanOutOf) {
     EXPECT_EQ(recommend(machine, request).chosen->bytes, before.chosen->bytes);
 }
 
+TEST(Recommend, TellsWhatTheHandoffGivesFromRightSizing) {
+    const Machine machine = synthetic_machine();
+    PlanRequest request = synthetic_request();
+    const Recommendation r = recommend(machine, request);
+    ASSERT_TRUE(r.chosen);
+    ASSERT_EQ(r.verdict, Verdict::not_needed);
+    EXPECT_EQ(r.by_handoff(), 0) << "nothing is handed over then";
+    EXPECT_EQ(r.by_right_sizing(), r.given_back());
+
+    *request.command_line += " swiotlb=force";
+    const Recommendation forced = recommend(machine, request);
+    ASSERT_TRUE(forced.chosen);
+    ASSERT_EQ(forced.verdict, Verdict::ready);
+    EXPECT_EQ(forced.by_handoff(), static_cast<std::int64_t>(forced.without_handoff - forced.chosen->bytes));
+    EXPECT_EQ(forced.by_handoff() + forced.by_right_sizing(), forced.given_back());
+    EXPECT_GE(forced.without_handoff, forced.need.recommended() + 64 * MiB) << "the whole pool of its own";
+    EXPECT_GT(forced.by_handoff(), 0);
+}
+
 TEST(Recommend, ALowPartFollowsFromTheDevices) {
     struct Row {
         const char* name;

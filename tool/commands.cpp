@@ -116,7 +116,7 @@ Result<Asked> asked(const Options& options) {
 
 Result<Asked> asked_with_sizes(const Options& options) {
     auto of = asked(options);
-    if (of) handoff::look_into_initrd(of->host, of->request);
+    if (of) handoff::look_at_sizes(of->host, of->machine, of->request);
     return of;
 }
 

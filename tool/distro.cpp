@@ -132,7 +132,7 @@ handoff::StatusFacts facts_of(const handoff::Host& host) {
     }
     if (auto request = handoff::request_for(host, *machine, wishes)) {
         handoff::look_where_asked(host, *request, *machine);
-        handoff::look_into_initrd(host, *request);
+        handoff::look_at_sizes(host, *machine, *request);
         facts.plan = handoff::plan(*machine, *request);
     } else {
         facts.plan_problem = request.error().message();

@@ -11,6 +11,7 @@
 #include <elf.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/file.h>
 #include <sys/klog.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -285,6 +286,17 @@ ssize_t pread(int file, void* to, std::size_t size, off_t offset) {
 ssize_t write(int file, const void* from, std::size_t size) {
     return checked(call(SYS_write, file, at(from), static_cast<long>(size)));
 }
+ssize_t pwrite(int file, const void* from, std::size_t size, off_t offset) {
+    return checked(call(SYS_pwrite64, file, at(from), static_cast<long>(size), offset));
+}
+ssize_t readlinkat(int directory, const char* path, char* to, std::size_t size) noexcept {
+    return checked(call(SYS_readlinkat, directory, at(path), at(to), static_cast<long>(size)));
+}
+int fstatat(int directory, const char* path, struct stat* status, int flags) noexcept {
+    return static_cast<int>(checked(call(SYS_newfstatat, directory, at(path), at(status), flags)));
+}
+int fsync(int file) { return static_cast<int>(checked(call(SYS_fsync, file))); }
+int flock(int file, int operation) noexcept { return static_cast<int>(checked(call(SYS_flock, file, operation))); }
 int fstat(int file, struct stat* status) noexcept {
     return static_cast<int>(checked(call(SYS_fstat, file, at(status))));
 }

@@ -62,6 +62,8 @@ const char* what_takes(NeedPart part) {
             return "page cache";
         case NeedPart::makedumpfile:
             return "makedumpfile";
+        case NeedPart::measured:
+            return "all of it";
         case NeedPart::margin:
             return "a margin for programs and drivers";
     }
@@ -75,6 +77,7 @@ const char* when(NeedPart part) {
             return " (while it unpacks)";
         case Moment::saving:
             return " (while it saves)";
+        case Moment::in_all:
         case Moment::always:
             break;
     }
@@ -86,8 +89,17 @@ void print_need(const handoff::Need& need) {
                                need.lower_bound() / MiB));
     for (const handoff::NeedLine& line : need.lines)
         if (line.bytes != 0)
-            field("", fmt::format("{:>5} MiB  {:<7}  {}{}: {}", whole_mib(line.bytes), name(line.basis),
+            field("", fmt::format("{:>5} MiB  {:<8}  {}{}: {}", whole_mib(line.bytes), name(line.basis),
                                   what_takes(line.part), when(line.part), line.from));
+}
+
+// What crashes showed: the one that counts is in the lines above.
+void print_crash_records(const std::vector<handoff::CrashRecord>& records) {
+    for (const handoff::CrashRecord& r : records) {
+        const std::string when =
+            r.time.empty() ? "" : fmt::format(" (crash of {})", r.time.substr(0, r.time.find('T')));
+        sentence("crash seen", r.file + when + (r.why_not.empty() ? ": it counts." : ": not used: " + r.why_not + "."));
+    }
 }
 
 std::string place(const handoff::CrashLog& log, std::size_t line) { return fmt::format("{}:{}", log.file, line); }
@@ -108,6 +120,17 @@ void print_last_crash(const handoff::CrashLog& log) {
                                  s.times == 1 ? "" : fmt::format(" (the first of {} such lines)", s.times)));
     sentence("", log.dump_saved ? "Its dump was saved." : "No line says that its dump was saved.");
     for (const std::string& help : handoff::what_would_help(log)) sentence("helps", help);
+}
+
+// " (32 MiB by the handoff, 64 MiB that were reserved without need)"; "" where the handoff gives nothing.
+std::string split_text(const handoff::Recommendation& r) {
+    const auto mib = [](std::int64_t bytes) { return bytes / static_cast<std::int64_t>(MiB); };
+    const std::int64_t handoff = mib(r.by_handoff()), sizing = mib(r.by_right_sizing());
+    if (r.given_back() == 0 && handoff == 0) return {};
+    if (handoff == 0) return sizing > 0 ? " (reserved without need, with or without a handoff)" : "";
+    return fmt::format(" ({} MiB by the handoff, {})", handoff,
+                       sizing >= 0 ? fmt::format("{} MiB that were reserved without need", sizing)
+                                   : fmt::format("less {} MiB that a load without it would lack", -sizing));
 }
 
 // This boot's crashkernel= stays, as far as it is worth anything.
@@ -141,12 +164,13 @@ void print_recommendation(const handoff::Recommendation& r, const handoff::Machi
         field("then", next);
         const std::int64_t back = r.given_back() / static_cast<std::int64_t>(MiB);
         if (back >= 0)
-            field("gives back", fmt::format("{} MiB", back));
+            field("gives back", fmt::format("{} MiB{}", back, split_text(r)));
         else
             field("takes", fmt::format("{} MiB more than now{}", -back, why_more(r)));
     }
     field("reservation", to_text(fit));
     print_need(r.need);
+    print_crash_records(r.crash_records);
     if (r.last_crash) print_last_crash(*r.last_crash);
     field("low part", low_text(r.low));
     if (r.chosen && r.chosen->fallback && r.verdict == Verdict::ready)

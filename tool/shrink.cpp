@@ -155,7 +155,7 @@ Status shrink(const Options& options) {
     auto request = handoff::request_for(host, *machine, wishes);
     if (!request) return fail(request.error());
     handoff::look_where_asked(host, *request, *machine);
-    handoff::look_into_initrd(host, *request);
+    handoff::look_at_sizes(host, *machine, *request);
     handoff::ShrinkPlan wanted = handoff::plan_shrink(*machine, *request, options.to, options.margin);
     const auto pool = machine->pool.empty() ? std::nullopt : std::optional(machine->pool.front().range);
     if (options.dry_run && wanted.possible()) {

@@ -4,6 +4,7 @@
 //
 //   verify [ROOT]
 //   verify --report FILE   tell everybody, and always exit 0: nothing may stop a dump
+//   verify --watch FILE    watch the memory while the dump is saved (watch.hpp), and always exit 0
 //
 // An initramfs may have no timeout(1), grep(1) or sed(1), so all of it is here. A crash kernel has hardly any memory to
 // spare: what this program may take is bounded, and where memory runs out it is the first to go.
@@ -32,6 +33,7 @@
 #include "lib/sources/gather.hpp"
 #include "lib/sources/host.hpp"
 #include "tool/text.hpp"
+#include "tool/watch.hpp"
 
 namespace {
 
@@ -249,10 +251,33 @@ Places places_from(int argc, char** argv) {
     return places;
 }
 
+tool::WatchPlaces watch_places_from(int argc, char** argv) {
+    tool::WatchPlaces places;
+    places.file = argv[2];
+    for (int i = 3; i + 1 < argc; i += 2) {
+        const std::string option = argv[i], value = argv[i + 1];
+        if (option == "--proc") places.proc = value;
+        if (option == "--kmsg") places.kmsg = value;
+        if (option == "--console") places.console = value;
+        if (option == "--looks") places.looks = base::parse_number(value, 10).value_or(0);
+        if (option == "--interval")
+            places.interval_ms = static_cast<unsigned>(
+                std::min<std::uint64_t>(base::parse_number(value, 10).value_or(places.interval_ms), 60000));
+    }
+    return places;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
     base::open_standard_descriptors();
+    if (argc >= 3 && std::string_view(argv[1]) == "--watch") {
+        constexpr unsigned week = 7 * 24 * 3600;  // no dump takes longer
+        std::set_terminate(give_up_quietly);
+        bound(week);
+        tool::watch(watch_places_from(argc, argv));
+        return 0;
+    }
     if (argc >= 3 && std::string_view(argv[1]) == "--report") {
         std::set_terminate(give_up_quietly);
         const Places places = places_from(argc, argv);
@@ -262,6 +287,7 @@ int main(int argc, char** argv) {
     }
     std::set_terminate(give_up);
     if (argc <= 2 && (argc == 1 || argv[1][0] != '-')) return verify(argc == 2 ? argv[1] : "/");
-    write_to(STDERR_FILENO, base::text("usage: ", argv[0], " [ROOT]\n       ", argv[0], " --report FILE\n"));
+    write_to(STDERR_FILENO, base::text("usage: ", argv[0], " [ROOT]\n       ", argv[0], " --report FILE\n       ",
+                                       argv[0], " --watch FILE\n"));
     return 2;
 }

@@ -84,11 +84,29 @@ struct CollectorOptions {
     friend bool operator==(const CollectorOptions&, const CollectorOptions&) = default;
 };
 
+/// What a crash of this machine showed of the memory that its crash kernel takes, by a record beside its dump: of the
+/// same image, initrd, CPUs and system call as what is to be loaded.
+struct MeasuredNeed {
+    std::string file;         ///< the record, on the machine
+    std::string time;         ///< UTC: "2026-11-20T03:05:00Z"
+    std::uint64_t bytes = 0;  ///< that were not available, besides the pool, when least was
+    std::uint64_t lowest_available_bytes = 0, total_bytes = 0;  ///< MemAvailable then, and MemTotal
+};
+
+/// A record of a crash kernel's memory that lies beside a dump.
+struct CrashRecord {
+    std::string file;     ///< on the machine
+    std::string time;     ///< UTC; "" where it cannot be read
+    std::string release;  ///< of the crash kernel; "" where it cannot be read
+    std::string why_not;  ///< why it is not used, one clause; "" where it is
+};
+
 /// What is to be loaded, how, and what the user wants.
 struct PlanRequest {
     Loader loader = Loader::automatic;
     Method method = Method::automatic;
     std::optional<Image> image;  ///< none: the running kernel's size is assumed, and said
+    std::string image_from;      ///< the file; "" where none is known
     /// What the image was configured for; none: as the running kernel, if it is of the same release.
     std::optional<KernelConfig> config;
     std::string config_from;                    ///< the file that has it
@@ -115,6 +133,8 @@ struct PlanRequest {
     bool lend = false;
     Collector collector = Collector::unknown;
     std::optional<CollectorOptions> collector_options;  ///< none: no configuration tells
+    std::optional<MeasuredNeed> measured;               ///< none: no such record was found, or nobody looked
+    std::vector<CrashRecord> crash_records;             ///< that were found, the newest first
     /// Whoever loads by kexec_load keeps the pool out of the ELF headers: 'swiotlb-handoff kexec' does.
     bool leaves_pool_out = false;
 };

@@ -18,28 +18,42 @@ constexpr std::uint64_t ordinary_low = 32 * MiB;
 
 // Of one number of each line: what is taken at the moment when that is most.
 std::uint64_t most(const std::vector<NeedLine>& lines, std::uint64_t NeedLine::*number) {
-    std::uint64_t always = 0, unpacking = 0, saving = 0;
-    for (const NeedLine& line : lines) {
-        const Moment moment = moment_of(line.part);
-        (moment == Moment::always ? always : moment == Moment::unpacking ? unpacking : saving) += line.*number;
-    }
-    return always + std::max(unpacking, saving);
+    std::uint64_t always = 0, unpacking = 0, saving = 0, in_all = 0, margin = 0;
+    const auto sum = [&](NeedPart part) -> std::uint64_t& {
+        if (part == NeedPart::margin) return margin;
+        switch (moment_of(part)) {
+            case Moment::unpacking:
+                return unpacking;
+            case Moment::saving:
+                return saving;
+            case Moment::in_all:
+                return in_all;
+            case Moment::always:
+                break;
+        }
+        return always;
+    };
+    for (const NeedLine& line : lines) sum(line.part) += line.*number;
+    return margin + std::max(always + std::max(unpacking, saving), in_all);
 }
 
 std::uint64_t more_than(std::uint64_t bytes) { return bytes == 0 ? 0 : bytes + 1; }
 
 }  // namespace
 
-const char* name(Basis basis) { return basis == Basis::read ? "read" : "assumed"; }
+const char* name(Basis basis) {
+    return basis == Basis::read ? "read" : basis == Basis::assumed ? "assumed" : "measured";
+}
 
 const char* name(NeedPart part) {
-    static constexpr std::array names = {"image",      "unpacked", "early",      "cpus",         "initrd",
-                                         "root-limit", "modules",  "page-cache", "makedumpfile", "margin"};
+    static constexpr std::array names = {"image",   "unpacked",   "early",        "cpus",     "initrd", "root-limit",
+                                         "modules", "page-cache", "makedumpfile", "measured", "margin"};
     return names[static_cast<std::size_t>(part)];
 }
 
 const char* name(Moment moment) {
-    return moment == Moment::always ? "always" : moment == Moment::unpacking ? "unpacking" : "saving";
+    static constexpr std::array names = {"always", "unpacking", "saving", "in-all"};
+    return names[static_cast<std::size_t>(moment)];
 }
 
 Moment moment_of(NeedPart part) {
@@ -51,6 +65,8 @@ Moment moment_of(NeedPart part) {
         case NeedPart::page_cache:
         case NeedPart::makedumpfile:
             return Moment::saving;
+        case NeedPart::measured:
+            return Moment::in_all;
         default:
             return Moment::always;
     }
@@ -69,6 +85,10 @@ bool Need::rests_on_assumptions() const {
 const NeedLine* Need::find(NeedPart part) const {
     const auto line = std::find_if(lines.begin(), lines.end(), [part](const NeedLine& l) { return l.part == part; });
     return line == lines.end() ? nullptr : &*line;
+}
+
+std::uint64_t margin_beside(const MeasuredNeed& measured, std::uint64_t margin) {
+    return std::min(margin, std::max(16 * MiB, measured.bytes / 8));
 }
 
 LowPart low_part(const Machine& machine, std::uint64_t pool_bytes) {

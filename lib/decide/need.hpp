@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,9 +12,9 @@
 namespace handoff {
 
 /// Where a number is from: it was read of what will be loaded and of the machine, or it is assumed, since that could
-/// not be read or nothing tells it.
-enum class Basis { read, assumed };
-/// "read", "assumed".
+/// not be read or nothing tells it, or it was measured in a crash of this machine.
+enum class Basis { read, assumed, measured };
+/// "read", "assumed", "measured".
 const char* name(Basis);
 
 /// What takes the crash kernel's memory. docs/need.md says how each is computed.
@@ -27,16 +28,17 @@ enum class NeedPart {
     modules,       ///< drivers, as loaded
     page_cache,    ///< of a file system that is mounted from a file of the root file system
     makedumpfile,  ///< its bitmaps and buffers
-    margin,        ///< programs and their data, devices' buffers
+    measured,      ///< all of it, in a crash that was watched; then there are no modules, page_cache and makedumpfile
+    margin,        ///< programs and their data, devices' buffers; beside what was measured, what may differ next time
 };
 /// "image", "unpacked", "early", "cpus", "initrd", "root-limit", "modules", "page-cache", "makedumpfile",
-/// "margin".
+/// "measured", "margin".
 const char* name(NeedPart);
 
 /// When it is taken. The initrd is free again when it is unpacked (init/initramfs.c, populate_rootfs()), and what saves
-/// the dump runs after that.
-enum class Moment { always, unpacking, saving };
-/// "always", "unpacking", "saving".
+/// the dump runs after that. in_all: what was measured stands for all lines but the margin.
+enum class Moment { always, unpacking, saving, in_all };
+/// "always", "unpacking", "saving", "in-all".
 const char* name(Moment);
 Moment moment_of(NeedPart);
 
@@ -62,6 +64,7 @@ struct Need {
     /// and no margin. With less the dump is lost; with as much it may be lost all the same.
     [[nodiscard]] std::uint64_t lower_bound() const;
     /// What to reserve: the bytes of all lines at the moment when that is most, with what is assumed and the margin.
+    /// What was measured does not show what was taken before anything could look, so that stays as computed.
     [[nodiscard]] std::uint64_t recommended() const;
     /// Some line is assumed; the margin, which always is, does not count.
     [[nodiscard]] bool rests_on_assumptions() const;
@@ -75,6 +78,13 @@ inline constexpr std::uint64_t reservation_step = 16 * base::MiB;
 /// For a reservation of this size; what the request does not name is assumed, as plan() does. Of an initrd that nobody
 /// looked into (look_into_initrd() in lib/load/wishes.hpp) what it becomes is assumed.
 Need need_for(const Machine&, const PlanRequest&, std::uint64_t reservation_bytes, std::uint64_t margin);
+
+/// The margin beside what was measured, where that is less than the one that is asked for: an eighth of it, and no less
+/// than 16 MiB. Two crashes of one machine differ: in where the kernel lies, in what the devices want.
+std::uint64_t margin_beside(const MeasuredNeed&, std::uint64_t margin);
+
+/// For how many CPUs the crash kernel prepares; nullopt where that is not known.
+std::optional<unsigned> known_crash_cpus(const Machine&, const PlanRequest&);
 
 /// How much memory below 4 GiB a reservation above it should have.
 struct LowPart {

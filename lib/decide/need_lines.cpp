@@ -196,27 +196,55 @@ NeedLine makedumpfile_line(const Machine& machine, const PlanRequest& request, u
                         request.collector_options ? "" : "its options are not known: ", bitmaps / KiB, threads)};
 }
 
+// What only a margin could stand for: what programs and drivers really take.
+void add_measured(const MeasuredNeed& measured, std::uint64_t margin, Need& need) {
+    need.lines.push_back(
+        {NeedPart::measured, bounded(measured.bytes), 0, Basis::measured,
+         fmt::format("measured on {}: at its lowest {} MiB of {} MiB were available ({})",
+                     measured.time.substr(0, measured.time.find('T')), measured.lowest_available_bytes / MiB,
+                     measured.total_bytes / MiB, measured.file)});
+    need.lines.push_back({NeedPart::margin, bounded(margin_beside(measured, margin)), 0, Basis::assumed,
+                          "an eighth of what was measured, at least 16 MiB: the next crash may take more"});
+}
+
+// As the crash kernel's command line will be.
+PlanRequest of_service(const PlanRequest& request) {
+    PlanRequest wanted;
+    wanted.image = request.image;
+    wanted.config = request.config;
+    wanted.added_words = request.added_words;
+    wanted.command_line = request.command_line ? request.command_line : request.service_command_line;
+    return wanted;
+}
+
 }  // namespace
+
+std::optional<unsigned> known_crash_cpus(const Machine& machine, const PlanRequest& request) {
+    Findings ignored;
+    const PlanRequest wanted = of_service(request);
+    const Cpus cpus = cpus_of(ask(machine, wanted, ignored), request);
+    return cpus.basis == Basis::read ? std::optional(cpus.possible) : std::nullopt;
+}
 
 Need need_for(const Machine& machine, const PlanRequest& request, std::uint64_t reservation_bytes,
               std::uint64_t margin) {
-    PlanRequest of_service;
-    of_service.image = request.image;
-    of_service.config = request.config;
-    of_service.added_words = request.added_words;
-    of_service.command_line = request.command_line ? request.command_line : request.service_command_line;
     Findings ignored;  // plan() says what is wrong with the command line
-    const Question question = ask(machine, of_service, ignored);
+    const PlanRequest wanted = of_service(request);
+    const Question question = ask(machine, wanted, ignored);
     const Cpus cpus = cpus_of(question, request);
     Need need;
     need.lines = {image_line(machine, request), unpacked_line(request), early_line(question, reservation_bytes)};
     add_cpus(question, cpus, reservation_bytes, need);
     need.lines.push_back(initrd_line(request));
     add_root_limit(question, need);
-    need.lines.push_back(modules_line(request));
-    add_page_cache(request, need);
-    need.lines.push_back(makedumpfile_line(machine, request, cpus.running));
-    need.lines.push_back({NeedPart::margin, bounded(margin), 0, Basis::assumed, "--margin"});
+    if (request.measured) {
+        add_measured(*request.measured, margin, need);
+    } else {
+        need.lines.push_back(modules_line(request));
+        add_page_cache(request, need);
+        need.lines.push_back(makedumpfile_line(machine, request, cpus.running));
+        need.lines.push_back({NeedPart::margin, bounded(margin), 0, Basis::assumed, "--margin"});
+    }
     if (machine.last_crash) need.ran_out_with = bounded(ran_out_with(*machine.last_crash));
     return need;
 }

@@ -186,6 +186,20 @@ Tried smallest(const Search& search, Reservation form) {
     return tried;
 }
 
+// The least that a load without the handoff asks for in one of the forms; 0 where no form tells.
+std::uint64_t least_without_handoff(const Search& search, const std::vector<Candidate>& candidates) {
+    std::uint64_t least = 0;
+    for (const Candidate& c : candidates) {
+        const auto line = c.fallback ? CommandLine::parse(c.fallback->crashkernel) : Result<CommandLine>(CommandLine());
+        const auto words = line ? reservation_of(*line, search.machine.ram.size()) : line.error();
+        if (!words || !*words) continue;
+        const std::uint64_t low = (*words)->high ? (*words)->low.value_or(default_low(pool_bytes(search.machine))) : 0;
+        const std::uint64_t bytes = (*words)->size + low;
+        least = least == 0 ? bytes : std::min(least, bytes);
+    }
+    return least;
+}
+
 // Nobody should take an assumption for what an image or an initrd says.
 void warn_of_assumptions(const Need& need, Findings& found) {
     if (!need.rests_on_assumptions()) return;
@@ -223,6 +237,11 @@ std::int64_t Recommendation::given_back() const {
     return chosen ? static_cast<std::int64_t>(now) - static_cast<std::int64_t>(chosen->bytes) : 0;
 }
 
+std::int64_t Recommendation::by_handoff() const {
+    if (!chosen || chosen->verdict != Verdict::ready || without_handoff <= chosen->bytes) return 0;
+    return static_cast<std::int64_t>(without_handoff - chosen->bytes);
+}
+
 Recommendation recommend(const Machine& machine, const PlanRequest& request, std::uint64_t margin) {
     return recommend(machine, request, margin, plan_as_reserved(machine, request, margin));
 }
@@ -232,6 +251,7 @@ Recommendation recommend(const Machine& machine, const PlanRequest& request, std
     Recommendation result;
     result.present = std::move(present);
     result.last_crash = machine.last_crash;
+    result.crash_records = request.crash_records;
     result.reproduced = search.reproduced;
     result.low = low_part(search);
     result.now = reserved_bytes(search.machine);
@@ -246,6 +266,7 @@ Recommendation recommend(const Machine& machine, const PlanRequest& request, std
         if (one.candidate.verdict != Verdict::refused && (!best || one.candidate.bytes < best->candidate.bytes))
             best = &one;
     }
+    result.without_handoff = least_without_handoff(search, result.candidates);
     const Tried& shown = best ? *best : tried[1];
     result.need = shown.need;
     result.reasons = shown.reasons;

@@ -47,14 +47,22 @@ struct Recommendation {
     LowPart low;
     /// None where the crash kernel makes a pool, now or with the words that are recommended: that one is handed over.
     std::optional<LoanOutlook> loan;
-    std::optional<CrashLog> last_crash;  ///< the machine's
-    std::uint64_t now = 0;               ///< bytes reserved by this boot
-    Plan present;                        ///< for this boot; plan() says the same of the reservation
+    std::optional<CrashLog> last_crash;      ///< the machine's
+    std::vector<CrashRecord> crash_records;  ///< the request's
+    std::uint64_t now = 0;                   ///< bytes reserved by this boot
+    Plan present;                            ///< for this boot; plan() says the same of the reservation
     LayoutComparison reproduced;
     std::vector<Reason> reasons;  ///< warnings and refusals of the plan for the chosen one, else of the last one tried
     std::vector<Assumption> assumptions;  ///< of the same plan
+    /// The smallest reservation, bytes in all, in which a load without the handoff surely has what is recommended and
+    /// all of the pool that it makes; 0 where none of the candidates tells.
+    std::uint64_t without_handoff = 0;
     /// Bytes that the next boot has more than this one; negative where it needs more.
     [[nodiscard]] std::int64_t given_back() const;
+    /// What of them the handoff gives: as many as the reservation without it would be larger. The rest is right-sizing,
+    /// which needs no handoff: memory that was reserved without need, or, where that is negative, too little of it.
+    [[nodiscard]] std::int64_t by_handoff() const;
+    [[nodiscard]] std::int64_t by_right_sizing() const { return given_back() - by_handoff(); }
 };
 
 /// What to boot with. Every candidate is proven by decide() on next_boot(); none is smaller than

@@ -40,6 +40,7 @@ std::string what_is_assumed(const Need& need, const NeedLine& line) {
         case NeedPart::makedumpfile:
             return "makedumpfile's options";
         case NeedPart::root_limit:
+        case NeedPart::measured:
         case NeedPart::margin:
             break;
     }

@@ -7,7 +7,6 @@
 
 #include "lib/decide/fallback.hpp"
 #include "lib/decide/need.hpp"
-#include "lib/decide/pool_size.hpp"
 #include "lib/load/lend.hpp"
 #include "lib/load/load_report.hpp"
 #include "lib/sources/gather.hpp"
@@ -63,12 +62,6 @@ std::string failure_of(const KexecRun& load, std::string_view with) {
     return fmt::format("kexec failed with {} ({}){}{}", with, load.how, words.empty() ? "" : ": ", words);
 }
 
-// "[0x6c000000-0x70000000)"; of a part also how much it is.
-std::string what_is_given(const Plan& plan) {
-    const std::string range = base::to_string(plan.part.value_or(*plan.pool));
-    return plan.part ? share_text(*plan.part, *plan.pool) + ", " + range : range;
-}
-
 // One load, from the first record to the last.
 class Loading {
 public:
@@ -92,6 +85,9 @@ private:
     void name_files(Record& record) const {
         record.kernel = arguments_.kernel;
         record.initrd = arguments_.initrd.value_or("");
+        if (!planned_) return;
+        record.kernel_sum = planned_->kernel_sum;
+        record.initrd_sum = planned_->initrd_sum;
     }
     KexecRun run_with_words(const Plan& plan, std::string& shown);
     std::optional<std::string> against_the_loan();
@@ -176,7 +172,7 @@ std::optional<std::string> Loading::wrong_with(const Plan& plan, const KexecRun&
     done.kexec_tools = record_.kexec_tools;
     done.outcome = Rung::handoff;
     done.why = fmt::format(
-        "loaded with {} {}{}", plan.loan ? "the loan of" : "the handoff of", what_is_given(plan),
+        "loaded with {} {}{}", plan.loan ? "the loan of" : "the handoff of", base::to_string(*plan.pool),
         segments->empty() ? "; neither kexec nor the kernel reported the segments" : ", segments as planned");
     return std::nullopt;
 }
@@ -258,12 +254,17 @@ Result<PlannedLoad> plan_load(const Host& host, const KexecArguments& arguments,
     if (!request) return request.error();
     look_where_asked(host, *request, *machine);
     Plan plan = decide(*machine, *request);
-    return PlannedLoad{std::move(plan), *std::move(machine), *std::move(request)};
+    const auto sum = [](const std::optional<std::string>& file) -> std::optional<FileSum> {
+        const auto found = file && !file->empty() ? sum_of(*file) : Result<FileSum>(FileSum{});
+        return found ? std::optional(*found) : std::nullopt;
+    };
+    return PlannedLoad{std::move(plan), *std::move(machine), *std::move(request), sum(wishes.kernel),
+                       sum(wishes.initrd)};
 }
 
 std::optional<Fallback> fallback_of(const Host& host, const PlannedLoad& planned) {
     PlanRequest request = planned.request;
-    look_into_initrd(host, request);
+    look_at_sizes(host, planned.machine, request);
     return fallback_for(planned.machine, request, Need::default_margin);
 }
 

@@ -31,6 +31,8 @@ struct PlannedLoad {
     Plan plan;  ///< by decide()
     Machine machine;
     PlanRequest request;
+    /// Of the image and the initrd, for the record; nullopt where they could not be read.
+    std::optional<FileSum> kernel_sum = std::nullopt, initrd_sum = std::nullopt;
 };
 
 /// Everything that loading a crash kernel reads and does. What to do is decided elsewhere;

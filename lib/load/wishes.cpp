@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string_view>
 
+#include "lib/load/crash_records.hpp"
 #include "lib/load/image_record.hpp"
 #include "lib/service/service.hpp"
 #include "lib/sources/host.hpp"
@@ -83,6 +84,7 @@ Result<PlanRequest> request_for(const Host& host, const Machine& machine, const 
         const auto image = read_image(*kernel);
         if (!image) return image.error();
         request.image = *image;
+        request.image_from = *kernel;
         auto found = read_image_config(host, *kernel, wishes.kernel.has_value(), image->release);
         if (!found) {
             request.config_problem = found.error();
@@ -128,6 +130,11 @@ void look_into_initrd(const Host& host, PlanRequest& request) {
         request.initrd_contents = *std::move(contents);
     else
         request.initrd_contents_problem = std::move(contents).error();
+}
+
+void look_at_sizes(const Host& host, const Machine& machine, PlanRequest& request) {
+    look_into_initrd(host, request);
+    look_for_crash_records(host, machine, request);
 }
 
 }  // namespace handoff

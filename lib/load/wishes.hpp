@@ -45,4 +45,7 @@ void look_where_asked(const Host&, const PlanRequest&, Machine&);
 /// of them say the same: plan(), recommend(), plan_shrink(), a load's fallback. decide() has no use for it.
 void look_into_initrd(const Host&, PlanRequest&);
 
+/// The same, and what crashes of this machine showed: look_for_crash_records() in crash_records.hpp.
+void look_at_sizes(const Host&, const Machine&, PlanRequest&);
+
 }  // namespace handoff

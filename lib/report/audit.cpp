@@ -22,8 +22,7 @@ void judge_size(const Recommendation& next, MachineAudit& audited) {
     if (wanted > next.now && fits != Fit::surely) audited.too_small = wanted - next.now;
     if (!next.chosen || wanted >= next.now) return;
     audited.recommended = next.chosen->reservation.text();
-    const std::uint64_t pool = next.chosen->verdict == Verdict::ready ? audited.pool_bytes : 0;
-    audited.by_handoff = std::min(next.now - wanted, pool);
+    audited.by_handoff = std::min(next.now - wanted, static_cast<std::uint64_t>(next.by_handoff()));
     audited.by_right_sizing = next.now - wanted - audited.by_handoff;
 }
 

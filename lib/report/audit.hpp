@@ -24,9 +24,8 @@ struct MachineAudit {
     std::uint64_t crashkernel_bytes = 0;
     /// The words to boot with, where recommend() finds some and they reserve less than now.
     std::optional<std::string> recommended;
-    /// Bytes that the next boot has more with these words. A crash kernel that makes its own pool needs that much more:
-    /// up to the size of the pool it is the handoff that gives them back, and what is above is what was reserved
-    /// without need.
+    /// Bytes that the next boot has more with these words: those that the handoff gives (Recommendation::by_handoff(),
+    /// no more than all of them), and the rest, which was reserved without need.
     std::uint64_t by_handoff = 0, by_right_sizing = 0;
     /// Bytes that the reservation lacks to what recommend() says; 0 where it is large enough, or there is none.
     std::uint64_t too_small = 0;

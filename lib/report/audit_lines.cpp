@@ -123,7 +123,8 @@ Result<MachineAudit> parse_audit_line(string_view line) {
 
 std::string audit_csv_heading() {
     return "machine,error,verdict,refused_by,assumed,pool_bytes,reservation_bytes,crashkernel,saved_bytes,"
-           "saved_by_handoff_bytes,lacking_bytes,certainly_too_small,sizes_assumed,loan,loan_bytes,digest";
+           "saved_by_handoff_bytes,saved_by_right_sizing_bytes,lacking_bytes,certainly_too_small,sizes_assumed,loan,"
+           "loan_bytes,digest";
 }
 
 std::string audit_csv_line(const MachineAudit& a) {
@@ -140,6 +141,7 @@ std::string audit_csv_line(const MachineAudit& a) {
                            a.recommended.value_or(""),
                            number(a.given_back()),
                            number(a.by_handoff),
+                           number(a.by_right_sizing),
                            number(a.too_small),
                            std::string(a.error                 ? ""
                                        : a.certainly_too_small ? "true"

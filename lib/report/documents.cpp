@@ -46,6 +46,14 @@ Json last_crash_json(const CrashLog& log) {
             {"would_help", what_would_help(log)}};
 }
 
+Json crash_record_json(const CrashRecord& r) {
+    return {{"evidence", r.file},
+            {"time", text_or_null(r.time)},
+            {"release", text_or_null(r.release)},
+            {"used", r.why_not.empty()},
+            {"why", text_or_null(r.why_not)}};
+}
+
 Json outlook_json(const LoanOutlook& loan) {
     return loan_json(name(loan.possible ? Verdict::ready : Verdict::refused), loan.gain, loan.smallest, loan.why);
 }
@@ -165,6 +173,8 @@ Json recommend_document(const Recommendation& r) {
     j["append"] = r.chosen ? r.chosen->append : "";
     j["reservation_bytes"] = r.now;
     j["saved_bytes"] = r.given_back();
+    j["saved_by_handoff_bytes"] = r.by_handoff();
+    j["saved_by_right_sizing_bytes"] = r.by_right_sizing();
     j["need"] = to_json(r.need);
     j["low"] = {{"size_bytes", r.low.bytes},
                 {"pool_bytes", r.low.pool},
@@ -176,6 +186,8 @@ Json recommend_document(const Recommendation& r) {
     j["layout_reproduced"] = r.reproduced.layout;
     j["layout_differs"] = text_or_null(r.reproduced.text);
     j["last_crash"] = r.last_crash ? last_crash_json(*r.last_crash) : Json(nullptr);
+    j["crash_records"] = Json::array();
+    for (const CrashRecord& record : r.crash_records) j["crash_records"].push_back(crash_record_json(record));
     j["candidates"] = Json::array();
     for (const Candidate& c : r.candidates) j["candidates"].push_back(candidate_json(c));
     return j;
@@ -209,6 +221,7 @@ Json audit_document(const MachineAudit& audited) {
     j["crashkernel"] = or_null(audited.recommended);
     j["saved_bytes"] = audited.given_back();
     j["saved_by_handoff_bytes"] = audited.by_handoff;
+    j["saved_by_right_sizing_bytes"] = audited.by_right_sizing;
     j["lacking_bytes"] = audited.too_small;
     j["certainly_too_small"] = audited.certainly_too_small;
     j["sizes_assumed"] = audited.guessed;

@@ -24,6 +24,10 @@ std::optional<CollectorOptions> collector_options(string_view config, string_vie
     return memory_of_makedumpfile(assigned_or(config, "MAKEDUMP_ARGS", ""));
 }
 
+std::string dump_directory(string_view config, string_view) {
+    return assigned_or(config, "KDUMP_COREDIR", "/var/crash");
+}
+
 }  // namespace
 
 KdumpService debian() {
@@ -47,6 +51,7 @@ KdumpService debian() {
         .kexec_options = "KDUMP_KEXEC_ARGS",
         .collector = collector,
         .collector_options = collector_options,
+        .dump_directory = dump_directory,
     };
 }
 

@@ -57,6 +57,11 @@ std::optional<CollectorOptions> collector_options(string_view, string_view kdump
     return memory_of_makedumpfile(core_collector(kdump_conf));
 }
 
+// The directory is on the file system of the dump, which may be mounted elsewhere in this boot.
+std::string dump_directory(string_view, string_view kdump_conf) {
+    return std::string(value_of(kdump_conf, "path").value_or("/var/crash"));
+}
+
 string_view undoes_crashkernel(string_view, string_view kdump_conf) {
     if (value_of(kdump_conf, "auto_reset_crashkernel") == "no") return "";
     return "kdumpctl puts the distribution's own crashkernel= back when its package is updated. "
@@ -100,6 +105,7 @@ KdumpService fedora() {
         .kexec_options = "KEXEC_ARGS",
         .collector = collector,
         .collector_options = collector_options,
+        .dump_directory = dump_directory,
         .undoes_crashkernel = undoes_crashkernel,
         .as_old_as = as_old_as,
     };

@@ -57,6 +57,9 @@ struct KdumpService {
     /// What it is told about its memory, by the same texts; nullopt where it takes a shell to know.
     std::optional<CollectorOptions> (*collector_options)(std::string_view config,
                                                          std::string_view collector_config) = nullptr;
+    /// The directory in which the service makes one for each dump, by the same texts: "/var/crash"; "" where that is on
+    /// another machine.
+    std::string (*dump_directory)(std::string_view config, std::string_view collector_config) = nullptr;
     /// What puts the distribution's own crashkernel= back, and how to keep another: a sentence; "" where nothing does.
     /// By the same texts.
     std::string_view (*undoes_crashkernel)(std::string_view config, std::string_view collector_config) = nullptr;

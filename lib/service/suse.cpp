@@ -55,6 +55,14 @@ std::optional<CollectorOptions> collector_options(string_view config, string_vie
     return options;
 }
 
+// KDUMP_SAVEDIR is a URL, or a path.
+std::string dump_directory(string_view config, string_view) {
+    constexpr string_view local = "file://";
+    std::string directory = assigned_or(config, "KDUMP_SAVEDIR", "/var/crash");
+    if (directory.starts_with(local)) directory.erase(0, local.size());
+    return directory.starts_with('/') ? directory : "";
+}
+
 string_view undoes_crashkernel(string_view config, string_view) {
     const bool writes = assigned(config, "KDUMP_CRASHKERNEL") == "auto" &&
                         assigned(config, "KDUMP_UPDATE_BOOTLOADER").value_or("true") != "false";
@@ -89,6 +97,7 @@ KdumpService suse() {
         .kexec_options = "KEXEC_OPTIONS",
         .collector = collector,
         .collector_options = collector_options,
+        .dump_directory = dump_directory,
         .undoes_crashkernel = undoes_crashkernel,
     };
 }

@@ -59,22 +59,6 @@ std::optional<std::uint64_t> read_count(Gathering& g, Source source) {
     return value;
 }
 
-/// How many numbers a list such as "0-3,5" names (Documentation/admin-guide/cputopology.rst).
-std::optional<unsigned> count_of_list(string_view list) {
-    constexpr std::uint64_t most = 1 << 20;
-    std::uint64_t count = 0;
-    while (!list.empty()) {
-        const string_view part = list.substr(0, list.find(','));
-        list.remove_prefix(std::min(list.size(), part.size() + 1));
-        const auto dash = part.find('-');
-        const auto first = base::parse_number(part.substr(0, dash), 10);
-        const auto last = dash == part.npos ? first : base::parse_number(part.substr(dash + 1), 10);
-        if (!first || !last || *last < *first || *last - *first >= most - count) return std::nullopt;
-        count += *last - *first + 1;
-    }
-    return count == 0 ? std::nullopt : std::optional(static_cast<unsigned>(count));
-}
-
 std::optional<unsigned> read_list(Gathering& g, Source source) {
     const auto text = g.text(source);
     if (!text) return std::nullopt;
@@ -157,6 +141,21 @@ Failure read_denied(Gathering& g) {
 }
 
 }  // namespace
+
+std::optional<unsigned> count_of_list(string_view list) {
+    constexpr std::uint64_t most = 1 << 20;
+    std::uint64_t count = 0;
+    while (!list.empty()) {
+        const string_view part = list.substr(0, list.find(','));
+        list.remove_prefix(std::min(list.size(), part.size() + 1));
+        const auto dash = part.find('-');
+        const auto first = base::parse_number(part.substr(0, dash), 10);
+        const auto last = dash == part.npos ? first : base::parse_number(part.substr(dash + 1), 10);
+        if (!first || !last || *last < *first || *last - *first >= most - count) return std::nullopt;
+        count += *last - *first + 1;
+    }
+    return count == 0 ? std::nullopt : std::optional(static_cast<unsigned>(count));
+}
 
 string_view denied_need(string_view paths) {
     while (!paths.empty()) {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "swiotlb-handoff/machine.hpp"
 
@@ -19,6 +21,9 @@ std::string release_of(const Host&);
 /// the command line. In little memory, which a crash kernel has not to spare: nothing large is kept, and the kernel log
 /// is read only where the kernel's own memory did not tell.
 Result<Machine> gather_pool(const Host&);
+
+/// How many numbers a list such as "0-3,5" names (Documentation/admin-guide/cputopology.rst); nullopt where it is none.
+std::optional<unsigned> count_of_list(std::string_view list);
 
 /// Of the paths that a capture was not permitted to read, a line each, the first one without which no plan can be made;
 /// "" where there is none.

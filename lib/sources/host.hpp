@@ -83,6 +83,9 @@ public:
     /// The same of a file that is none of the sources: a distribution's, by its own path without the leading slash.
     [[nodiscard]] base::Result<std::string> read(std::string_view path) const;
     [[nodiscard]] bool exists(std::string_view path) const;
+    /// The same of a file of at most `limit` bytes. Of the running machine not_permitted where it, or the directory in
+    /// which it is, is not root's alone: anybody could have written it.
+    [[nodiscard]] base::Result<std::string> read_of_root(std::string_view path, std::size_t limit) const;
     /// What is in a directory, in order, without what begins with a dot.
     [[nodiscard]] base::Result<std::vector<std::string>> names_in(std::string_view directory) const;
     /// Where it can be opened by name, as read_user_file() does: of a captured directory the place without symbolic

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -55,6 +56,23 @@ std::optional<std::filesystem::path> Host::file(std::string_view path) const {
     const auto top = std::filesystem::canonical(root_, error);
     if (!error && std::mismatch(top.begin(), top.end(), real.begin(), real.end()).first == top.end()) return real;
     return std::nullopt;
+}
+
+Result<std::string> Host::read_of_root(std::string_view path, std::size_t limit) const {
+    auto fd = open_regular(path);
+    if (!fd) return std::move(fd).error();
+    if (live_) {
+        const std::string_view above = path.substr(0, std::min(path.rfind('/'), path.size()));
+        auto directory = open_path(above == path ? "." : above, O_PATH | O_DIRECTORY);
+        if (!directory) return std::move(directory).error();
+        for (const int one : {fd->get(), directory->get()}) {
+            struct stat status {};
+            if (::fstat(one, &status) != 0) return system_error(path, errno);
+            if (status.st_uid != 0 || (status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+                return Error{Errc::not_permitted, std::string(path), 0, "others than root can have written it"};
+        }
+    }
+    return read_all(fd->get(), path, limit);
 }
 
 Error Host::with_full_path(Error error) const {

@@ -68,6 +68,9 @@ class Audit(unittest.TestCase):
             if each["crashkernel"]:
                 alone = json.loads(run("recommend", "--json", "--root", each["machine"]).out)
                 self.assertEqual((each["crashkernel"], each["saved_bytes"]), (alone["crashkernel"], alone["saved_bytes"]), each["machine"])
+                self.assertEqual(alone["saved_by_handoff_bytes"] + alone["saved_by_right_sizing_bytes"], alone["saved_bytes"])
+                self.assertEqual(each["saved_by_handoff_bytes"], min(alone["saved_by_handoff_bytes"], each["saved_bytes"]))
+                self.assertEqual(each["saved_by_handoff_bytes"] + each["saved_by_right_sizing_bytes"], each["saved_bytes"])
                 self.assertGreater(each["saved_bytes"], 0)
 
     def test_machines_are_in_the_order_of_their_names_however_many_jobs_there_are(self):
@@ -216,7 +219,7 @@ class Audit(unittest.TestCase):
             for name in ("refused_by", "assumed", "sizes_assumed"):
                 self.assertEqual(row[name].split(), each[name])
             if each["error"] is None:
-                for name in ("pool_bytes", "reservation_bytes", "saved_bytes", "saved_by_handoff_bytes", "lacking_bytes"):
+                for name in ("pool_bytes", "reservation_bytes", "saved_bytes", "saved_by_handoff_bytes", "saved_by_right_sizing_bytes", "lacking_bytes"):
                     self.assertEqual(int(row[name]), each[name])
                 self.assertEqual(row["loan"], each["loan"]["verdict"] if each["loan"] else "")
         self.assertEqual(run("audit", "--csv", "--json", machines).status, USAGE)

@@ -20,7 +20,7 @@ try:
 except ImportError:
     jsonschema = None
 
-from harness import READY, Tree, archive, machines, run, tool, top
+from harness import READY, Crashed, Tree, archive, machines, run, tool, top, verify
 
 sys.path.insert(0, os.path.join(top, "tests/kexec"))
 import faults  # noqa: E402
@@ -234,6 +234,28 @@ def of_initrds():
         yield from (("recommend with an initrd", one) for one in printed("recommend", "--root", tree.root, "--initrd", tree.path("initrd"), "--command-line", "nr_cpus=4"))
 
 
+def of_crashes():
+    """What verify saw of a crash kernel's memory, and what recommend makes of it."""
+    with Crashed() as tree:
+        tree.dump()
+        tree.dump("202611210305", release="5.10.0")
+        yield from (("recommend after a crash that was watched", one) for one in printed("recommend", "--root", tree.root))
+    with Tree() as tree:
+        for name, text in (("meminfo", "MemTotal: 9000 kB\nMemFree: 8000 kB\nMemAvailable: 7000 kB\n"), ("cmdline", "ro\n"), ("sys/kernel/osrelease", "6.1.0\n"),
+                           ("iomem", "00001000-0fffffff : System RAM\n"), ("vmstat", "oom_kill 1\n"), ("vmcore", "x" * 5000), ("70/cmdline", "makedumpfile\0"),
+                           ("70/io", "wchar: 5000\n"), ("70/stat", f"70 (x) {'0 ' * 19}1 0\n")):
+            tree.write(f"proc/{name}", text.encode())
+        for name, text in (("io_tlb_nslabs", "32768\n"), ("io_tlb_used", "7\n")):
+            tree.write(f"sys/kernel/debug/swiotlb/{name}", text.encode())
+        for name in ("possible", "online"):
+            tree.write(f"sys/devices/system/cpu/{name}", b"0\n")
+        for directory, link, target in (("proc/1", "root", "../.."), ("proc/70/fd", "3", "/proc/vmcore")):
+            os.makedirs(tree.path(directory))
+            os.symlink(target, tree.path(f"{directory}/{link}"))
+        subprocess.run([verify, "--watch", tree.path("memory"), "--proc", tree.path("proc"), "--interval", "1", "--looks", "4"], check=True)
+        yield "what verify saw", json.loads(tree.read("memory"))
+
+
 def of_services():
     for script, config in (("usr/sbin/kdump-config", "etc/default/kdump-tools"), ("usr/bin/kdumpctl", "etc/sysconfig/kdump"), ("usr/lib/kdump/load.sh", "etc/sysconfig/kdump")):
         with Tree("debian-6.1-kexec-load") as tree:
@@ -352,7 +374,7 @@ def of_the_goldens():
 
 @functools.cache
 def documents():
-    return [one for some in (of_the_machines, of_checks, of_crash_kernels, of_loans, of_devices, of_initrds, of_last_crashes, of_services, of_loads, of_shrinks, of_the_rest, of_the_goldens) for one in some()]
+    return [one for some in (of_the_machines, of_checks, of_crash_kernels, of_loans, of_devices, of_initrds, of_last_crashes, of_crashes, of_services, of_loads, of_shrinks, of_the_rest, of_the_goldens) for one in some()]
 
 
 # --- the tests
@@ -362,7 +384,7 @@ class Schemas(unittest.TestCase):
     def test_every_command_that_has_json_has_one_and_there_is_no_other(self):
         have = {path.stem for path in schemas.glob("*.json")} - {"common"}
         self.assertGreater(len(with_json()), 10)
-        self.assertEqual(have, {*with_json(), "kexec"})  # its record
+        self.assertEqual(have, {*with_json(), "kexec", "watch"})  # the record of a load, and that of its memory
 
     def test_they_describe_each_property_and_allow_no_other(self):
         for path in schemas.glob("*.json"):
@@ -382,7 +404,7 @@ class Schemas(unittest.TestCase):
             for name, one in described(path.stem):
                 for key, value in one.get("properties", {}).items():
                     if "integer" in value.get("type", ""):
-                        self.assertRegex(key, r"_(bytes|seconds|bits)$|^slabs(_used|_hiwater)?$|^type$", f"{name}.{key}")
+                        self.assertRegex(key, r"_(bytes|seconds|bits)$|^slabs(_used|_hiwater)?$|^type$|^looks$|^oom_kills$", f"{name}.{key}")
                     is_address = "address" in str(value.get("$ref", value.get("anyOf", "")))
                     self.assertEqual(is_address, key.endswith("_address") or key in ("start", "end"), f"{name}.{key}")
 
@@ -406,7 +428,7 @@ class Documents(unittest.TestCase):
                 self.fail(f"{label}: " + "; ".join(wrong[:5]))
 
     def test_there_is_one_of_every_command(self):
-        self.assertEqual({document["command"] for _, document in documents()}, {*with_json(), "kexec"})
+        self.assertEqual({document["command"] for _, document in documents()}, {*with_json(), "kexec", "watch"})
 
     def test_everything_that_is_described_is_seen(self):
         everything = {what for path in schemas.glob("*.json") for name, one in described(path.stem) for what in allowed(name, one)}
@@ -445,7 +467,7 @@ class ManPage(unittest.TestCase):
         page = pathlib.Path(top, "man/swiotlb-handoff-json.5").read_text(encoding="utf-8")
         record = pathlib.Path(top, "man/swiotlb-handoff-record.5").read_text(encoding="utf-8")
         sections = {name: body for heading, body in re.findall(r"^\.Ss (.*)\n((?:(?!\.S[sh] ).*\n)*)", page, re.M) for name in heading.split(" and ")}
-        sections["kexec"] = record
+        sections["kexec"], sections["watch"] = record.split(".Sh THE CRASH KERNEL'S MEMORY\n")
         for path in schemas.glob("*.json"):
             if path.stem == "common":
                 continue

@@ -7,7 +7,7 @@ import os
 import re
 import unittest
 
-from harness import INPUT, Tree, archive, machines, run
+from harness import INPUT, Crashed, Tree, archive, machines, run
 
 MIB = 1 << 20
 machine = "debian-6.12-high-no-low"
@@ -30,12 +30,12 @@ class Need(unittest.TestCase):
             self.assertLess(unpacked["size_bytes"], 42 * MIB)
             self.assertGreaterEqual(document["need"]["lower_bound_bytes"], unpacked["at_least_bytes"])
             text = run("recommend", "--root", tree.root, "--initrd", tree.path("initrd")).out
-            self.assertRegex(text, r"42 MiB  read     the initrd unpacked: by unpacking it \(gzip\)")
+            self.assertRegex(text, r"42 MiB  read      the initrd unpacked: by unpacking it \(gzip\)")
 
     def test_what_was_not_read_is_assumed_and_there_is_a_warning(self):
         text = run("recommend", "--root", os.path.join(machines, machine)).out
-        self.assertRegex(text, r"MiB  assumed  the kernel: no image was read")
-        self.assertRegex(text, r"MiB  assumed  the initrd unpacked: 4 times as much as the packed one")
+        self.assertRegex(text, r"MiB  assumed   the kernel: no image was read")
+        self.assertRegex(text, r"MiB  assumed   the initrd unpacked: 4 times as much as the packed one")
         self.assertRegex(text, r"warning     image-known: \d+ MiB of what the crash kernel needs are assumed: image, unpacked")
         self.assertNotIn("as its image says", text)
 
@@ -59,6 +59,71 @@ class Need(unittest.TestCase):
                     self.assertEqual(found and found["evidence"].split()[0], str(cpus) if cpus else None)
                     threads = next(one for one in document["need"]["lines"] if one["name"] == "makedumpfile")["evidence"]
                     self.assertIn(f"{cpus or 0} threads", threads)
+
+
+class Measured(unittest.TestCase):
+    """What a crash showed of the crash kernel's memory stands in place of the margin, for the same load alone."""
+
+    def recommended(self, tree, *arguments):
+        return json.loads(run("recommend", "--json", "--root", tree.root, *arguments).out), run("recommend", "--root", tree.root, *arguments).out
+
+    def test_it_is_said_and_counts(self):
+        with Crashed() as tree:
+            before, _ = self.recommended(tree)
+            tree.dump()
+            after, text = self.recommended(tree)
+            lines = {one["name"]: one for one in after["need"]["lines"]}
+            self.assertEqual((lines["measured"]["basis"], lines["measured"]["size_bytes"] >> 20, lines["measured"]["moment"]), ("measured", 105, "in-all"))
+            self.assertEqual((lines["margin"]["size_bytes"] >> 20, after["need"]["recommended_bytes"] >> 20), (16, 121))
+            self.assertNotIn("modules", lines)
+            self.assertEqual([(one["used"], one["why"]) for one in after["crash_records"]], [(True, None)])
+            self.assertEqual(before["crash_records"], [])
+            self.assertRegex(text, r"105 MiB  measured  all of it: measured on 2026-11-20: at its lowest 71 MiB of 150 MiB were available")
+            self.assertIn("crash of 2026-11-20): it counts.", " ".join(text.split()))
+            self.assertEqual(json.loads(run("plan", "--json", "--root", tree.root).out)["enough"], after["enough"])
+
+    def test_records_of_other_loads_are_named_and_not_used(self):
+        for why, load, memory in (("it is of another image", {"kernel_file": {"size_bytes": 5, "crc32": "0x5"}}, {}),
+                                  ("it is of another initrd", {"initrd_file": {"size_bytes": 5, "crc32": "0x5"}}, {}),
+                                  ("does not say which image and initrd they were", {"initrd_file": None}, {}),
+                                  ("for the CPUs 0-7, and will for 1 in all", {}, {"possible_cpus": "0-7"}),
+                                  ("it is of Linux 5.10.0, and ", {}, {"release": "5.10.0"}),
+                                  ("nobody saw its dump done", {}, {"dump_done": False}),
+                                  ("the machine had 0 GiB of memory", {}, {"vmcore_bytes": 1 << 20}),
+                                  ("expected a text without control characters", {}, {"release": "\x1b[2J"}),
+                                  ("expected no more than 1 PiB", {}, {"total_bytes": 1 << 62})):
+            with self.subTest(why), Crashed() as tree:
+                before, _ = self.recommended(tree)
+                tree.dump(load=load, **memory)
+                after, text = self.recommended(tree)
+                self.assertEqual(after["need"], before["need"])
+                (record,) = after["crash_records"]
+                self.assertEqual(record["used"], False)
+                self.assertIn(why, record["why"])
+                self.assertIn("not used: ", " ".join(text.split()))
+                self.assertNotIn("\x1b", text)
+
+    def test_the_loader_that_is_asked_for_has_to_be_the_same(self):
+        with Crashed() as tree:
+            tree.dump()
+            for loader, used in (("kexec_load", True), ("kexec_file_load", False)):
+                self.assertEqual(self.recommended(tree, "--loader", loader)[0]["crash_records"][0]["used"], used)
+
+    def test_whatever_lies_in_the_place_of_a_record_is_no_error(self):
+        with Crashed() as tree:
+            name = "var/crash/202611200305/swiotlb-handoff-memory.json"
+            for content in (b"", b"\0" * 5000, b"x" * (1 << 20), b"[" * 60000, b'{"schema": 2}', "\u202e".encode() * 100):
+                with self.subTest(content[:10]):
+                    tree.write(name, content)
+                    (record,) = self.recommended(tree)[0]["crash_records"]
+                    self.assertEqual((record["used"], record["time"]), (False, None))
+            tree.remove(name)
+            os.mkfifo(tree.path(name))
+            (record,) = self.recommended(tree)[0]["crash_records"]
+            self.assertFalse(record["used"])
+            os.remove(tree.path(name))
+            os.symlink("/etc/passwd", tree.path(name))
+            self.assertEqual(self.recommended(tree)[0]["crash_records"], [], "it is looked for below the root")
 
 
 def boot_of(machine, *more):

@@ -16,9 +16,11 @@ import argparse
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -304,7 +306,7 @@ class KdumpTools(Scripts):
         self.machine.write("run/swiotlb-handoff/verify.txt", "elsewhere\n")
         self.assertEqual(self.savecore()[1]["swiotlb-handoff.txt"], "elsewhere\n")
 
-    RECORD = '{\n  "after": [],\n  "append": "swiotlb=32768 memmap=64M@0x70000000",\n  "command_line": "x"\n}\n'
+    RECORD = '{\n  "after": [],\n  "append": "swiotlb=32768 memmap=64M@0x70000000",\n  "command_line": "ro swiotlb=32768 memmap=64M@0x70000000"\n}\n'
 
     def test_the_record_of_a_load_outlives_the_crash(self):
         self.enable()
@@ -328,6 +330,23 @@ class KdumpTools(Scripts):
             status, files = self.savecore()
             self.assertEqual((status, files.get("swiotlb-handoff.json")), (0, self.RECORD if saved else None), line)
             shutil.rmtree(next((self.machine.root / "var/crash").glob("2*")))
+
+    def test_the_record_of_a_load_without_a_handoff_goes_beside_the_dump_too(self):
+        self.enable()
+        plain = '{\n  "append": "",\n  "command_line": "ro quiet"\n}\n'
+        self.machine.write("var/lib/swiotlb-handoff/record.json", plain)
+        self.machine.program("helpers/verify", "#!/bin/sh\nexit 1\n")
+        self.machine.write("proc/cmdline", "ro quiet elfcorehdr=9K\n")
+        self.assertEqual(self.savecore()[1].get("swiotlb-handoff.json"), plain)
+
+    def test_what_was_seen_of_the_memory_goes_beside_the_dump(self):
+        self.enable()
+        self.machine.program("helpers/verify", '#!/bin/sh\nmkdir -p ROOT/run/swiotlb-handoff\n[ "$1" != --watch ] || { echo looks >$2; echo $$ >ROOT/watch; exec sleep 100; }\n')
+        began = time.monotonic()
+        status, files = self.savecore()
+        self.assertEqual((status, files.get("swiotlb-handoff-memory.json")), (0, "looks\n"))
+        self.assertLess(time.monotonic() - began, 60, "nobody waits for the watch")
+        os.kill(int((self.machine.root / "watch").read_text()), signal.SIGKILL)
 
     def test_nothing_about_the_verdict_stops_a_dump(self):
         self.enable()

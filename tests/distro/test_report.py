@@ -6,6 +6,7 @@
 """
 
 import contextlib
+import json
 import os
 import re
 import resource
@@ -221,6 +222,177 @@ class Report(unittest.TestCase):
         subprocess.run(["strip", "-o", stripped, VERIFY], check=True)
         print(f"verify: {stripped.stat().st_size / 1024:.0f} KiB")
         self.assertLess(stripped.stat().st_size, SIZE_LIMIT)
+
+
+MEMINFO = "MemTotal: {:>12} kB\nMemFree: {:>13} kB\nMemAvailable: {:>8} kB\n"
+
+
+class Watch(unittest.TestCase):
+    """verify --watch in a made-up crash kernel: a directory stands for /proc, and a running `sleep` for nobody."""
+
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory(prefix="handoff-watch-")
+        self.addCleanup(directory.cleanup)
+        self.root = Path(directory.name)
+        self.file = self.root / "run/memory.json"
+        for name, text in (("proc/cmdline", "nr_cpus=1 swiotlb_handoff=0x71000000-0x75000000 elfcorehdr=0x9000\n"), ("proc/sys/kernel/osrelease", "6.1.0-50-amd64\n"),
+                           ("proc/iomem", "00001000-0009ffff : System RAM\n50000000-5affffff : System RAM\n  50000000-51ffffff : Kernel code\n"),
+                           ("proc/vmstat", "nr_free_pages 5\noom_kill 0\n"), ("proc/sys/kernel/printk", "4 4 1 7\n"), ("sys/devices/system/cpu/possible", "0-3,6\n"),
+                           ("sys/devices/system/cpu/online", "0\n"), ("dev/kmsg", ""), ("dev/console", "")):
+            self.write(name, text)
+        (self.root / "proc/1").mkdir()
+        (self.root / "proc/1/root").symlink_to("../..")
+        self.memory(180224, 120000, 110000)
+
+    def write(self, name, text):
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    def memory(self, *kib):
+        # As a whole: the watch reads it at any time.
+        self.write("meminfo", MEMINFO.format(*kib))
+        os.rename(self.root / "meminfo", self.root / "proc/meminfo")
+
+    def command(self, *more):
+        return [VERIFY, "--watch", self.file, "--proc", self.root / "proc", "--interval", "1", *more]
+
+    def watch(self, looks=4, **options):
+        done = subprocess.run(self.command("--looks", str(looks)), capture_output=True, text=True, timeout=60, **options)
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+        return json.loads(self.file.read_text())
+
+    def said(self, where="kmsg"):
+        return [line for line in (self.root / "dev" / where).read_text().splitlines() if "memory: " in line]
+
+    def collector(self, number, files, words="makedumpfile\0-l\0/proc/vmcore\0x", wrote=0):
+        """A process with these files open, by number."""
+        for fd, target in files.items():
+            (self.root / f"proc/{number}/fd").mkdir(parents=True, exist_ok=True)
+            (self.root / f"proc/{number}/fd/{fd}").symlink_to(target)
+        self.write(f"proc/{number}/cmdline", words)
+        self.write(f"proc/{number}/io", f"rchar: 5\nwchar: {wrote}\n")
+        self.write(f"proc/{number}/stat", f"{number} (make) dump) S 1 {' '.join(['0'] * 17)} 1000 0 0\n")
+
+    def test_it_keeps_what_was_least(self):
+        self.assertEqual(self.watch()["first_available_bytes"], 110000 << 10)
+        self.memory(180224, 9000, 80000)
+        self.watch()
+        self.memory(180224, 100000, 100000)
+        seen = self.watch()
+        self.assertEqual((seen["lowest_free_bytes"], seen["lowest_available_bytes"], seen["total_bytes"]), (9000 << 10, 80000 << 10, 180224 << 10))
+        self.assertEqual((seen["first_free_bytes"], seen["first_available_bytes"]), (120000 << 10, 110000 << 10), "another one goes on from what one saw")
+        self.assertEqual((seen["release"], seen["possible_cpus"], seen["running_cpus"], seen["looks"]), ("6.1.0-50-amd64", "0-3,6", "0", 12))
+        self.assertEqual(seen["ram_bytes"], 0x9f000 + 0xb000000)
+        self.assertEqual((seen["slabs"], seen["collector"], seen["dump_done"]), (None, "", False))
+
+    def test_each_new_low_is_said_and_the_last_one_is_the_lowest(self):
+        for available in range(110000, 0, -500):
+            self.memory(180224, available, available)
+            self.watch(1)
+        lines = self.said()
+        self.assertIn("memory: 107 of 176 MiB are available", lines[0])
+        self.assertLess(len(lines), 30)
+        last = int(re.search(r"a new low, (\d+) of", lines[-1])[1])
+        self.assertLess(last, 3)
+        self.assertEqual(self.said("console"), [line.removeprefix("<5>") for line in lines], "a quiet kernel shows them nowhere else")
+
+    def test_one_watch_says_no_more_than_24_lines(self):
+        running = subprocess.Popen(self.command())
+        self.addCleanup(running.wait)
+        self.addCleanup(running.kill)
+        available = 10 ** 7
+        while available > 1024:
+            self.memory(180224, available, available)
+            time.sleep(0.02)
+            available = available * 3 // 4
+        self.assertLessEqual(len(self.said()), 24)
+        self.assertGreater(len(self.said()), 15)
+
+    def test_where_the_kernel_shows_its_log_on_the_console_nothing_is_said_twice(self):
+        self.write("proc/sys/kernel/printk", "7 4 1 7\n")
+        self.watch()
+        self.assertEqual((len(self.said()), self.said("console")), (1, []))
+
+    def test_beside_the_dump_it_leaves_what_it_saw_and_the_record_of_the_load(self):
+        for mounted in ("", "/sysroot"):
+            with self.subTest(mounted):
+                self.write(f"{mounted}/var/crash/now/vmcore-incomplete".lstrip("/"), "x" * 5000)
+                self.write(f"{mounted}/var/lib/swiotlb-handoff/record.json".lstrip("/"), "the record")
+                self.write("proc/vmcore", "x" * 100)
+                self.write("sys/kernel/debug/swiotlb/io_tlb_nslabs", "32768\n")
+                self.write("sys/kernel/debug/swiotlb/io_tlb_used", "700\n")
+                self.collector(70, {0: "/dev/null", 1: "pipe:[7]", 3: "/proc/vmcore", 4: f"{mounted}/var/crash/now/vmcore-incomplete",
+                                    5: "/tmp/kdump_bitmapX (deleted)"}, wrote=1 << 20)
+                self.collector(80, {3: "/proc/vmcore"}, words="vmcore-dmesg", wrote=9)
+                running = subprocess.Popen(self.command())
+                try:
+                    beside = self.root / f"{mounted}/var/crash/now/swiotlb-handoff-memory.json".lstrip("/")
+                    self.until(lambda: json.loads(self.file.read_text() or "{}").get("dump_bytes"))
+                    self.assertFalse(beside.exists(), "it is not done yet")
+                    self.memory(180224, 30000, 70000)
+                    time.sleep(0.2)
+                    shutil.rmtree(self.root / "proc/70")
+                    self.until(lambda: (beside.parent / "swiotlb-handoff.json").exists())
+                    time.sleep(0.1)
+                finally:
+                    running.kill()
+                    running.wait()
+                seen = json.loads(beside.read_text())
+                self.assertEqual((seen["dump_done"], seen["dump_bytes"], seen["vmcore_bytes"], seen["slabs"], seen["slabs_used"], seen["oom_kills"]),
+                                 (True, 1 << 20, 100, 32768, 700, 0))
+                self.assertEqual((seen["collector"], seen["lowest_available_bytes"]), ("makedumpfile -l /proc/vmcore x", 70000 << 10))
+                self.assertEqual((beside.parent / "swiotlb-handoff.json").read_text(), "the record")
+                self.assertTrue(any("at its lowest 68 of 176 MiB were available; 1 MiB of the dump were written in" in line for line in self.said()), self.said())
+                shutil.rmtree(self.root / "proc/80")
+                self.memory(180224, 120000, 110000)
+                self.file.unlink()
+
+    def until(self, condition):
+        end = time.monotonic() + 60
+        while not condition():
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.01)
+
+    def test_a_second_watch_leaves_the_first_alone(self):
+        running = subprocess.Popen(self.command())
+        self.addCleanup(running.wait)
+        self.addCleanup(running.kill)
+        self.until(lambda: self.file.exists() and self.file.read_text())
+        done = subprocess.run(self.command(), timeout=60)  # it would run for ever
+        self.assertEqual(done.returncode, 0)
+        self.assertIsNone(running.poll())
+
+    def test_what_is_missing_is_left_out_and_never_an_error(self):
+        for name in ("iomem", "vmstat", "cmdline", "sys", "1"):
+            path = self.root / "proc" / name
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        self.assertEqual(self.watch()["ram_bytes"], None)
+        (self.root / "proc/meminfo").unlink()
+        self.watch()
+        for command in ([VERIFY, "--watch", "/proc/nowhere/x", "--proc", self.root / "proc", "--looks", "2"], [VERIFY, "--watch", self.file, "--proc", "/nowhere"]):
+            self.assertEqual(subprocess.run(command, timeout=60).returncode, 0)
+
+    def test_hostile_text_is_made_harmless(self):
+        self.write("proc/cmdline", 'a"b\\c\x1b[2J\u00e9 d\n')
+        self.collector(70, {3: "/proc/vmcore"}, words="x\x1b\0\"y\0")
+        seen = self.watch()
+        self.assertEqual(seen["command_line"], 'a"b\\c?[2J?? d')
+        self.assertEqual(seen["collector"], 'x? "y')
+
+    def test_it_has_little_memory_and_is_the_first_to_go(self):
+        if "dynamically linked" in subprocess.run(["file", VERIFY], capture_output=True, text=True).stdout:
+            self.skipTest("this build of verify has a sanitizer's libraries")
+        self.write("proc/iomem", "".join(f"{i << 20:08x}-{(i << 20) + 0xfffff:08x} : System RAM\n" for i in range(3000)))
+        for number in range(100, 400):
+            self.collector(number, {fd: "/dev/null" for fd in range(8)})
+        seen = self.watch(200, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT)))
+        self.assertEqual(seen["looks"], 200, "all of its addresses, resident or not, are counted")
+        running = subprocess.Popen(self.command())
+        self.addCleanup(running.wait)
+        self.addCleanup(running.kill)
+        self.until(lambda: json.loads(self.file.read_text())["looks"] > 201)
+        self.assertEqual(Path(f"/proc/{running.pid}/oom_score_adj").read_text(), "1000\n")
 
 
 class Hooks(unittest.TestCase):

@@ -689,7 +689,7 @@ TEST_F(AssumedImage, OfTheRunningMachineIsNoProof) {
 TEST_F(AssumedImage, DecidesByItsReleaseWhetherThePoolIsRoundedUp) {
     reserve_high_only();
     request.accept = {"release-tested"};
-    machine.pool.front().range = range(0x6a000000, 0x70000000);  // 96 MiB
+    machine.pool.front().range = range(0x6e800000, 0x70000000);  // 24 MiB, of which no part would be enough
     const auto refused = [&](const char* of_image, const char* of_machine) {
         request.image->release = of_image;
         machine.release = of_machine;

@@ -27,7 +27,7 @@ protected:
         Cargo cargo = judge_cargo(question, found);
         auto scenarios = predict_loads(question, cargo, Method::ram, found);
         load = scenarios.front().load;
-        const Proposal proposal{question, Method::ram,      {synthetic_pool, 32768, {}}, false,
+        const Proposal proposal{question, Method::ram,      {synthetic_pool, 32768, {}}, synthetic_pool, false,
                                 false,    std::move(cargo), std::move(scenarios)};
         const auto line = CommandLine::parse(question.base.with(synthetic_words));
         return *memory_of(proposal, proposal.scenarios.front(), *line);

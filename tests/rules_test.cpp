@@ -67,6 +67,14 @@ const Question reviewed = {"review",
                            },
                            [](const Case& c) { return review(c.machine, c.request, c.promised).reasons; }};
 
+const Question lent_reviewed = {"review of a loan",
+                                [](Case& c) {
+                                    c.machine = idle_machine();
+                                    c.request = lending_request();
+                                    c.line() += std::string(" ") + synthetic_loan_words;
+                                },
+                                reviewed.answer};
+
 const Question checked = {"check", [](Case& c) { c.input.command_line = c.line() + " " + synthetic_words; },
                           [](const Case& c) { return check(c.input).reasons; }};
 
@@ -84,6 +92,14 @@ const Question recorded = {
         c.record.outcome = Record::Outcome::handoff;
     },
     [](const Case& c) { return judge_record(c.record); }};
+
+const Question recorded_part = {"record of a part",
+                                [](Case& c) {
+                                    c.machine = synthetic_machine_without_low_part();
+                                    c.pool() = range(0x6a000000, 0x70000000);
+                                    recorded.start(c);
+                                },
+                                recorded.answer};
 
 /// A case that a rule objects to, and its neighbour.
 struct Row {
@@ -233,9 +249,24 @@ const Row rows[] = {
      [](Case& c) {
          c.machine.encryption = Encryption::sev;
          c.request.accept = {"encryption-unproven"};
-         c.machine.crash_kernel.back() = range(7 * GiB, 8 * GiB);
+         c.request.config->pool_bytes = 32 * MiB;
+         c.pool() = range(0x6e000000, 0x70000000);
      },
-     [](Case& c) { c.machine.crash_kernel.back() = range(7 * GiB + 512 * MiB, 8 * GiB); }},
+     [](Case& c) { c.request.config->pool_bytes = 64 * MiB; }},
+    {"pool-slabs", refusal, "the caller's swiotlb= asks for more areas than the pool has segments", planned,
+     [](Case& c) { c.line() += " swiotlb=32768,257"; }, [](Case& c) { replace(c.line(), ",257", ",256"); }},
+    {"pool-slabs", refusal, "the words promise a part that is no whole number of segments", reviewed,
+     [](Case& c) {
+         c.machine.release = c.request.image->release = "5.10.0-32-amd64";
+         c.promised = range(0x6c000000, 0x6e001000);
+         replace(c.line(), synthetic_words,
+                 "swiotlb=16386 memmap=32772K@0x6c000000 swiotlb_handoff=0x6c000000-0x6e001000");
+     },
+     [](Case& c) {
+         c.promised = range(0x6c000000, 0x6e040000);
+         replace(c.line(), "swiotlb=16386 memmap=32772K@0x6c000000 swiotlb_handoff=0x6c000000-0x6e001000",
+                 "swiotlb=16512 memmap=33024K@0x6c000000 swiotlb_handoff=0x6c000000-0x6e040000");
+     }},
     {"pool-slabs", refusal, "the crash kernel has more CPUs than the pool has segments", planned,
      [](Case& c) {
          c.machine = synthetic_machine_without_low_part();
@@ -249,23 +280,49 @@ const Row rows[] = {
     {"pool-slabs", refusal, "there is no swiotlb=", checked,
      [](Case& c) { replace(c.input.command_line, "swiotlb=32768", "quiet"); },
      [](Case& c) { replace(c.input.command_line, "quiet", "swiotlb=32768"); }},
-    {"pool-power-of-two", refusal, "it has 96 MiB, and the crash kernel rounds up", planned,
-     [](Case& c) { c.pool() = range(0x6a000000, 0x70000000); },
+    {"pool-power-of-two", refusal, "it has 24 MiB, and the crash kernel rounds up", planned,
+     [](Case& c) { c.pool() = range(0x6e800000, 0x70000000); },
      [](Case& c) { c.request.image->release = "5.10.0-32-amd64"; }},
-    {"pool-power-of-two", refusal, "it has 96 MiB, and addr= demands the number that it names", planned,
+    {"pool-power-of-two", refusal, "it has 24 MiB, and addr= demands the number that it names", planned,
      [](Case& c) {
          c.request.image->release = "5.10.0-32-amd64";
          c.request.image->swiotlb_addr = true;
-         c.pool() = range(0x6a000000, 0x70000000);
+         c.pool() = range(0x6e800000, 0x70000000);
      },
      [](Case& c) { c.request.method = Method::ram; }},
-    {"pool-power-of-two", refusal, "it has 96 MiB, and the running kernel's structure has areas", planned,
+    {"pool-power-of-two", refusal, "it has 24 MiB, and the running kernel's structure has areas", planned,
      [](Case& c) {
-         c.pool() = range(0x6a000000, 0x70000000);
+         c.pool() = range(0x6e800000, 0x70000000);
          c.machine.release = c.request.image->release = "5.14.0-427.el9.x86_64";
          c.machine.pool_areas = true;
      },
      [](Case& c) { c.machine.pool_areas = false; }},
+    {"pool-part", refusal, "a memmap= makes RAM of a page of the rest", planned,
+     [](Case& c) {
+         c.pool() = range(0x6a000000, 0x70000000);
+         c.line() += " memmap=4K@0x6f000000";
+     },
+     [](Case& c) { replace(c.line(), "memmap=4K@0x6f000000", "memmap=4K@0x69000000"); }},
+    {"pool-part", refusal, "beside the words of a part a memmap= makes persistent memory of a page of the rest",
+     reviewed,
+     [](Case& c) {
+         c.promised = range(0x6c000000, 0x6e000000);
+         replace(c.line(), synthetic_words,
+                 "swiotlb=16384 memmap=32M@0x6c000000,4K!0x6f000000 swiotlb_handoff=0x6c000000-0x6e000000");
+     },
+     [](Case& c) { replace(c.line(), "4K!0x6f000000", "4K$0x6f000000"); }},
+    {"pool-part", info, "it has 96 MiB, and the crash kernel rounds up", planned,
+     [](Case& c) { c.pool() = range(0x6a000000, 0x70000000); },
+     [](Case& c) { c.request.image->release = "5.10.0-32-amd64"; }},
+    {"pool-agrees", refusal, "the words lend a part of it", lent_reviewed,
+     [](Case& c) {
+         c.promised = range(0x6c000000, 0x6e000000);
+         replace(c.line(), synthetic_loan_words, "memmap=32M@0x6c000000 swiotlb_lent=0x6c000000-0x6e000000");
+     },
+     [](Case& c) {
+         c.promised = synthetic_pool;
+         replace(c.line(), "memmap=32M@0x6c000000 swiotlb_lent=0x6c000000-0x6e000000", synthetic_loan_words);
+     }},
     {"pool-below-4g", refusal, "it ends a page above 4 GiB", planned,
      [](Case& c) {
          c.machine.ram.add(range(2 * GiB, 4 * GiB));
@@ -741,6 +798,7 @@ const Row rows[] = {
          c.machine.crash_kernel = {range(0x70000000, 0x80000000)};
          c.machine.random_ready = false;
          c.request.loader = Loader::kexec_load;
+         c.pool() = range(0x6e000000, 0x70000000);  // so small that no part of it would be enough
          c.line() += " swiotlb=force";
      },
      [](Case& c) { c.machine.random_ready = true; }},
@@ -980,6 +1038,9 @@ const Row rows[] = {
          c.record.segments.push_back({"", range(0x6ffff000, 0x70000000)});
      },
      [](Case& c) { c.record.segments.back().range = range(0x70001000, 0x70002000); }},
+    {"record-agrees", refusal, "a page of the pool that is not handed over is RAM", recorded_part,
+     [](Case& c) { c.record.after.add(range(0x6e000000, 0x6e001000), Type::ram); },
+     [](Case& c) { c.record.after.entries.back().range = range(0x70000000, 0x70001000); }},
     {"record-agrees", refusal, "a segment lies over a fence", recorded,
      [](Case& c) {
          c.record.segments.push_back({"", range(0x73fff000, 0x74001000)});

@@ -147,6 +147,7 @@ std::string text_of(const handoff::LoanOutlook& loan) {
 void print_plan(const handoff::Plan& plan, const std::optional<handoff::LoanOutlook>& loan) {
     sentence("verdict", handoff::verdict_text(plan.verdict, plan.assumptions));
     if (plan.pool) field("pool", row(*plan.pool));
+    if (plan.part) field("part", row(*plan.part) + ": not all of the pool");
     if (plan.expected) field("expected", row(*plan.expected));
     if (!plan.append.empty()) field("append", plan.append);
     const handoff::Load* load = plan.loads.empty() ? nullptr : &plan.loads.front();

@@ -125,6 +125,9 @@ struct Plan {
     Method method = Method::ram;
     Loader loader = Loader::automatic;
     std::optional<AddressRange> pool;  ///< of the running kernel
+    /// What is handed over of the pool, or would have to be, where it is not all of it. Devices may still write to the
+    /// rest, which is no memory of the crash kernel.
+    std::optional<AddressRange> part;
     /// The pool is lent: ordinary RAM of a crash kernel that makes none. Then nothing is expected to land anywhere.
     bool loan = false;
     std::optional<AddressRange> expected;  ///< of the crash kernel; only when ready

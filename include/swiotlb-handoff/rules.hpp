@@ -34,7 +34,10 @@ inline constexpr auto rule_table = std::to_array<RuleInfo>({
     {"pool-slabs", "The pool is a whole number of 128-slab segments, and as many slabs as debugfs says."},
     {"pool-power-of-two",
      "Linux 6.0 and later round the slab count up to a power of two; a pool of another size would not fit its own "
-     "region."},
+     "region. A part of it that has such a count is handed over, where that is large enough."},
+    {"pool-part",
+     "Where the pool cannot be handed over as a whole, the largest part of it is that is proven and was seen to be "
+     "enough. The rest of the pool is no memory of the crash kernel, since devices may still write to it."},
     {"pool-below-4g", "The pool ends below 4 GiB, where the crash kernel looks for its own."},
     {"pool-in-ram", "The pool lies inside one RAM range, in every memory map that a source shows."},
     {"pool-disjoint",

@@ -81,7 +81,7 @@ std::optional<PoolRoom> room_for(const Question& question, std::uint64_t pool) {
     if (scenarios.empty()) return std::nullopt;
     if (pool == 0 || halves_pool(crash_release(question))) return room;
     const Pool own{{}, pool / slab_size, {}};
-    const Proposal proposal{question, Method::ram, own, false, false, std::move(cargo), std::move(scenarios)};
+    const Proposal proposal{question, Method::ram, own, {}, false, false, std::move(cargo), std::move(scenarios)};
     std::vector<std::uint64_t> blocks;
     for (const Scenario& s : proposal.scenarios) take_load(proposal, s, room, blocks);
     std::sort(blocks.begin(), blocks.end());

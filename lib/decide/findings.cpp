@@ -2,6 +2,7 @@
 #include "lib/decide/findings.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 namespace handoff {
 
@@ -30,6 +31,11 @@ void Findings::missing(bool live, Rule rule, std::string text, Assumed assumed, 
     else
         assumptions_.push_back(
             {std::string(rule.id()), std::move(assumed.text), std::move(assumed.where), std::move(advice)});
+}
+
+void Findings::add(Findings other) {
+    std::move(other.reasons_.begin(), other.reasons_.end(), std::back_inserter(reasons_));
+    std::move(other.assumptions_.begin(), other.assumptions_.end(), std::back_inserter(assumptions_));
 }
 
 bool Findings::refused() const { return first_refusal(reasons_) != nullptr; }

@@ -31,6 +31,9 @@ public:
     /// the machine itself has: there `assumed` is taken for granted instead, unless the user takes the risk.
     void missing(bool live, Rule rule, std::string text, Assumed assumed, std::string advice = {});
 
+    /// What was found apart from these, behind them.
+    void add(Findings other);
+
     [[nodiscard]] bool refused() const;
     [[nodiscard]] const std::vector<Reason>& reasons() const { return reasons_; }
     [[nodiscard]] std::vector<Reason> take() { return std::move(reasons_); }

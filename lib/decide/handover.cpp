@@ -8,6 +8,8 @@
 #include "lib/decide/neighbours.hpp"
 #include "lib/decide/outcome.hpp"
 #include "lib/decide/parts.hpp"
+#include "lib/decide/pool_size.hpp"
+#include "lib/kernel/constants.hpp"
 
 namespace handoff {
 namespace {
@@ -22,13 +24,12 @@ std::optional<Proposal> judge_proposal(const Question& question, Method method, 
     judge_words(question, found);
     judge_configuration(question, found);
     judge_added_words(question, found);
-    if (pool) judge_rounding(question, *pool, method, found);
     Cargo cargo = judge_cargo(question, found);
     auto scenarios = predict_loads(question, cargo, method, found);
     if (pool) plan.pool = pool->range;
     plan.loads = loads_of(scenarios);
     if (!placeable || scenarios.empty()) return std::nullopt;
-    return Proposal{question, method, *pool, need.forced, false, std::move(cargo), std::move(scenarios)};
+    return Proposal{question, method, *pool, pool->range, need.forced, false, std::move(cargo), std::move(scenarios)};
 }
 
 void report_proof(const Proposal& c, std::size_t images, std::size_t fences, Findings& found) {
@@ -93,6 +94,54 @@ void place(const Proposal& c, Plan& plan, Findings& found) {
     judge_memory_kept(c, *line, base, found);
 }
 
+// What came of one share of the old pool, and what speaks against it.
+constexpr int proven = 4;
+struct Attempt {
+    Plan plan;
+    Findings found;
+    int worth = 0;  // proven, or how much its refusals tell
+};
+
+Attempt attempt(const Proposal& c, const Plan& so_far) {
+    Attempt tried{so_far, Findings(c.question.request.accept)};
+    const bool whole = c.pool.range == c.old_pool;
+    if (!whole) tried.plan.part = c.pool.range;
+    judge_rounding(c.question, c.pool, c.method, tried.found);
+    const bool exact = !tried.found.refused();  // the crash kernel makes a pool of just this size
+    if (exact) place(c, tried.plan, tried.found);
+    tried.worth = !tried.found.refused() ? proven : (exact ? 2 : 0) + (whole ? 1 : 0);
+    return tried;
+}
+
+void note_part(const Attempt& chosen, const AddressRange& old, const std::string& against_all, Findings& found) {
+    if (!chosen.plan.part) return;
+    const std::string share = share_text(*chosen.plan.part, old);
+    const std::string why = against_all.empty() ? std::string("as swiotlb= on the crash kernel's command line asks for")
+                                                : "since not all of it can be: " + against_all;
+    found.note("pool-part",
+               fmt::format("{} {} handed over, {}", share, chosen.worth == proven ? "are" : "would have to be", why));
+}
+
+// The first share that is proven. Where none is, that one says why which the crash kernel could have with another
+// layout.
+void place_largest(Proposal& c, Plan& plan, Findings& found) {
+    std::optional<Attempt> best;
+    std::string against_all;  // of the pool
+    for (const Pool& share : shares_of(c.question, c.pool, c.method)) {
+        c.pool = share;
+        Attempt tried = attempt(c, plan);
+        if (!tried.plan.part && tried.found.refused()) {
+            const Reason& reason = *first_refusal(tried.found.reasons());
+            against_all = reason.rule + ": " + reason.text;
+        }
+        if (!best || tried.worth > best->worth) best = std::move(tried);
+        if (best->worth == proven) break;
+    }
+    note_part(*best, c.old_pool, against_all, found);
+    plan = std::move(best->plan);
+    found.add(std::move(best->found));
+}
+
 void place_promised(const Proposal& c, Plan& plan, Findings& found) {
     const CommandLine& line = c.question.base;
     const auto proof = prove(c, line);
@@ -122,7 +171,7 @@ Plan hand_over(const Question& question, Method method, const PoolNeed& need, Fi
     if (auto c = judge_proposal(question, method, need, std::nullopt, plan, found)) {
         c->numa_off = sees_several_nodes(question);
         if (c->numa_off) note_numa_off(question, found);
-        place(*c, plan, found);
+        place_largest(*c, plan, found);
     }
     if (plan.pool) judge_rivals(question, *plan.pool, plan.fences, found);
     return plan;
@@ -132,7 +181,13 @@ Plan review_handover(const Question& question, Method method, const PoolNeed& ne
                      Findings& found) {
     Plan plan;
     plan.method = method;
-    if (const auto c = judge_proposal(question, method, need, promised, plan, found)) place_promised(*c, plan, found);
+    if (auto c = judge_proposal(question, method, need, promised, plan, found)) {
+        c->pool = {promised, promised.size() / slab_size, c->pool.where};
+        judge_promised_part(promised, c->old_pool, found);
+        judge_rounding(question, c->pool, method, found);
+        if (promised != c->old_pool) plan.part = promised;
+        place_promised(*c, plan, found);
+    }
     if (plan.pool) judge_rivals(question, *plan.pool, plan.fences, found);
     return plan;
 }

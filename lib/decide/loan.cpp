@@ -19,7 +19,14 @@ std::optional<Proposal> judge_proposal(const Question& question, const std::opti
     plan.method = Method::ram;
     plan.loan = true;
     const auto pool = find_pool(question, promised, found);
-    const bool placeable = pool && judge_pool(question.machine, *pool, found);
+    bool placeable = pool && judge_pool(question.machine, *pool, found);
+    if (pool && promised && *promised != pool->range) {
+        found.refuse("pool-agrees",
+                     fmt::format("the words lend {}, the running kernel's pool is at {}", base::to_string(*promised),
+                                 base::to_string(pool->range)),
+                     pool->where.text(), "plan again: a pool is lent as a whole");
+        placeable = false;
+    }
     judge_evidence(question.machine, found);
     judge_translation(question, pool ? &pool->range : nullptr, found);
     judge_dump(question.request, found);
@@ -32,7 +39,7 @@ std::optional<Proposal> judge_proposal(const Question& question, const std::opti
     if (pool) plan.pool = pool->range;
     plan.loads = loads_of(scenarios);
     if (!placeable || scenarios.empty()) return std::nullopt;
-    return Proposal{question, plan.method, *pool, false, false, std::move(cargo), std::move(scenarios)};
+    return Proposal{question, plan.method, *pool, pool->range, false, false, std::move(cargo), std::move(scenarios)};
 }
 
 void judge_line(const Proposal& c, const CommandLine& line, Plan& plan, Findings& found) {

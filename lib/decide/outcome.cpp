@@ -36,6 +36,24 @@ void judge_segments(const Proposal& c, const CommandLine& line, Findings& found)
     }
 }
 
+// Devices may still write to all of the old pool. What the crash kernel does not make its own pool of is no memory of
+// its.
+void judge_rest(const Proposal& c, const CommandLine& line, Findings& found) {
+    RangeSet rest({c.old_pool});
+    rest.subtract(c.pool.range);
+    for (const Scenario& s : c.scenarios) {
+        const auto map = apply_memory_words(boot_map(c, s.load), line);
+        if (!map) return;  // said elsewhere
+        for (const e820::Entry& entry : map->entries)
+            if (entry.type != Type::reserved && rest.overlaps(entry.range))
+                return found.refuse("pool-part",
+                                    fmt::format("the crash kernel's map has {} as '{}': in it is a rest of the old "
+                                                "pool, to which devices may still write",
+                                                base::to_string(entry.range), e820::log_label(entry.type)),
+                                    {}, "remove the memmap= word that covers it");
+    }
+}
+
 }  // namespace
 
 std::optional<e820::Table> judge_outcome(const Proposal& c, const CommandLine& line, Findings& found) {
@@ -51,6 +69,7 @@ std::optional<e820::Table> judge_outcome(const Proposal& c, const CommandLine& l
         found.refuse("map-once", "the crash kernel's map has the pool as RAM already");
 
     judge_segments(c, line, found);
+    judge_rest(c, line, found);
     std::uint64_t added = 0;
     for (const Scenario& s : c.scenarios) added = std::max(added, s.load.added_words);
     if (const std::string& own = c.question.config.command_line; !own.empty()) added += own.size() + 1;
@@ -79,17 +98,22 @@ void judge_memory_kept(const Proposal& c, const CommandLine& handed_line, const 
     RangeSet before = plain->ram, after = handed->ram;  // of the reservation: a table in boot_params may have the pool
     before.subtract(c.pool.range);
     after.subtract(c.pool.range);
-    const std::uint64_t cost = memory_map_bytes(handed->ram) - memory_map_bytes(before) + before.size() - after.size();
+    // Of a larger pool than its own it keeps more slots, too.
+    const std::uint64_t slots = c.pool.slabs * slot_size;
+    const std::uint64_t own_slots = natural ? natural->size() / slab_size * slot_size : 0;
+    const std::uint64_t cost = memory_map_bytes(handed->ram) - memory_map_bytes(before) + before.size() - after.size() +
+                               slots - std::min(slots, own_slots);
     if (!natural)
         found.note(
             "memory-kept",
             fmt::format("without the handoff the crash kernel would have no pool; this one costs up to {} KiB of the "
                         "reservation, for struct pages and slots",
-                        (cost + c.pool.slabs * slot_size) / KiB));
+                        cost / KiB));
     else if (cost > natural->size())
-        found.refuse("memory-kept",
-                     fmt::format("the handoff costs {} KiB of struct pages and fences, and gives back only {} KiB",
-                                 cost / KiB, natural->size() / KiB));
+        found.refuse(
+            "memory-kept",
+            fmt::format("the handoff costs {} KiB of struct pages, slots and fences, and gives back only {} KiB",
+                        cost / KiB, natural->size() / KiB));
     else
         found.note("memory-kept", fmt::format("the crash kernel keeps {} MiB more of its reservation for itself",
                                               (natural->size() - cost) / MiB));

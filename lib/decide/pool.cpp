@@ -2,18 +2,14 @@
 #include "lib/decide/pool.hpp"
 
 #include <algorithm>
-#include <bit>
 
 #include <fmt/format.h>
 
-#include "lib/kernel/behaviour.hpp"
 #include "lib/kernel/constants.hpp"
-#include "lib/kernel/crashkernel.hpp"
 
 namespace handoff {
 namespace {
 
-using base::GiB;
 using base::page_size;
 using base::whole_mib;
 
@@ -23,7 +19,7 @@ std::vector<PoolSighting> sightings(const Question& question) {
     return seen;
 }
 
-// The first source where all of them, and the handoff, show the same pool.
+// The first source where all of them show the same pool, and the handoff has it or a part of it.
 const PoolSighting* agreed(const std::vector<PoolSighting>& seen, const std::optional<AddressRange>& promised,
                            Findings& found) {
     const PoolSighting& first = seen.front();
@@ -35,7 +31,7 @@ const PoolSighting* agreed(const std::vector<PoolSighting>& seen, const std::opt
                          first.where.text(), "find out which one is stale: a log of another boot, or an old --pool");
             return nullptr;
         }
-    if (promised && *promised != first.range) {
+    if (promised && !first.range.contains(*promised)) {
         found.refuse("pool-agrees",
                      fmt::format("the handoff promises {}, the running kernel's pool is at {}",
                                  base::to_string(*promised), base::to_string(first.range)),
@@ -44,11 +40,6 @@ const PoolSighting* agreed(const std::vector<PoolSighting>& seen, const std::opt
         return nullptr;
     }
     return &first;
-}
-
-// At most, in bytes: the reservation, the pool, and what lies below 1 MiB.
-std::uint64_t memory_of_crash_kernel(const Machine& machine, const Pool& pool) {
-    return reserved_bytes(machine) + pool.range.size() + base::MiB;
 }
 
 // Nobody else has a byte of it.
@@ -271,40 +262,6 @@ void judge_protection(const Machine& machine, Loader loader, Findings& found) {
     if (machine.lockdown.value_or(false) && loader == Loader::kexec_load)
         found.refuse("loader-permitted", "the kernel is locked down and takes only kexec_file_load",
                      "sys/kernel/security/lockdown", "load with kexec -s");
-}
-
-namespace {
-
-// swiotlb_adjust_size() of an encrypted guest takes the default number of slabs for "not given".
-void judge_default_size(const Question& question, const Pool& pool, Findings& found) {
-    const std::uint64_t usual = question.config.pool_bytes;
-    const std::uint64_t share = memory_of_crash_kernel(question.machine, pool) / 100 * 6;
-    if (!is_encrypted_guest(question.machine.encryption) || pool.range.size() != usual || share < usual) return;
-    found.refuse("pool-slabs",
-                 fmt::format("in an encrypted guest {} slabs count as not given: the pool then takes 6 % of the crash "
-                             "kernel's memory, {} MiB",
-                             pool.slabs, whole_mib(share)),
-                 {}, "reserve no more than 1000 MiB for the crash kernel");
-}
-
-}  // namespace
-
-void judge_rounding(const Question& question, const Pool& pool, Method method, Findings& found) {
-    judge_default_size(question, pool, found);
-    const std::string release = crash_release(question);
-    // The running kernel's structure tells better than its number.
-    const bool rounds = release == question.machine.release && question.machine.pool_areas
-                            ? *question.machine.pool_areas
-                            : rounds_slabs_up(release);
-    if ((rounds || method == Method::addr) && !std::has_single_bit(pool.slabs))
-        found.refuse("pool-power-of-two", fmt::format("{} slabs are not a power of two, and {} rounds up", pool.slabs,
-                                                      release.empty() ? "an unknown kernel perhaps" : release));
-    // With addr= the kernel has fewer areas instead of a larger pool.
-    const unsigned cpus = crash_cpus(question);
-    if (rounds && method != Method::addr && pool.slabs < segment_slabs * std::bit_ceil(std::uint64_t{cpus}))
-        found.refuse("pool-slabs",
-                     fmt::format("{} slabs are too few for {} CPUs: the kernel rounds up", pool.slabs, cpus), {},
-                     "add nr_cpus=1 to the crash kernel's command line");
 }
 
 }  // namespace handoff

@@ -45,7 +45,8 @@ struct Pool {
     std::uint64_t slabs = 0;
     Evidence where;  ///< by the most trusted source
 };
-/// Nothing where no source shows one, or not the same. `promised`: where a handoff that is reviewed says that it is.
+/// Nothing where no source shows one, or not the same. `promised`: where a handoff that is reviewed says that it is, or
+/// that a part of it is.
 /// Rules pool-found, pool-understood, pool-agrees, pool-aligned.
 std::optional<Pool> find_pool(const Question&, const std::optional<AddressRange>& promised, Findings&);
 
@@ -57,8 +58,5 @@ bool judge_pool(const Machine&, const Pool&, Findings&);
 /// What protects memory from the crash kernel, or from the loader. Rules encryption-none, encryption-unproven,
 /// encryption-known, loader-permitted.
 void judge_protection(const Machine&, Loader, Findings&);
-
-/// The crash kernel makes a pool of exactly this size, and not a larger one. Rules pool-power-of-two, pool-slabs.
-void judge_rounding(const Question&, const Pool&, Method, Findings&);
 
 }  // namespace handoff

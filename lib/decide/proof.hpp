@@ -15,7 +15,8 @@ namespace handoff {
 struct Proposal {
     const Question& question;
     Method method = Method::ram;
-    Pool pool;
+    Pool pool;              ///< that the crash kernel is to have: `old_pool`, or a part of it
+    AddressRange old_pool;  ///< of the running kernel
     bool forced = false;    ///< the crash kernel makes a pool for swiotlb=force only
     bool numa_off = false;  ///< numa=off is among the words
     Cargo cargo;

@@ -7,6 +7,7 @@
 
 #include "lib/decide/fallback.hpp"
 #include "lib/decide/need.hpp"
+#include "lib/decide/pool_size.hpp"
 #include "lib/load/lend.hpp"
 #include "lib/load/load_report.hpp"
 #include "lib/sources/gather.hpp"
@@ -60,6 +61,12 @@ std::string failure_of(const KexecRun& load, std::string_view with) {
     std::string words = last_words(without_debug(load.errors));
     if (words.empty()) words = last_words(without_debug(load.output));
     return fmt::format("kexec failed with {} ({}){}{}", with, load.how, words.empty() ? "" : ": ", words);
+}
+
+// "[0x6c000000-0x70000000)"; of a part also how much it is.
+std::string what_is_given(const Plan& plan) {
+    const std::string range = base::to_string(plan.part.value_or(*plan.pool));
+    return plan.part ? share_text(*plan.part, *plan.pool) + ", " + range : range;
 }
 
 // One load, from the first record to the last.
@@ -172,7 +179,7 @@ std::optional<std::string> Loading::wrong_with(const Plan& plan, const KexecRun&
     done.kexec_tools = record_.kexec_tools;
     done.outcome = Rung::handoff;
     done.why = fmt::format(
-        "loaded with {} {}{}", plan.loan ? "the loan of" : "the handoff of", base::to_string(*plan.pool),
+        "loaded with {} {}{}", plan.loan ? "the loan of" : "the handoff of", what_is_given(plan),
         segments->empty() ? "; neither kexec nor the kernel reported the segments" : ", segments as planned");
     return std::nullopt;
 }

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "lib/decide/pool_size.hpp"
 #include "lib/kernel/command_line.hpp"
 #include "lib/sources/host.hpp"
 
@@ -154,7 +155,8 @@ HandoffState judge_handoff(const HandoffEvidence& e) {
                        fmt::format("The loaded crash kernel has the pool {}, and the running kernel's "
                                    "own is not known.",
                                    base::to_string(found.pool)));
-    if (found.pool != *e.pool)
+    // A pool may be handed over in part; it is lent as a whole.
+    if (found.loan ? found.pool != *e.pool : !e.pool->contains(found.pool))
         return {Handoff::stale,
                 fmt::format("The loaded crash kernel has the pool {}, and the running kernel's is {}.",
                             base::to_string(found.pool), base::to_string(*e.pool)),
@@ -168,8 +170,9 @@ HandoffState judge_handoff(const HandoffEvidence& e) {
             Unknown::other_load,
             "The loaded crash kernel has the words of a handoff, and the record is of another load: " + differs + ".");
     return {Handoff::in_use,
-            fmt::format("The loaded crash kernel has the pool {}, with the words and segments of the record.",
-                        base::to_string(found.pool)),
+            fmt::format("The loaded crash kernel has {}, with the words and segments of the record.",
+                        found.pool == *e.pool ? "the pool " + base::to_string(found.pool)
+                                              : share_text(found.pool, *e.pool) + ", " + base::to_string(found.pool)),
             Unknown::none, Rung::handoff};
 }
 

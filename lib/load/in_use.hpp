@@ -54,9 +54,9 @@ struct HandoffState {
 };
 
 /// The loaded crash kernel has the handoff where its own command line, in its own memory, has the marker of the running
-/// kernel's pool, and the record says that this very load was proven: its words are on that line and its segments are
-/// those in memory. A record alone shows nothing: it may be of a load that another one replaced. In the same way it has
-/// a smaller pool of its own where that line is the one of a record that says so.
+/// kernel's pool, or of a part of it, and the record says that this very load was proven: its words are on that line
+/// and its segments are those in memory. A record alone shows nothing: it may be of a load that another one replaced.
+/// In the same way it has a smaller pool of its own where that line is the one of a record that says so.
 HandoffState judge_handoff(const HandoffEvidence&);
 
 }  // namespace handoff

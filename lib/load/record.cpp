@@ -101,7 +101,8 @@ std::vector<Reason> judge_record(const Record& record) {
         return found.take();
     }
     const AddressRange& pool = *record.pool;
-    if (record.marker != pool) refuse("the marker is not the pool");
+    if (record.loan ? record.marker != pool : !record.marker || !pool.contains(*record.marker))
+        refuse("the marker is not the pool, or a part of it");
     if (record.append.empty() || record.command_line.find(record.append) == std::string::npos)
         refuse("the words are not on the command line");
     for (const Segment& s : record.segments) {
@@ -116,7 +117,14 @@ std::vector<Reason> judge_record(const Record& record) {
         refuse("the ELF headers are no segment");
     if (record.method != Method::e820 && record.map.of(Type::ram).overlaps(pool))
         refuse("the map has the pool as RAM without the words already");
-    if (!record.after.of(Type::ram).contains(pool)) refuse("the map with the words does not have the pool as RAM");
+    const AddressRange taken_over = record.marker.value_or(pool);
+    if (!record.after.of(Type::ram).contains(taken_over))
+        refuse("the map with the words does not have the pool as RAM");
+    RangeSet rest({pool});
+    rest.subtract(taken_over);
+    for (const AddressRange& r : rest.ranges())
+        if (record.after.of(Type::ram).overlaps(r))
+            refuse(fmt::format("the map with the words has {} as RAM, which is not handed over", base::to_string(r)));
     return found.take();
 }
 

@@ -39,8 +39,8 @@ struct Record {
     std::string command_line;                       ///< of the crash kernel, without what the loader adds
     std::string append;                             ///< what was appended to it; "" where nothing was
     std::optional<AddressRange> pool;               ///< of the running kernel
-    std::optional<AddressRange> marker;             ///< what swiotlb_handoff= or swiotlb_lent= promises
-    bool loan = false;                              ///< lent as ordinary RAM
+    std::optional<AddressRange> marker;  ///< what swiotlb_handoff= or swiotlb_lent= promises: the pool, or a part
+    bool loan = false;                   ///< lent as ordinary RAM
     std::vector<AddressRange> fences;
     /// As kexec or the kernel reported them, named where the plan has the same one.
     std::vector<Segment> segments;
@@ -73,9 +73,9 @@ inline constexpr std::string_view record_file = "record.json";  ///< in record_d
 Result<Record> last_record(const Host&);
 
 /// What in a record contradicts itself, as reasons of the rule record-agrees: none where it
-/// is whole. A handoff's marker is the pool and on the command line, no segment lies in the
-/// pool or (besides the kernel's) over a fence, the ELF headers are a segment, the map
-/// has the pool as RAM exactly with the words.
+/// is whole. A handoff's marker is the pool, or a part of it, and on the command line, no segment
+/// lies in the pool or (besides the kernel's) over a fence, the ELF headers are a segment, the map
+/// has what is handed over as RAM exactly with the words, and the rest of the pool never.
 std::vector<Reason> judge_record(const Record&);
 
 }  // namespace handoff

@@ -175,7 +175,8 @@ Picture picture_of(const Machine& machine, const Plan& plan) {
         if (plan.expected)
             after.paint(*plan.expected, MemoryUse::pool);
         else if (plan.pool && plan.counterexample && plan.counterexample->pool)
-            if (const auto elsewhere = AddressRange::from_size(*plan.counterexample->pool, plan.pool->size()))
+            if (const auto elsewhere =
+                    AddressRange::from_size(*plan.counterexample->pool, plan.part.value_or(*plan.pool).size()))
                 after.paint(*elsewhere, MemoryUse::misplaced);
         picture.after = after.finished();
     }

@@ -109,6 +109,16 @@ StatusReport judge_status(StatusFacts facts) {
     return report;
 }
 
+namespace {
+
+std::uint64_t handed_over_bytes(const StatusReport& report) {
+    const auto& record = report.facts.record;
+    const bool handed = report.state.handoff == Handoff::in_use && record && !record->loan && record->marker;
+    return handed ? record->marker->size() : 0;
+}
+
+}  // namespace
+
 std::string to_prometheus(const StatusReport& report, std::string_view version) {
     const StatusFacts& f = report.facts;
     const Handoff handoff = report.state.handoff;
@@ -154,6 +164,9 @@ std::string to_prometheus(const StatusReport& report, std::string_view version) 
                                 f.plan->verdict == verdict ? 1 : 0);
     metric("pool_bytes", "Size of the running kernel's swiotlb pool; 0 where none is seen.");
     if (f.crashkernel_bytes) value("pool_bytes", f.pool ? f.pool->size() : 0);
+    metric("handed_over_bytes",
+           "How much of that pool the loaded crash kernel takes over as its own: all of it, or a part.");
+    if (handoff != Handoff::unknown) value("handed_over_bytes", handed_over_bytes(report));
     metric("crashkernel_bytes", "Memory reserved for the crash kernel.");
     if (f.crashkernel_bytes) value("crashkernel_bytes", *f.crashkernel_bytes);
     metric("load_timestamp_seconds", "When a crash kernel was last loaded through swiotlb-handoff.");

@@ -35,6 +35,7 @@ class Cell:
     lend: str = ""  # or lend: the kdump configuration asks for it, and has makedumpfile save the dump
     refuse: str = ""  # after a load with the handoff something refuses it, and the crash kernel is loaded again: log, word, accept, update or kexec
     by: str = "kexec"  # or wrapper: 'swiotlb-handoff kexec' loads; or moved: it runs a kexec that puts a handoff elsewhere; or window: during kexec's work the plugged device's driver comes
+    crash_kernel: str = ""  # what is loaded is another kernel than the first; empty: the same
     initrd: str = "small"  # or 60M: padded with zeros, which the kernel skips when it unpacks
     kexec: str = "2.0.25"  # or newest
     crash_words: str = "swiotlb=force"  # on the crash kernel's command line besides BASE_WORDS
@@ -51,10 +52,14 @@ class Cell:
     boots: int = 3
     tags: tuple = ()
 
+    @property
+    def loaded_kernel(self):
+        return self.crash_kernel or self.kernel
+
     def key(self):
         """Identifies everything that could change the result, so that --resume never mixes two definitions."""
         # Without the fields that came later where they say nothing new, so that results from before them still count.
-        later = {"by": "kexec", "method": "", "first_says": "", "crash_says": "", "lend": "", "plug": "", "iommu": "", "external": "", "trigger": "", "acpi": "", "crash_cpus": 1, "refuse": ""}
+        later = {"by": "kexec", "method": "", "first_says": "", "crash_says": "", "lend": "", "plug": "", "iommu": "", "external": "", "trigger": "", "acpi": "", "crash_cpus": 1, "refuse": "", "crash_kernel": ""}
         fields = {k: v for k, v in dataclasses.asdict(self).items()
                   if k not in ("boots", "tags", "expect", "dump") and later.get(k) != v}
         if self.dump == "none":
@@ -71,7 +76,7 @@ COLUMNS = [
     ("words", None),
     ("load", {"-c": "loader", "-s": "loader", "-a": "loader", "lend": "lend", "wrapper": "by", "moved": "by", "window": "by", "small": "initrd", "60M": "initrd", "kexec-2.0.25": "kexec",
               "kexec-newest": "kexec", "shrink": "shrink", "refuse": "refuse", "method": "method", "acpi": "acpi",
-              "crash-cpus": "crash_cpus"}),
+              "crash-cpus": "crash_cpus", "crash-kernel": "crash_kernel"}),
     ("expectation", {"ready": "expect", "refused": "expect", "not-needed": "expect", "either": "expect",
                      "naive": "mode", "plain": "mode", "dump": "dump", "lost": "dump", "any": "dump", "none": "dump",
                      "boots": "boots", "first-says": "first_says", "crash-says": "crash_says"}),

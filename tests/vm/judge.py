@@ -154,10 +154,16 @@ def facts(said):
     }
 
 
+def promised(fact):
+    """Where the crash kernel's pool should be: all of the old pool, or the part of it that the plan names."""
+    predicted, pool = fact["predicted"], fact["pool"]
+    return predicted if predicted and pool and pool[0] <= predicted[0] < predicted[1] <= pool[1] else pool
+
+
 def misplaced(fact):
     """In what way the pool is not where it should be; an empty list if it is. Only for a crash kernel that reported."""
     wrong = []
-    if fact["observed"] != fact["pool"]:
+    if fact["observed"] != promised(fact):
         wrong.append(f"pool at {span(*fact['observed'])}" if fact["observed"] else "no pool")
     if fact["ordinary_in_pool"]:
         wrong.append(f"{fact['ordinary_in_pool'] >> 10} KiB of the old pool are ordinary RAM")

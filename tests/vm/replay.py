@@ -62,7 +62,7 @@ def plan_again(tool, cell, first, store):
         machine_of(cell, first, store, root)
 
         def plan(command_line, front):
-            words = ["plan", "--json", "--root", root, "--kernel", store.get(f"kernel-{cell.kernel}")[0] / "vmlinuz", "--loader", cell.loader,
+            words = ["plan", "--json", "--root", root, "--kernel", store.get(f"kernel-{cell.loaded_kernel}")[0] / "vmlinuz", "--loader", cell.loader,
                      "--command-line", command_line]
             if initrd:
                 (root / "initrd").write_bytes(front)

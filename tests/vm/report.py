@@ -99,6 +99,13 @@ def closing_lines(summary):
         yield "ALARM: " + alarm
 
 
+def landing(fact):
+    if not fact["observed"] or fact["observed"] != judge.promised(fact):
+        return "MISSED"
+    part, pool = ((end - start) / 2 ** 20 for start, end in (fact["observed"], fact["pool"]))
+    return "exact" if part == pool else f"exact, {part:g} of {pool:g} MiB"
+
+
 def what_happened(facts):
     """One phrase per boot, equal ones merged: 'exact x3', 'wrong: pool at ... x2'."""
     phrases = []
@@ -113,7 +120,7 @@ def what_happened(facts):
         elif fact.get("record", {}).get("outcome") == "plain":
             phrases.append(f"loaded plainly, dump {fact['dump']}")
         elif fact["verdict"] == "ready":
-            phrases.append("lent" if fact.get("loan") else "exact" if fact["observed"] and fact["observed"] == fact["pool"] else "MISSED")
+            phrases.append("lent" if fact.get("loan") else landing(fact))
         else:
             phrases.append("no pool" if fact["booted"] and not fact["observed"] else f"dump {fact['dump']}")
     return ", ".join(f"{phrase} x{phrases.count(phrase)}" for phrase in dict.fromkeys(phrases))

@@ -57,7 +57,7 @@ class Images:
         self.ready = {}
 
     def common(self, cell, crash=False):
-        kernel, _ = self.store.get(f"kernel-{cell.kernel}")
+        kernel, _ = self.store.get(f"kernel-{cell.loaded_kernel if crash else cell.kernel}")
         busybox, _ = self.store.get("busybox")
         extra = [(f"bin/{name}", path.read_bytes()) for word, name, path in (("lab.caps", "caps", self.caps),
                  ("lab.caps", "capabilities", HERE / "guest/capabilities"), ("lab.cost", "cost", HERE / "guest/cost")) if word in cell.crash_words]
@@ -72,7 +72,7 @@ class Images:
 
     def crash(self, cell):
         makedumpfile, _ = self.store.get("makedumpfile")
-        key = f"crash-{cell.kernel}{load.kind(cell)}"
+        key = f"crash-{cell.loaded_kernel}{load.kind(cell)}"
         if key not in self.ready:
             self.ready[key] = initramfs.crash_image(self.common(cell, crash=True), makedumpfile)
         small = self.ready[key]
@@ -81,9 +81,9 @@ class Images:
 
     def first(self, cell):
         """Path of all of the first kernel's archive that does not differ from boot to boot."""
-        path = self.directory / f"first-{cell.kernel}-{cell.kexec}-{cell.initrd}{cell.acpi}{load.kind(cell)}.cpio"
+        path = self.directory / f"first-{cell.kernel}-{cell.loaded_kernel}-{cell.kexec}-{cell.initrd}{cell.acpi}{load.kind(cell)}.cpio"
         if path not in self.ready:
-            kernel, manifest = self.store.get(f"kernel-{cell.kernel}")
+            kernel, manifest = self.store.get(f"kernel-{cell.loaded_kernel}")
             kexec, _ = self.store.get(f"kexec-{cell.kexec}")
             archive = self.common(cell)
             archive.program("kexec", kexec)
@@ -109,6 +109,8 @@ class Lab:
         def version(item):
             return self.store.get(item)[1]["version"]
         patched = ", patched" if cell.kernel.startswith("patched-") else ""
+        if cell.crash_kernel:
+            patched += f", which loads {version(f'kernel-{cell.crash_kernel}')}"
         return {"kernel": version(f"kernel-{cell.kernel}") + patched, "kexec-tools": version(f"kexec-{cell.kexec}"),
                 "makedumpfile": version("makedumpfile")}
 
@@ -253,7 +255,7 @@ def unavailable(store, cell):
     if shutil.which("qemu-system-x86_64") is None:
         return "no qemu-system-x86_64 on this machine (package qemu-system-x86)"
     try:
-        for item in (f"kernel-{cell.kernel}", f"kexec-{cell.kexec}", "busybox", "makedumpfile",
+        for item in (f"kernel-{cell.kernel}", f"kernel-{cell.loaded_kernel}", f"kexec-{cell.kexec}", "busybox", "makedumpfile",
                      *([f"drivers-{cell.kernel}"] if load.has_drivers(cell) else []), *(["ovmf"] if cell.firmware == "ovmf" else [])):
             store.get(item)
         return None

@@ -202,6 +202,22 @@ class Ready(unittest.TestCase):
         for seen in (witness(0x76000000, 0x7a000000), witness(POOL[0], POOL[1] - 0x2000000), witness(0, 0), "", "{"):
             self.assertEqual(verdict(boot(witness=seen)), "fail", seen)
 
+    def test_a_part_of_the_pool_is_right_where_the_plan_names_it_and_nowhere_else(self):
+        half = 0x2000000
+        part, rest, above = (POOL[0], POOL[0] + half), (POOL[0] + half, POOL[1]), (POOL[1], POOL[1] + half)
+
+        def landing(planned, *seen, **more):
+            said = boot(witness=witness(*seen, **more))
+            plan = dict(PLAN, verdict="ready", expected={"start": f"{planned[0]:#x}", "end": f"{planned[1]:#x}"})
+            return verdict(said | {"first": said["first"] | {"plan": json.dumps(plan)}})
+
+        self.assertEqual(landing(part, *part), "pass")
+        for seen in (POOL, rest, above):
+            self.assertEqual(landing(part, *seen), "fail", seen)
+        for page in (part[0], part[1], POOL[1] - 4096):
+            self.assertEqual(landing(part, *part, ordinary=((page, page + 4096),)), "fail", "a page of the old pool is RAM")
+        self.assertEqual(landing(above, *above), "fail", "outside of the old pool")
+
     def test_fails_when_one_page_of_the_old_pool_is_ordinary_ram(self):
         for page in (POOL[0], POOL[1] - 4096):
             self.assertEqual(verdict(boot(witness=witness(ordinary=((page, page + 4096),)))), "fail")

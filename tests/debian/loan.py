@@ -44,7 +44,9 @@ def judge(said, image):
         (last("loan-loaded-at-crash") == "1", "the crash kernel stays loaded"),
         *dump(said, "first", "crash with the loan", "lent"),
         pattern(said, "first"),
-        (said.number("boot-loans") >= 1, "at the next boot, kdump-tools.service lends the pool by itself"),
+        (last("before-plug") == "handoff true" and (last("boot-record") == "handoff true" or "has no driver" in last("boot-why")),
+         "at the next boot, kdump-tools.service lends the pool by itself" if last("boot-record") == "handoff true" else
+         f"at the next boot, kdump-tools.service comes too early, and a reload lends the pool: {last('boot-why')}"),
         (last("plugged-driver") == "e1000", "a network card of 32 bits is plugged in, and its driver takes it"),
         (last("plugged-record") == "plain false" and last("plugged-loaded") == "1",
          f"... udev has the crash kernel loaded anew, and the loan is gone: {last('plugged-why')}"),

@@ -158,7 +158,7 @@ RAM disk is small and has the driver of one disk; with *60M* it is padded with z
 bounce all DMA; the others bounce none, and their crash kernels make no pool. The terms are in the [glossary](glossary.md).
 
 `recommend` keeps room for a load without the handoff, with a pool of 32 MiB, wherever one may be needed. So for the handed machines the crash kernel
-has 32 MiB more than what was measured and its margin, and 15 % less is not yet too little for it.
+has 32 MiB more than what was measured and its margin, and 15 % less need not be too little for it.
 
 | configuration | measured with | lowest available | taken | before | after | dumps with that | dumps with 15 % less |
 |---|---|--:|--:|---|---|--:|--:|
@@ -188,7 +188,7 @@ def write_report(arguments, boots):
                      f"{'`' + smaller(after) + '`: ' if after and less else ''}{count(configuration, less)} |")
     text = HEAD + "\n".join(lines) + "\n"
     if missing:
-        text += "\nNot run: " + ", ".join(missing) + ". An initial RAM disk with a packed root (squash) was not run either: the lab has none.\n"
+        text += "\nNot run: " + ", ".join(missing) + ".\nAn initial RAM disk with a packed root (squash) was not run either: the lab has none.\n"
     arguments.report.write_text(text)
 
 

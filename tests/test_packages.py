@@ -171,8 +171,8 @@ class Rpm(unittest.TestCase):
         (top / "SOURCES").mkdir()
         # No more of the sources than %doc and %license take.
         staged = top / f"swiotlb-handoff-{version}"
-        for name in ("LICENSE", "README.md", "CHANGELOG.md", "SECURITY.md", *(f"docs/{path.name}" for path in (SOURCE / "docs").glob("*.md"))):
-            (staged / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(SOURCE / "docs", staged / "docs")
+        for name in ("LICENSE", "README.md", "CHANGELOG.md", "SECURITY.md"):
             shutil.copy(SOURCE / name, staged / name)
         subprocess.run(["tar", "-C", top, "-czf", top / "SOURCES" / f"swiotlb-handoff-{version}.tar.gz", staged.name], check=True)
         variables = dict(re.findall(r"^(HANDOFF_\w+_DIR|CMAKE_INSTALL_\w+DIR):\w+=(.*)$", (Path(BUILD) / "CMakeCache.txt").read_text(), re.M))

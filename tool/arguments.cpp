@@ -213,6 +213,7 @@ Options options_from(const Given& given) {
     if (const auto size = text("margin")) options.margin = size_from("--margin", *size);
     if (const auto size = text("to")) options.to = size_from("--to", *size);
     if (const auto number = text("jobs")) options.jobs = count_from("--jobs", *number, 1024);
+    options.undo = has("undo");
     options.svg = has("svg");
     options.csv = has("csv");
     options.merge = has("merge");

@@ -46,6 +46,8 @@ struct Options {
     // recommend, shrink
     std::uint64_t margin = handoff::Need::default_margin;  // bytes
     std::optional<std::uint64_t> to;                       // bytes
+    // reserve
+    bool undo = false;
     // audit
     std::optional<unsigned> jobs;
     bool csv = false, merge = false;
@@ -69,6 +71,7 @@ Status kexec(const Options&);
 Status map(const Options&);
 Status audit(const Options&);
 Status recommend(const Options&);
+Status reserve(const Options&);
 Status shrink(const Options&);
 Status enable(const Options&);
 Status disable(const Options&);

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // enable, disable and status: the handoff in the configuration of a distribution's kdump.
-#include <unistd.h>
-#include <cerrno>
 #include <ctime>
 #include <filesystem>
 #include <optional>
@@ -16,11 +14,11 @@
 #include "lib/report/documents.hpp"
 #include "lib/report/status.hpp"
 #include "lib/service/service.hpp"
-#include "lib/sources/files.hpp"
 #include "lib/sources/host.hpp"
 #include "tool/atomic_file.hpp"
 #include "tool/commands.hpp"
 #include "tool/difference.hpp"
+#include "tool/machine_file.hpp"
 #include "tool/print.hpp"
 
 namespace tool {
@@ -28,7 +26,6 @@ namespace {
 
 using base::Errc;
 using base::Error;
-using base::Result;
 using handoff::KdumpService;
 
 constexpr std::string_view helpers = HANDOFF_HELPERS;
@@ -39,22 +36,6 @@ std::filesystem::path config_path(const Options& options, const KdumpService& se
 }
 
 std::string backup_of(std::string_view config) { return fmt::format("{}.before-swiotlb-handoff", config); }
-
-Result<bool> write_file(const handoff::Host& host, std::string_view path, handoff::Link link, std::string_view text,
-                        unsigned mode = 0644) {
-    const auto place = host.place(path, link);
-    if (!place) return machine_error(host, place.error());
-    return replace_file(*place, std::filesystem::path(host.root()) / path, text, mode);
-}
-
-// An error where it is there and cannot be removed.
-std::optional<Error> remove_file(const handoff::Host& host, std::string_view path) {
-    const auto place = host.place(path, handoff::Link::stay);
-    if (!place && place.error().code == Errc::not_found) return std::nullopt;
-    if (!place) return machine_error(host, place.error());
-    if (::unlinkat(place->directory.get(), place->name.c_str(), 0) == 0 || errno == ENOENT) return std::nullopt;
-    return machine_error(host, handoff::system_error(path, errno));
-}
 
 // What is said of it once it is done; `note` is a sentence for who enables it.
 std::string said_of(const Options& options, const KdumpService& service, bool enabled, bool changed,
@@ -88,6 +69,19 @@ std::optional<Error> incomplete(const handoff::Host& host, const KdumpService& s
                              service.name, fmt::join(missing, ", "))};
 }
 
+// What 'reserve' left, and which boot this is.
+void read_reservation_asked(const handoff::Host& host, handoff::StatusFacts& facts) {
+    facts.reservation.boot_id = boot_id_of(host);
+    const std::string path = state_path(handoff::reservation_asked_file);
+    const auto text = read_file(host, path);
+    if (!text) facts.reservation_problem = text.error().message();
+    if (!text || !*text) return;
+    if (auto asked = handoff::parse_reservation_asked(**text))
+        facts.reservation.asked = *std::move(asked);
+    else
+        facts.reservation_problem = machine_error(host, std::move(asked).error().at(path)).message();
+}
+
 handoff::StatusFacts facts_of(const handoff::Host& host) {
     handoff::StatusFacts facts;
     if (const auto service = handoff::find_kdump_service(host))
@@ -110,6 +104,7 @@ handoff::StatusFacts facts_of(const handoff::Host& host) {
             facts.config_problem = machine_error(host, text.error()).message();
         }
     }
+    read_reservation_asked(host, facts);
     static_cast<handoff::HandoffEvidence&>(facts) = handoff::read_handoff_evidence(host);
     facts.now = static_cast<std::int64_t>(std::time(nullptr));
 
@@ -121,6 +116,9 @@ handoff::StatusFacts facts_of(const handoff::Host& host) {
     }
     if (!machine->pool.empty()) facts.pool = machine->pool.front().range;
     facts.crashkernel_bytes = handoff::reserved_bytes(*machine);
+    auto asked = std::move(facts.reservation.asked);
+    auto boot_id = std::move(facts.reservation.boot_id);
+    facts.reservation = handoff::reservation_facts(*machine, std::move(asked), std::move(boot_id));
 
     handoff::Wishes wishes;
     if (facts.service)
@@ -160,10 +158,10 @@ Status enable(const Options& options) {
     if (changed) {
         // First the backup: with no room for it, there is none for the rest.
         if (const auto done = write_file(host, backup_of(service->config), handoff::Link::stay, *old, 0600); !done)
-            return fail(with_cure(host, done.error()));
+            return fail(done.error());
         if (const auto done = write_file(host, service->config, handoff::Link::follow, *text); !done) {
             [[maybe_unused]] const auto ignored = remove_file(host, backup_of(service->config));
-            return fail(with_cure(host, done.error()));
+            return fail(done.error());
         }
     }
     print(said);
@@ -182,15 +180,14 @@ Status disable(const Options& options) {
     if (options.dry_run) return say_difference(options, *service, *old, *text);
     const bool changed = *text != *old;
     const std::string said = said_of(options, *service, false, changed);
-    if (const auto problem = remove_file(host, backup_of(service->config))) return fail(with_cure(host, *problem));
+    if (const auto problem = remove_file(host, backup_of(service->config))) return fail(*problem);
     if (changed) {
         if (const auto done = write_file(host, service->config, handoff::Link::follow, *text); !done)
-            return fail(with_cure(host, done.error()));
+            return fail(done.error());
         // The next load goes past us and would not change a record of this one.
-        for (const std::string_view directory :
-             {handoff::record_directory, std::string_view(HANDOFF_STATE).substr(1)}) {
-            [[maybe_unused]] const auto ignored =
-                remove_file(host, fmt::format("{}/{}", directory, handoff::record_file));
+        for (const std::string& path : {fmt::format("{}/{}", handoff::record_directory, handoff::record_file),
+                                        state_path(handoff::record_file)}) {
+            [[maybe_unused]] const auto ignored = remove_file(host, path);
         }
     }
     print(said);
@@ -222,6 +219,7 @@ Status status(const Options& options) {
     else
         print_status(report);
     if (report.facts.needs_root) return Status::not_permitted;
+    if (report.reservation.reserved == handoff::Reserved::failed) return Status::refused;
     if (report.state.handoff == handoff::Handoff::in_use) return Status::ready;
     const auto& plan = report.facts.plan;
     return plan && plan->verdict == handoff::Verdict::not_needed ? Status::not_needed : Status::refused;

@@ -30,6 +30,7 @@
 #include "lib/sources/user_file.hpp"
 #include "tool/commands.hpp"
 #include "tool/load_messages.hpp"
+#include "tool/machine_file.hpp"
 #include "tool/print.hpp"
 #include "tool/run_directory.hpp"
 #include "tool/run_kexec.hpp"
@@ -50,16 +51,6 @@ void note_apart(const std::string& text) {
     ::alarm(5);
     note(text);
     ::_exit(0);
-}
-
-std::string utc_now() {
-    const std::time_t now = std::time(nullptr);
-    std::tm parts{};
-    std::array<char, 32> text{};
-    if (::gmtime_r(&now, &parts) == nullptr ||
-        std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts) == 0)
-        return {};
-    return text.data();
 }
 
 class Live final : public handoff::LoadEffects {

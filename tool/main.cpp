@@ -52,6 +52,8 @@ Status run(const Options& options) {
             return tool::kexec(options);
         case Command::recommend:
             return tool::recommend(options);
+        case Command::reserve:
+            return tool::reserve(options);
         case Command::shrink:
             return tool::shrink(options);
         case Command::enable:

@@ -41,6 +41,9 @@ constexpr auto command_table = std::to_array<CommandInfo>({
      "smaller pool where the crash kernel's own does not fit.",
      Completes::nothing, true},
     {recommend, "recommend", "", 0, 0, "Print the crashkernel= to boot with, and why."},
+    {reserve, "reserve", "", 0, 0, "Set the recommended crashkernel= for the next boot.",
+     "On Debian and Ubuntu, a file of its own for GRUB takes the place of every other crashkernel=, and update-grub is "
+     "run. Elsewhere the commands are printed."},
     {shrink, "shrink", "[-- COMMAND]", 0, any_number, "Make the reservation smaller now, and load again.",
      "COMMAND loads the crash kernel again. The default is what the installed kdump service does.", Completes::nothing,
      true},
@@ -56,7 +59,8 @@ constexpr auto command_table = std::to_array<CommandInfo>({
 
 constexpr CommandSet every = (CommandSet{1} << command_table.size()) - 1;
 constexpr CommandSet planning = of(plan, cmdline, e820, map, check, audit, recommend, shrink);
-constexpr CommandSet reading = (planning - bit(audit)) | of(show, verify, capture, kexec, enable, disable, status);
+constexpr CommandSet reading =
+    (planning - bit(audit)) | of(show, verify, capture, kexec, reserve, enable, disable, status);
 
 constexpr auto option_table = std::to_array<OptionInfo>({
     // --- of one command, or of two
@@ -92,11 +96,13 @@ constexpr auto option_table = std::to_array<OptionInfo>({
      "Add up what other audits printed with --json: each PATH is such a file, and - is standard input."},
     {"kexec", "FILE", Group::own, of(kexec, shrink),
      "The kexec program to run, as an absolute path. The default is the installed one.", Completes::files},
-    {"dry-run", "", Group::own, of(kexec, shrink, enable, disable), "Print what would be done, and do nothing."},
+    {"dry-run", "", Group::own, of(kexec, reserve, shrink, enable, disable),
+     "Print what would be done, and do nothing."},
     {"to", "SIZE", Group::own, of(shrink),
      "The size of the reservation, such as 256M. The default is the smallest that is proven."},
-    {"margin", "SIZE", Group::own, of(recommend, shrink, audit),
+    {"margin", "SIZE", Group::own, of(recommend, reserve, shrink, audit),
      "The memory for programs and drivers, which is added to what can be counted. The default is 64M."},
+    {"undo", "", Group::own, of(reserve), "Take away what an earlier reserve wrote."},
     {"crash-log", "FILE", Group::own, of(recommend),
      "A log that a crash kernel of this machine wrote, such as that of a serial console: what it had, what ran out, "
      "and what would have helped. The default is the machine's own log, if it ends with a crash kernel's.",
@@ -155,6 +161,7 @@ constexpr auto restriction_table = std::to_array<Restriction>({
     {audit, "command-line", excludes, "merge"}, {audit, "method", excludes, "merge"},
     {audit, "accept", excludes, "merge"},       {audit, "lend", excludes, "merge"},
     {audit, "collector", excludes, "merge"},    {map, "svg", excludes, "json"},
+    {reserve, "dry-run", excludes, "json"},     {reserve, "margin", excludes, "undo"},
     {enable, "dry-run", excludes, "json"},      {disable, "dry-run", excludes, "json"},
     {status, "prometheus", excludes, "json"},   {status, "output", excludes, "json"},
     {e820, "format", excludes, "json"},         {e820, "input-format", needs, "input"},

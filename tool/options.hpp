@@ -24,6 +24,7 @@ enum class Command {
     audit,
     kexec,
     recommend,
+    reserve,
     shrink,
     enable,
     disable,

@@ -194,6 +194,8 @@ void print_status(const handoff::StatusReport& report) {
               fmt::format("as ordinary RAM, on evidence that is {} min old ({})", (*age + 59) / 60, f.record->time));
     field("pool", f.pool ? row(*f.pool) : f.crashkernel_bytes ? "none seen" : "unknown");
     field("crashkernel", f.crashkernel_bytes ? bytes(*f.crashkernel_bytes) : "unknown");
+    if (report.reservation.reserved != handoff::Reserved::nothing_asked)
+        sentence("reserved", fmt::format("{}. {}", handoff::name(report.reservation.reserved), report.reservation.why));
     if (f.plan) {
         sentence("plan", handoff::verdict_text(f.plan->verdict, f.plan->assumptions));
         for (const handoff::Reason& reason : f.plan->reasons)

@@ -8,6 +8,7 @@
 #include "lib/decide/question.hpp"
 #include "lib/decide/reservation_fit.hpp"
 #include "lib/report/documents.hpp"
+#include "lib/service/service.hpp"
 #include "lib/sources/crash_log.hpp"
 #include "lib/sources/files.hpp"
 #include "lib/sources/log_file.hpp"
@@ -150,9 +151,16 @@ std::string why_more(const handoff::Recommendation& r) {
     return ", which is enough as it is";
 }
 
-void print_recommendation(const handoff::Recommendation& r, const handoff::Machine& machine) {
+// By the installed kdump service; "" where nothing does.
+std::string_view what_undoes_it(const handoff::Host& host) {
+    const auto service = handoff::find_kdump_service(host);
+    return service ? handoff::undoes_crashkernel(host, *service) : "";
+}
+
+void print_recommendation(const handoff::Recommendation& r, const handoff::Machine& machine, std::string_view undone) {
     field("verdict", verdict_text(r.verdict, r.assumptions));
     if (r.chosen) field("boot with", r.chosen->reservation.text());
+    if (r.chosen && !undone.empty()) sentence("note", undone);
     if (r.chosen && !r.chosen->append.empty()) field("and", handoff::to_add(r.chosen->append));
     const handoff::ReservationFit& fit = r.present.reservation;
     std::string now = fmt::format("{} MiB", whole_mib(r.now));
@@ -234,7 +242,7 @@ Status recommend(const Options& options) {
     if (options.json)
         print_json(handoff::recommend_document(r));
     else
-        print_recommendation(r, of->machine);
+        print_recommendation(r, of->machine, what_undoes_it(of->host));
     return status_of(r.verdict);
 }
 

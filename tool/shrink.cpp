@@ -2,52 +2,28 @@
 // Makes the reservation smaller in this boot. Decides nothing: lib/load/shrink.cpp does.
 #include "lib/load/shrink.hpp"
 
-#include <sys/wait.h>
-#include <unistd.h>
-#include <cerrno>
 #include <csignal>
-#include <cstring>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
 
-#include "base/process.hpp"
 #include "lib/report/documents.hpp"
 #include "lib/service/service.hpp"
 #include "lib/sources/host.hpp"
 #include "lib/sources/kexec_program.hpp"
 #include "tool/commands.hpp"
 #include "tool/print.hpp"
+#include "tool/run_program.hpp"
 
 namespace tool {
 namespace {
 
 using base::MiB;
-using handoff::Errc;
-using handoff::Error;
 using Failure = handoff::ShrinkEffects::Failure;
 using Outcome = handoff::ShrinkResult::Outcome;
-
-// While there is no crash kernel nothing may stop us half-way; what we run gets the signals as
-// they were.
-class NoInterruption {
-public:
-    NoInterruption() {
-        sigset_t set;
-        ::sigemptyset(&set);
-        for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGTSTP}) ::sigaddset(&set, signal);
-        ::sigprocmask(SIG_BLOCK, &set, &before_);
-    }
-    ~NoInterruption() { ::sigprocmask(SIG_SETMASK, &before_, nullptr); }
-    NoInterruption(const NoInterruption&) = delete;
-    NoInterruption& operator=(const NoInterruption&) = delete;
-    [[nodiscard]] const sigset_t& before() const { return before_; }
-
-private:
-    sigset_t before_{};
-};
 
 handoff::HandoffState state_on(const handoff::Host& host, const std::optional<base::AddressRange>& pool) {
     handoff::HandoffEvidence evidence = handoff::read_handoff_evidence(host);
@@ -72,23 +48,7 @@ public:
     Failure reload() override { return run(loader_); }
 
 private:
-    Failure run(std::vector<std::string> words) const {
-        const std::string program = words.front();
-        words.erase(words.begin());
-        base::Argv command(program, std::move(words));
-        flush();
-        const pid_t child = ::fork();
-        if (child < 0) return Error{Errc::io, program, 0, std::strerror(errno)};
-        if (child == 0) {
-            ::dup2(STDERR_FILENO, STDOUT_FILENO);  // standard output is ours
-            ::sigprocmask(SIG_SETMASK, &signals_, nullptr);
-            command.exec();
-            ::_exit(127);
-        }
-        const int status = base::wait_for(child);
-        if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return std::nullopt;
-        return Error{Errc::io, program, 0, base::describe_status(status)};
-    }
+    Failure run(std::vector<std::string> words) const { return run_program(std::move(words), signals_); }
 
     const handoff::Host& host_;
     std::optional<base::AddressRange> pool_;
@@ -183,7 +143,7 @@ Status shrink(const Options& options) {
         kexec = found->path;
     }
 
-    const NoInterruption quiet;
+    const NoInterruption quiet;  // while there is no crash kernel
     Effects effects(host, pool, kexec, *loader, quiet.before());
     const handoff::ShrinkResult result = handoff::shrink(effects, wanted);
     if (options.json) {

@@ -193,6 +193,24 @@ Json recommend_document(const Recommendation& r) {
     return j;
 }
 
+Json reserve_document(const ReservationChange& change) {
+    Json j = begin_document("reserve");
+    j["service"] = change.service;
+    j["crashkernel"] = text_or_null(change.words);
+    j["problem"] = text_or_null(change.problem);
+    j["undo"] = change.undo;
+    j["file"] = text_or_null(change.file);
+    j["changed"] = change.changed;
+    j["ran"] = text_or_null(change.ran);
+    j["entries"] = nullptr;
+    if (const auto& entries = change.entries)
+        j["entries"] = {
+            {"as_asked", entries->as_asked}, {"otherwise", entries->otherwise}, {"without", entries->without}};
+    j["by_hand"] = list(change.by_hand);
+    j["undone_by"] = text_or_null(change.undone_by);
+    return j;
+}
+
 Json shrink_document(const ShrinkPlan& s, const std::optional<ShrinkResult>& result) {
     Json j = begin_document("shrink");
     j["verdict"] = name(s.possible() ? Verdict::ready : Verdict::refused);
@@ -242,6 +260,9 @@ Json status_document(const StatusReport& report) {
     j["rung"] = report.state.rung ? Json(name(*report.state.rung)) : Json(nullptr);
     j["pool"] = pool_json(f.pool);
     j["reservation_bytes"] = or_null(f.crashkernel_bytes);
+    j["reserved"] = {{"state", name(report.reservation.reserved)},
+                     {"why", text_or_null(report.reservation.why)},
+                     {"asked", f.reservation.asked ? Json(f.reservation.asked->words) : Json(nullptr)}};
     j["record"] = f.record ? record_summary(*f.record) : Json(nullptr);
     j["evidence_age_seconds"] = or_null(loan_age(f));
     j["plan"] = nullptr;

@@ -7,6 +7,7 @@
 #include "e820/json.hpp"
 #include "lib/decide/recommend.hpp"
 #include "lib/decide/verify.hpp"
+#include "lib/load/reserve.hpp"
 #include "lib/load/shrink.hpp"
 #include "lib/report/audit.hpp"
 #include "lib/report/picture.hpp"
@@ -33,6 +34,7 @@ Json check_document(const CheckResult&);
 Json verify_document(const Verification&);
 Json capture_document(const CaptureReport&);
 Json recommend_document(const Recommendation&);
+Json reserve_document(const ReservationChange&);
 /// `result`: what came of it; none where nothing was to be done.
 Json shrink_document(const ShrinkPlan&, const std::optional<ShrinkResult>& result);
 Json audit_document(const MachineAudit&);

@@ -39,7 +39,8 @@ bool load_failed(const StatusFacts& facts) {
     return facts.record && facts.record->outcome != Rung::handoff && facts.record->verdict == Verdict::ready;
 }
 
-std::string next_of(const StatusFacts& facts, const HandoffState& state) {
+std::string next_of(const StatusFacts& facts, const StatusReport& report) {
+    const HandoffState& state = report.state;
     const Handoff handoff = state.handoff;
     if (facts.needs_root) return "run this command as root: without, the machine's memory map cannot be read";
     if (!facts.service && facts.service_problem && facts.service_problem->code == Errc::input)
@@ -49,6 +50,9 @@ std::string next_of(const StatusFacts& facts, const HandoffState& state) {
     if (!facts.config_problem.empty()) return "look at the configuration: " + facts.config_problem;
     if (!facts.not_installed.empty() && facts.enabled == true)
         return "install swiotlb-handoff: kdump is to load with it, and it is not all there";
+    if (report.reservation.reserved == Reserved::failed)
+        return "swiotlb-handoff plan, which says what to boot with: " + report.reservation.why;
+    if (report.reservation.reserved == Reserved::otherwise) return "look at the boot menu: " + report.reservation.why;
     if (facts.crashkernel_bytes == 0) return "boot with crashkernel=: no memory is reserved for a crash kernel";
     if (handoff == Handoff::stale || state.unknown == Unknown::no_image) return reload + ". " + state.why;
     if (facts.plan && facts.plan->verdict == Verdict::not_needed) return next_where_not_needed(*facts.plan);
@@ -94,7 +98,8 @@ std::optional<std::int64_t> loan_age(const StatusFacts& facts) {
 std::vector<std::string> problems_of(const StatusFacts& facts) {
     std::vector<std::string> problems;
     if (facts.service_problem) problems.push_back(facts.service_problem->message());
-    for (const std::string* problem : {&facts.config_problem, &facts.record_problem, &facts.plan_problem})
+    for (const std::string* problem :
+         {&facts.config_problem, &facts.record_problem, &facts.reservation_problem, &facts.plan_problem})
         if (!problem->empty()) problems.push_back(*problem);
     for (const std::string& path : facts.not_installed)
         problems.push_back(path + ": not there; kdump needs it to load with the handoff");
@@ -104,7 +109,8 @@ std::vector<std::string> problems_of(const StatusFacts& facts) {
 StatusReport judge_status(StatusFacts facts) {
     StatusReport report;
     report.state = state_of(facts);
-    report.next = next_of(facts, report.state);
+    report.reservation = judge_reserved(facts.reservation);
+    report.next = next_of(facts, report);
     report.facts = std::move(facts);
     return report;
 }
@@ -169,6 +175,13 @@ std::string to_prometheus(const StatusReport& report, std::string_view version) 
     if (handoff != Handoff::unknown) value("handed_over_bytes", handed_over_bytes(report));
     metric("crashkernel_bytes", "Memory reserved for the crash kernel.");
     if (f.crashkernel_bytes) value("crashkernel_bytes", *f.crashkernel_bytes);
+    metric("reservation", "1 for whether this boot has the reservation that reserve asked for; failed: none at all.");
+    const Reserved reserved = report.reservation.reserved;
+    if (reserved != Reserved::nothing_asked)
+        for (const Reserved state : {Reserved::pending, Reserved::as_asked, Reserved::smaller, Reserved::otherwise,
+                                     Reserved::failed, Reserved::unknown})
+            text +=
+                fmt::format("swiotlb_handoff_reservation{{state=\"{}\"}} {}\n", name(state), reserved == state ? 1 : 0);
     metric("load_timestamp_seconds", "When a crash kernel was last loaded through swiotlb-handoff.");
     const auto time = f.record ? seconds_of(f.record->time) : std::nullopt;
     if (time) text += fmt::format("swiotlb_handoff_load_timestamp_seconds {}\n", *time);

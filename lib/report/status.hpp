@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "lib/load/in_use.hpp"
+#include "lib/load/reserve.hpp"
 #include "lib/service/service.hpp"
 #include "swiotlb-handoff/machine.hpp"
 #include "swiotlb-handoff/plan.hpp"
@@ -23,6 +24,8 @@ struct StatusFacts : HandoffEvidence {
     std::string config_problem;   ///< why not; "" where it could
     std::vector<std::string> not_installed;  ///< what an enabled service needs and is not there: not_installed()
     std::optional<std::uint64_t> crashkernel_bytes;  ///< reserved; nullopt: the machine could not be read
+    ReservationFacts reservation;                    ///< of this boot, and what `reserve` asked for
+    std::string reservation_problem;                 ///< why what it asked for cannot be read; "" else
     std::optional<Plan> plan;                        ///< for what the service would load now
     std::string plan_problem;                        ///< why there is none
     bool needs_root = false;                         ///< the machine could not be read, and root could
@@ -32,6 +35,7 @@ struct StatusFacts : HandoffEvidence {
 struct StatusReport {
     StatusFacts facts;
     HandoffState state;
+    ReservationState reservation;
     std::string next;  ///< what to do, one line; never empty
 };
 /// As judge_handoff(), and stale where the pool was lent and may not be any more.

@@ -28,6 +28,12 @@ std::string dump_directory(string_view config, string_view) {
     return assigned_or(config, "KDUMP_COREDIR", "/var/crash");
 }
 
+std::vector<std::string> reserve_by_hand(string_view words, bool) {
+    return {"put " + std::string(words) +
+            " on the kernel's command line in place of every other crashkernel=, in the configuration of your boot "
+            "loader"};
+}
+
 }  // namespace
 
 KdumpService debian() {
@@ -52,6 +58,9 @@ KdumpService debian() {
         .collector = collector,
         .collector_options = collector_options,
         .dump_directory = dump_directory,
+        .boot = BootConfig{"etc/default/grub.d/zz-swiotlb-handoff.cfg", "/usr/sbin/update-grub", "boot/grub/grub.cfg",
+                           "etc/default/grub.d"},
+        .reserve_by_hand = reserve_by_hand,
     };
 }
 

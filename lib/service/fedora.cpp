@@ -2,6 +2,8 @@
 // Fedora, RHEL and what derives from it: kdumpctl, of kdump-utils and before that of kexec-tools.
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "base/scan.hpp"
 #include "lib/service/rows.hpp"
 #include "lib/service/shell_config.hpp"
@@ -68,6 +70,13 @@ string_view undoes_crashkernel(string_view, string_view kdump_conf) {
            "'auto_reset_crashkernel no' in /etc/kdump.conf keeps another one.";
 }
 
+std::vector<std::string> reserve_by_hand(string_view words, bool undone) {
+    std::vector<std::string> commands;
+    if (undone) commands.emplace_back("echo 'auto_reset_crashkernel no' >>/etc/kdump.conf");
+    commands.push_back(fmt::format("grubby --update-kernel=ALL --args=\"{}\"", words));
+    return commands;
+}
+
 void as_old_as(KdumpService& service, string_view script) {
     // kexec-tools 2.0.17-12 was the first with `reload`, 2.0.19-2 with `rebuild`.
     if (script.find("reload)") == script.npos) {
@@ -107,6 +116,7 @@ KdumpService fedora() {
         .collector_options = collector_options,
         .dump_directory = dump_directory,
         .undoes_crashkernel = undoes_crashkernel,
+        .reserve_by_hand = reserve_by_hand,
         .as_old_as = as_old_as,
     };
 }

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "lib/service/boot_config.hpp"
 #include "swiotlb-handoff/machine.hpp"
 #include "swiotlb-handoff/request.hpp"
 
@@ -63,6 +64,12 @@ struct KdumpService {
     /// What puts the distribution's own crashkernel= back, and how to keep another: a sentence; "" where nothing does.
     /// By the same texts.
     std::string_view (*undoes_crashkernel)(std::string_view config, std::string_view collector_config) = nullptr;
+    /// The boot loader's configuration that the service's own crashkernel= is in, where a file of ours can supersede
+    /// it.
+    std::optional<BootConfig> boot = std::nullopt;
+    /// What sets another crashkernel=, `words`, for somebody who does it by hand: commands, or what to write where.
+    /// `undone`: undoes_crashkernel() says that something would put the distribution's own back.
+    std::vector<std::string> (*reserve_by_hand)(std::string_view words, bool undone) = nullptr;
     /// Changes what differs in older versions of the script, whose text this is.
     void (*as_old_as)(KdumpService&, std::string_view script) = nullptr;
 };

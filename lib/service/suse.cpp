@@ -71,6 +71,15 @@ string_view undoes_crashkernel(string_view config, string_view) {
                   : "";
 }
 
+// kdumptool(8): `commandline -u` writes what KDUMP_CRASHKERNEL says into the boot loader's configuration.
+std::vector<std::string> reserve_by_hand(string_view words, bool) {
+    return {
+        fmt::format("set KDUMP_CRASHKERNEL=\"{}\" in /etc/sysconfig/kdump", words), "kdumptool commandline -u",
+        fmt::format("where kdumptool has no such command (SLE 15): replace crashkernel= in /etc/default/grub by {}, "
+                    "and run grub2-mkconfig -o /boot/grub2/grub.cfg",
+                    words)};
+}
+
 }  // namespace
 
 KdumpService suse() {
@@ -99,6 +108,7 @@ KdumpService suse() {
         .collector_options = collector_options,
         .dump_directory = dump_directory,
         .undoes_crashkernel = undoes_crashkernel,
+        .reserve_by_hand = reserve_by_hand,
     };
 }
 

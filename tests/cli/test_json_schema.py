@@ -24,6 +24,7 @@ from harness import READY, Crashed, Tree, archive, machines, run, tool, top, ver
 
 sys.path.insert(0, os.path.join(top, "tests/kexec"))
 import faults  # noqa: E402
+import test_reserve  # noqa: E402
 
 schemas = pathlib.Path(top, "schema")
 fake_kexec = os.environ.get("FAKE_KEXEC", os.path.join(os.path.dirname(os.path.dirname(tool)), "tests/fake-kexec"))
@@ -31,6 +32,9 @@ names = sorted(name for name in os.listdir(machines) if os.path.isdir(os.path.jo
 
 # What no document here has: what is seen after all has to go from this list.
 UNSEEN = {
+    # Only the running machine's boot loader is changed; tests/debian does it.
+    "reserve.ran", "reserve.entries", "reserve.entries.as_asked", "reserve.entries.otherwise", "reserve.entries.without",
+    "status.reserved.state=unknown",  # a machine that cannot be read; reserve_test has it
     "common.source=user",  # --pool, which show does not take
     "common.method=auto",  # a plan has decided
     "common.segment.name=",  # such a load is not taken for the planned one, and is made anew
@@ -266,6 +270,33 @@ def of_services():
                 yield from ((f"{command} with {script}", one) for one in printed(command, "--root", tree.root))
 
 
+def of_reservations():
+    """What is set for the next boot, and what that boot then has."""
+    boots = (("pending", lambda tree, words: None), ("otherwise", lambda tree, words: tree.boots("crashkernel=1M")), ("smaller", lambda tree, words: (tree.boots(words), tree.reserves("=16M"))),
+             ("failed", lambda tree, words: (tree.boots(words), tree.reserves_nothing())))
+    with test_reserve.Debian() as tree:
+        tree.write("etc/default/kdump-tools", b"KDUMP_CMDLINE_APPEND=nr_cpus=1\n")
+        (asked,) = printed("reserve", "--root", tree.root)
+        yield "reserve", asked
+        for what, boot in boots:
+            boot(tree, asked["crashkernel"])
+            yield from ((f"status of a boot that is {what}", one) for one in printed("status", "--root", tree.root))
+        yield from (("reserve --undo", one) for one in printed("reserve", "--undo", "--root", tree.root))
+    with test_reserve.Debian() as tree:
+        (asked,) = printed("reserve", "--root", tree.root)
+        tree.boots(asked["crashkernel"])
+        tree.reserves(asked["crashkernel"])
+        yield from (("status of a boot that is as asked", one) for one in printed("status", "--root", tree.root))
+    with test_reserve.Debian("synthetic-sev-guest") as tree:
+        yield from (("reserve where nothing is recommended", one) for one in printed("reserve", "--root", tree.root))
+    with test_reserve.Debian() as tree:
+        tree.remove("usr/sbin/kdump-config")
+        tree.remove("etc/default/kdump-tools")
+        test_reserve.service(tree, "usr/bin/kdumpctl", "etc/sysconfig/kdump")
+        tree.write("etc/kdump.conf", b"path /var/crash\n")
+        yield from (("reserve by hand", one) for one in printed("reserve", "--root", tree.root))
+
+
 def of_loads():
     """Records of loads, and what status says of them."""
     with tempfile.TemporaryDirectory(prefix="handoff-schema-") as home:
@@ -374,7 +405,7 @@ def of_the_goldens():
 
 @functools.cache
 def documents():
-    return [one for some in (of_the_machines, of_checks, of_crash_kernels, of_loans, of_devices, of_initrds, of_last_crashes, of_crashes, of_services, of_loads, of_shrinks, of_the_rest, of_the_goldens) for one in some()]
+    return [one for some in (of_the_machines, of_checks, of_crash_kernels, of_loans, of_devices, of_initrds, of_last_crashes, of_crashes, of_services, of_reservations, of_loads, of_shrinks, of_the_rest, of_the_goldens) for one in some()]
 
 
 # --- the tests

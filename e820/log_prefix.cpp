@@ -142,6 +142,7 @@ std::size_t kernel_tag(string_view word) {
 /// "host kernel - - - ": at most three words before. Of systemd only the host goes: it tells of encryption.
 bool take_kernel_tag(string_view& text, LogPrefix& so_far) {
     if (so_far.tagged || !(so_far.stamped || text.starts_with("kernel:"))) return false;
+    if (text.find("kernel") == text.npos && text.find("systemd[1]:") == text.npos) return false;
     string_view rest = text, host;
     for (int words = 0; words < 4; ++words) {
         const string_view before = trim_front(rest);
@@ -215,10 +216,11 @@ bool take_logcat(string_view& text, LogPrefix& so_far) {
 
 /// "10.5.0.2: " before "kern:    info: ": talosctl dmesg names the node.
 bool take_node(string_view& text, LogPrefix& so_far) {
+    if (so_far.any) return false;
     string_view rest = text;
     const string_view word = take_word(rest);
     rest = trim_front(rest);
-    if (so_far.any || word.size() < 2 || !word.ends_with(':')) return false;
+    if (word.size() < 2 || !word.ends_with(':')) return false;
     string_view after = rest;
     if (!take_decoded_priority(after, so_far)) return false;
     so_far.host = word;
@@ -228,9 +230,10 @@ bool take_node(string_view& text, LogPrefix& so_far) {
 
 /// "talos-1  | " of docker compose, before a line that has a prefix of its own.
 bool take_service(string_view& text, LogPrefix& so_far) {
+    if (so_far.any) return false;
     string_view rest = text;
     const string_view name = take_word(rest);
-    if (so_far.any || name.empty()) return false;
+    if (name.empty()) return false;
     rest = trim_front(rest);
     if (!rest.starts_with("| [") && !rest.starts_with("| <")) return false;
     so_far.host = name;

@@ -5,6 +5,7 @@
 #include <array>
 #include <iterator>
 #include <unordered_map>
+#include <unordered_set>
 
 #include <fmt/format.h>
 
@@ -172,17 +173,18 @@ bool read_heading(std::string_view line, WordEntry& heading) {
     return true;
 }
 
-bool read_word(std::string_view line, const WordEntry& heading, std::vector<WordEntry>& table) {
+bool read_word(std::string_view line, const WordEntry& heading, std::unordered_set<std::string_view>& names,
+               std::vector<WordEntry>& table) {
     WordEntry entry = heading;
     entry.name = take_until(line, ' ');
     while (!line.empty()) {
         const auto kind = find_named(kind_names, take_until(line, ' '));
         if (kind == kind_names.end()) return false;
-        entry.kinds.push_back(kind->value);
+        entry.kinds.add(kind->value);
     }
     if (entry.kinds.empty() != (entry.effect == WordClass::no_kernel_word)) return false;
-    if (find_named(table, entry.name) != table.end()) return false;
-    table.push_back(std::move(entry));
+    if (!names.insert(entry.name).second) return false;
+    table.push_back(entry);
     return true;
 }
 
@@ -192,13 +194,9 @@ std::string_view key_of(const WordEntry& entry) {
     return entry.name.ends_with('=') ? entry.name.substr(0, entry.name.size() - 1) : entry.name;
 }
 
-bool has_kind(const WordEntry& entry, WordKind kind) {
-    return std::find(entry.kinds.begin(), entry.kinds.end(), kind) != entry.kinds.end();
-}
-
 // A longer word that a harmless one answers to may be another kernel's, of which nothing is known.
 bool meets_longer(const WordEntry& entry) {
-    return entry.name.ends_with(".*") || (has_kind(entry, WordKind::setup) && entry.effect > WordClass::harmless);
+    return entry.name.ends_with(".*") || (entry.kinds.has(WordKind::setup) && entry.effect > WordClass::harmless);
 }
 
 // Of an entry that longer words meet.
@@ -274,6 +272,7 @@ const char* name(WordClass effect) {
 
 Result<std::vector<WordEntry>> read_word_table(std::string_view text) {
     std::vector<WordEntry> table;
+    std::unordered_set<std::string_view> names;
     WordEntry heading;
     bool have_heading = false;
     for (std::size_t number = 1; !text.empty(); ++number) {
@@ -283,7 +282,7 @@ Result<std::vector<WordEntry>> read_word_table(std::string_view text) {
             if (!read_heading(line, heading))
                 return input_error(number, fmt::format("expected a heading, found '{}'", line));
             have_heading = true;
-        } else if (!have_heading || !read_word(line, heading, table)) {
+        } else if (!have_heading || !read_word(line, heading, names, table)) {
             return input_error(number, fmt::format("expected a new word and its kinds, found '{}'", line));
         }
     }
@@ -297,22 +296,29 @@ const std::vector<WordEntry>& word_table() {
 
 namespace {
 
-// The table, by the words that meet an entry.
-struct Index {
-    std::unordered_map<std::string, std::vector<const WordEntry*>> exact;  // by the folded key
-    std::vector<const WordEntry*> prefixes;                                // those that longer words meet as well
+// Of keys that are the same word to the kernel.
+struct FoldedHash {
+    std::size_t operator()(std::string_view key) const {
+        std::size_t hash = 0;
+        for (const char c : key) hash = hash * 31 + static_cast<unsigned char>(fold(c));
+        return hash;
+    }
+};
+struct FoldedEqual {
+    bool operator()(std::string_view a, std::string_view b) const { return same(a, b); }
 };
 
-std::string folded(std::string_view key) {
-    std::string text(key);
-    std::transform(text.begin(), text.end(), text.begin(), fold);
-    return text;
-}
+// The table, by the words that meet an entry.
+struct Index {
+    std::unordered_multimap<std::string_view, const WordEntry*, FoldedHash, FoldedEqual> exact;  // by the key
+    std::vector<const WordEntry*> prefixes;  // those that longer words meet as well
+};
 
 Index index_of(const std::vector<WordEntry>& table) {
     Index index;
+    index.exact.reserve(table.size());
     for (const WordEntry& entry : table) {
-        index.exact[folded(key_of(entry))].push_back(&entry);
+        index.exact.emplace(key_of(entry), &entry);
         if (meets_longer(entry)) index.prefixes.push_back(&entry);
     }
     return index;
@@ -321,7 +327,8 @@ Index index_of(const std::vector<WordEntry>& table) {
 std::vector<const WordEntry*> entries_met(const Word& word) {
     static const Index index = index_of(word_table());
     std::vector<const WordEntry*> met;
-    if (const auto found = index.exact.find(folded(word.key)); found != index.exact.end()) met = found->second;
+    const auto [first, last] = index.exact.equal_range(word.key);
+    std::transform(first, last, std::back_inserter(met), [](const auto& keyed) { return keyed.second; });
     std::copy_if(index.prefixes.begin(), index.prefixes.end(), std::back_inserter(met),
                  [&](const WordEntry* entry) { return meets(*entry, word); });
     return met;

@@ -36,12 +36,24 @@ const char* name(WordClass);
 enum class Taker { nothing, log_buffer, hash_table, stack_depot, small };
 
 /// How the kernel reads a word, as in words/*.txt.
-enum class WordKind { early, setup, param, late, direct };
+enum class WordKind : unsigned { early, setup, param, late, direct };
+
+/// A set of kinds.
+class WordKinds {
+public:
+    void add(WordKind kind) { bits_ |= bit(kind); }
+    bool has(WordKind kind) const { return (bits_ & bit(kind)) != 0; }
+    bool empty() const { return bits_ == 0; }
+
+private:
+    static unsigned bit(WordKind kind) { return 1U << static_cast<unsigned>(kind); }
+    unsigned bits_ = 0;
+};
 
 /// One word of the table.
 struct WordEntry {
     std::string_view name;  ///< as the kernel declares it: "audit=", "log_buf_len", "kfence.burst"; "rd.*"
-    std::vector<WordKind> kinds;
+    WordKinds kinds;
     WordClass effect = WordClass::refused;
     Taker taker = Taker::nothing;
     std::string_view unless;   ///< the rule by which a value is harmless; "" for none

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstring>
 #include <functional>
 #include <span>
 #include <utility>
@@ -25,9 +26,10 @@ constexpr std::size_t longest_name = 128;  // KSYM_NAME_LEN was this for long; w
 
 Error cut_off() { return input_error(0, "expected BTF, found one that is cut off or whose types make no sense"); }
 
+/// As it lies there: x86 is little-endian, and so is what its kernels say of themselves.
 std::uint32_t value_at(const std::byte* bytes, std::size_t offset) {
     std::uint32_t value = 0;
-    for (std::size_t i = 4; i-- > 0;) value = value << 8 | std::to_integer<std::uint32_t>(bytes[offset + i]);
+    std::memcpy(&value, bytes + offset, sizeof value);
     return value;
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/text.hpp"
 #include "lib/sources/iomem.hpp"
+#include "lib/sources/kallsyms_table.hpp"
 #include "lib/sources/kernel_config.hpp"
 #include "lib/sources/kernel_memory.hpp"
 #include "lib/sources/kexec_program.hpp"
@@ -209,7 +210,7 @@ Failure copy_memory(Capture& c) {
         c.skip(std::move(core).error(), Source::kcore);
         return std::nullopt;
     }
-    auto symbols = c.host.symbols(wanted_symbols());
+    auto symbols = kernel_symbols(c.host, *core, wanted_symbols());
     if (!symbols) {
         c.skip(std::move(symbols).error(), Source::kallsyms);
         return std::nullopt;

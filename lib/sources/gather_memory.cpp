@@ -5,6 +5,7 @@
 #include "lib/kernel/behaviour.hpp"
 #include "lib/kernel/command_line.hpp"
 #include "lib/sources/gathering.hpp"
+#include "lib/sources/kallsyms_table.hpp"
 #include "lib/sources/pool_traces.hpp"
 
 namespace handoff {
@@ -14,7 +15,7 @@ void open_memory(Gathering& g) {
     if (!file) return;
     auto core = g.optional(Core::open(*std::move(file)), Source::kcore);
     if (!core) return;
-    auto symbols = g.optional(g.host.symbols(wanted_symbols()), Source::kallsyms);
+    auto symbols = g.optional(kernel_symbols(g.host, *core, wanted_symbols()), Source::kallsyms);
     if (!symbols) return;
     g.symbols = *std::move(symbols);
     g.core = *std::move(core);

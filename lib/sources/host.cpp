@@ -60,10 +60,13 @@ Result<Fd> Host::open_path(std::string_view path, int flags) const {
 
 Result<Fd> Host::open_regular(std::string_view path) const {
     if (files_) return files_->open(path);
-    // Opening a device may have effects, so look first: O_PATH has none.
-    auto look = open_path(path, O_PATH);
-    if (!look) return look;
-    if (auto error = require_regular(look->get(), path)) return std::move(*error);
+    // Opening a device may have effects, so look first: O_PATH has none. The running machine's /proc and /sys have no
+    // devices, and most files that are read are there.
+    if (!live_ || !(path.starts_with("proc/") || path.starts_with("sys/"))) {
+        auto look = open_path(path, O_PATH);
+        if (!look) return look;
+        if (auto error = require_regular(look->get(), path)) return std::move(*error);
+    }
     auto fd = open_path(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
     if (!fd) return fd;
     if (auto error = require_regular(fd->get(), path)) return std::move(*error);

@@ -282,8 +282,9 @@ Result<bool> read_hiwater_tracking(const Symbols& symbols, bool all_symbols, con
 Result<Core> Core::open(Fd file) {
     Core core(std::move(file));
     auto error = each_program_header(read_at(core.fd_), [&](const Elf64_Phdr& header) -> std::optional<Error> {
-        if (header.p_type == PT_LOAD)
-            core.segments_.push_back({header.p_vaddr, header.p_paddr, header.p_filesz, header.p_offset});
+        if (header.p_type == PT_LOAD || header.p_type == PT_NOTE)
+            (header.p_type == PT_LOAD ? core.segments_ : core.notes_)
+                .push_back({header.p_vaddr, header.p_paddr, header.p_filesz, header.p_offset});
         return std::nullopt;
     });
     if (error) return *std::move(error);
@@ -296,6 +297,29 @@ Result<std::vector<std::byte>> Core::read(Address address, std::size_t size) con
 
 Result<std::vector<std::byte>> Core::read_physical(Address address, std::size_t size) const {
     return read_from(&Segment::physical, address, size);
+}
+
+std::string Core::vmcoreinfo() const {
+    constexpr std::uint64_t most = base::MiB;           // of notes; the text has a page (VMCOREINFO_BYTES)
+    constexpr std::string_view name("VMCOREINFO", 11);  // with its NUL
+    const ReadAt read = read_at(fd_);
+    for (const Segment& segment : notes_) {
+        std::vector<std::byte> bytes(std::min(segment.size, most));
+        if (!read(segment.offset, bytes)) continue;
+        const std::string_view notes(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+        for (std::size_t at = 0; notes.size() - at > sizeof(Elf64_Nhdr);) {
+            Elf64_Nhdr note{};
+            std::memcpy(&note, notes.data() + at, sizeof note);
+            const auto padded = [](std::uint64_t size) { return (size + 3) / 4 * 4; };
+            const std::uint64_t text_at = at + sizeof note + padded(note.n_namesz);
+            const std::uint64_t end = text_at + padded(note.n_descsz);
+            if (end > notes.size()) break;
+            if (notes.substr(at + sizeof note, note.n_namesz) == name)
+                return std::string(notes.substr(text_at, note.n_descsz));
+            at = end;
+        }
+    }
+    return {};
 }
 
 Result<std::vector<std::byte>> Core::read_from(Address Segment::*start, Address address, std::size_t size) const {

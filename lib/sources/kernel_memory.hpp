@@ -109,6 +109,10 @@ public:
     /// the kernel's text; -1 of all others). Errors as of read().
     [[nodiscard]] Result<std::vector<std::byte>> read_physical(Address address, std::size_t size) const;
 
+    /// The text of the note VMCOREINFO, which /proc/kcore has since Linux commit 23c85094fe18 ("proc/kcore: add
+    /// vmcoreinfo note to /proc/kcore") (in v4.19); "" where there is none.
+    [[nodiscard]] std::string vmcoreinfo() const;
+
 private:
     struct Segment {
         Address address;
@@ -122,6 +126,7 @@ private:
 
     Fd fd_;
     std::vector<Segment> segments_;
+    std::vector<Segment> notes_;
 };
 
 /// A piece of memory and where it is.

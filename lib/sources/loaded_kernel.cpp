@@ -13,6 +13,7 @@
 #include "base/byte_cursor.hpp"
 #include "lib/sources/btf.hpp"
 #include "lib/sources/host.hpp"
+#include "lib/sources/kallsyms_table.hpp"
 
 namespace handoff {
 namespace {
@@ -161,7 +162,7 @@ Result<std::optional<LoadedKernel>> loaded_kernel(const Host& host) {
     if (!file) return std::move(file).error();
     const auto memory = Core::open(*std::move(file));
     if (!memory) return Error(memory.error()).at(host.path(Source::kcore));
-    const auto symbols = host.symbols(wanted);
+    const auto symbols = kernel_symbols(host, *memory, wanted);
     if (!symbols) return symbols.error();
     const auto variable = find_symbol(*symbols, variable_name);
     if (!variable)

@@ -146,7 +146,7 @@ def addresses(values):
 
 def words_of(cell):
     """What a cell says to its kernels and to the tool, as far as it is special."""
-    text = cell.words.replace("|", "\\|") + (f" shrunk to {cell.shrink}" if cell.shrink else "")
+    text = cell.words.replace("|", "\\|") + ({"": "", "tool": "<br>made smaller by shrink"}.get(cell.shrink, f" shrunk to {cell.shrink}"))
     if cell.crash_words.startswith("swiotlb=") and cell.crash_words != "swiotlb=force":
         text += f"<br>for the crash kernel {cell.crash_words}"
     if cell.refuse:

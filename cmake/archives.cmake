@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The program runs at every load of a crash kernel. Of these libraries it needs a few functions, or none, and a shared
+# one costs it time at each start (docs/cost.md). Debian's shared libarchive needs libxml2 and so libicudata besides,
+# 35 MB in all, for formats that are not read here. So the static ones are linked where there are such. The directory
+# of the build has a file static-libraries that lists them, for packages that have to name what they contain.
+option(HANDOFF_STATIC_LIBRARIES "Link decompressors, libarchive and Boost statically where there are static ones" ON)
+set(archives libarchive.a libz.a liblzma.a libzstd.a liblz4.a liblzo2.a libbz2.a libboost_program_options.a)
+set(instead_of PkgConfig::libarchive PkgConfig::zlib PkgConfig::liblzma PkgConfig::libzstd PkgConfig::liblz4 PkgConfig::lzo2
+  BZip2::BZip2 Boost::program_options)
+
+# The archive that is linked in place of each target is HANDOFF_ARCHIVE_<target>; it is empty where there is none.
+set(linked "")
+foreach(archive target IN ZIP_LISTS archives instead_of)
+  string(MAKE_C_IDENTIFIER ${target} name)
+  find_library(HANDOFF_FOUND_${name} NAMES ${archive})
+  mark_as_advanced(HANDOFF_FOUND_${name})
+  set(HANDOFF_ARCHIVE_${name} "")
+  # What is in an archive need not be position-independent enough for a shared library.
+  if(HANDOFF_STATIC_LIBRARIES AND HANDOFF_FOUND_${name} AND NOT BUILD_SHARED_LIBS)
+    set(HANDOFF_ARCHIVE_${name} ${HANDOFF_FOUND_${name}})
+    string(APPEND linked "${HANDOFF_FOUND_${name}}\n")
+  endif()
+endforeach()
+
+# The C++ library is the largest of all. It can be linked statically only where no shared library needs it, and Debian has
+# fmt as a shared one alone: then the program has fmt's functions from its headers (tool/fmt.cpp).
+set(HANDOFF_OWN_FMT OFF)
+if(HANDOFF_STATIC_LIBRARIES AND NOT CMAKE_CXX_FLAGS MATCHES "-fsanitize|--coverage")
+  if(NOT DEFINED HANDOFF_FMT_COMPILES)
+    set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
+    try_compile(HANDOFF_FMT_COMPILES ${PROJECT_BINARY_DIR}/try-fmt ${PROJECT_SOURCE_DIR}/tool/fmt.cpp
+      LINK_LIBRARIES fmt::fmt CXX_STANDARD 20 CXX_STANDARD_REQUIRED ON)
+    unset(CMAKE_TRY_COMPILE_TARGET_TYPE)
+  endif()
+  set(HANDOFF_OWN_FMT ${HANDOFF_FMT_COMPILES})
+endif()
+if(HANDOFF_OWN_FMT)
+  execute_process(COMMAND ${CMAKE_CXX_COMPILER} -print-file-name=libstdc++.a OUTPUT_VARIABLE runtime OUTPUT_STRIP_TRAILING_WHITESPACE)
+  find_path(HANDOFF_FMT_HEADERS fmt/format-inl.h)
+  mark_as_advanced(HANDOFF_FMT_HEADERS)
+  file(REAL_PATH "${runtime}" runtime)
+  string(APPEND linked "${runtime}\n${HANDOFF_FMT_HEADERS}/fmt/format-inl.h\n")
+endif()
+file(WRITE ${PROJECT_BINARY_DIR}/static-libraries "${linked}")
+
+# Links `target`, or the archive that stands for it. Who uses the installed library links the target.
+function(link_archive_or user target)
+  string(MAKE_C_IDENTIFIER ${target} name)
+  if(HANDOFF_ARCHIVE_${name})
+    target_link_libraries(${user} PRIVATE $<BUILD_INTERFACE:${HANDOFF_ARCHIVE_${name}}> $<INSTALL_INTERFACE:${target}>)
+    target_include_directories(${user} PRIVATE $<TARGET_PROPERTY:${target},INTERFACE_INCLUDE_DIRECTORIES>)
+  else()
+    target_link_libraries(${user} PRIVATE ${target})
+  endif()
+endfunction()

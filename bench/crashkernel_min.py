@@ -230,7 +230,8 @@ machine needs more, in every row: **the differences count.**
 the smallest size. *Dump in* is how long `makedumpfile -l -d 31` takes, in the machine's own time. The machine is emulated and shared its processors
 with other work, so use this column only to compare rows.
 
-With kexec_load (5.10, 6.1, 6.12) `swiotlb-handoff kexec` leaves the pool's pages out of the ELF headers. With kexec_file_load (7.2) the kernel makes the
+With kexec_load (5.10, 6.1, 6.12) `swiotlb-handoff kexec` leaves the pool's pages out of the ELF headers; crash, drgn and gdb read such a dump
+([reading-dumps.md](reading-dumps.md)). With kexec_file_load (7.2) the kernel makes the
 headers, so the pool's pages are in the dump. They have what was bounced last, which is pieces of the dump. So the dump is larger, by at most the size
 of the pool, and takes longer: "How long the dump takes", below, compares the two. The kernel puts all of its System RAM into the headers except the
 first MiB and the reservation (arch/x86/kernel/crash.c, elf_header_exclude_ranges()), nothing in user space can take the pool out of that, and makedumpfile

@@ -268,23 +268,27 @@ TEST(Fallback, SaysWhatKdumpDoesAndWhetherTheReservationIsLargeEnough) {
               "kdump loads the crash kernel without the handoff. The reservation of 256 MiB is large enough for that.");
     f.plain_fits = f.fits = Fit::perhaps;
     f.reserved = 160 * MiB;
-    EXPECT_EQ(to_text(f),
-              "kdump loads the crash kernel without the handoff. The reservation of 160 MiB may be too small for that: "
-              "the crash kernel needs 90 to 170 MiB, and a pool of 64 MiB below 4 GiB. crashkernel=240M would do.");
+    EXPECT_EQ(
+        to_text(f),
+        "kdump loads the crash kernel without the handoff. The reservation of 160 MiB may be too small for that: the "
+        "crash kernel needs 90 to 170 MiB and a pool of 64 MiB below 4 GiB. Without the handoff, crashkernel=240M "
+        "would be large enough.");
     f.plain_fits = f.fits = Fit::no;
     f.reserved = 100 * MiB;
-    EXPECT_EQ(to_text(f),
-              "kdump loads the crash kernel without the handoff. The reservation of 100 MiB is too small for that: "
-              "the crash kernel needs at least 90 MiB, and a pool of 64 MiB below 4 GiB. crashkernel=240M would do.");
+    EXPECT_EQ(
+        to_text(f),
+        "kdump loads the crash kernel without the handoff. The reservation of 100 MiB is too small for that: the crash "
+        "kernel needs at least 90 MiB and a pool of 64 MiB below 4 GiB. Without the handoff, crashkernel=240M would be "
+        "large enough.");
     f.rung = Rung::own_pool;
     f.append = "swiotlb=4096";
     f.pool = 8 * MiB;
     f.fits = Fit::perhaps;
-    EXPECT_EQ(
-        to_text(f),
-        "kdump loads the crash kernel without the handoff, and with swiotlb=4096, which is a pool of 8 MiB of its "
-        "own: the reservation of 100 MiB is too small for the pool of 64 MiB that it would ask for. It may be too "
-        "small even so. crashkernel=240M would do.");
+    EXPECT_EQ(to_text(f),
+              "kdump loads the crash kernel without the handoff, but with swiotlb=4096, so that it makes a pool of "
+              "only 8 MiB. The reservation of 100 MiB is too small for the pool of 64 MiB that it would make "
+              "otherwise. It may be too small even for the smaller pool. Without the handoff, crashkernel=240M would "
+              "be large enough.");
 }
 
 }  // namespace

@@ -137,7 +137,8 @@ TEST(GatherIomem, ZeroedOnesNeedRoot) {
     const auto machine = gather(Host(tree.path()));
     ASSERT_FALSE(machine);
     EXPECT_EQ(machine.error().code, Errc::not_permitted);
-    EXPECT_EQ(machine.error().message(), "proc/iomem: every range is zero: it was read without CAP_SYS_ADMIN");
+    EXPECT_EQ(machine.error().message(),
+              "proc/iomem: every address is zero, because it was read without root (CAP_SYS_ADMIN)");
 }
 
 TEST(Gather, MalformedSourcesAreErrorsThatNameThem) {

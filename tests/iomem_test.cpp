@@ -54,7 +54,7 @@ TEST(Iomem, AllZeroMeansNotPermitted) {
     const auto entries = parse_iomem("00000000-00000000 : Reserved\n  00000000-00000000 : Crash kernel\n");
     ASSERT_FALSE(entries);
     EXPECT_EQ(entries.error().code, Errc::not_permitted);
-    EXPECT_EQ(entries.error().what, "every range is zero: it was read without CAP_SYS_ADMIN");
+    EXPECT_EQ(entries.error().what, "every address is zero, because it was read without root (CAP_SYS_ADMIN)");
 }
 
 TEST(Iomem, MailMayAddABlankOrTurnBlanksIntoNoBreakSpaces) {

@@ -61,7 +61,7 @@ TEST(KdumpConfig, TheBlockSeesWhichKexecAnAdministratorNames) {
 TEST(KdumpConfig, IsRefusedWhereWhatItSetsTakesAShellToKnow) {
     const handoff::KdumpService fedora = kdump_service("kdumpctl");
     const std::string message =
-        "line 2: KEXEC is set here, and whether kdump would then load with swiotlb-handoff is not known. Set it by "
+        "line 2: KEXEC is set here, and it is not known whether kdump would then load with swiotlb-handoff. Set it by "
         "KEXEC=/path in the first line of the file, or do without the handoff.";
     for (const char* config :
          {"A=b\nKEXEC=/no/newline", "A=b\nKEXEC=$(which kexec)\n", "A=1\nB=2; KEXEC=/k\n", "A=b\nKEXEC+=x\n",
@@ -92,8 +92,8 @@ TEST(KdumpConfig, OfSuseIsRefusedWhereItSetsTheSameVariable) {
     const handoff::KdumpService suse = kdump_service("suse");
     const std::string block = *handoff::with_handoff("", suse, helpers);
     const std::string message =
-        "KEXEC is set here. swiotlb-handoff would have to set it once more, and of two such lines YaST keeps one. Take "
-        "this line out, or do without the handoff.";
+        "KEXEC is set here. swiotlb-handoff would have to set it once more, and YaST keeps only one of two such lines. "
+        "Remove this line, or do without the handoff.";
     EXPECT_EQ(handoff::with_handoff("A=b\nKEXEC=/opt/kexec\n", suse, helpers).error().message(), "line 2: " + message);
     EXPECT_EQ(handoff::handoff_in(block + "KEXEC=/opt/kexec\n", suse, helpers).error().message(), "line 4: " + message);
 }
@@ -109,11 +109,11 @@ TEST(KdumpConfig, ADamagedBlockIsLeftToTheAdministrator) {
     } cases[] = {
         {whole + whole, "line 6: expected one block of swiotlb-handoff, found the beginning of a second"},
         {replaced("# <<< swiotlb-handoff enable <<<\n", ""),
-         "line 1: the block of swiotlb-handoff was changed by hand: take it out by hand, or restore it"},
+         "line 1: the block of swiotlb-handoff was changed by hand. Remove it by hand, or restore it"},
         {replaced("# >>> swiotlb-handoff enable >>>\n", ""),
          "line 3: found '# <<< swiotlb-handoff enable <<<' without its beginning"},
         {replaced("# Written", "KEXEC_ARGS=-s\n# Written"),
-         "line 1: the block of swiotlb-handoff was changed by hand: take it out by hand, or restore it"},
+         "line 1: the block of swiotlb-handoff was changed by hand. Remove it by hand, or restore it"},
     };
     for (const auto& c : cases) {
         EXPECT_EQ(handoff::with_handoff(c.text, debian, helpers).error().message(), c.message);
@@ -173,8 +173,8 @@ TEST(KdumpService, OfSeveralIsNotGuessedWhereTheDistributionIsNotKnown) {
     ASSERT_FALSE(service);
     EXPECT_EQ(service.error().code, Errc::input);
     EXPECT_EQ(service.error().message(),
-              "several kdump services are installed, and which one is in use is not known: "
-              "found /usr/sbin/kdump-config, /usr/bin/kdumpctl; os-release says arch");
+              "several kdump services are installed, and it is not known which one is in use: found "
+              "/usr/sbin/kdump-config, /usr/bin/kdumpctl; os-release says arch");
     // Of a distribution whose own service is not there.
     EXPECT_FALSE(found({{"usr/sbin/kdump-config", ""}, {"usr/bin/kdumpctl", ""}, {"etc/os-release", "ID=sles\n"}}));
 }
@@ -184,11 +184,11 @@ TEST(KdumpService, ThatIsNotKnownIsSaidWithWhatWasLookedFor) {
     ASSERT_FALSE(service);
     EXPECT_EQ(service.error().code, Errc::not_found);
     const std::string message = service.error().message();
-    EXPECT_TRUE(message.starts_with("no kdump service is found: expected one of /")) << message;
+    EXPECT_TRUE(message.starts_with("no kdump service was found: expected one of /")) << message;
     EXPECT_TRUE(message.ends_with("; os-release says void")) << message;
     for (const handoff::KdumpService& known : handoff::kdump_services())
         EXPECT_NE(message.find("/" + std::string(known.script)), std::string::npos) << message;
-    EXPECT_EQ(name_of({{"etc/os-release", "ID=debian\n"}}).find("no kdump service is found"), 0u)
+    EXPECT_EQ(name_of({{"etc/os-release", "ID=debian\n"}}).find("no kdump service was found"), 0u)
         << "a Debian without kdump-tools";
     EXPECT_NE(name_of({}).find("os-release does not name the distribution"), std::string::npos);
 }
@@ -220,14 +220,13 @@ std::string ignored(std::string_view name, const char* script) {
 }
 
 TEST(IgnoresBlock, WhereTheScriptRunsTheConfigurationInNoShell) {
-    EXPECT_EQ(
-        ignored("suse", "KEXEC=/sbin/kexec\neval $($KDUMPTOOL dump_config)\n"),
-        "usr/lib/kdump/load.sh: this script does not read /etc/sysconfig/kdump as a shell does, so that what "
-        "'swiotlb-handoff enable' writes there has no effect. It takes it from 'kdumptool dump_config', which "
-        "passes on only the variables that it knows, as kdump before 1.9 does (SLE 15 SP4 and SP5). A newer kdump "
-        "sources it; until then, load by hand with 'swiotlb-handoff kexec'.");
+    EXPECT_EQ(ignored("suse", "KEXEC=/sbin/kexec\neval $($KDUMPTOOL dump_config)\n"),
+              "usr/lib/kdump/load.sh: this script does not read /etc/sysconfig/kdump as a shell does, so what "
+              "'swiotlb-handoff enable' writes there has no effect. The script gets the variables from 'kdumptool "
+              "dump_config', which passes on only those that it knows. kdump before 1.9 does this (SLE 15 SP4 and "
+              "SP5). A newer kdump sources the file. Until then, load by hand with 'swiotlb-handoff kexec'.");
     EXPECT_EQ(ignored("kdumpctl", "#!/usr/bin/python3\n# . /etc/sysconfig/kdump\nread('/etc/sysconfig/kdump')\n"),
-              "usr/bin/kdumpctl: this script does not read /etc/sysconfig/kdump as a shell does, so that what "
+              "usr/bin/kdumpctl: this script does not read /etc/sysconfig/kdump as a shell does, so what "
               "'swiotlb-handoff enable' writes there has no effect.");
 }
 
@@ -259,13 +258,13 @@ TEST(UndoesCrashkernel, IsSaidWhereTheDistributionPutsItsOwnBack) {
     };
     const char* kdumpctl = "get auto_reset_crashkernel\n";
     EXPECT_EQ(undoes({{"usr/bin/kdumpctl", kdumpctl}, {"etc/kdump.conf", "path /var/crash\n"}}),
-              "kdumpctl puts the distribution's own crashkernel= back when its package is updated. "
+              "When its package is updated, kdumpctl puts the crashkernel= of the distribution back. "
               "'auto_reset_crashkernel no' in /etc/kdump.conf keeps another one.");
     EXPECT_EQ(undoes({{"usr/bin/kdumpctl", kdumpctl}, {"etc/kdump.conf", " auto_reset_crashkernel  no # ours\n"}}), "");
     EXPECT_EQ(undoes({{"usr/bin/kdumpctl", "of 2.0.17\n"}, {"etc/kdump.conf", "path /var/crash\n"}}), "");
     const char* own = "KDUMP_CRASHKERNEL=\"auto\"\n";
     EXPECT_EQ(undoes({{"usr/lib/kdump/load.sh", ""}, {"etc/sysconfig/kdump", own}}),
-              "kdump-commandline.service puts the distribution's own crashkernel= back. "
+              "kdump-commandline.service puts the crashkernel= of the distribution back. "
               "KDUMP_CRASHKERNEL=\"crashkernel=...\" in /etc/sysconfig/kdump keeps another one.");
     EXPECT_EQ(undoes({{"usr/lib/kdump/load.sh", ""},
                       {"etc/sysconfig/kdump", "KDUMP_CRASHKERNEL=auto\nKDUMP_UPDATE_BOOTLOADER=false\n"}}),
@@ -312,7 +311,7 @@ TEST(KdumpService, ALoadByAProgramThatIsNotThereIsNotTried) {
     const TempTree tree;
     tree.write("usr/lib/kdump/load.sh", "");
     EXPECT_EQ(handoff::kdump_load_command(Host(tree.path())).error().message(),
-              "/usr/bin/systemctl: the program that loads the crash kernel is not there");
+              "/usr/bin/systemctl: the program that loads the crash kernel does not exist");
     tree.write("usr/bin/systemctl", "");
     EXPECT_EQ(handoff::kdump_load_command(Host(tree.path()))->front(), "/usr/bin/systemctl");
 }

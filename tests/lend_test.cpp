@@ -39,7 +39,7 @@ TEST(Lend, AnIdlePoolBecomesOrdinaryRam) {
         << "KASLR looks at this map: the kernel cannot land there";
     EXPECT_FALSE(lent.expected) << "there is no pool to land";
     EXPECT_EQ(headline(lent),
-              "ready: lend-gain: the crash kernel has 62 MiB more: the pool is lent to it as ordinary RAM");
+              "ready: The crash kernel has 62 MiB more memory, because the pool is lent to it as ordinary RAM");
 }
 
 /// The refusal of a rule; one without a text where there is none.
@@ -68,7 +68,7 @@ TEST(Lend, AClassWithoutDmaCountsOnlyWhereBusMasteringIsOff) {
     Machine machine = idle_machine();
     machine.devices->push_back({"0000:02:00.0", "qdma-pf", 0x058000, 32, 32, true});
     EXPECT_EQ(refusal_of(plan(machine, lending_request()), "lend-devices").text,
-              "0000:02:00.0 (qdma-pf) addresses 32 bits, memory takes 33: it may bounce at any time");
+              "0000:02:00.0 (qdma-pf) addresses 32 bits, but memory needs 33. So it may bounce at any time.");
     machine.devices->back().masters_bus = false;
     EXPECT_TRUE(plan(machine, lending_request()).loan);
     machine.devices->back() = {"0000:00:00.0", "ie31200_edac", 0x060000, 32, 32, true};
@@ -137,8 +137,9 @@ TEST(Lend, WhatCouldNotBeSeenOfThePoolIsSaid) {
     Machine machine = idle_machine();
     machine.pool_traces.reset();
     machine.pool_traces_problem = Error{Errc::input, "proc/kpageflags", 0, "the pool's page at 0x6c000000 is offline"};
-    EXPECT_EQ(refusal_of(plan(machine, lending_request()), "lend-idle").text,
-              "whether the pool was ever used is not known: proc/kpageflags: the pool's page at 0x6c000000 is offline");
+    EXPECT_EQ(
+        refusal_of(plan(machine, lending_request()), "lend-idle").text,
+        "It is not known whether the pool was ever used: /proc/kpageflags: the pool's page at 0x6c000000 is offline.");
 }
 
 // --- IOMMUs
@@ -178,9 +179,9 @@ TEST(Lend, AnotherKernelMayNotTakeOverTheTablesOfAnIommu) {
 TEST(Lend, HowToSaveTheDumpDependsOnTheLoader) {
     PlanRequest request = lending_request();
     request.leaves_pool_out = false;
-    EXPECT_TRUE(refusal_of(plan(idle_machine(), request), "lend-dump").advice.starts_with("load through"));
+    EXPECT_TRUE(refusal_of(plan(idle_machine(), request), "lend-dump").advice.starts_with("Load with"));
     request.loader = Loader::kexec_file_load;
-    EXPECT_TRUE(refusal_of(plan(idle_machine(), request), "lend-dump").advice.starts_with("save the dump"));
+    EXPECT_TRUE(refusal_of(plan(idle_machine(), request), "lend-dump").advice.starts_with("Save the dump"));
 }
 
 TEST(Lend, IsNeverDoneUnlessAskedFor) {

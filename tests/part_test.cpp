@@ -166,7 +166,8 @@ TEST_F(Parts, HelpWhereNothingSurelyKeepsFreeMemoryFromTheEndOfTheWholePool) {
     request.loader = Loader::kexec_load;
     *request.command_line += " swiotlb=force";
     EXPECT_EQ(decided().expected, range(0x6c000000, 0x6e000000)) << headline(decided());
-    EXPECT_NE(text_of(decided(), "pool-part").find("since not all of it can be: pool-exact: "), std::string::npos);
+    EXPECT_NE(text_of(decided(), "pool-part").find("because the whole pool cannot be: requires pool-exact: "),
+              std::string::npos);
     machine.random_ready = true;
     EXPECT_EQ(decided().expected, synthetic_pool);
 }
@@ -217,11 +218,11 @@ TEST_F(Parts, LeaveTheRestNoMemoryOfTheCrashKernel) {
 TEST_F(Parts, AreToldInThePlan) {
     pool_of(96 * MiB);
     EXPECT_EQ(text_of(decided(), "pool-part"),
-              "64 MiB of the pool's 96 MiB are handed over, since not all of it can be: pool-power-of-two: 49152 slabs "
-              "are not a power of two, and 6.1.0-50-amd64 rounds up");
+              "64 MiB of the pool's 96 MiB are handed over, because the whole pool cannot be: requires "
+              "pool-power-of-two: 49152 slabs are not a power of two, and 6.1.0-50-amd64 rounds the number up.");
     *request.command_line += " swiotlb=16384";
     EXPECT_EQ(text_of(decided(), "pool-part"),
-              "32 MiB of the pool's 96 MiB are handed over, as swiotlb= on the crash kernel's command line asks for");
+              "32 MiB of the pool's 96 MiB are handed over, as swiotlb= on the crash kernel's command line asks for.");
     EXPECT_NE(headline(decided()).find("[0x6a000000-0x6c000000)"), std::string::npos) << headline(decided());
 }
 

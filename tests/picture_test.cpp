@@ -93,18 +93,19 @@ TEST(PictureSvg, LeavesNoGapWhereThereIsNoCrashKernel) {
 
 TEST(Picture, SaysWhichMachineItIsAndWhatTheHandoffComesTo) {
     Plan plan = ready_plan();
-    plan.reasons = {{"memory-kept", Severity::info, "the crash kernel keeps 62 MiB more", "", ""}};
+    plan.reasons = {{"memory-kept", Severity::info, "The crash kernel has 62 MiB more", "", ""}};
     EXPECT_EQ(picture_of(synthetic_machine(), plan).title,
               (std::vector<std::string>{
                   "Linux 6.1.0-50-amd64, 6.0 GiB of RAM, of which 768 MiB are reserved for the crash kernel",
-                  "Verdict: ready", "Saving: the crash kernel keeps 62 MiB more"}));
+                  "Verdict: ready", "Saving: The crash kernel has 62 MiB more"}));
     plan.assumptions = {{"image-known", "the kernel is small", "", ""}};
     EXPECT_EQ(picture_of(synthetic_machine(), plan).title.at(1),
-              "Verdict: ready if 1 assumption is true, which 'plan' names");
+              "Verdict: ready if 1 assumption is true; 'plan' names them");
     plan.verdict = Verdict::refused;
     plan.reasons = {{"pool-found", Severity::refusal, "no pool was found", "", ""}};
     EXPECT_EQ(picture_of(synthetic_machine(), plan).title.size(), 2U);
-    EXPECT_EQ(picture_of(synthetic_machine(), plan).title.at(1), "Verdict: refused: pool-found: no pool was found");
+    EXPECT_EQ(picture_of(synthetic_machine(), plan).title.at(1),
+              "Verdict: refused (requires pool-found): no pool was found");
 }
 
 TEST(PictureText, AFencePageIsSeenHoweverSmall) {

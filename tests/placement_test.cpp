@@ -226,9 +226,9 @@ TEST(PlacementProof, EveryPlaceOfTheKernelIsTried) {
     EXPECT_EQ(found->kind, Kind::other_block);
     EXPECT_EQ(found->image, first + 3 * unit);
     EXPECT_EQ(found->pool, base + 6 * unit);
-    EXPECT_EQ(
-        to_string(*found),
-        "if the kernel lands at 0x5a000000, the pool goes to 0x56000000, into the free block [0x54001000-0x5a000000)");
+    EXPECT_EQ(to_string(*found),
+              "If the kernel image is at 0x5a000000, the crash kernel puts its pool at 0x56000000, in the free block "
+              "[0x54001000-0x5a000000).");
 }
 
 TEST(PlacementProof, TheImageCountsAsLittleAsItMayReserveAndAsMuchAsItMayOccupy) {

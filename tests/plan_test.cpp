@@ -118,7 +118,7 @@ TEST_F(PlanVerdict, TheHeadlineHasItAndTheRuleThatDecided) {
     EXPECT_TRUE(starts_with(headline(decided()), "refused")) << headline(decided());
     EXPECT_TRUE(contains(headline(decided()), "xen-none")) << headline(decided());
     reserve_low_only();
-    EXPECT_TRUE(starts_with(headline(decided()), "refused: xen-none")) << headline(decided());
+    EXPECT_TRUE(starts_with(headline(decided()), "refused (requires xen-none)")) << headline(decided());
     machine.xen = false;
     EXPECT_TRUE(starts_with(headline(decided()), "not-needed")) << headline(decided());
 }
@@ -135,13 +135,12 @@ protected:
 TEST_F(PlanReservation, WhatTheKernelSaidIsQuoted) {
     machine.command_line = "ro crashkernel=512M";
     kernel_said("crashkernel reservation failed - No suitable area found.");
-    EXPECT_EQ(
-        refusal().text,
-        "crashkernel=512M is on the command line, and the kernel reserved nothing: 'crashkernel reservation failed "
-        "- No suitable area found.'");
+    EXPECT_EQ(refusal().text,
+              "crashkernel=512M is on the command line, but the kernel reserved nothing: 'crashkernel reservation "
+              "failed - No suitable area found.'");
     EXPECT_EQ(refusal().evidence, "dmesg:5");
     machine.command_line.clear();
-    EXPECT_TRUE(starts_with(refusal().text, "the kernel reserved nothing: 'crashkernel")) << refusal().text;
+    EXPECT_TRUE(starts_with(refusal().text, "The kernel reserved nothing: 'crashkernel")) << refusal().text;
 }
 
 TEST_F(PlanReservation, TheAdviceIsForThisKernelAndThisWord) {
@@ -155,14 +154,14 @@ TEST_F(PlanReservation, TheAdviceIsForThisKernelAndThisWord) {
         {"4.15.0", "crashkernel=512M", no_area, "crashkernel=SIZE,high"},
         {"5.1.21", "crashkernel=512M", no_area, "below 896 MiB"},
         {"5.2.0", "crashkernel=512M", no_area, "smaller size"},
-        {"4.15.0", "crashkernel=512M,high", no_area, "boot with a smaller size"},
+        {"4.15.0", "crashkernel=512M,high", no_area, "Boot with a smaller size"},
         {"6.12.1", "crashkernel=512M", "cannot allocate crashkernel (size:0x20000000)", "smaller size"},
-        {"6.12.1", "crashkernel=512M@16M", "crashkernel reservation failed - memory is in use.", "leave out @OFFSET"},
+        {"6.12.1", "crashkernel=512M@16M", "crashkernel reservation failed - memory is in use.", "Leave out @OFFSET"},
         {"4.15.0", "crashkernel=auto", "crashkernel=auto resulted in zero bytes of reserved memory.",
-         "boot with a size"},
+         "Boot with a size"},
         {"6.12.1", "crashkernel=auto", "crashkernel: memory value expected", "Red Hat"},
         {"6.12.1", "crashkernel=16G-64G:192M,64G-:512M", "crashkernel size resulted in zero bytes",
-         "none of the ranges"},
+         "None of the ranges"},
         {"6.12.1", "crashkernel=512M,high", "cannot allocate crashkernel low memory (size:0x10800000).", "SIZE,low"},
         {"5.10.0", "crashkernel=512M,high", "Cannot reserve 256MB crashkernel low memory, please try smaller size.",
          "SIZE,low"},
@@ -182,15 +181,15 @@ TEST_F(PlanReservation, WhatGivesNothingHereIsToldWithoutTheLog) {
                      IomemEntry{range(0, 0x1000), 0, "Reserved", 2}};
     machine.command_line = "ro crashkernel=16G-64G:192M,64G-:512M";
     EXPECT_EQ(refusal().text,
-              "crashkernel=16G-64G:192M,64G-:512M is on the command line, and the kernel reserved nothing");
-    EXPECT_TRUE(contains(refusal().advice, "none of the ranges")) << refusal().advice;
+              "crashkernel=16G-64G:192M,64G-:512M is on the command line, but the kernel reserved nothing.");
+    EXPECT_TRUE(contains(refusal().advice, "None of the ranges")) << refusal().advice;
     machine.command_line = "ro crashkernel=256M@16M";
-    EXPECT_TRUE(contains(refusal().advice, "leave out @OFFSET")) << refusal().advice;
+    EXPECT_TRUE(contains(refusal().advice, "Leave out @OFFSET")) << refusal().advice;
     machine.command_line = "ro crashkernel=256M";
     EXPECT_TRUE(contains(refusal().advice, "boot log")) << refusal().advice;
     machine.command_line = "ro";
-    EXPECT_EQ(refusal().text, "no memory is reserved for a crash kernel");
-    EXPECT_EQ(refusal().advice, "boot with crashkernel=");
+    EXPECT_EQ(refusal().text, "No memory is reserved for a crash kernel.");
+    EXPECT_EQ(refusal().advice, "Boot with crashkernel=.");
 }
 
 TEST_F(PlanReservation, IsNotKnownWhereTheLogBeginsLate) {
@@ -213,7 +212,7 @@ TEST_F(PlanReservation, IsNotKnownWhereTheLogBeginsLate) {
 
 TEST_F(PlanReservation, OfACrashKernelsOwnLogItSaysWhoseItIs) {
     machine.command_line = "ro reset_devices elfcorehdr=900536K";
-    EXPECT_TRUE(contains(refusal().text, "crash kernel's own boot")) << refusal().text;
+    EXPECT_TRUE(contains(refusal().text, "the boot of a crash kernel")) << refusal().text;
 }
 
 TEST_F(PlanReservation, UnderXenPvIsXens) {
@@ -717,7 +716,7 @@ TEST_F(Assumed, IsSaidByTheVerdict) {
     EXPECT_EQ(verdict_text(plan.verdict, plan.assumptions),
               "ready if the crash kernel's configuration takes no more memory early than Debian's; "
               "the crash kernel's initrd has up to 24 MiB");
-    EXPECT_EQ(headline(plan).find(verdict_text(plan.verdict, plan.assumptions) + ": pool-exact: "), 0u);
+    EXPECT_EQ(headline(plan).find(verdict_text(plan.verdict, plan.assumptions) + ": Proven: "), 0u);
     EXPECT_EQ(plan.assumptions.front().where, "boot/config-6.1.0-50-amd64");
     EXPECT_EQ(verdict_text(Verdict::refused, plan.assumptions), "refused");
     EXPECT_EQ(verdict_text(Verdict::not_needed, plan.assumptions), "not-needed");

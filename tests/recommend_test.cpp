@@ -172,7 +172,7 @@ TEST(Reproduce, SaysWhetherTheModelExplainsThisBoot) {
     machine.pool.front().range = range(0x20000000, 0x24000000);
     machine.ram.subtract(range(0x24000000, 0x25000000));
     EXPECT_FALSE(reproduce(machine).layout);
-    EXPECT_NE(reproduce(machine).text.find("the pool is at [0x20000000-0x24000000)"), std::string::npos)
+    EXPECT_NE(reproduce(machine).text.find("The pool is at [0x20000000-0x24000000)"), std::string::npos)
         << reproduce(machine).text;
 
     machine.command_line = "quiet";
@@ -305,7 +305,7 @@ TEST(Recommend, IsTheAdviceOfThePlan) {
     ASSERT_EQ(refused.verdict, Verdict::refused);
     bool said = false;
     for (const Reason& reason : refused.reasons)
-        said = said || reason.advice.find("boot with " + r.chosen->reservation.text() + ":") == 0;
+        said = said || reason.advice.find("Boot with " + r.chosen->reservation.text() + ".") == 0;
     EXPECT_TRUE(said);
 }
 
@@ -315,7 +315,7 @@ TEST(Recommend, SaysOfWhichLayoutItIsProven) {
     machine.ram.subtract(range(0x7f000000, 0x7f001000));  // this boot's reservation cannot have been placed so
     const Recommendation r = recommend(machine, synthetic_request());
     EXPECT_FALSE(r.reproduced.layout);
-    EXPECT_NE(r.reproduced.text.find("where the model would put it"), std::string::npos) << r.reproduced.text;
+    EXPECT_NE(r.reproduced.text.find("but the model puts it"), std::string::npos) << r.reproduced.text;
 }
 
 TEST(Recommend, OfALayoutThatIsNotUnderstoodProvesEveryPlaceOfThePool) {
@@ -327,11 +327,11 @@ TEST(Recommend, OfALayoutThatIsNotUnderstoodProvesEveryPlaceOfThePool) {
     const Recommendation r = recommend(machine, request);
     ASSERT_FALSE(r.reproduced.layout);
     EXPECT_EQ(r.candidates.front().verdict, Verdict::refused) << "a low reservation that needs a pool";
-    EXPECT_NE(r.candidates.front().why.find("cannot tell where the next one will"), std::string::npos)
+    EXPECT_NE(r.candidates.front().why.find("cannot predict the next boot"), std::string::npos)
         << r.candidates.front().why;
     ASSERT_TRUE(r.chosen);
     EXPECT_TRUE(r.chosen->reservation.high) << r.chosen->reservation.text();
-    EXPECT_NE(r.chosen->why.find("in each of 2 places"), std::string::npos) << r.chosen->why;
+    EXPECT_NE(r.chosen->why.find("each of the 2 places"), std::string::npos) << r.chosen->why;
 }
 
 TEST(Recommend, WithoutAReservationYetTheLayoutIsThePool) {
@@ -401,8 +401,8 @@ TEST(Advice, WhereNoReservationIsProvenIsAboutAnOffsetThatIsThere) {
             if (r.is("pool-below-crashkernel")) return r.advice;
         return std::string("nothing refuses");
     };
-    EXPECT_TRUE(advice("crashkernel=256M@0x50000000").starts_with("drop the @offset"));
-    EXPECT_TRUE(advice("crashkernel=256M").starts_with("no reservation"));
+    EXPECT_TRUE(advice("crashkernel=256M@0x50000000").starts_with("Leave out the @OFFSET"));
+    EXPECT_TRUE(advice("crashkernel=256M").starts_with("No reservation"));
 }
 
 }  // namespace

@@ -47,16 +47,16 @@ bool has(const std::string& text, const char* words) { return text.find(words) !
 TEST(ReservationFit, IsOneLineWithItsAssumptions) {
     Case c{with_low(512)};
     EXPECT_EQ(c.text(),
-              "512 MiB is enough: the crash kernel needs 233 MiB, as recommended (the size of the unpacked initrd and "
-              "makedumpfile's options are assumed).");
+              "512 MiB is enough: the crash kernel should have 233 MiB (the size of the unpacked initrd and the "
+              "options of makedumpfile are assumed).");
     c.request.initrd_bytes.reset();
-    EXPECT_TRUE(has(c.text(), "(the initrd's size and makedumpfile's options are assumed)")) << c.text();
+    EXPECT_TRUE(has(c.text(), "(the size of the initrd and the options of makedumpfile are assumed)")) << c.text();
     c.request.image.reset();
-    EXPECT_TRUE(has(c.text(), "the kernel's size")) << c.text();
+    EXPECT_TRUE(has(c.text(), "the size of the kernel")) << c.text();
     c.request = synthetic_request();
     c.request.initrd_bytes = 0;
     c.request.collector_options.emplace();
-    EXPECT_TRUE(has(c.text(), "MiB, as recommended.")) << c.text();
+    EXPECT_TRUE(has(c.text(), "the crash kernel should have ")) << c.text();
 }
 
 TEST(ReservationFit, SaysWhatIsTooSmallAndWhatToBootWith) {
@@ -72,9 +72,9 @@ TEST(ReservationFit, OfAHandoffIsOfALoadWithIt) {
     const ReservationFit fit = c.planned().reservation;
     EXPECT_EQ(fit.rung, Rung::handoff);
     EXPECT_EQ(fit.pool, 0u);
-    EXPECT_TRUE(to_text(fit).starts_with("768 MiB is enough with the handoff: the crash kernel needs "))
+    EXPECT_TRUE(to_text(fit).starts_with("768 MiB is enough with the handoff: the crash kernel should have "))
         << to_text(fit);
-    EXPECT_TRUE(has(to_text(fit), " besides the pool that it takes over, as recommended")) << to_text(fit);
+    EXPECT_TRUE(has(to_text(fit), " in addition to the pool that it takes over")) << to_text(fit);
 }
 
 TEST(ReservationFit, WithoutTheHandoffThePoolCounts) {
@@ -82,7 +82,7 @@ TEST(ReservationFit, WithoutTheHandoffThePoolCounts) {
     *c.request.command_line += " swiotlb=force";
     c.machine.encryption = Encryption::sev_snp;  // refused
     EXPECT_TRUE(
-        has(c.text(), "may be too small: the crash kernel needs 68 to 228 MiB, and a pool of 64 MiB below 4 GiB"))
+        has(c.text(), "may be too small: the crash kernel needs 68 to 228 MiB and a pool of 64 MiB below 4 GiB"))
         << c.text();
     c.machine.crash_kernel = {*AddressRange::from_size(0x70000000, 100 * MiB)};
     EXPECT_TRUE(c.text().starts_with("100 MiB is too small: ")) << "of the load that was asked for: " << c.text();
@@ -94,16 +94,15 @@ TEST(ReservationFit, OfNothingSaysWhatToReserve) {
     c.machine.crash_kernel.clear();
     c.machine.command_line = "root=/dev/vda1";
     EXPECT_EQ(c.planned().reservation.fits, Fit::no);
-    EXPECT_TRUE(c.text().starts_with("No memory is reserved: the crash kernel needs 223 MiB, as recommended "))
-        << c.text();
+    EXPECT_TRUE(c.text().starts_with("No memory is reserved: the crash kernel should have 223 MiB ")) << c.text();
     EXPECT_TRUE(has(c.text(), " Boot with crashkernel=")) << c.text();
 }
 
 TEST(ReservationFit, StaysNotKnownWhereNothingTells) {
     const std::pair<const char*, std::function<void(Machine&)>> rows[] = {
         {"under Xen PV", [](Machine& m) { m.xen = true; }},
-        {"no x86-64 machine", [](Machine& m) { m.other_architecture = true; }},
-        {"a crash kernel's own boot",
+        {"not an x86-64 machine", [](Machine& m) { m.other_architecture = true; }},
+        {"the boot of a crash kernel",
          [](Machine& m) {
              m.crash_kernel.clear();
              m.command_line = "ro elfcorehdr=900536K";
@@ -157,7 +156,7 @@ TEST(OwnAdvice, OfNumaOffIsTriedAndCounts) {
     EXPECT_EQ(planned.reservation.fits_with_append, Fit::surely);
     EXPECT_TRUE(has(to_text(planned.reservation), "240 MiB may be too small: ")) << to_text(planned.reservation);
     EXPECT_TRUE(has(to_text(planned.reservation), " With numa=off on its command line it is enough.")) << c.text();
-    EXPECT_TRUE(has(next_where_not_needed(planned), "add numa=off to the crash kernel's command line"))
+    EXPECT_TRUE(has(next_where_not_needed(planned), "Add numa=off to the crash kernel's command line"))
         << next_where_not_needed(planned);
 
     const Recommendation with = recommend(c.machine, c.request);
@@ -179,7 +178,7 @@ TEST(OwnAdvice, OfAWordAgainstAnEarlyAreaIsTriedAndCounts) {
     std::string advice;
     for (const Reason& reason : refused.reasons)
         if (reason.is("config-early")) advice = reason.advice;
-    EXPECT_EQ(advice, "add kho=off to the crash kernel's command line: the handoff is ready with kho=off");
+    EXPECT_EQ(advice, "Add kho=off to the crash kernel's command line. The handoff is then ready.");
     const Recommendation r = recommend(c.machine, c.request);
     EXPECT_EQ(r.verdict, Verdict::ready);
     EXPECT_EQ(r.chosen->append, "kho=off");
@@ -202,7 +201,7 @@ void expect_agreement(const Machine& machine, const PlanRequest& request) {
     }
 
     const bool nothing_to_do =
-        planned.verdict == Verdict::not_needed && next_where_not_needed(planned).starts_with("nothing");
+        planned.verdict == Verdict::not_needed && next_where_not_needed(planned).starts_with("Nothing");
     EXPECT_EQ(nothing_to_do, planned.verdict == Verdict::not_needed && fit.fits == Fit::surely &&
                                  planned.fallback->plain_fits == Fit::surely)
         << next_where_not_needed(planned);

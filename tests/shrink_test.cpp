@@ -69,7 +69,8 @@ TEST(ShrinkPlan, RefusesWhatIsNotProvenOrTooSmall) {
     const Machine machine = with_reservations({low, high}, 512 * MiB);
     EXPECT_NE(plan_shrink(machine, synthetic_request(), 64 * MiB).problem.find("less than the crash kernel needs"),
               std::string::npos);
-    EXPECT_NE(plan_shrink(machine, synthetic_request(), 512 * MiB).problem.find("no less than there are"),
+    EXPECT_NE(plan_shrink(machine, synthetic_request(), 512 * MiB)
+                  .problem.find("is not smaller than the current reservation"),
               std::string::npos);
     Machine guest = machine;
     guest.encryption = Encryption::sev_snp;
@@ -190,14 +191,15 @@ TEST(Shrink, LeavesACrashKernelLoadedWhateverFails) {
 TEST(Shrink, UnloadsThenWritesThenLoads) {
     FakeKernel kernel;
     EXPECT_EQ(shrink(kernel, to_256()).steps,
-              (std::vector<std::string>{"unload", "write 268435456 to kexec_crash_size", "load"}));
+              (std::vector<std::string>{"unload", "write 268435456 to /sys/kernel/kexec_crash_size", "load"}));
 }
 
 TEST(Shrink, DoesNotBeginWithoutAHandoffThatIsLoaded) {
     FakeKernel empty;
     empty.is_loaded = false;
     FakeKernel plain, stale, unknown;
-    plain.loaded_as = {Handoff::not_in_use, "The loaded crash kernel's command line has no word of a handoff.", {}};
+    plain.loaded_as = {
+        Handoff::not_in_use, "The command line of the loaded crash kernel has no word of a handoff.", {}};
     stale.loaded_as = {Handoff::stale, "It has another pool.", {}};
     unknown.loaded_as = {Handoff::unknown, "What is loaded cannot be read: locked.", Unknown::unread};
     FakeKernel fine;

@@ -98,39 +98,40 @@ TEST(Status, TheMetricsSayTheRungAndWhetherALoadWithoutTheHandoffFits) {
 
 TEST(Status, SaysHowThingsStandAndWhatToDoNext) {
     const Case cases[] = {
-        {"all is well", [](StatusFacts&) {}, Handoff::in_use, "nothing: the crash kernel takes over the pool"},
+        {"all is well", [](StatusFacts&) {}, Handoff::in_use,
+         "Nothing has to be done. The crash kernel takes over the pool."},
         {"no kdump at all", [](StatusFacts& f) { f.service.reset(); }, Handoff::in_use,
-         "install the distribution's kdump service (Debian: kdump-tools)"},
+         "Install the kdump service of the distribution (Debian: kdump-tools)."},
         {"two kdumps",
          [](StatusFacts& f) {
              f.service.reset();
              f.service_problem = base::input_error(0, "two");
          },
-         Handoff::in_use, "remove the kdump service that is not used: two"},
+         Handoff::in_use, "Remove the kdump service that is not used: two."},
         {"never enabled",
          [](StatusFacts& f) {
              f.enabled = false;
              f.record.reset();
              loaded_plainly(f);
          },
-         Handoff::not_in_use, "swiotlb-handoff enable"},
+         Handoff::not_in_use, "Run 'swiotlb-handoff enable'."},
         {"enabled, not yet reloaded",
          [](StatusFacts& f) {
              f.record.reset();
              loaded_plainly(f);
          },
-         Handoff::not_in_use, "kdump-config reload: then the crash kernel takes over the pool"},
+         Handoff::not_in_use, "Run 'kdump-config reload'. Then the crash kernel takes over the pool."},
         {"the words without a record", [](StatusFacts& f) { f.record.reset(); }, Handoff::unknown,
-         "kdump-config reload: then the crash kernel takes over the pool"},
+         "Run 'kdump-config reload'. Then the crash kernel takes over the pool."},
         {"a record of a handoff, and a plain load", loaded_plainly, Handoff::not_in_use,
-         "kdump-config reload: then the crash kernel takes over the pool"},
+         "Run 'kdump-config reload'. Then the crash kernel takes over the pool."},
         {"a record of a handoff, and memory that cannot be read",
          [](StatusFacts& f) {
              f.kernel.reset();
              f.kernel_problem = "/proc/kcore: Operation not permitted";
          },
          Handoff::unknown,
-         "nothing: the last load had the handoff, and whether that is what is loaded cannot be read here"},
+         "Nothing has to be done. The last load had the handoff, but what is loaded cannot be read here."},
         {"kexec does not load with the handoff",
          [](StatusFacts& f) {
              loaded_plainly(f);
@@ -139,8 +140,8 @@ TEST(Status, SaysHowThingsStandAndWhatToDoNext) {
              f.record->why = "kexec failed with the handoff (exit status 255): Cannot open `/boot/x'";
          },
          Handoff::not_in_use,
-         "remove the cause, then kdump-config reload: the last load could not have the handoff: kexec failed with the "
-         "handoff (exit status 255): Cannot open `/boot/x'"},
+         "The last load was without the handoff: kexec failed with the handoff (exit status 255): Cannot open "
+         "`/boot/x'. Remove the cause, and then run 'kdump-config reload'."},
         {"kexec does not load at all",
          [](StatusFacts& f) {
              f.loaded = false;
@@ -150,32 +151,32 @@ TEST(Status, SaysHowThingsStandAndWhatToDoNext) {
              f.record->why = "kexec failed with the handoff (exit status 255)";
          },
          Handoff::not_in_use,
-         "remove the cause, then kdump-config reload: the last load could not have the handoff: kexec failed with the "
-         "handoff (exit status 255)"},
+         "The last load was without the handoff: kexec failed with the handoff (exit status 255). Remove the cause, "
+         "and then run 'kdump-config reload'."},
         {"nothing loaded", [](StatusFacts& f) { f.loaded = false; }, Handoff::not_in_use,
-         "kdump-config reload: no crash kernel is loaded"},
+         "Run 'kdump-config reload' to load a crash kernel. None is loaded."},
         {"loaded plainly",
          [](StatusFacts& f) {
              loaded_plainly(f);
              f.record->outcome = handoff::Record::Outcome::plain;
          },
-         Handoff::not_in_use, "kdump-config reload: then the crash kernel takes over the pool"},
+         Handoff::not_in_use, "Run 'kdump-config reload'. Then the crash kernel takes over the pool."},
         {"another pool", [](StatusFacts& f) { f.pool = other; }, Handoff::stale,
-         "kdump-config reload. The loaded crash kernel has the pool [0x75000000-0x79000000), and the running kernel's "
-         "is [0x71000000-0x75000000)."},
+         "Run 'kdump-config reload'. The loaded crash kernel was given the pool [0x75000000-0x79000000), but the pool "
+         "of the running kernel is [0x71000000-0x75000000)."},
         {"no crashkernel=",
          [](StatusFacts& f) {
              f.crashkernel_bytes = 0;
              f.loaded = false;
          },
-         Handoff::not_in_use, "boot with crashkernel=: no memory is reserved for a crash kernel"},
+         Handoff::not_in_use, "Boot with crashkernel=. No memory is reserved for a crash kernel."},
         {"not read without root",
          [](StatusFacts& f) {
              f.crashkernel_bytes.reset();
              f.plan.reset();
              f.needs_root = true;
          },
-         Handoff::in_use, "run this command as root: without, the machine's memory map cannot be read"},
+         Handoff::in_use, "Run this command as root. Only root can read the memory map of the machine."},
         {"a memory map that is damaged",
          [](StatusFacts& f) {
              f.crashkernel_bytes.reset();
@@ -183,7 +184,7 @@ TEST(Status, SaysHowThingsStandAndWhatToDoNext) {
              f.plan_problem = "/proc/iomem:3: odd";
              f.record.reset();
          },
-         Handoff::unknown, "swiotlb-handoff plan: /proc/iomem:3: odd"},
+         Handoff::unknown, "Run 'swiotlb-handoff plan': /proc/iomem:3: odd."},
         {"not needed",
          [](StatusFacts& f) {
              f.plan->verdict = handoff::Verdict::not_needed;
@@ -191,7 +192,8 @@ TEST(Status, SaysHowThingsStandAndWhatToDoNext) {
              f.record.reset();
              loaded_plainly(f);
          },
-         Handoff::not_in_use, "nothing. The crash kernel needs no handoff, and the reservation is large enough."},
+         Handoff::not_in_use,
+         "Nothing has to be done. The crash kernel needs no handoff, and the reservation is large enough."},
         {"not needed, and the reservation may be too small",
          [](StatusFacts& f) {
              f.plan->verdict = handoff::Verdict::not_needed;
@@ -202,7 +204,8 @@ TEST(Status, SaysHowThingsStandAndWhatToDoNext) {
              loaded_plainly(f);
          },
          Handoff::not_in_use,
-         "The crash kernel needs no handoff. The reservation of 192 MiB may be too small: crashkernel=240M would do."},
+         "The crash kernel needs no handoff. The reservation of 192 MiB may be too small: crashkernel=240M would be "
+         "large enough."},
         {"refused",
          [](StatusFacts& f) {
              loaded_plainly(f);
@@ -212,8 +215,7 @@ TEST(Status, SaysHowThingsStandAndWhatToDoNext) {
          },
          Handoff::not_in_use,
          "kdump loads the crash kernel without the handoff, if it can. Whether the reservation is large enough is not "
-         "known. swiotlb-handoff plan and swiotlb-handoff explain "
-         "pool-exact say why."},
+         "known. 'swiotlb-handoff plan' and 'swiotlb-handoff explain pool-exact' say why."},
         {"refused, and the reservation is too small for a pool of its own",
          [](StatusFacts& f) {
              loaded_plainly(f);
@@ -225,7 +227,7 @@ TEST(Status, SaysHowThingsStandAndWhatToDoNext) {
              f.plan->fallback = small_fallback();
          },
          Handoff::not_in_use,
-         to_text(small_fallback()) + " swiotlb-handoff plan and swiotlb-handoff explain pool-exact say why."},
+         to_text(small_fallback()) + " 'swiotlb-handoff plan' and 'swiotlb-handoff explain pool-exact' say why."},
         {"not needed, and the reservation is too small",
          [](StatusFacts& f) {
              loaded_plainly(f);
@@ -239,7 +241,7 @@ TEST(Status, SaysHowThingsStandAndWhatToDoNext) {
              lent(f);
              f.plan->loan = true;
          },
-         Handoff::in_use, "nothing: the pool is lent to the crash kernel as ordinary RAM"},
+         Handoff::in_use, "Nothing has to be done. The pool is lent to the crash kernel as ordinary RAM."},
         {"lent, and a device came",
          [](StatusFacts& f) {
              lent(f);
@@ -248,8 +250,8 @@ TEST(Status, SaysHowThingsStandAndWhatToDoNext) {
                  {"lend-devices", handoff::Severity::refusal, "0000:03:00.0 (e1000) addresses 32 bits", "", ""});
          },
          Handoff::stale,
-         "kdump-config reload. The pool is lent, and may not be any more: refused: lend-devices: 0000:03:00.0 (e1000) "
-         "addresses 32 bits."},
+         "Run 'kdump-config reload'. The pool is lent, but it may no longer be lent: refused (requires lend-devices): "
+         "0000:03:00.0 (e1000) addresses 32 bits."},
         {"lent, and the image that would be loaded is not known",
          [](StatusFacts& f) {
              lent(f);
@@ -257,14 +259,14 @@ TEST(Status, SaysHowThingsStandAndWhatToDoNext) {
              f.plan->reasons.push_back({"image-known", handoff::Severity::refusal, "no image", "", ""});
          },
          Handoff::unknown,
-         "kdump-config reload. The pool is lent. Whether it still may be is not known: refused: image-known: no "
-         "image."},
+         "Run 'kdump-config reload'. The pool is lent. It is not known whether it may still be lent: refused (requires "
+         "image-known): no image."},
         {"block damaged",
          [](StatusFacts& f) {
              f.enabled.reset();
              f.config_problem = "etc/default/kdump-tools:7: odd";
          },
-         Handoff::in_use, "look at the configuration: etc/default/kdump-tools:7: odd"},
+         Handoff::in_use, "Look at the configuration: etc/default/kdump-tools:7: odd."},
     };
     for (const Case& c : cases) {
         StatusFacts facts = healthy();
@@ -279,16 +281,16 @@ TEST(Status, JsonHasWhatIsKnownAndNullForTheRest) {
     const auto j = handoff::status_document(handoff::judge_status(healthy()));
     EXPECT_EQ(j["schema"], 2);
     EXPECT_EQ(j["handoff"], "in-use");
-    EXPECT_EQ(
-        j["why"],
-        "The loaded crash kernel has the pool [0x75000000-0x79000000), with the words and segments of the record.");
+    EXPECT_EQ(j["why"],
+              "The loaded crash kernel was given the pool [0x75000000-0x79000000). Its words and segments are those of "
+              "the record.");
     EXPECT_EQ(j["config"], "/etc/default/kdump-tools");
     EXPECT_EQ(j["pool"]["start"], "0x75000000");
     const auto nothing = handoff::status_document(handoff::judge_status({}));
     for (const char* key : {"service", "config", "enabled", "loaded", "pool", "record", "plan", "reservation_bytes"})
         EXPECT_TRUE(nothing[key].is_null()) << key;
     EXPECT_EQ(nothing["handoff"], "unknown");
-    EXPECT_EQ(nothing["why"], "What is loaded cannot be read: nobody looked.");
+    EXPECT_EQ(nothing["why"], "What is loaded cannot be read: nothing was read.");
     StatusFacts unknown_service;
     unknown_service.service_problem = base::Error{base::Errc::not_found, "", 0, "no kdump service is found"};
     EXPECT_EQ(handoff::status_document(handoff::judge_status(unknown_service))["problems"][0],

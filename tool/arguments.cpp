@@ -86,7 +86,7 @@ Given split(const std::vector<std::string>& arguments, const CommandInfo* comman
         const std::string name = error.get_option_name();
         throw UsageError{fmt::format(
             "There is no option '{}'.{}{}", name, did_you_mean(without_dashes(name), "--", names_of_options(command)),
-            command && command->passes_on ? " What is for the other program goes behind --." : "")};
+            command && command->passes_on ? " Options for the other program go after --." : "")};
     } catch (const po::invalid_command_line_syntax& error) {
         const std::string name = error.get_option_name();
         if (error.kind() == po::invalid_syntax::extra_parameter)
@@ -123,7 +123,7 @@ void require_effect(const CommandInfo& command, const Given& given) {
         const bool excludes = r.kind == Restriction::Kind::excludes;
         if (has(r.other) != excludes) continue;
         const std::string unless = r.unless.empty() ? "" : fmt::format(", unless --{} is given", r.unless);
-        throw UsageError{fmt::format("{} has no use for --{} {} --{}{}.", command.name, r.option,
+        throw UsageError{fmt::format("{} cannot use --{} {} --{}{}.", command.name, r.option,
                                      excludes ? "together with" : "without", r.other, unless)};
     }
 }
@@ -184,6 +184,7 @@ Options options_from(const Given& given) {
     };
     Options options;
     options.json = has("json");
+    options.verbose = has("verbose");
     options.root = text("root").value_or(options.root);
     options.kernel = text("kernel");
     options.initrd = text("initrd");
@@ -199,7 +200,7 @@ Options options_from(const Given& given) {
     options.kexec = text("kexec");
     if (options.kexec && !options.kexec->starts_with('/'))
         throw UsageError{
-            fmt::format("--kexec needs an absolute path, not '{}': $PATH is not looked at.", *options.kexec)};
+            fmt::format("--kexec needs an absolute path, not '{}'. $PATH is not searched.", *options.kexec)};
     options.dry_run = has("dry-run");
     options.input = text("input");
     options.input_format = text("input-format").value_or(options.input_format);

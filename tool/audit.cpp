@@ -40,8 +40,9 @@ MachineAudit audited(std::string name, const base::Result<handoff::Host>& host, 
         const auto machine = machine_of(*host);
         if (!machine) return unreadable(machine.error());
         if (machine->iomem.empty() && machine->map.entries.empty())
-            return unreadable({base::Errc::not_found, "", 0,
-                               "no captured machine: neither its /proc/iomem nor its log has a memory map"});
+            return unreadable(
+                {base::Errc::not_found, "", 0,
+                 "this is not a captured machine: neither /proc/iomem nor the kernel log shows a memory map"});
         const auto request = request_from(options, *host, *machine);
         if (!request) return unreadable(request.error());
         MachineAudit found = handoff::audit(name, *machine, *request, options.margin);
@@ -156,7 +157,7 @@ Status audit(const Options& options) {
     else
         look_at_all(options, std::move(operands), lines);
     if (lines.empty() && good)
-        return misused(options, "No captured machine was named, neither by an operand nor on standard input.");
+        return misused(options, "No captured machine was named. Give paths as operands or on standard input.");
     const Status status = lines.end();
     return good ? status : Status::input;
 }

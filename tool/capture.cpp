@@ -26,7 +26,7 @@ base::Result<std::string> images_of(const handoff::Host& host) {
     if (!record) return record.error();
     const bool any = record->image || record->initrd || record->loader != handoff::Loader::automatic ||
                      record->collector != handoff::Collector::unknown;
-    if (!any) return Error{base::Errc::not_found, "", 0, "no crash kernel is found"};
+    if (!any) return Error{base::Errc::not_found, "", 0, "no crash kernel was found"};
     return handoff::text_of(*record);
 }
 
@@ -55,7 +55,7 @@ Status capture(const Options& options) {
                                     [](const Error& e) { return e.code == base::Errc::not_permitted; });
     if (!report->incomplete && !(denied && root_could_do_more(host))) return Status::ready;
     complain(root_could_do_more(host) ? "The capture is not complete. Run this command as root."
-                                      : "The capture is not complete: no plan can be made with it.");
+                                      : "The capture is not complete. No plan can be made with it.");
     return Status::not_permitted;
 }
 

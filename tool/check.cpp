@@ -24,9 +24,9 @@ handoff::Wishes of_record(handoff::Wishes wishes, const handoff::Record& record)
 std::string headline(const handoff::CheckResult& result) {
     if (!result.sound()) return "refused";
     if (result.proven)
-        return result.assumptions.empty() ? "sound, and proven to land"
-                                          : "sound, and proven to land if what is assumed is so";
-    return result.compared ? "sound" : "well-formed: there is no machine's pool to compare it with";
+        return result.assumptions.empty() ? "sound, and the place of the pool is proven"
+                                          : "sound, and the place of the pool is proven if the assumptions are true";
+    return result.compared ? "sound" : "well-formed, but there is no pool to compare it with";
 }
 
 }  // namespace

@@ -89,11 +89,10 @@ std::optional<Error> no_machine_to_act_on(const Options& options) {
     std::error_code ignored;
     // Where that cannot be told, the reads that follow say what is wrong, and 'kexec' loads.
     if (!std::filesystem::is_regular_file(options.root, ignored)) return std::nullopt;
-    return Error{
-        Errc::input, options.root, 0,
-        fmt::format("{} acts on a machine's own files, and takes a directory that has them at their own paths. "
-                    "Unpack the archive first; the commands plan, recommend and status read it as it is",
-                    info(options.command).name)};
+    return Error{Errc::input, options.root, 0,
+                 fmt::format("{} needs a directory that has the files of the machine at their own paths. Unpack the "
+                             "archive first. The commands plan, recommend and status can read it as it is",
+                             info(options.command).name)};
 }
 
 Result<handoff::Machine> machine_of(const handoff::Host& host) {

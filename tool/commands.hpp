@@ -22,6 +22,7 @@ struct Options {
     Command command = Command::help;
     std::vector<std::string> operands;
     bool json = false;
+    bool verbose = false;
     std::string root = "/";
     std::optional<std::string> kernel, initrd, command_line;
     std::optional<base::AddressRange> pool;

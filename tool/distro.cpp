@@ -45,10 +45,10 @@ std::string said_of(const Options& options, const KdumpService& service, bool en
         return e820::to_text(handoff::enable_document(enabled ? "enable" : "disable", service.name, config, changed)) +
                '\n';
     std::string text = field_text(enabled ? "enabled" : "disabled", config + (changed ? "" : "  (it was already)"));
-    if (!enabled) return changed ? fmt::format("{}\nNext: {}\n", text, service.reload) : text;
+    if (!enabled) return changed ? fmt::format("{}\nNext: Run '{}'.\n", text, service.reload) : text;
     return fmt::format(
-        "{}{}\nNext: {}\n      so that the crash kernel takes over the pool where that is proven;\n"
-        "      {}\n      so that it says early where its pool is; and swiotlb-handoff status.\n{}{}{}",
+        "{}{}\nNext: Run '{}', so that the crash kernel takes over the pool if that is proven.\n      Run '{}', so "
+        "that the crash kernel reports where its pool is.\n      Then run 'swiotlb-handoff status'.\n{}{}{}",
         text, field_text("backup", backup_of(config)), service.reload, service.rebuild,
         note.empty() ? "" : "Note: ", note, note.empty() ? "" : "\n");
 }
@@ -64,8 +64,8 @@ std::optional<Error> incomplete(const handoff::Host& host, const KdumpService& s
     const auto missing = handoff::not_installed(host, service, program, helpers);
     if (missing.empty()) return std::nullopt;
     return Error{Errc::not_found, "", 0,
-                 fmt::format("swiotlb-handoff is not installed for {}: {} is not there. Install it first, where the "
-                             "distribution's packages are.",
+                 fmt::format("swiotlb-handoff is not installed for {}: {} does not exist. Install swiotlb-handoff "
+                             "first, with the prefix /usr.",
                              service.name, fmt::join(missing, ", "))};
 }
 

@@ -20,7 +20,7 @@ void list_rules() {
         const std::string text = fmt::format("{}{}", rule.demands, rule.acceptable ? " Can be accepted." : "");
         print(fmt::format("{:<{}}{}\n", rule.id, column, wrapped(text, column)));
     }
-    print("\n'swiotlb-handoff explain RULE' says why a rule is there, and what to do.\n");
+    print("\n'swiotlb-handoff explain RULE' says why a rule exists, and what to do.\n");
 }
 
 handoff::ExplainedRule explained(const handoff::RuleInfo& rule) {
@@ -35,8 +35,8 @@ void print_json_of(std::span<const handoff::RuleInfo> rules) {
 }
 
 void print_rule(const handoff::RuleInfo& rule, const std::optional<RulePage>& page) {
-    print(fmt::format("{}\n{}\n", rule.id, rule.demands));
-    if (rule.acceptable) print(fmt::format("Its risk can be taken with --accept {}.\n", rule.id));
+    print(fmt::format("{}\n{}\n", rule.id, wrapped(fmt::format("Requirement: {}", rule.demands), 0)));
+    if (rule.acceptable) print(fmt::format("You can accept the risk with --accept {}.\n", rule.id));
     if (page)
         print(fmt::format("\nWhat it means\n{}\n\nWhy\n{}\n\nWhat to do\n{}\n", page->means, page->why,
                           page->what_to_do));

@@ -155,7 +155,9 @@ bool load_in_child(const Options& options, const handoff::Host& host, const std:
     if (end.stage == Stage::loaded) return true;
     if (end.stage == Stage::plain) return false;
     directory.forget();
-    if (host.live()) note_apart(fmt::format("ended before its time ({}); loading without the handoff", end.how));
+    if (host.live())
+        note_apart(fmt::format(
+            "the process that loads with the handoff ended too early ({}); loading without the handoff", end.how));
     return false;
 }
 
@@ -214,10 +216,10 @@ Status print_command(const Options& options, const handoff::Host& host, const st
 std::string objection_to(const Options& options, const handoff::Host& host, const std::string& program) {
     if (handoff::is_this_program(program)) return "--kexec names swiotlb-handoff itself.";
     if (host.live() || options.dry_run) return {};
-    if (!options.kexec) return "With --root, name a stand-in for kexec with --kexec, or only look with --dry-run.";
+    if (!options.kexec) return "With --root, give a stand-in for kexec with --kexec, or use --dry-run.";
     const auto content = handoff::read_user_file(program, 64 * base::MiB);
     if (content && handoff::kexec_tools_version(*content))
-        return "With --root the plan is for another machine, and --kexec names a real kexec.";
+        return "With --root the plan is for another machine, but --kexec names a real kexec.";
     return {};
 }
 

@@ -1,38 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Memory before and after a crash, to look at.
-#include <sys/ioctl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
-#include <string_view>
 
 #include "lib/report/documents.hpp"
 #include "lib/report/picture.hpp"
 #include "tool/commands.hpp"
 #include "tool/print.hpp"
+#include "tool/terminal.hpp"
 #include "tool/text.hpp"
 
 namespace tool {
 namespace {
-
-bool set(const char* name) {
-    const char* value = std::getenv(name);
-    return value && *value;
-}
-
-// A terminal that has colours, and somebody who wants them (no-color.org).
-bool colour_wanted() {
-    const char* terminal = std::getenv("TERM");
-    return ::isatty(STDOUT_FILENO) == 1 && terminal && std::string_view(terminal) != "dumb" && !set("NO_COLOR");
-}
-
-unsigned terminal_width() {
-    winsize size{};
-    return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col != 0 ? std::max<unsigned>(size.ws_col, 31)
-                                                                              : 80;
-}
 
 // 64 make each character of the first bar 64 MiB.
 unsigned columns() {

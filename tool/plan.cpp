@@ -2,6 +2,7 @@
 #include <optional>
 
 #include "lib/report/documents.hpp"
+#include "lib/service/service.hpp"
 #include "lib/sources/host.hpp"
 #include "tool/commands.hpp"
 #include "tool/print.hpp"
@@ -21,6 +22,19 @@ std::optional<handoff::LoanOutlook> outlook_of(Asked& of, const handoff::Plan& p
     return handoff::loan_outlook(of.machine, lending, 0);
 }
 
+PlanNews news_of(Asked& of, const handoff::Plan& plan) {
+    PlanNews news;
+    news.loan = outlook_of(of, plan);
+    if (!of.machine.pool.empty()) news.pool = of.machine.pool.front().range;
+    const auto service = handoff::find_kdump_service(of.host);
+    if (!service) return news;
+    news.reload = service->reload;
+    const auto config = of.host.read(service->config);
+    const auto state = config ? handoff::handoff_in(*config, *service, HANDOFF_HELPERS) : config.error();
+    news.enabled = state && *state == handoff::ConfigState::present;
+    return news;
+}
+
 }  // namespace
 
 Status plan(const Options& options) {
@@ -30,7 +44,7 @@ Status plan(const Options& options) {
     if (options.json)
         print_json(handoff::plan_document(plan));
     else
-        print_plan(plan, outlook_of(*of, plan));
+        print_plan(plan, news_of(*of, plan), options.verbose);
     return status_of(plan.verdict);
 }
 

@@ -10,9 +10,9 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#include "e820/render.hpp"
-#include "lib/decide/advice.hpp"
 #include "lib/kernel/constants.hpp"
+#include "lib/machine/shown_path.hpp"
+#include "tool/terminal.hpp"
 #include "tool/text.hpp"
 
 namespace tool {
@@ -27,8 +27,12 @@ std::string bytes(std::uint64_t n) {
     return fmt::format("{} KiB", n / base::KiB);
 }
 
-std::string row(const AddressRange& r) {
-    return fmt::format("{:#014x}-{:#014x}  {:>9}", r.start(), r.end(), bytes(r.size()));
+constexpr std::size_t label_width = 12;
+
+// The sequences of ECMA-48 that nearly every terminal knows.
+std::string coloured(std::string_view text, Tone tone) {
+    if (tone == Tone::plain || !colour_wanted()) return std::string(text);
+    return fmt::format("\x1b[1;{}m{}\x1b[0m", tone == Tone::good ? 32 : 31, text);
 }
 
 int write_error = 0;  // the first one of standard output
@@ -41,6 +45,10 @@ void put_error(std::string_view text) { std::fwrite(text.data(), 1, text.size(),
 
 }  // namespace
 
+std::string row(const AddressRange& r) {
+    return fmt::format("{:#014x}-{:#014x}  {:>9}", r.start(), r.end(), bytes(r.size()));
+}
+
 void print(std::string_view text) { put(printable(text, true)); }
 
 void print_line(std::string_view text) { put(printable(text, false) + '\n'); }
@@ -52,7 +60,7 @@ std::string field_text(std::string_view label, std::string_view value) {
 void field(std::string_view label, std::string_view value) { put(field_text(label, value)); }
 
 void sentence(std::string_view label, std::string_view text) {
-    print(fmt::format("{:<12}{}\n", label, wrapped(printable(text, false), 12, 100)));
+    print(fmt::format("{:<12}{}\n", label, wrapped(printable(text, false), label_width, text_width())));
 }
 
 void print_json(const e820::Json& document) { print(e820::to_text(document) + '\n'); }
@@ -86,98 +94,80 @@ void note(std::string_view text) {
     closelog();
 }
 
+void verdict_line(std::string_view label, std::string_view text, Tone tone) {
+    const std::string shown = wrapped(printable(text, false), label_width, text_width());
+    const std::size_t word = shown.find_first_of(" \n");  // the first one, which is what is to be seen
+    put(fmt::format("{:<12}{}{}\n", label, coloured(shown.substr(0, word), tone),
+                    word == shown.npos ? "" : shown.substr(word)));
+}
+
+void next(std::string_view text) {
+    print("\n");
+    print(wrapped("Next: " + printable(text, false), 0, text_width()) + '\n');
+}
+
 void print_pool(const handoff::Machine& machine) {
     if (machine.pool.empty()) {
-        field("pool", machine.pool_torn_down ? "none: the kernel gave it back" : "none seen");
+        sentence("pool", machine.pool_torn_down ? "There is none: the kernel freed it." : "No source shows a pool.");
     } else {
         const AddressRange pool = machine.pool.front().range;
         std::string use;
         if (machine.slabs_used) use += fmt::format(", {} in use", *machine.slabs_used);
-        if (machine.slabs_hiwater) use += fmt::format(", at most {} ever", *machine.slabs_hiwater);
+        if (machine.slabs_hiwater) use += fmt::format(", never more than {} in use", *machine.slabs_hiwater);
         field("pool", fmt::format("{}, {} slabs{}", row(pool), pool.size() / handoff::slab_size, use));
         bool agree = true;
         for (const handoff::PoolSighting& s : machine.pool) {
             agree = agree && s.range == pool;
-            field("seen by", fmt::format("{}  {} ({})", row(s.range), handoff::name(s.source), s.where.text()));
+            field("seen by", fmt::format("{}  {} ({})", row(s.range), handoff::name(s.source),
+                                         handoff::shown_path(s.where.text())));
         }
         if (machine.pool.size() == 1)
-            field("sources", "only this one, which nothing confirms");
+            sentence("sources", "Only this one shows the pool.");
         else
-            field("sources", agree ? "agree" : "DISAGREE");
+            verdict_line("sources", agree ? "agree" : "DISAGREE", agree ? Tone::good : Tone::bad);
     }
     for (const AddressRange& c : machine.crash_kernel)
-        field("crashkernel", fmt::format("{}  ({})", row(c), machine.crash_kernel_from.text()));
-    for (const handoff::Error& e : machine.unread) field("unread", e.message());
+        field("crashkernel",
+              fmt::format("{}  {} 4 GiB ({})", row(c), c.start() < handoff::low_memory_end ? "below" : "above",
+                          handoff::shown_path(machine.crash_kernel_from.text())));
+    for (const handoff::Error& e : machine.unread) sentence("unread", handoff::shown_path(e.message()));
+}
+
+void print_reason(const handoff::Reason& reason) {
+    const bool refusal = reason.severity == handoff::Severity::refusal;
+    const std::string where = reason.evidence.empty() ? "" : fmt::format(" ({})", handoff::shown_path(reason.evidence));
+    const std::string text = fmt::format("{}: {}{}", reason.rule, reason.text, where);
+    if (refusal)
+        verdict_line("requires", text, Tone::bad);
+    else
+        sentence(handoff::name(reason.severity), text);
+    if (!reason.advice.empty()) sentence("", "-> " + reason.advice);
 }
 
 void print_reasons(const std::vector<handoff::Reason>& reasons) {
     for (const auto severity : {handoff::Severity::refusal, handoff::Severity::warning, handoff::Severity::info})
-        for (const handoff::Reason& r : reasons) {
-            if (r.severity != severity) continue;
-            field(handoff::name(r.severity),
-                  fmt::format("{}: {}{}", r.rule, r.text, r.evidence.empty() ? "" : fmt::format(" ({})", r.evidence)));
-            if (!r.advice.empty()) field("", "-> " + r.advice);
-        }
+        for (const handoff::Reason& r : reasons)
+            if (r.severity == severity) print_reason(r);
 }
 
 void print_assumptions(const std::vector<handoff::Assumption>& assumptions) {
     for (const handoff::Assumption& a : assumptions) {
-        sentence("assumed", fmt::format("{}: {} (on the machine: {})", a.rule, a.text, a.where));
+        sentence("assumed", fmt::format("{}: {} (on the machine: {})", a.rule, a.text, handoff::shown_path(a.where)));
         if (!a.advice.empty()) sentence("", "-> " + a.advice);
     }
 }
 
+void field_of_reservation(const handoff::Plan& plan) { sentence("reservation", to_text(plan.reservation)); }
+
 namespace {
 
-// Whether an idle pool can be lent, what that gives, and what speaks against it.
-std::string text_of(const handoff::LoanOutlook& loan) {
-    const std::string gain = fmt::format("{} MiB", loan.gain / base::MiB);
-    return loan.possible
-               ? fmt::format(
-                     "With --lend the crash kernel would have {} more, which helps where dumps run out of "
-                     "memory. It lasts as long as no device uses the pool; swiotlb-handoff-lending(7) says "
-                     "what speaks against it.",
-                     gain)
-               : fmt::format("The idle pool would give the crash kernel {} more, and cannot be lent to it: {}.", gain,
-                             loan.why);
+Tone tone_of(handoff::Handoff handoff) {
+    return handoff == handoff::Handoff::in_use  ? Tone::good
+           : handoff == handoff::Handoff::stale ? Tone::bad
+                                                : Tone::plain;
 }
 
 }  // namespace
-
-void print_plan(const handoff::Plan& plan, const std::optional<handoff::LoanOutlook>& loan) {
-    sentence("verdict", handoff::verdict_text(plan.verdict, plan.assumptions));
-    if (plan.pool) field("pool", row(*plan.pool));
-    if (plan.part) field("part", row(*plan.part) + ": not all of the pool");
-    if (plan.expected) field("expected", row(*plan.expected));
-    if (!plan.append.empty()) field("append", plan.append);
-    const handoff::Load* load = plan.loads.empty() ? nullptr : &plan.loads.front();
-    for (const handoff::Segment& s : load ? load->segments : std::vector<handoff::Segment>())
-        field("loads", fmt::format("{}  {}", row(s.range), s.name));
-    for (const AddressRange& f : plan.fences) field("fence", row(f));
-    if (plan.verdict == handoff::Verdict::ready && plan.fallback)
-        sentence("or else", "If the handoff cannot be loaded, " + to_text(*plan.fallback));
-    field("reservation", to_text(plan.reservation));
-    if (loan) sentence("loan", text_of(*loan));
-    print_assumptions(plan.assumptions);
-    print_reasons(plan.reasons);
-    if (load) print("\ncrash kernel's e820 before:\n" + e820::render_log(load->map));
-    if (!plan.after.entries.empty()) print("\nafter:\n" + e820::render_log(plan.after));
-    switch (plan.verdict) {
-        case handoff::Verdict::ready:
-            print(
-                "\nNext: append these words to the crash kernel's command line and load it; in the crash kernel\n"
-                "'swiotlb-handoff verify' says whether the pool is there.\n");
-            break;
-        case handoff::Verdict::not_needed:
-            print("\n");
-            print_line("Next: " + next_where_not_needed(plan));
-            break;
-        case handoff::Verdict::refused:
-            print("\n");
-            print_line("Next: " + next_without(plan) + " 'swiotlb-handoff explain RULE' says more.");
-            break;
-    }
-}
 
 void print_status(const handoff::StatusReport& report) {
     const handoff::StatusFacts& f = report.facts;
@@ -185,13 +175,13 @@ void print_status(const handoff::StatusReport& report) {
     field("service", f.service ? fmt::format("{}  (/{})", f.service->name, f.service->config) : "none");
     field("enabled", yes(f.enabled));
     field("loaded", yes(f.loaded));
-    field("handoff", handoff::name(report.state.handoff));
-    field("", report.state.why);
+    verdict_line("handoff", handoff::name(report.state.handoff), tone_of(report.state.handoff));
+    sentence("", report.state.why);
     if (report.state.rung) field("rung", handoff::name(*report.state.rung));
     if (f.record && f.record->pool) field("loaded for", row(*f.record->pool));
     if (const auto age = handoff::loan_age(f))
-        field("lent",
-              fmt::format("as ordinary RAM, on evidence that is {} min old ({})", (*age + 59) / 60, f.record->time));
+        sentence("lent", fmt::format("The pool is lent as ordinary RAM. The evidence is {} min old ({}).",
+                                     (*age + 59) / 60, f.record->time));
     field("pool", f.pool ? row(*f.pool) : f.crashkernel_bytes ? "none seen" : "unknown");
     field("crashkernel", f.crashkernel_bytes ? bytes(*f.crashkernel_bytes) : "unknown");
     if (report.reservation.reserved != handoff::Reserved::nothing_asked)
@@ -200,19 +190,18 @@ void print_status(const handoff::StatusReport& report) {
         sentence("plan", handoff::verdict_text(f.plan->verdict, f.plan->assumptions));
         for (const handoff::Reason& reason : f.plan->reasons)
             if (reason.severity == handoff::Severity::refusal)
-                field("", fmt::format("{}: {}", reason.rule, reason.text));
+                sentence("", fmt::format("requires {}: {}", reason.rule, reason.text));
     }
-    for (const std::string& problem : handoff::problems_of(f)) field("problem", problem);
-    print("\n");
-    print_line("Next: " + report.next);
+    for (const std::string& problem : handoff::problems_of(f)) sentence("problem", problem);
+    next(report.next);
 }
 
 void print_verification(const handoff::Verification& v) {
     field("landing", handoff::name(v.landing));
     if (v.promised) field("promised", row(*v.promised));
     if (v.found)
-        field("found",
-              fmt::format("{}  {} ({})", row(v.found->range), handoff::name(v.found->source), v.found->where.text()));
+        field("found", fmt::format("{}  {} ({})", row(v.found->range), handoff::name(v.found->source),
+                                   handoff::shown_path(v.found->where.text())));
 }
 
 }  // namespace tool

@@ -26,7 +26,7 @@ void print_line(std::string_view text);
 std::string field_text(std::string_view label, std::string_view value);
 /// The same, printed.
 void field(std::string_view label, std::string_view value);
-/// The same for a text that people read: in lines of at most 100 columns, which begin below `value`.
+/// The same for a text that people read: in lines of text_width() columns, which begin below `value`.
 void sentence(std::string_view label, std::string_view text);
 /// Indented, and UTF-8 whatever is in it.
 void print_json(const e820::Json&);
@@ -47,10 +47,34 @@ void progress(std::string_view text);
 /// To syslog(3) alone: standard error belongs to somebody else.
 void note(std::string_view text);
 
+/// In which colour a word is printed, where colours are wanted: colour_wanted().
+enum class Tone { plain, good, bad };
+/// sentence() whose first word says how things are.
+void verdict_line(std::string_view label, std::string_view text, Tone tone);
+/// The last lines: an empty one, and "Next: text".
+void next(std::string_view text);
+/// "0x000071000000-0x000075000000     64 MiB"
+std::string row(const base::AddressRange&);
+
 void print_pool(const handoff::Machine&);
-/// `loan`: what lending the pool would come to, where nothing has to be handed over.
-void print_plan(const handoff::Plan&, const std::optional<handoff::LoanOutlook>& loan);
+
+/// What is known besides a plan, to say what to do next.
+struct PlanNews {
+    /// What lending the pool would come to, where nothing has to be handed over.
+    std::optional<handoff::LoanOutlook> loan;
+    std::optional<base::AddressRange> pool;  ///< of the running kernel, also where the plan did not ask for it
+    std::string
+        reload;  ///< the command that loads the crash kernel anew: "kdump-config reload"; "" without a kdump service
+    bool enabled = false;  ///< that service hands the pool over
+};
+/// On one screen, or with `verbose` all of it.
+void print_plan(const handoff::Plan&, const PlanNews&, bool verbose);
+/// Whether the reservation is large enough; recommend prints the same line.
+void field_of_reservation(const handoff::Plan&);
 void print_assumptions(const std::vector<handoff::Assumption>&);
+/// Of a refusal, "requires pool-exact: …", since a rule is a requirement.
+void print_reason(const handoff::Reason&);
+/// Refusals first.
 void print_reasons(const std::vector<handoff::Reason>&);
 void print_status(const handoff::StatusReport&);
 void print_verification(const handoff::Verification&);

@@ -46,7 +46,7 @@ RunDirectory::RunDirectory(const handoff::Host& host) {
         return;
     }
     if (status.st_uid != ::geteuid() || (!made && (status.st_mode & 022) != 0)) {
-        problem_ = path + ": belongs to somebody else, or others can write to it";
+        problem_ = path + ": it belongs to another user, or other users can write to it";
         return;
     }
     if (made) [[maybe_unused]]
@@ -60,7 +60,7 @@ std::string RunDirectory::lock() {
     if (!lock_) return fmt::format("the lock: {}", std::strerror(errno));
     for (int tries = 0; ::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0; ++tries) {
         if (errno != EWOULDBLOCK && errno != EINTR) return fmt::format("the lock: {}", std::strerror(errno));
-        if (tries >= lock_seconds * 10) return fmt::format("another load is not done after {} s", lock_seconds);
+        if (tries >= lock_seconds * 10) return fmt::format("another load was not finished after {} s", lock_seconds);
         sleep_ms(100);
     }
     return {};

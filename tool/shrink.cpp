@@ -73,14 +73,14 @@ void print_shrink(const handoff::ShrinkPlan& s, const std::string& kexec, const 
     }
     field("then", fmt::format("{}  {} MiB", base::to_string(s.to), s.to.size() / MiB));
     field("gives back", fmt::format("{} MiB", s.given_back() / MiB));
-    field("needs", fmt::format("{} MiB besides the pool{}, see 'swiotlb-handoff recommend'",
+    field("needs", fmt::format("{} MiB in addition to the pool{}; 'swiotlb-handoff recommend' has the sum",
                                base::whole_mib(s.need.recommended()),
                                s.need.rests_on_assumptions() ? ", some of it assumed" : ""));
     field("append", s.plan.append);
     field("steps", kexec + " -p -u");
-    field("", fmt::format("write {} to kexec_crash_size", s.write));
+    field("", fmt::format("write {} to /sys/kernel/kexec_crash_size", s.write));
     field("", loader ? words_of(*loader)
-                     : "load again, with a command that is given behind --: " + loader.error().message());
+                     : "load again, with a command that is given after --: " + loader.error().message());
 }
 
 Status status_of(Outcome outcome) {
@@ -134,7 +134,7 @@ Status shrink(const Options& options) {
         return wanted.possible() ? Status::ready : Status::refused;
     }
     if (!loader)
-        return misused(options, fmt::format("Give the command that loads the crash kernel behind --: {}.",
+        return misused(options, fmt::format("Give the command that loads the crash kernel after --: {}.",
                                             loader.error().message()));
     std::string kexec = options.kexec.value_or("");
     if (kexec.empty()) {
@@ -152,7 +152,7 @@ Status shrink(const Options& options) {
         field("outcome", handoff::name(result.outcome));
         for (const std::string& step : result.steps) field("did", step);
         if (result.outcome == Outcome::done)
-            field("gives back", fmt::format("{} MiB: {} of {} MiB are left", wanted.given_back() / MiB,
+            field("gives back", fmt::format("{} MiB: the reservation has now {} of {} MiB", wanted.given_back() / MiB,
                                             wanted.to.size() / MiB, wanted.from->size() / MiB));
     }
     if (!result.text.empty()) report(result.text);

@@ -79,7 +79,7 @@ int verify(const char* root) {
 }
 
 [[noreturn]] void give_up() {
-    write_to(STDERR_FILENO, "swiotlb-handoff: verify has not the memory that it needs\n");
+    write_to(STDERR_FILENO, "swiotlb-handoff: verify does not have the memory that it needs\n");
     ::_exit(1);
 }
 // The dump goes on without a report.

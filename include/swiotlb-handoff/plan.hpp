@@ -46,6 +46,7 @@ struct Counterexample {
     std::optional<Address> pool;   ///< the pool would start here
     std::uint64_t wanted = 0;      ///< eaten, eaten_low: bytes that have to fit above R
     std::uint64_t room = 0;        ///< eaten, eaten_low: bytes that surely do
+    bool smaller_image = false;    ///< slides_up, other_block: only if the image ends below `pool`, as it may
 };
 const char* name(Counterexample::Kind);
 std::string to_string(const Counterexample&);

@@ -10,7 +10,7 @@ namespace handoff {
 
 struct RuleInfo {
     std::string_view id;       ///< stable: scripts may rely on it
-    std::string_view demands;  ///< what has to hold, and why
+    std::string_view demands;  ///< what has to be true: the rule is a requirement, and its id is read with "requires"
     /// The user may accept the risk by name (--accept ID): only where nothing is
     /// known to be wrong but nobody has shown it on real hardware.
     bool acceptable = false;
@@ -18,149 +18,153 @@ struct RuleInfo {
 
 /// Every rule there is. A new rule is a row here, and a section of docs/rules.md.
 inline constexpr auto rule_table = std::to_array<RuleInfo>({
-    {"machine-x86-64", "The machine is an x86-64 one: others have no e820 map, and their kernels no memmap= word."},
-    {"sources-agree", "The kernel log is of the same boot of the same machine as /proc and /sys."},
-    {"crashkernel-reserved", "Memory is reserved for a crash kernel; without it there is no kdump to help."},
+    {"machine-x86-64",
+     "The machine is an x86-64 machine. Others have no e820 map, and their kernels have no memmap= word."},
+    {"sources-agree", "The kernel log, /proc and /sys are of the same boot of the same machine."},
+    {"crashkernel-reserved", "Memory is reserved for a crash kernel. Without it there is no kdump."},
     {"pool-needed",
-     "The crash kernel would make a pool at all: RAM above 4 GiB in its map or in SRAT, SME, an encrypted guest, or "
-     "swiotlb=force. Otherwise there is nothing to save."},
-    {"pool-found", "The running kernel's pool can be seen, and it was not given back."},
+     "The crash kernel makes a pool: it has RAM above 4 GiB in its memory map or in ACPI's SRAT, memory is encrypted, "
+     "or swiotlb=force is given. Otherwise there is nothing to hand over."},
+    {"pool-found", "A source shows the pool of the running kernel, and the kernel did not free it."},
     {"pool-understood",
-     "The kernel's own structure of the pool is one of a known kernel. Another one may place its pool by other rules, "
-     "whatever the log says.",
+     "The structure that describes the pool in the running kernel's memory is one of a known kernel. A kernel with "
+     "another one may place its pool in another way.",
      true},
-    {"pool-agrees", "All sources that show the pool show the same one."},
-    {"pool-aligned", "The pool starts and ends on page boundaries, as memblock places it."},
-    {"pool-slabs", "The pool is a whole number of 128-slab segments, and as many slabs as debugfs says."},
+    {"pool-agrees", "All sources show the same pool."},
+    {"pool-aligned", "The pool begins and ends at a page boundary, as memblock places it."},
+    {"pool-slabs",
+     "The pool is a multiple of 128 slabs, has as many slabs as debugfs says, and enough for the CPUs of the crash "
+     "kernel."},
     {"pool-power-of-two",
-     "Linux 6.0 and later round the slab count up to a power of two; a pool of another size would not fit its own "
-     "region. A part of it that has such a count is handed over, where that is large enough."},
+     "The number of slabs is a power of two. Linux 6.0 and later round it up, and a larger pool does not fit into the "
+     "old one. Otherwise a part of the pool that has such a number is handed over, if it is large enough."},
     {"pool-part",
-     "Where the pool cannot be handed over as a whole, the largest part of it is that is proven and was seen to be "
-     "enough. The rest of the pool is no memory of the crash kernel, since devices may still write to it."},
-    {"pool-below-4g", "The pool ends below 4 GiB, where the crash kernel looks for its own."},
-    {"pool-in-ram", "The pool lies inside one RAM range, in every memory map that a source shows."},
+     "If the pool cannot be handed over as a whole, the largest part of it is handed over that is proven and was seen "
+     "to be "
+     "enough. The rest of the pool does not become memory of the crash kernel, since devices may still write to it."},
+    {"pool-below-4g", "The pool ends below 4 GiB. The crash kernel makes its pool only there."},
+    {"pool-in-ram", "The pool is inside one range of RAM, in every memory map that a source shows."},
     {"pool-disjoint",
-     "The pool overlaps neither the crashkernel reservation, nor the running kernel's image, ACPI or "
-     "reserved memory, nor anything else that /proc/iomem names."},
+     "The pool does not overlap the crashkernel reservation, the running kernel's image, ACPI or reserved memory, or "
+     "anything else that /proc/iomem names."},
     {"pool-in-use",
-     "Slabs in use now mean that devices write to the pool; they may go on after a crash, into the pool "
-     "of the crash kernel: nowhere else, as long as it is the pool there as well."},
+     "No slab is in use now. Otherwise devices may write to the pool after the crash. They can spoil a buffer that the "
+     "crash kernel uses at that moment, and no other memory."},
     {"encryption-none",
-     "An encrypted guest, or an SME host, changes who may touch the pool and how. SNP and TDX guests "
-     "are refused: their pool is in a state that a new kernel cannot know."},
+     "The machine is not a guest with SEV-SNP or TDX. There the host shares the pages of the pool, and a new kernel "
+     "cannot know that."},
     {"encryption-unshared",
-     "The kernel of an SNP or TDX guest makes the pool private again before the crash kernel starts, as its source "
-     "says. Nobody has shown it, and where it fails for a page, the crash kernel ends the guest.",
+     "The machine is not a guest with SEV-SNP or TDX whose kernel makes the pool private again before the crash kernel "
+     "starts. Nobody has shown that this works, and if it fails for a page, the crash kernel ends the guest.",
      true},
     {"encryption-unproven",
-     "SME, SEV and SEV-ES should work as a plain machine does, but nobody has shown it with this "
-     "tool on real hardware.",
+     "The machine has no SME, SEV or SEV-ES. The handoff should work there, but nobody has shown it on real hardware.",
      true},
-    {"encryption-known", "Some source says whether the machine's memory is encrypted.", true},
+    {"encryption-known", "A source says whether the memory of the machine is encrypted.", true},
     {"release-tested",
-     "The crash kernel's release is one that was tested (Debian's of Linux 5.10, 6.1, 6.12, 7.2 and 7.3). Another one "
-     "between these is taken with a warning, where its configuration was read.",
+     "The crash kernel is one that was tested: Debian's Linux 5.10, 6.1, 6.12, 7.2 or 7.3. Another kernel from 5.10 to "
+     "7.3 is accepted with a warning if its configuration was read.",
      true},
     {"config-known",
-     "The crash kernel's configuration was read: it decides what the kernel takes of memory before its pool.", true},
-    {"config-early",
-     "The crash kernel's configuration has it take no memory before its pool without a bound: no area for contiguous "
-     "DMA, no KASAN, no KMSAN, no Kexec HandOver."},
-    {"config-words",
-     "The words that the crash kernel's image or initrd adds to its command line do nothing to memory: CONFIG_CMDLINE, "
-     "a bootconfig.",
+     "The configuration of the crash kernel was read. It decides how much memory the kernel takes before its pool.",
      true},
-    {"xen-none", "Under Xen PV the pool is the hypervisor's business."},
+    {"config-early",
+     "The configuration of the crash kernel does not make it take memory before its pool without an upper bound: no "
+     "area for contiguous DMA, no KASAN, no KMSAN, no Kexec HandOver."},
+    {"config-words",
+     "The words that the image or the initrd of the crash kernel adds to its command line (CONFIG_CMDLINE, a "
+     "bootconfig) do nothing to memory.",
+     true},
+    {"xen-none", "The kernel does not run paravirtualised under Xen, where its memory belongs to the hypervisor."},
     {"command-line-known",
-     "The crash kernel's command line was given; otherwise the running kernel's is assumed, with reset_devices "
-     "and nr_cpus=1, which are then appended as well."},
-    {"command-line-sound", "The crash kernel's command line can be read as the kernel reads it."},
+     "The command line of the crash kernel was given. Otherwise that of the running kernel is assumed, with "
+     "reset_devices and nr_cpus=1, which are then appended as well."},
+    {"command-line-sound", "The command line of the crash kernel can be read as the kernel reads it."},
     {"command-line-agrees",
-     "Nothing on the crash kernel's command line contradicts the handoff: noforce, iommu=off, "
-     "exactmap, mem=, a memmap= over the pool, another handoff."},
+     "No word on the command line of the crash kernel contradicts the handoff, such as noforce, iommu=off, "
+     "memmap=exactmap, mem=, a memmap= over the pool, or another handoff."},
     {"command-line-early",
-     "No word on the crash kernel's command line takes memory before the pool without a bound, moves what is taken, or "
-     "changes "
-     "the memory map: crashkernel=, cma=, pages of 1 GiB, memtest, kernelcore=, fake NUMA nodes, and others."},
+     "No word on the command line of the crash kernel takes memory before the pool without an upper bound, changes "
+     "where such memory is taken, or changes the memory map. Such words are crashkernel=, cma=, pages of 1 GiB, "
+     "memtest, kernelcore=, fake NUMA nodes, and others."},
     {"command-line-covered",
-     "It is known what each word on the crash kernel's command line does: the kernel is one whose words were looked "
-     "at, or the "
-     "word is one of theirs.",
+     "It is known what each word on the command line of the crash kernel does, because the words of this kernel are "
+     "known, or the word is one of a known kernel.",
      true},
     {"command-line-iommu",
-     "The crash kernel is told the same about IOMMUs and memory encryption as the running one, as far as its kernel "
-     "goes by "
-     "it; otherwise it may give its pool back to the page allocator."},
-    {"command-line-fits", "The command line, with what the loader adds, fits the image's cmdline_size."},
-    {"command-line-init", "There is no '--' on the command line: words pasted behind it never reach the kernel."},
-    {"reset-devices", "reset_devices is on the crash kernel's command line, so that drivers stop old DMA early."},
-    {"loader-known", "It is known which system call loads the crash kernel; otherwise the plan holds for both."},
-    {"loader-permitted", "A locked-down kernel takes only kexec_file_load."},
+     "The crash kernel has the same words about IOMMUs and memory encryption as the running kernel. Otherwise it may "
+     "free its pool and use the memory for other things."},
+    {"command-line-fits",
+     "The command line, with what the loader adds, is not longer than the image allows (cmdline_size)."},
+    {"command-line-init", "There is no '--' on the command line. Words after it do not reach the kernel."},
+    {"reset-devices",
+     "The word reset_devices is on the command line of the crash kernel, so that drivers stop old DMA early."},
+    {"loader-known", "It is known which system call loads the crash kernel. Otherwise the plan is made for both."},
+    {"loader-permitted",
+     "The running kernel accepts the system call that loads the crash kernel. If it is locked down, it accepts only "
+     "kexec_file_load."},
     {"loader-setup-data",
-     "What kexec-tools puts at the start of the reservation is known: from its version, and whether there is a "
-     "random seed to pass yet."},
-    {"image-known", "The crash kernel's image and initrd were read; otherwise their sizes are assumed, and said."},
-    {"image-addr", "With the addr method the crash kernel's image announces that it takes swiotlb=...,addr=."},
+     "It is known what kexec-tools puts at the start of the reservation. This depends on its version, and on whether "
+     "there is a random seed yet."},
+    {"image-known", "The image and the initrd of the crash kernel were read. Otherwise their sizes are assumed."},
+    {"image-addr", "With method addr, the crash kernel's image announces that it knows swiotlb=...,addr=."},
     {"segments-in-ram",
-     "The initrd and what the loader puts beside it stay in RAM of the crash kernel's map: no memmap= or mem= word "
-     "takes a "
-     "page of them."},
+     "The initrd and what the loader puts beside it stay in RAM of the crash kernel. No memmap= or mem= word takes a "
+     "page of them away."},
     {"loader-segments",
-     "kexec_file_load puts nothing into the reservation that is not modelled: no keys of dm-crypt, and no list of "
-     "IMA's that is larger than what is kept for it."},
-    {"load-fits", "Kernel, initrd and the rest fit into the reservation."},
+     "kexec_file_load puts nothing into the reservation that is not modelled: no keys of dm-crypt, and no list of IMA "
+     "measurements that is larger than the room that is kept for it."},
+    {"load-fits", "The kernel, the initrd and the other segments fit into the reservation."},
     {"numa-single",
-     "The crash kernel sees one NUMA node (numa=off is added where there are more): a node's memory map "
-     "is allocated on the node itself, which may have nothing but the pool."},
-    {"map-once", "The pool is RAM in the crash kernel's map exactly once, and as a whole."},
-    {"kaslr-blind", "KASLR cannot choose the pool for the kernel: it is not in the boot_params map, or KASLR is off."},
+     "The crash kernel has one NUMA node; numa=off is added where there are more. The memory map of a node is "
+     "allocated on the node itself, which may have nothing but the pool."},
+    {"map-once", "In the memory map of the crash kernel the pool is RAM exactly once, and as a whole."},
+    {"kaslr-blind",
+     "KASLR cannot put the kernel into the pool: the pool is not in the table of boot_params, or KASLR is off."},
     {"pool-exact",
-     "The crash kernel's pool lands at the inherited address wherever the kernel itself lands, and no "
-     "byte of it can become ordinary RAM."},
+     "The crash kernel's pool will be at the address of the old pool, wherever the kernel itself is placed, and no "
+     "byte of the old pool can become ordinary RAM."},
     {"pool-below-crashkernel",
-     "Early allocations find memory above the pool: it lies below the reservation, or the "
-     "reservation is above 4 GiB."},
+     "Early allocations find memory above the pool: the pool is below the reservation, or the reservation is above 4 "
+     "GiB."},
     {"memory-kept",
-     "The crash kernel has at least the memory free that it would have without the handoff and with a pool "
-     "of its own. Where it would find no place for one, what the inherited pool costs is said."},
+     "The crash kernel has at least as much free memory as it would have without the handoff and with a pool of its "
+     "own. If it would find no place for one, the cost of the handoff is reported."},
     {"cma-apart",
-     "crashkernel=,cma adds no memory to the crash kernel's map that is not modelled, and has none of the pool "
-     "or of the fences."},
+     "crashkernel=,cma adds no memory to the crash kernel's memory map that is not modelled, and its memory does not "
+     "overlap the pool or a fence."},
     {"kho-apart",
-     "Kexec HandOver's scratch areas have nothing of the pool or of the fences, and the crash kernel makes "
-     "none of its own."},
-    {"reserve-mem-apart", "reserve_mem= of the running kernel is known; it lies apart from the pool."},
+     "The scratch areas of Kexec HandOver do not overlap the pool or a fence, and the crash kernel makes none of its "
+     "own."},
+    {"reserve-mem-apart", "The memory of reserve_mem= of the running kernel does not overlap the pool."},
     {"hotplug-sound",
-     "What the kernel changes in a loaded crash kernel when memory or CPUs come and go leaves the handoff "
-     "as it is."},
+     "What the kernel changes in a loaded crash kernel when memory or CPUs are added or removed does not change the "
+     "handoff."},
     {"lend-no-bounce",
-     "--lend: nothing makes the running kernel or the crash kernel bounce: no encryption, no swiotlb=force, no Xen. A "
-     "kernel that "
-     "bounces gets the pool as a pool, or not at all."},
+     "--lend: nothing makes the running kernel or the crash kernel bounce: no encryption, no swiotlb=force, no Xen."},
     {"lend-idle",
-     "--lend: no slab of the pool was ever in use since boot: the kernel's search for slabs still begins at the first, "
-     "each byte of the pool is 0, as the kernel left it, and its own count, where it keeps one, says the same "
-     "(io_tlb_used_hiwater, Linux 6.4 and later; from 7.3 on only with swiotlb=track_hiwater)."},
+     "--lend: no slab of the pool was ever in use since boot. The kernel's search for slabs begins at the first one, "
+     "each byte of the pool is 0, and the kernel's own count is 0, if there is one (io_tlb_used_hiwater, Linux 6.4 and "
+     "later; from 7.3 on only with swiotlb=track_hiwater)."},
     {"lend-devices",
-     "--lend: each device with a driver can address all memory, or does no DMA; and no PCI device without a driver has "
-     "bus mastering on. Another one may bounce through the pool at any time, and then DMA may be in flight into it at "
-     "the crash."},
+     "--lend: each device with a driver addresses all memory or does no DMA, and no PCI device without a driver is a "
+     "bus master. Any other device may bounce through the pool at any time, also at the crash."},
     {"lend-trusted",
-     "--lend: no device is behind an external-facing port. For such ones the kernel bounces even what they could "
+     "--lend: no device is behind an external-facing port. For such devices the kernel bounces even what they could "
      "address."},
     {"lend-iommu",
-     "--lend: where an IOMMU translates, both kernels are told the same of it and are of one release, and the firmware "
-     "has no device write to the pool. Otherwise addresses that devices still use may become addresses of the pool."},
+     "--lend: if an IOMMU is in use, both kernels have the same words about it and are of the same release, and the "
+     "firmware lets no device write to the pool. Otherwise addresses that devices still use may become addresses of "
+     "the pool."},
     {"lend-dump",
-     "--lend: the pool's pages are left out of the dump, or what saves it maps /proc/vmcore: reading them fails, since "
-     "they are the "
-     "crash kernel's own RAM."},
-    {"lend-gain", "--lend: the crash kernel has more memory with the pool than the pool costs it."},
-    {"handoff-present", "check: the command line has a handoff: a marker, or RAM of the pool's size."},
-    {"elfcorehdr-agrees", "check: each PT_LOAD has the pool as a whole or not at all, and there are notes."},
+     "--lend: the pages of the pool are not in the dump, or the program that saves the dump maps /proc/vmcore. Reading "
+     "them fails, because they are RAM of the crash kernel."},
+    {"lend-gain", "--lend: the crash kernel gets more memory with the pool than the pool costs it."},
+    {"handoff-present",
+     "check: the command line has a handoff, which is the word swiotlb_handoff= or RAM of the size of the pool."},
+    {"elfcorehdr-agrees", "check: each PT_LOAD has the whole pool or nothing of it, and there are notes."},
     {"record-agrees", "check: the record of a load does not contradict itself, and is of a load with the handoff."},
-    {"source-unread", "A source was there and could not be used."},
+    {"source-unread", "Every source that exists could be used."},
 });
 
 /// A rule, written as its id: `found.refuse("pool-exact", ...)`. The compiler looks the id up in rule_table; one

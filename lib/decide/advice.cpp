@@ -37,16 +37,17 @@ Plan judged(const Machine& machine, const PlanRequest& request, std::uint64_t ma
 std::string layout_advice(const Machine& machine, const Recommendation& next, const std::string& otherwise) {
     if (next.chosen) {
         const std::string& append = next.chosen->append;
-        return fmt::format("boot with {}{}: {}", next.chosen->reservation.text(),
+        return fmt::format("Boot with {}{}. {}", next.chosen->reservation.text(),
                            append.empty() ? "" : fmt::format(", and {}", to_add(append)),
-                           next.verdict != Verdict::ready ? "the crash kernel then makes no pool"
-                           : next.reproduced.layout       ? "proven for this machine as the next boot lays it out"
-                                                          : "proven if the next boot lays the machine out as the model "
-                                                            "does, which this one did not");
+                           next.verdict != Verdict::ready ? "The crash kernel then makes no pool."
+                           : next.reproduced.layout
+                               ? "It was proven for the memory that this machine will have after the next boot."
+                               : "It was proven for the memory that the model predicts for the next boot. For this "
+                                 "boot the prediction was not right.");
     }
     if (has_offset(machine))
-        return "drop the @offset of crashkernel=, so that the kernel puts the reservation above the pool";
-    return otherwise.empty() ? "no reservation that this machine could have was proven" : otherwise;
+        return "Leave out the @OFFSET of crashkernel=, so that the kernel puts the reservation above the pool.";
+    return otherwise.empty() ? "No reservation that this machine can have was proven." : otherwise;
 }
 
 }  // namespace
@@ -73,8 +74,8 @@ Plan plan_as_reserved(const Machine& machine, const PlanRequest& request, std::u
     }
     if (advised.verdict == Verdict::ready)
         for (Reason& reason : plan.reasons)
-            if (reason.severity == Severity::refusal && reason.advice.starts_with("add "))
-                reason.advice += ": the handoff is ready with " + more.added_words;
+            if (reason.severity == Severity::refusal && reason.advice.starts_with("Add "))
+                reason.advice += " The handoff is then ready.";
     return plan;
 }
 
@@ -103,10 +104,10 @@ std::string next_where_not_needed(const Plan& plan) {
         return r.is("pool-needed") && r.severity == Severity::warning;
     });
     if (needless != plan.reasons.end() && plan.reservation.fits != Fit::surely)
-        return needless->advice + ". " + shortage_sentence(plan.reservation);
+        return needless->advice + " " + shortage_sentence(plan.reservation);
     if (plan.fallback && plan.fallback->plain_fits == Fit::no) return to_text(*plan.fallback);
     if (plan.reservation.fits == Fit::surely)
-        return "nothing. The crash kernel needs no handoff, and the reservation is large enough.";
+        return "Nothing has to be done. The crash kernel needs no handoff, and the reservation is large enough.";
     return "The crash kernel needs no handoff. " + shortage_sentence(plan.reservation);
 }
 

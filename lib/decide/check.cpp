@@ -44,11 +44,11 @@ std::optional<Line> read_line(const std::string& text, std::string_view release,
     };
     const auto words = CommandLine::parse(text);
     const auto option = words ? swiotlb_option(*words, release) : words.error();
-    if (!option) return unsound(option.error().message());
+    if (!option) return unsound(unreadable_line(option.error()));
     Line line{*words, *option, {}};
     for (const Word* word : line.words.all("memmap")) {
         const auto ops = e820::parse_memmap(word->value.value_or(""));
-        if (!ops) return unsound(fmt::format("in '{}': {}", word->text, ops.error().what));
+        if (!ops) return unsound(fmt::format("The word '{}' cannot be read: {}.", word->text, ops.error().what));
         line.memmap.insert(line.memmap.end(), ops->begin(), ops->end());
     }
     return line;
@@ -71,38 +71,38 @@ std::optional<Promise> find_promise(const Line& line, Findings& found) {
     const auto lent = read_marker(line.words, lent_key);
     for (const auto* one : {&marker, &lent})
         if (!*one) {
-            found.refuse("command-line-sound", one->error().message());
+            found.refuse("command-line-sound", unreadable_line(one->error()));
             return std::nullopt;
         }
     if (*marker && *lent) {
-        found.refuse("command-line-agrees", "the pool is handed over and lent at once");
+        found.refuse("command-line-agrees", "The command line both hands over and lends the pool.");
         return std::nullopt;
     }
     if (*lent) return Promise{**lent, true};
     if (const auto region = *marker ? *marker : unmarked_region(line)) return Promise{*region, false};
     found.refuse("handoff-present",
-                 "there is no handoff on the command line: neither a marker nor RAM of the pool's size");
+                 "The command line has no handoff: neither the word swiotlb_handoff= nor RAM of the size of the pool.");
     return std::nullopt;
 }
 
 void judge_pool_words(const Line& line, const AddressRange& pool, Findings& found) {
     const SwiotlbOption& option = line.swiotlb;
-    found.note("handoff-present", fmt::format("the handoff promises a pool at {}", base::to_string(pool)));
+    found.note("handoff-present", fmt::format("The handoff promises a pool at {}.", base::to_string(pool)));
     if (!option.slabs || *option.slabs * slab_size != pool.size())
-        found.refuse("pool-slabs", fmt::format("swiotlb= asks for {} slabs, the region has {}",
+        found.refuse("pool-slabs", fmt::format("swiotlb= asks for {} slabs, but the region has {}.",
                                                option.slabs ? std::to_string(*option.slabs) : "the default number of",
                                                pool.size() / slab_size));
-    if (option.noforce) found.refuse("command-line-agrees", "swiotlb=noforce: there will be no pool");
+    if (option.noforce) found.refuse("command-line-agrees", "With swiotlb=noforce the crash kernel makes no pool.");
     if (option.addr && *option.addr != pool.start())
-        found.refuse("command-line-agrees", fmt::format("addr={:#x} is not the region's start", *option.addr));
+        found.refuse("command-line-agrees", fmt::format("addr={:#x} is not the start of the region.", *option.addr));
 }
 
 void judge_lent_words(const Line& line, const AddressRange& pool, Findings& found) {
-    found.note("handoff-present", fmt::format("the pool at {} is lent as ordinary RAM", base::to_string(pool)));
+    found.note("handoff-present", fmt::format("The pool at {} is lent as ordinary RAM.", base::to_string(pool)));
     if (line.swiotlb.force && !line.swiotlb.noforce)
-        found.refuse("lend-no-bounce", "swiotlb=force: the crash kernel makes a pool of its own");
+        found.refuse("lend-no-bounce", "With swiotlb=force the crash kernel makes a pool of its own.");
     if (iommu_words(line.words).soft)
-        found.refuse("lend-no-bounce", "iommu=soft: the crash kernel makes a pool of its own");
+        found.refuse("lend-no-bounce", "With iommu=soft the crash kernel makes a pool of its own.");
 }
 
 // True where the words add the region as RAM.
@@ -114,11 +114,11 @@ bool judge_memmap(const Line& line, const AddressRange& pool, bool map_given, Fi
         if (add->type == Type::ram && add->range == pool)
             ++added;
         else
-            found.refuse("command-line-agrees", fmt::format("memmap={} overlaps the region", e820::to_word(op)));
+            found.refuse("command-line-agrees", fmt::format("memmap={} overlaps the region.", e820::to_word(op)));
     }
-    if (added > 1) found.refuse("map-once", "the region is added as RAM more than once");
+    if (added > 1) found.refuse("map-once", "The words add the region as RAM more than once.");
     if (added != 1 && !map_given)
-        found.refuse("map-once", "no memmap= word adds the region as RAM, and no map was given");
+        found.refuse("map-once", "No memmap= word adds the region as RAM, and no memory map was given.");
     return added == 1;
 }
 
@@ -126,17 +126,17 @@ void judge_map(const Line& line, const AddressRange& pool, const e820::Table& gi
                Findings& found) {
     const auto map = apply_memory_words(given, line.words);
     if (!map) {
-        found.refuse("command-line-sound", map.error().message());
+        found.refuse("command-line-sound", unreadable_line(map.error()));
         return;
     }
     const bool in_table = given.of(Type::ram).overlaps(pool);
     if (in_table && words_add_it)
-        found.refuse("map-once", "the region is RAM in the table already, and the words add it again");
+        found.refuse("map-once", "The region is RAM in the memory map already, and the words add it again.");
     if (in_table && !switches_kaslr_off(line.words))
-        found.refuse("kaslr-blind", "the region is in the boot_params table, where KASLR can put the kernel itself", {},
-                     "add nokaslr");
+        found.refuse("kaslr-blind", "The region is RAM in the table of boot_params, so KASLR can put the kernel there.",
+                     {}, "Add nokaslr.");
     if (!map->of(Type::ram).contains(pool))
-        found.refuse("map-once", "the region is not RAM as a whole in the crash kernel's map");
+        found.refuse("map-once", "In the memory map of the crash kernel the region is not RAM as a whole.");
 }
 
 void judge_core(const ElfCore& core, const Promise& promise, Findings& found) {
@@ -148,21 +148,19 @@ void judge_core(const ElfCore& core, const Promise& promise, Findings& found) {
         if (!load.overlaps(promise.region)) continue;
         if (!load.contains(promise.region))
             found.refuse("elfcorehdr-agrees",
-                         fmt::format("PT_LOAD {} has only a part of the region", base::to_string(load)));
+                         fmt::format("PT_LOAD {} has only a part of the region.", base::to_string(load)));
         else if (promise.loan)
-            found.note(
-                "elfcorehdr-agrees",
-                fmt::format(
-                    "the dump has the lent pool's pages, in PT_LOAD {}: only who maps /proc/vmcore can read them",
-                    base::to_string(load)));
+            found.note("elfcorehdr-agrees", fmt::format("The dump has the pages of the lent pool, in PT_LOAD {}. Only "
+                                                        "a program that maps /proc/vmcore can read them.",
+                                                        base::to_string(load)));
         else
-            found.note("elfcorehdr-agrees",
-                       fmt::format(
-                           "the dump has the pool's pages, in PT_LOAD {}; they hold the crash kernel's own bounce data",
-                           base::to_string(load)));
+            found.note("elfcorehdr-agrees", fmt::format("The dump has the pages of the pool, in PT_LOAD {}. They hold "
+                                                        "bounce data of the crash kernel itself.",
+                                                        base::to_string(load)));
     }
     if (core.notes == 0)
-        found.refuse("elfcorehdr-agrees", "the ELF headers have no notes: no CPU state, no vmcoreinfo");
+        found.refuse("elfcorehdr-agrees",
+                     "The ELF headers have no notes, so the dump has no CPU state and no vmcoreinfo.");
 }
 
 PlanRequest request_of(const CheckInput& input, const Promise& promise) {
@@ -185,13 +183,13 @@ void judge_words_alone(const CheckInput& input, const Promise& promise, Findings
 bool compare_booted(const Machine& machine, const Promise& promise, Findings& found) {
     for (const PoolSighting& seen : machine.pool)
         if (promise.loan)
-            found.refuse(
-                "pool-agrees",
-                fmt::format("the pool is lent, and this kernel has one of its own at {}", base::to_string(seen.range)),
-                seen.where.text());
+            found.refuse("pool-agrees",
+                         fmt::format("The pool is lent, but this kernel has a pool of its own at {}.",
+                                     base::to_string(seen.range)),
+                         seen.where.text());
         else if (seen.range != promise.region)
             found.refuse("pool-agrees",
-                         fmt::format("the handoff promises {}, this kernel's pool is at {}",
+                         fmt::format("The handoff promises {}, but the pool of this kernel is at {}.",
                                      base::to_string(promise.region), base::to_string(seen.range)),
                          seen.where.text());
     return !machine.pool.empty();

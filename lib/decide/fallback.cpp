@@ -194,18 +194,17 @@ const char* name(Fit fit) {
 
 std::string to_text(const Fallback& f) {
     const std::string reserved = fmt::format("reservation of {} MiB", whole_mib(f.reserved));
-    const std::string larger = fmt::format(" {} would do.", f.crashkernel);
+    const std::string larger = fmt::format(" Without the handoff, {} would be large enough.", f.crashkernel);
     if (f.rung == Rung::own_pool)
         return fmt::format(
-            "kdump loads the crash kernel without the handoff, and with {}, which is a pool of {} MiB of its own: the "
-            "{} "
-            "is too small for the pool of {} MiB that it would ask for.{}{}",
+            "kdump loads the crash kernel without the handoff, but with {}, so that it makes a pool of only {} MiB. "
+            "The {} is too small for the pool of {} MiB that it would make otherwise.{}{}",
             f.append, whole_mib(f.pool), reserved, whole_mib(f.plain_pool),
-            f.fits == Fit::surely ? "" : " It may be too small even so.", larger);
+            f.fits == Fit::surely ? "" : " It may be too small even for the smaller pool.", larger);
     const std::string text = "kdump loads the crash kernel without the handoff. The " + reserved;
     if (f.fits == Fit::surely) return text + " is large enough for that.";
     const std::string pool = f.plain_pool == 0 ? std::string(" and makes no pool")
-                                               : fmt::format(", and a pool of {} MiB below 4 GiB", whole_mib(f.pool));
+                                               : fmt::format(" and a pool of {} MiB below 4 GiB", whole_mib(f.pool));
     if (f.fits == Fit::perhaps)
         return fmt::format("{} may be too small for that: the crash kernel needs {} to {} MiB{}.{}", text,
                            whole_mib(f.lower_bound), whole_mib(f.recommended), pool, larger);

@@ -40,6 +40,15 @@ void Findings::add(Findings other) {
 
 bool Findings::refused() const { return first_refusal(reasons_) != nullptr; }
 
+std::string without_full_stop(std::string text) {
+    if (text.ends_with('.')) text.pop_back();
+    return text;
+}
+
+std::string requirement(const Reason& refusal) {
+    return "requires " + refusal.rule + ": " + without_full_stop(refusal.text);
+}
+
 const Reason* first_refusal(const std::vector<Reason>& reasons) {
     const auto it =
         std::find_if(reasons.begin(), reasons.end(), [](const Reason& r) { return r.severity == Severity::refusal; });

@@ -47,6 +47,11 @@ private:
     std::vector<Assumption> assumptions_;
 };
 
+/// A text of reasons, to be a part of a longer sentence.
+std::string without_full_stop(std::string text);
+/// "requires pool-exact: the text", to be a part of a longer sentence.
+std::string requirement(const Reason& refusal);
+
 /// The first refusal; nullptr where nothing is refused.
 const Reason* first_refusal(const std::vector<Reason>&);
 

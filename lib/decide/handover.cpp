@@ -33,12 +33,13 @@ std::optional<Proposal> judge_proposal(const Question& question, Method method, 
 }
 
 void report_proof(const Proposal& c, std::size_t images, std::size_t fences, Findings& found) {
-    const std::string places = images == 1 ? "the one place" : fmt::format("all {} places", images);
-    std::string text = fmt::format("proven: the pool lands at {} in {} where loader and KASLR can put the kernel",
-                                   base::to_string(c.pool.range), places);
-    if (c.method == Method::addr) text += ", since addr= reserves it before any other memory is taken";
+    const std::string places = images == 1 ? "the one address" : fmt::format("all {} addresses", images);
+    std::string text = fmt::format(
+        "Proven: the crash kernel's pool will be at {}, for {} where the loader and KASLR can put the kernel",
+        base::to_string(c.pool.range), places);
+    if (c.method == Method::addr) text += ", because addr= reserves it before any other memory is taken";
     if (fences != 0) text += fmt::format(", with {} fence page{}", fences, fences == 1 ? "" : "s");
-    found.note("pool-exact", std::move(text));
+    found.note("pool-exact", text + ".");
 }
 
 void refuse_layout(const Proposal& c, const Counterexample& naive, const Counterexample& last, Findings& found) {
@@ -46,34 +47,33 @@ void refuse_layout(const Proposal& c, const Counterexample& naive, const Counter
     const AddressRange& reservation = machine.crash_kernel.back();
     const std::string evidence = machine.crash_kernel_from.text();
     if (last.kind == Counterexample::Kind::eaten && c.pool.range.start() >= reservation.end()) {
-        found.refuse(
-            "pool-below-crashkernel",
-            fmt::format("the pool lies above the reservation {}: early allocations go to the highest memory and "
-                        "take its top",
-                        base::to_string(reservation)),
-            evidence);
+        found.refuse("pool-below-crashkernel",
+                     fmt::format("The pool is above the reservation {}. A kernel allocates from the highest memory, so "
+                                 "its early allocations would take a part of the pool.",
+                                 base::to_string(reservation)),
+                     evidence);
         return;
     }
     found.refuse("pool-exact", to_string(last), evidence);
-    if (naive.kind != last.kind) found.note("pool-exact", "without fences: " + to_string(naive));
+    if (naive.kind != last.kind) found.note("pool-exact", "Without fences: " + to_string(naive));
 }
 
 void report_layout(const Proposal& c, const Layout& layout, Findings& found) {
     report_proof(c, layout.proof.images, layout.fences.size(), found);
     found.note("kaslr-blind",
                c.method == Method::addr
-                   ? "KASLR keeps clear of addr=, and does not see a region that only a memmap= word adds"
-               : layout.nokaslr ? "nokaslr is added: the kernel stays where the loader puts it"
-                                : "KASLR does not see a region that only a memmap= word adds");
+                   ? "KASLR does not put the kernel at addr=, and does not see memory that only a memmap= word adds."
+               : layout.nokaslr ? "The word nokaslr is added, so that the kernel stays where the loader puts it."
+                                : "KASLR does not see memory that only a memmap= word adds.");
     if (!c.cargo.setup_data && c.question.request.loader != Loader::kexec_file_load)
         found.note("loader-setup-data",
-                   "proven with and without setup_data of kexec-tools at the start of the reservation");
+                   "The proof holds with and without setup_data of kexec-tools at the start of the reservation.");
 }
 
 void place(const Proposal& c, Plan& plan, Findings& found) {
     auto search = find_layout(c);
     if (!search) {
-        found.refuse("command-line-sound", search.error().message());
+        found.refuse("command-line-sound", unreadable_line(search.error()));
         return;
     }
     plan.early_bytes = search->early_bytes;
@@ -117,9 +117,9 @@ void note_part(const Attempt& chosen, const AddressRange& old, const std::string
     if (!chosen.plan.part) return;
     const std::string share = share_text(*chosen.plan.part, old);
     const std::string why = against_all.empty() ? std::string("as swiotlb= on the crash kernel's command line asks for")
-                                                : "since not all of it can be: " + against_all;
+                                                : "because the whole pool cannot be: " + against_all;
     found.note("pool-part",
-               fmt::format("{} {} handed over, {}", share, chosen.worth == proven ? "are" : "would have to be", why));
+               fmt::format("{} {} handed over, {}.", share, chosen.worth == proven ? "are" : "would have to be", why));
 }
 
 // The first share that is proven. Where none is, that one says why which the crash kernel could have with another
@@ -132,7 +132,7 @@ void place_largest(Proposal& c, Plan& plan, Findings& found) {
         Attempt tried = attempt(c, plan);
         if (!tried.plan.part && tried.found.refused()) {
             const Reason& reason = *first_refusal(tried.found.reasons());
-            against_all = reason.rule + ": " + reason.text;
+            against_all = requirement(reason);
         }
         if (!best || tried.worth > best->worth) best = std::move(tried);
         if (best->worth == proven) break;
@@ -146,7 +146,7 @@ void place_promised(const Proposal& c, Plan& plan, Findings& found) {
     const CommandLine& line = c.question.base;
     const auto proof = prove(c, line);
     if (!proof) {
-        found.refuse("command-line-sound", proof.error().message());
+        found.refuse("command-line-sound", unreadable_line(proof.error()));
         return;
     }
     plan.early_bytes = proof->early_bytes;
@@ -156,7 +156,7 @@ void place_promised(const Proposal& c, Plan& plan, Findings& found) {
     else
         report_proof(c, proof->images, 0, found);
     if (sees_several_nodes(c.question))
-        found.refuse("numa-single", "the crash kernel may see several NUMA nodes", {}, "add numa=off");
+        found.refuse("numa-single", "The crash kernel may have several NUMA nodes.", {}, "Add numa=off.");
     if (proof->counterexample) return;
     plan.expected = c.pool.range;
     if (auto after = judge_outcome(c, line, found)) plan.after = *std::move(after);

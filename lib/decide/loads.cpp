@@ -43,14 +43,14 @@ std::optional<bool> judge_setup_data(const Question& question, Findings& found) 
         // setup_rng_seed() passes nothing where getrandom() with GRND_NONBLOCK has nothing.
         if (!seed || machine.random_ready != false || loader == Loader::kexec_file_load) return seed;
         found.warn("loader-setup-data",
-                   "the random number generator is not ready: kexec-tools may have no seed to put at the start of the "
-                   "reservation",
-                   {}, "load later, or with kexec -s");
+                   "The random number generator is not ready yet. So kexec-tools may have no seed to put at the start "
+                   "of the reservation.",
+                   {}, "Load the crash kernel later, or with kexec -s.");
         return std::nullopt;
     }
     if (machine.live || machine.efi_runtime_map || loader == Loader::kexec_file_load) return std::nullopt;
     found.missing(
-        machine.live, "loader-setup-data", "it is not known which kexec-tools loads",
+        machine.live, "loader-setup-data", "It is not known which version of kexec-tools loads the crash kernel.",
         {"kexec-tools is 2.0.25 or newer, which puts setup_data at the start of the reservation", "usr/sbin/kexec"});
     return true;
 }
@@ -58,23 +58,22 @@ std::optional<bool> judge_setup_data(const Question& question, Findings& found) 
 // What kexec_file_load adds to the segments of a load by itself.
 void judge_extra_segments(const Machine& machine, Findings& found) {
     const Neighbours& n = machine.neighbours;
-    const std::string otherwise = "load with kexec_load (kexec -c)";
+    const std::string otherwise = "Load with kexec_load (kexec -c).";
     // crash_load_dm_crypt_keys() in kernel/crash_dump_dm_crypt.c; and dmcryptkeys= on the command line.
     if (n.dm_crypt_keys.value_or(0) != 0)
-        found.refuse(
-            "loader-segments",
-            fmt::format("the crash kernel gets {} keys of dm-crypt: kexec_file_load puts them at a random place "
-                        "in the reservation",
-                        *n.dm_crypt_keys),
-            "sys/kernel/config/crash_dm_crypt_keys/count", otherwise);
+        found.refuse("loader-segments",
+                     fmt::format("The crash kernel gets {} keys of dm-crypt, and kexec_file_load puts them at a random "
+                                 "place in the reservation.",
+                                 *n.dm_crypt_keys),
+                     "sys/kernel/config/crash_dm_crypt_keys/count", otherwise);
     // With half a page more, in whole pages; it is placed first, and moves all others.
     const std::uint64_t list = n.ima_list_bytes.value_or(0) + base::page_size / 2 + base::page_size;
     if (passes_ima_list(machine.release) && list > slacks[std::size(slacks) - 1])
-        found.refuse("loader-segments",
-                     fmt::format("IMA's list of measurements has {} KiB, and kexec_file_load may put it into the "
-                                 "reservation",
-                                 n.ima_list_bytes.value_or(0) / KiB),
-                     "sys/kernel/security/ima/binary_runtime_measurements", otherwise);
+        found.refuse(
+            "loader-segments",
+            fmt::format("The list of IMA measurements has {} KiB, and kexec_file_load may put it into the reservation.",
+                        n.ima_list_bytes.value_or(0) / KiB),
+            "sys/kernel/security/ima/binary_runtime_measurements", otherwise);
 }
 
 // How much kexec_load may keep for the ELF headers. Whoever does not load through us may use --hotplug where the kernel
@@ -111,8 +110,8 @@ void judge_sizes(const Question& question, const Cargo& cargo, Findings& found) 
     }
     if (missing.empty()) return;
     found.missing(question.machine.live, "image-known",
-                  fmt::format("it is not known which {} will be loaded", fmt::join(missing, " and ")),
-                  {fmt::format("{}", fmt::join(assumed, " and ")), "boot"}, "give --kernel and --initrd");
+                  fmt::format("It is not known which {} will be loaded.", fmt::join(missing, " and ")),
+                  {fmt::format("{}", fmt::join(assumed, " and ")), "boot"}, "Give --kernel and --initrd.");
 }
 
 }  // namespace
@@ -122,7 +121,8 @@ Cargo judge_cargo(const Question& question, Findings& found) {
     const PlanRequest& request = question.request;
     if (request.loader != Loader::kexec_load) judge_extra_segments(machine, found);
     if (request.loader == Loader::automatic)
-        found.note("loader-known", "the loader is not known: the plan holds for both system calls");
+        found.note("loader-known",
+                   "It is not known which system call loads the crash kernel. The plan is right for both.");
     Cargo cargo{assumed_image(machine, request), assumed_initrd_bytes(request), request.initrd_acpi_bytes, {}};
     judge_sizes(question, cargo, found);
     cargo.setup_data = judge_setup_data(question, found);
@@ -137,19 +137,18 @@ Method judge_method(const Question& question, const std::optional<AddressRange>&
     if (method == Method::automatic)
         method = announced && (!promised || addr == promised->start()) ? Method::addr : Method::ram;
     if (promised && addr && image && !announced)
-        found.refuse(
-            "image-addr",
-            "swiotlb=...,addr= is on the command line, and the image does not announce it: a kernel that does not "
-            "know it takes no 'force' before it either");
+        found.refuse("image-addr",
+                     "The command line has swiotlb=...,addr=, but the image does not announce that it knows this word. "
+                     "A kernel that does not know it also ignores 'force' before it.");
     if (method != Method::addr || announced) return method;
-    const std::string advice = "use --method ram, or a kernel with the patches in kernel/";
+    const std::string advice = "Use --method ram, or a kernel with the patches in kernel/ of the source.";
     if (image)
-        found.refuse("image-addr", "the crash kernel's image does not announce that it takes swiotlb=...,addr=", {},
+        found.refuse("image-addr", "The crash kernel's image does not announce that it knows swiotlb=...,addr=.", {},
                      advice);
     else
         found.missing(question.machine.live, "image-addr",
-                      "it is not known whether the crash kernel's image takes swiotlb=...,addr=",
-                      {"the crash kernel's image takes swiotlb=...,addr=", "boot"}, advice);
+                      "It is not known whether the crash kernel's image knows swiotlb=...,addr=.",
+                      {"the crash kernel's image knows swiotlb=...,addr=", "boot"}, advice);
     return method;
 }
 
@@ -179,8 +178,8 @@ std::vector<Scenario> predict_loads(const Question& question, const Cargo& cargo
                 in.elf_header_bytes = elf_headers;
                 auto load = predict_load(question.machine, in);
                 if (!load) {
-                    found.refuse("load-fits", fmt::format("{}: {}", name(loader), load.error().what),
-                                 question.machine.crash_kernel_from.text(), "a larger crashkernel=");
+                    found.refuse("load-fits", fmt::format("With {}: {}.", name(loader), load.error().what),
+                                 question.machine.crash_kernel_from.text(), "Boot with a larger crashkernel=.");
                     return {};
                 }
                 if (!is_known(scenarios, *load, in.initrd_bytes)) scenarios.push_back({in, std::move(*load)});
@@ -188,9 +187,8 @@ std::vector<Scenario> predict_loads(const Question& question, const Cargo& cargo
         }
     }
     if (scenarios.empty())
-        found.refuse("loader-known",
-                     "method e820 works only with kexec_load, since it needs a caller that makes boot_params", {},
-                     "use --method ram with kexec_file_load");
+        found.refuse("loader-known", "Method e820 works only with kexec_load.", {},
+                     "Use --method ram with kexec_file_load.");
     return scenarios;
 }
 

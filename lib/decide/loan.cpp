@@ -22,9 +22,9 @@ std::optional<Proposal> judge_proposal(const Question& question, const std::opti
     bool placeable = pool && judge_pool(question.machine, *pool, found);
     if (pool && promised && *promised != pool->range) {
         found.refuse("pool-agrees",
-                     fmt::format("the words lend {}, the running kernel's pool is at {}", base::to_string(*promised),
-                                 base::to_string(pool->range)),
-                     pool->where.text(), "plan again: a pool is lent as a whole");
+                     fmt::format("The words lend {}, but the running kernel's pool is at {}.",
+                                 base::to_string(*promised), base::to_string(pool->range)),
+                     pool->where.text(), "Plan again. A pool can be lent only as a whole.");
         placeable = false;
     }
     judge_evidence(question.machine, found);
@@ -68,7 +68,7 @@ Plan lend(const Question& question, Findings& found) {
         if (line)
             judge_line(*c, *line, plan, found);
         else
-            found.refuse("command-line-sound", line.error().message());
+            found.refuse("command-line-sound", unreadable_line(line.error()));
     }
     if (plan.pool) judge_rivals(question, *plan.pool, {}, found);
     return plan;
@@ -79,9 +79,9 @@ Plan review_loan(const Question& question, const AddressRange& promised, Finding
     if (const auto c = judge_proposal(question, promised, plan, found)) {
         if (wants_numa_off(question))
             found.refuse("numa-single",
-                         "the crash kernel may see several NUMA nodes, or memory of ACPI's SRAT above 4 GiB: it then "
-                         "makes a pool of its own",
-                         {}, "add numa=off");
+                         "The crash kernel may have several NUMA nodes, or memory above 4 GiB in ACPI's SRAT. Then it "
+                         "makes a pool of its own.",
+                         {}, "Add numa=off.");
         judge_line(*c, question.base, plan, found);
     }
     if (plan.pool) judge_rivals(question, *plan.pool, {}, found);

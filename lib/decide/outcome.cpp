@@ -30,9 +30,9 @@ void judge_segments(const Proposal& c, const CommandLine& line, Findings& found)
         for (const Segment& segment : s.load.segments)
             if (segment.name != "kernel" && before.contains(segment.range) && !after.contains(segment.range))
                 return found.refuse("segments-in-ram",
-                                    fmt::format("a word on the command line takes memory of the {} at {}", segment.name,
-                                                base::to_string(segment.range)),
-                                    {}, "remove the memmap= or mem= word that covers it");
+                                    fmt::format("A word on the command line takes memory of the {} at {}.",
+                                                segment.name, base::to_string(segment.range)),
+                                    {}, "Remove the memmap= or mem= word that covers it.");
     }
 }
 
@@ -46,11 +46,12 @@ void judge_rest(const Proposal& c, const CommandLine& line, Findings& found) {
         if (!map) return;  // said elsewhere
         for (const e820::Entry& entry : map->entries)
             if (entry.type != Type::reserved && rest.overlaps(entry.range))
-                return found.refuse("pool-part",
-                                    fmt::format("the crash kernel's map has {} as '{}': in it is a rest of the old "
-                                                "pool, to which devices may still write",
-                                                base::to_string(entry.range), e820::log_label(entry.type)),
-                                    {}, "remove the memmap= word that covers it");
+                return found.refuse(
+                    "pool-part",
+                    fmt::format("In the memory map of the crash kernel, {} is '{}'. It has a part of the old pool that "
+                                "is not handed over, and devices may still write to it.",
+                                base::to_string(entry.range), e820::log_label(entry.type)),
+                    {}, "Remove the memmap= word that covers it.");
     }
 }
 
@@ -60,13 +61,14 @@ std::optional<e820::Table> judge_outcome(const Proposal& c, const CommandLine& l
     const Load& load = c.scenarios.front().load;
     auto map = apply_memory_words(boot_map(c, load), line);
     if (!map) {
-        found.refuse("command-line-sound", map.error().message());
+        found.refuse("command-line-sound", unreadable_line(map.error()));
         return std::nullopt;
     }
     if (!map->of(Type::ram).contains(c.pool.range))
-        found.refuse("map-once", "the crash kernel's map does not have the pool as RAM");
+        found.refuse("map-once", "In the memory map of the crash kernel the pool is not RAM.");
     if (boot_map(c, load).of(Type::ram).overlaps(c.pool.range) && adds_ram(line, c.pool.range))
-        found.refuse("map-once", "the crash kernel's map has the pool as RAM already");
+        found.refuse("map-once",
+                     "In the memory map of the crash kernel the pool is RAM already, before the words add it.");
 
     judge_segments(c, line, found);
     judge_rest(c, line, found);
@@ -77,9 +79,10 @@ std::optional<e820::Table> judge_outcome(const Proposal& c, const CommandLine& l
     if (length > c.cargo.image.cmdline_size)
         found.refuse(
             "command-line-fits",
-            fmt::format("the command line would have {} bytes with what loader and image add, the image takes {}",
-                        length, c.cargo.image.cmdline_size),
-            {}, "shorten the crash kernel's command line");
+            fmt::format(
+                "With what the loader and the image add, the command line has {} bytes. The image accepts only {}.",
+                length, c.cargo.image.cmdline_size),
+            {}, "Make the crash kernel's command line shorter.");
     return *std::move(map);
 }
 
@@ -104,19 +107,20 @@ void judge_memory_kept(const Proposal& c, const CommandLine& handed_line, const 
     const std::uint64_t cost = memory_map_bytes(handed->ram) - memory_map_bytes(before) + before.size() - after.size() +
                                slots - std::min(slots, own_slots);
     if (!natural)
-        found.note(
-            "memory-kept",
-            fmt::format("without the handoff the crash kernel would have no pool; this one costs up to {} KiB of the "
-                        "reservation, for struct pages and slots",
-                        cost / KiB));
+        found.note("memory-kept", fmt::format("Without the handoff the crash kernel would have no pool. With it, the "
+                                              "pool costs up to {} KiB of the reservation, for struct pages and slots.",
+                                              cost / KiB));
     else if (cost > natural->size())
         found.refuse(
             "memory-kept",
-            fmt::format("the handoff costs {} KiB of struct pages, slots and fences, and gives back only {} KiB",
+            fmt::format("The handoff costs {} KiB for struct pages, slots and fences, and gives back only {} KiB.",
                         cost / KiB, natural->size() / KiB));
     else
-        found.note("memory-kept", fmt::format("the crash kernel keeps {} MiB more of its reservation for itself",
-                                              (natural->size() - cost) / MiB));
+        found.note(
+            "memory-kept",
+            fmt::format(
+                "The crash kernel has {} MiB more of its reservation for itself, because it makes no pool there.",
+                (natural->size() - cost) / MiB));
 }
 
 void judge_loan_gain(const Proposal& c, const e820::Table& after, Findings& found) {
@@ -124,11 +128,13 @@ void judge_loan_gain(const Proposal& c, const e820::Table& after, Findings& foun
     const std::uint64_t cost = memory_map_bytes(after.of(Type::ram)) - memory_map_bytes(before.of(Type::ram));
     const std::uint64_t size = c.pool.range.size();
     if (cost >= size)
-        found.refuse("lend-gain", fmt::format("the pool has {} MiB, and its struct pages take {} MiB", whole_mib(size),
-                                              whole_mib(cost)));
+        found.refuse("lend-gain", fmt::format("The pool has {} MiB, and its struct pages would take {} MiB.",
+                                              whole_mib(size), whole_mib(cost)));
     else
-        found.note("lend-gain", fmt::format("the crash kernel has {} MiB more: the pool is lent to it as ordinary RAM",
-                                            (size - cost) / MiB));
+        found.note(
+            "lend-gain",
+            fmt::format("The crash kernel has {} MiB more memory, because the pool is lent to it as ordinary RAM.",
+                        (size - cost) / MiB));
 }
 
 }  // namespace handoff

@@ -23,15 +23,17 @@ bool sees_several_nodes(const Question& question) {
 
 void note_numa_off(const Question& question, Findings& found) {
     const auto &nodes = question.machine.memory_nodes, &possible = question.machine.possible_nodes;
-    found.note("numa-single", nodes.value_or(1) != 1u
-                                  ? fmt::format("numa=off is added: the machine has {} nodes with memory", *nodes)
-                              : !nodes ? std::string("numa=off is added: the number of NUMA nodes is not known")
-                              : question.request.initrd_acpi_bytes != 0
-                                  ? std::string("numa=off is added: the initrd brings ACPI tables, and one of them may "
-                                                "name other NUMA nodes")
-                              : possible.value_or(1) > 1
-                                  ? fmt::format("numa=off is added: the machine may have {} NUMA nodes", *possible)
-                                  : std::string("numa=off is added: ACPI's SRAT names memory above 4 GiB"));
+    found.note(
+        "numa-single",
+        nodes.value_or(1) != 1u
+            ? fmt::format("The word numa=off is added, because the machine has {} NUMA nodes with memory.", *nodes)
+        : !nodes ? std::string("The word numa=off is added, because the number of NUMA nodes is not known.")
+        : question.request.initrd_acpi_bytes != 0
+            ? std::string("The word numa=off is added, because the initrd has ACPI tables, and one of them may name "
+                          "other NUMA nodes.")
+        : possible.value_or(1) > 1
+            ? fmt::format("The word numa=off is added, because the machine may have {} NUMA nodes.", *possible)
+            : std::string("The word numa=off is added, because ACPI's SRAT names memory above 4 GiB."));
 }
 
 void judge_rivals(const Question& question, const AddressRange& pool, const std::vector<AddressRange>& fences,

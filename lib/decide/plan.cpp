@@ -10,6 +10,7 @@
 #include "lib/decide/loads.hpp"
 #include "lib/decide/need.hpp"
 #include "lib/decide/reservation.hpp"
+#include "lib/machine/shown_path.hpp"
 
 namespace handoff {
 namespace {
@@ -39,9 +40,9 @@ Plan pursue(const Question& question, const std::optional<AddressRange>& promise
     if (promised) {
         find_pool(question, promised, found);
         found.refuse("command-line-agrees",
-                     "the words promise a pool, and the crash kernel makes none: the region would be ordinary memory "
-                     "that devices of the running kernel may still write to",
-                     {}, "load the crash kernel without the words of the handoff");
+                     "The words promise a pool, but the crash kernel makes none. The region would be ordinary memory, "
+                     "and devices of the running kernel may still write to it.",
+                     {}, "Load the crash kernel without the words of the handoff.");
     }
     if (!own_memory) return plan;
     const Method method = plan.method;
@@ -64,7 +65,8 @@ Plan answer(const Machine& machine, const PlanRequest& request, const std::optio
         plan.expected.reset();
         plan.after = {};
     }
-    for (const Error& error : machine.unread) found.note("source-unread", error.message(), error.source);
+    for (const Error& error : machine.unread)
+        found.note("source-unread", shown_path(error.message()) + ".", error.source);
     plan.reasons = found.take();
     plan.assumptions = found.take_assumptions();
     return plan;
@@ -112,7 +114,9 @@ std::string headline(const Plan& plan) {
         if (it == plan.reasons.end()) return verdict_text(plan.verdict, plan.assumptions);
         reason = &*it;
     }
-    return fmt::format("{}: {}: {}", verdict_text(plan.verdict, plan.assumptions), reason->rule, reason->text);
+    const std::string text = without_full_stop(reason->text);
+    if (plan.verdict == Verdict::refused) return fmt::format("refused (requires {}): {}", reason->rule, text);
+    return fmt::format("{}: {}", verdict_text(plan.verdict, plan.assumptions), text);
 }
 
 }  // namespace handoff

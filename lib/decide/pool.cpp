@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "lib/kernel/constants.hpp"
+#include "lib/machine/shown_path.hpp"
 
 namespace handoff {
 namespace {
@@ -25,18 +26,19 @@ const PoolSighting* agreed(const std::vector<PoolSighting>& seen, const std::opt
     const PoolSighting& first = seen.front();
     for (const PoolSighting& other : seen)
         if (other.range != first.range) {
-            found.refuse("pool-agrees",
-                         fmt::format("{} shows the pool at {}, {} at {}", first.where.text(),
-                                     base::to_string(first.range), other.where.text(), base::to_string(other.range)),
-                         first.where.text(), "find out which one is stale: a log of another boot, or an old --pool");
+            found.refuse(
+                "pool-agrees",
+                fmt::format("{} shows the pool at {}, but {} shows it at {}.", shown_path(first.where.text()),
+                            base::to_string(first.range), shown_path(other.where.text()), base::to_string(other.range)),
+                first.where.text(), "Find out which one is old. It may be a log of another boot, or an old --pool.");
             return nullptr;
         }
     if (promised && !first.range.contains(*promised)) {
         found.refuse("pool-agrees",
-                     fmt::format("the handoff promises {}, the running kernel's pool is at {}",
+                     fmt::format("The handoff promises {}, but the running kernel's pool is at {}.",
                                  base::to_string(*promised), base::to_string(first.range)),
                      first.where.text(),
-                     "check it on the machine that it is for, or give that machine's capture with --root");
+                     "Check it on the machine that it is for, or give a capture of that machine with --root.");
         return nullptr;
     }
     return &first;
@@ -51,13 +53,13 @@ bool judge_neighbourhood(const Machine& machine, const Pool& pool, Findings& fou
     };
     for (const AddressRange& c : machine.crash_kernel)
         if (c.overlaps(pool.range))
-            refuse(fmt::format("the pool overlaps the crashkernel reservation {}", base::to_string(c)),
+            refuse(fmt::format("The pool overlaps the crashkernel reservation {}.", base::to_string(c)),
                    machine.crash_kernel_from.text());
     if (machine.kernel_image && machine.kernel_image->overlaps(pool.range))
-        refuse("the pool overlaps the running kernel's image", "proc/iomem");
+        refuse("The pool overlaps the running kernel's image.", "proc/iomem");
     for (const e820::Entry& entry : machine.map.entries)
         if (entry.type != e820::Type::ram && entry.range.overlaps(pool.range))
-            refuse(fmt::format("the pool overlaps {}, which is not RAM", base::to_string(entry.range)),
+            refuse(fmt::format("The pool overlaps {}, which is not RAM.", base::to_string(entry.range)),
                    machine.map_from.text());
     // Whatever else is named there, known or not, has its own idea of that memory.
     const auto is_pool = [&](const IomemEntry& entry) {
@@ -68,7 +70,7 @@ bool judge_neighbourhood(const Machine& machine, const Pool& pool, Findings& fou
     const auto holds_pools = [](IomemKind kind) { return kind != IomemKind::other && kind != IomemKind::pool; };
     for (const IomemEntry& entry : machine.iomem)
         if (entry.range.overlaps(pool.range) && !holds_pools(entry.kind()) && !is_pool(entry))
-            refuse(fmt::format("the pool overlaps {}, '{}'", base::to_string(entry.range), entry.name),
+            refuse(fmt::format("The pool overlaps {}, which is '{}'.", base::to_string(entry.range), entry.name),
                    Evidence{"proc/iomem", entry.line}.text());
     return alone;
 }
@@ -84,11 +86,12 @@ bool judge_maps(const Machine& machine, const Pool& pool, Findings& found) {
     bool all = true;
     for (const MapSighting& map : maps) {
         if (map.table.of(e820::Type::ram).contains(pool.range)) continue;
-        found.refuse("pool-in-ram",
-                     fmt::format("the sources contradict each other: {} shows the pool at {}, and by {} that memory is "
-                                 "not inside one RAM range",
-                                 pool.where.text(), base::to_string(pool.range), map.where.text()),
-                     map.where.text(), "find out which one is of another boot or another machine");
+        found.refuse(
+            "pool-in-ram",
+            fmt::format("The sources contradict each other. {} shows the pool at {}, but {} does not show that memory "
+                        "as part of one RAM range.",
+                        shown_path(pool.where.text()), base::to_string(pool.range), shown_path(map.where.text())),
+            map.where.text(), "Find out which one is of another boot or another machine.");
         all = false;
     }
     return all;
@@ -110,48 +113,49 @@ bool is_encrypted_guest(Encryption encryption) {
 }
 
 std::string log_loss(const Machine& machine) {
-    return machine.log_gaps.any() ? "of the kernel log " + machine.log_gaps.text()
-                                  : std::string("the kernel log is not there, or it does not show the whole boot");
+    return machine.log_gaps.any() ? "In the kernel log " + machine.log_gaps.text() + "."
+                                  : std::string("There is no kernel log, or it does not show the whole boot.");
 }
 
 bool judge_architecture(const Machine& machine, Findings& found) {
     if (machine.other_architecture) {
-        found.refuse("machine-x86-64",
-                     "this is no x86-64 machine: its kernel has no e820 map, and no memmap= word to add to it", {},
-                     "swiotlb-handoff is for x86-64 only");
+        found.refuse(
+            "machine-x86-64",
+            "This is not an x86-64 machine. Its kernel has no e820 map, and no memmap= word that adds memory to it.",
+            {}, "swiotlb-handoff is for x86-64 only.");
         return false;
     }
     if (machine.map_from.file != "proc/iomem" || shows_e820(machine.iomem)) return true;
     found.refuse("machine-x86-64",
-                 "proc/iomem shows nothing but RAM, and an x86-64 machine's shows what its firmware reserved: this is "
-                 "another machine, or proc/iomem is not whole",
-                 "proc/iomem", "give the whole of proc/iomem, or the boot log");
+                 "/proc/iomem shows nothing but RAM. On an x86-64 machine it also shows what the firmware reserved. So "
+                 "this is another kind of machine, or /proc/iomem is not complete.",
+                 "proc/iomem", "Give the complete /proc/iomem, or the boot log.");
     return false;
 }
 
 bool judge_sources(const Machine& machine, Findings& found) {
     for (const Contradiction& c : machine.contradictions)
-        found.refuse("sources-agree", "the sources contradict each other: " + c.text, c.where.text(),
-                     "find out which one is of another boot or another machine");
+        found.refuse("sources-agree", "The sources contradict each other: " + c.text + ".", c.where.text(),
+                     "Find out which one is of another boot or another machine.");
     return machine.contradictions.empty();
 }
 
 std::optional<Pool> find_pool(const Question& question, const std::optional<AddressRange>& promised, Findings& found) {
     const Machine& machine = question.machine;
     if (machine.no_pool_in_memory || (machine.pool_torn_down && machine.pool.empty())) {
-        found.refuse("pool-found", "the running kernel has no pool, or gave it back: there is nothing to hand over",
+        found.refuse("pool-found", "The running kernel has no pool, or freed it. There is nothing to hand over.",
                      machine.no_pool_in_memory ? "proc/kcore" : "");
         return std::nullopt;
     }
     if (machine.pool_not_understood)
         found.refuse("pool-understood", machine.pool_not_understood->what, machine.pool_not_understood->source,
-                     "this kernel is newer than any that was looked at: a newer swiotlb-handoff may know it");
+                     "This kernel is newer than all that are known to this version. Look for a newer swiotlb-handoff.");
     const std::vector<PoolSighting> seen = sightings(question);
     if (seen.empty()) {
-        found.refuse("pool-found", "no source shows a pool of the running kernel", {},
-                     machine.live
-                         ? "run as root, so that /proc/kcore and the kernel log can be read, or give --pool START-END"
-                         : "give --pool START-END");
+        found.refuse("pool-found", "No source shows a pool of the running kernel.", {},
+                     machine.live ? "Run the command as root, so that it can read /proc/kcore and the kernel log, or "
+                                    "give --pool START-END."
+                                  : "Give --pool START-END.");
         return std::nullopt;
     }
     const PoolSighting* first = agreed(seen, promised, found);
@@ -162,16 +166,17 @@ std::optional<Pool> find_pool(const Question& question, const std::optional<Addr
         std::all_of(seen.begin(), seen.end(), [](const PoolSighting& s) { return s.source == PoolSource::log; });
     if (log_alone && !machine.pool_put_to_use && machine.slabs.value_or(0) == 0)
         found.missing(machine.live, "pool-found",
-                      "the log shows that the kernel made a pool, and no source shows that the kernel kept it",
+                      "The log shows that the kernel made a pool, but no source shows that the kernel kept it.",
                       {"the running kernel kept the pool that the log shows", "proc/kcore"},
-                      "read the log on to the line that begins with 'PCI-DMA:'");
+                      "Give a log that has the line that begins with 'PCI-DMA:'.");
     const Pool pool{first->range, first->range.size() / slab_size, first->where};
     found.note("pool-found",
-               fmt::format("the pool is at {}, {} MiB, {} slabs", base::to_string(pool.range),
+               fmt::format("The pool is at {}. It has {} MiB, {} slabs.", base::to_string(pool.range),
                            whole_mib(pool.range.size()), pool.slabs),
                pool.where.text());
     if (pool.range.start() % page_size == 0 && pool.range.end() % page_size == 0) return pool;
-    found.refuse("pool-aligned", fmt::format("the pool {} is not made of whole pages", base::to_string(pool.range)),
+    found.refuse("pool-aligned",
+                 fmt::format("The pool {} does not begin and end at a page boundary.", base::to_string(pool.range)),
                  pool.where.text());
     return std::nullopt;
 }
@@ -179,31 +184,32 @@ std::optional<Pool> find_pool(const Question& question, const std::optional<Addr
 bool judge_pool(const Machine& machine, const Pool& pool, Findings& found) {
     const std::string where = pool.where.text();
     if (pool.range.size() < smallest_pool_size || pool.slabs % segment_slabs != 0)
-        found.refuse("pool-slabs",
-                     fmt::format("{} slabs are not a whole number of segments of {}", pool.slabs, segment_slabs),
-                     where);
+        found.refuse("pool-slabs", fmt::format("{} slabs are not a multiple of {}.", pool.slabs, segment_slabs), where);
     // debugfs counts those of all pools where there can be several (mm with CONFIG_SWIOTLB_DYNAMIC, 6.6 and later). The
     // kernel's memory has the count of the default pool, which was compared with its size.
     const bool counted = std::any_of(machine.pool.begin(), machine.pool.end(),
                                      [](const PoolSighting& s) { return s.source == PoolSource::memory; });
     if (machine.slabs && (counted ? *machine.slabs < pool.slabs : *machine.slabs != pool.slabs))
         found.refuse("pool-slabs",
-                     fmt::format("the pool has {} slabs by its size and {} by debugfs", pool.slabs, *machine.slabs),
+                     fmt::format("By its size the pool has {} slabs, but debugfs says {}.", pool.slabs, *machine.slabs),
                      "sys/kernel/debug/swiotlb/io_tlb_nslabs");
     if (machine.slabs_used.value_or(0) != 0)
-        found.warn("pool-in-use", fmt::format("{} slabs are in use now", *machine.slabs_used),
+        found.warn("pool-in-use",
+                   fmt::format("{} slabs are in use now, so devices may write to the pool after the crash.",
+                               *machine.slabs_used),
                    "sys/kernel/debug/swiotlb/io_tlb_used");
     const bool below = pool.range.end() <= low_memory_end;
     if (!below)
         found.refuse(
             "pool-below-4g",
-            fmt::format("the pool ends at {:#x}, above 4 GiB, where no other kernel looks for one", pool.range.end()),
+            fmt::format("The pool ends at {:#x}, above 4 GiB. The crash kernel makes its pool only below 4 GiB.",
+                        pool.range.end()),
             where);
     bool in_ram = machine.ram.contains(pool.range);
     if (in_ram)
         in_ram = judge_maps(machine, pool, found);
     else
-        found.refuse("pool-in-ram", "the pool does not lie inside one System RAM range", where);
+        found.refuse("pool-in-ram", "The pool is not inside one System RAM range.", where);
     const bool alone = judge_neighbourhood(machine, pool, found);
     return below && in_ram && alone;
 }
@@ -215,53 +221,56 @@ void judge_protection(const Machine& machine, Loader loader, Findings& found) {
             break;
         case Encryption::unknown_kind:
             found.refuse("encryption-none",
-                         "memory is encrypted, and no source says how: the pool's pages may be shared with the host, "
-                         "and a new kernel cannot know it",
+                         "Memory is encrypted, and no source says how. The host may share the pages of the pool, and "
+                         "the crash kernel cannot know that.",
                          evidence);
             break;
         case Encryption::sme:
         case Encryption::sev:
         case Encryption::sev_es:
             found.refuse("encryption-unproven",
-                         fmt::format("{}: a handoff should work here, but nobody has shown it on real hardware",
+                         fmt::format("Memory is encrypted by {}. The handoff should work here, but nobody has shown it "
+                                     "on real hardware.",
                                      name(machine.encryption)),
-                         evidence, "try it on a machine that may lose a dump, with --accept encryption-unproven");
+                         evidence, "Try it on a machine that may lose a dump, with --accept encryption-unproven.");
             break;
         case Encryption::vbs:
         case Encryption::sev_snp:
         case Encryption::tdx:
             if (machine.makes_memory_private)
-                found.refuse("encryption-unshared",
-                             fmt::format("{}: the kernel makes the pool private again before the crash kernel starts, "
-                                         "by its source. Nobody has seen it, and where it fails for a page, the crash "
-                                         "kernel ends the guest when it first touches that page",
-                                         name(machine.encryption)),
-                             evidence, "try it on a machine that may lose a dump, with --accept encryption-unshared");
-            else
                 found.refuse(
-                    "encryption-none",
-                    fmt::format("{}: the pool's pages are shared with the host, and a new kernel cannot know it",
+                    "encryption-unshared",
+                    fmt::format("This is a guest with {}. According to its source, the kernel makes the pool private "
+                                "again before the crash kernel starts. Nobody has seen that. If it fails for a page, "
+                                "the crash kernel ends the guest when it first uses that page.",
                                 name(machine.encryption)),
-                    evidence);
+                    evidence, "Try it on a machine that may lose a dump, with --accept encryption-unshared.");
+            else
+                found.refuse("encryption-none",
+                             fmt::format("This is a guest with {}. The host shares the pages of the pool, and the "
+                                         "crash kernel cannot know that.",
+                                         name(machine.encryption)),
+                             evidence);
             break;
         case Encryption::unknown:
-            found.missing(machine.live, "encryption-known",
-                          "no source says whether memory is encrypted: " + log_loss(machine),
-                          {"memory is not encrypted", "dmesg"},
-                          "give the boot log, or --accept encryption-known if you know that it is not");
+            found.missing(
+                machine.live, "encryption-known", "No source says whether memory is encrypted. " + log_loss(machine),
+                {"memory is not encrypted", "dmesg"},
+                "Give the boot log. If you know that memory is not encrypted, give --accept encryption-known.");
             break;
     }
     // One for the load and one more where kexec tries another system call, and one for a load without the handoff.
     constexpr std::uint64_t loads_of_a_handoff = 3;
     if (machine.loads_left && *machine.loads_left < loads_of_a_handoff)
-        found.refuse("loader-permitted",
-                     fmt::format("the kernel takes a crash kernel only {} more times (kernel.kexec_load_limit_panic): "
-                                 "a handoff that fails may leave none for the load without it",
-                                 *machine.loads_left),
-                     "proc/sys/kernel/kexec_load_limit_panic", "set that limit higher at the next boot");
+        found.refuse(
+            "loader-permitted",
+            fmt::format("The kernel accepts only {} more loads of a crash kernel (kernel.kexec_load_limit_panic). A "
+                        "handoff that fails may leave none for the load without it.",
+                        *machine.loads_left),
+            "proc/sys/kernel/kexec_load_limit_panic", "Set that limit higher at the next boot.");
     if (machine.lockdown.value_or(false) && loader == Loader::kexec_load)
-        found.refuse("loader-permitted", "the kernel is locked down and takes only kexec_file_load",
-                     "sys/kernel/security/lockdown", "load with kexec -s");
+        found.refuse("loader-permitted", "The kernel is locked down and accepts only kexec_file_load.",
+                     "sys/kernel/security/lockdown", "Load with kexec -s.");
 }
 
 }  // namespace handoff

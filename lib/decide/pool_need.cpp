@@ -55,40 +55,43 @@ PoolNeed judge_need(const Question& question, Findings& found) {
     };
     const PoolCause cause = pool_cause(question);
     if (forced_by_running(question))
-        return needed(true, "swiotlb=force on the running kernel: the crash kernel is told the same", "proc/cmdline");
+        return needed(true, "The running kernel has swiotlb=force, so the crash kernel gets it too and makes a pool.",
+                      "proc/cmdline");
     switch (cause) {
         case PoolCause::forbidden:
-            return not_needed("swiotlb=noforce: the crash kernel makes no pool");
+            return not_needed("With swiotlb=noforce the crash kernel makes no pool.");
         case PoolCause::forced:
-            return needed(true, "swiotlb=force: the crash kernel makes a pool");
+            return needed(true, "With swiotlb=force the crash kernel makes a pool.");
         case PoolCause::encryption:
             return needed(
-                false, fmt::format("memory encryption ({}): the crash kernel makes a pool", name(machine.encryption)),
+                false,
+                fmt::format("Memory is encrypted ({}), so the crash kernel makes a pool.", name(machine.encryption)),
                 machine.encryption_from.text());
         case PoolCause::iommu_off:
-            return not_needed("iommu=off: the crash kernel makes no pool");
+            return not_needed("With iommu=off the crash kernel makes no pool.");
         case PoolCause::iommu_soft:
-            return needed(false, "iommu=soft: the crash kernel makes a pool");
+            return needed(false, "With iommu=soft the crash kernel makes a pool.");
         case PoolCause::high_memory:
             return needed(false,
-                          fmt::format("the reservation ends above 4 GiB, at {:#x}: the crash kernel makes a pool",
+                          fmt::format("The reservation ends above 4 GiB, at {:#x}, so the crash kernel makes a pool.",
                                       machine.crash_kernel.back().end()),
                           machine.crash_kernel_from.text());
         case PoolCause::srat:
             // A kernel without any of that memory still makes a pool for it, and needs none.
             found.warn("pool-needed",
-                       fmt::format("the crash kernel's memory is all below 4 GiB; it makes a pool that it does not "
-                                   "need, since ACPI's SRAT names memory up to {:#x}",
+                       fmt::format("All memory of the crash kernel is below 4 GiB, so it needs no pool. It makes one "
+                                   "all the same, because ACPI's SRAT names memory up to {:#x}.",
                                    *machine.srat_memory_end),
                        {},
-                       to_add(words_against_needless_pool(question)) +
-                           ": it then makes no pool, which is better than a handoff");
+                       advice_to_add(words_against_needless_pool(question)) +
+                           " Then it makes no pool, which is better than a handoff.");
             return {};
         case PoolCause::none:
             break;
     }
     return not_needed(
-        "the crash kernel's memory is all below 4 GiB, unencrypted and without swiotlb=force: it makes no pool",
+        "The crash kernel makes no pool: all its memory is below 4 GiB, it is not encrypted, and there is no "
+        "swiotlb=force.",
         machine.crash_kernel_from.text());
 }
 

@@ -29,10 +29,10 @@ void judge_default_size(const Question& question, const Pool& pool, Findings& fo
     const std::uint64_t share = memory_of_crash_kernel(question.machine, pool) / 100 * 6;
     if (!is_encrypted_guest(question.machine.encryption) || pool.range.size() != usual || share < usual) return;
     found.refuse("pool-slabs",
-                 fmt::format("in an encrypted guest {} slabs count as not given: the pool then takes 6 % of the crash "
-                             "kernel's memory, {} MiB",
+                 fmt::format("In an encrypted guest the kernel takes {} slabs for the default. Its pool then takes 6 % "
+                             "of the crash kernel's memory, {} MiB.",
                              pool.slabs, whole_mib(share)),
-                 {}, "reserve no more than 1000 MiB for the crash kernel");
+                 {}, "Reserve no more than 1000 MiB for the crash kernel.");
 }
 
 // The running kernel's structure tells better than its number.
@@ -60,22 +60,24 @@ void judge_rounding(const Question& question, const Pool& pool, Method method, F
     judge_default_size(question, pool, found);
     const std::string release = crash_release(question);
     if (takes_powers_of_two_only(question, method) && !std::has_single_bit(pool.slabs))
-        found.refuse("pool-power-of-two", fmt::format("{} slabs are not a power of two, and {} rounds up", pool.slabs,
-                                                      release.empty() ? "an unknown kernel perhaps" : release));
+        found.refuse("pool-power-of-two",
+                     fmt::format("{} slabs are not a power of two, and {} rounds the number up.", pool.slabs,
+                                 release.empty() ? "a kernel of unknown release perhaps" : release));
     // With addr= the kernel has fewer areas instead of a larger pool.
     if (!rounds_up(question) || method == Method::addr) return;
     const unsigned cpus = crash_cpus(question);
     if (pool.slabs < segment_slabs * std::bit_ceil(std::uint64_t{cpus}))
-        found.refuse("pool-slabs",
-                     fmt::format("{} slabs are too few for {} CPUs: the kernel rounds up", pool.slabs, cpus), {},
-                     "add nr_cpus=1 to the crash kernel's command line");
+        found.refuse(
+            "pool-slabs",
+            fmt::format("{} slabs are too few for {} CPUs, so the kernel rounds the number up.", pool.slabs, cpus), {},
+            "Add nr_cpus=1 to the crash kernel's command line.");
     // The word that is appended leaves the caller's number of areas as it is, and 6.1 makes that many whatever the pool
     // has (kernel/dma/swiotlb.c, swiotlb_init_remap()).
     const std::uint64_t areas = question.swiotlb.areas.value_or(0);
     if (areas != 0 && pool.slabs < segment_slabs * std::bit_ceil(areas))
         found.refuse("pool-slabs",
-                     fmt::format("{} slabs are too few for the {} areas that swiotlb= asks for", pool.slabs, areas), {},
-                     "leave the number of areas out of the crash kernel's swiotlb=");
+                     fmt::format("{} slabs are too few for the {} areas that swiotlb= asks for.", pool.slabs, areas),
+                     {}, "Leave the number of areas out of the crash kernel's swiotlb=.");
 }
 
 std::vector<Pool> shares_of(const Question& question, const Pool& old, Method method) {
@@ -93,9 +95,9 @@ std::vector<Pool> shares_of(const Question& question, const Pool& old, Method me
 void judge_promised_part(const AddressRange& part, const AddressRange& old, Findings& found) {
     const std::uint64_t segment = segment_slabs * slab_size;
     if (part != old && (part.size() < smallest_pool_size || part.size() % segment != 0))
-        found.refuse(
-            "pool-slabs",
-            fmt::format("the handoff promises {} KiB of the pool, which no kernel makes a pool of", part.size() / KiB));
+        found.refuse("pool-slabs",
+                     fmt::format("The handoff promises {} KiB of the pool, but no kernel makes a pool of this size.",
+                                 part.size() / KiB));
 }
 
 std::string share_text(const AddressRange& part, const AddressRange& old) {

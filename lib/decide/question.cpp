@@ -22,10 +22,10 @@ std::string missing_kdump_words(const CommandLine& line) {
 
 void assume_kdump_words(Question& question, Findings& found) {
     question.assumed = missing_kdump_words(question.base);
-    found.note(
-        "command-line-known",
-        "assumed: the running kernel's command line" + (question.assumed.empty() ? "" : ", with " + question.assumed),
-        question.machine.command_line.empty() ? "" : "proc/cmdline", "give --command-line");
+    found.note("command-line-known",
+               "The command line of the crash kernel is assumed to be that of the running kernel" +
+                   (question.assumed.empty() ? "." : ", with " + question.assumed + "."),
+               question.machine.command_line.empty() ? "" : "proc/cmdline", "Give --command-line.");
     if (const auto line = CommandLine::parse(question.base.with(question.assumed))) question.base = *line;
 }
 
@@ -44,7 +44,7 @@ Question ask(const Machine& machine, const PlanRequest& request, Findings& found
     if (request.command_line) {
         const auto line = CommandLine::parse(*request.command_line);
         if (!line) {
-            found.refuse("command-line-sound", line.error().message());
+            found.refuse("command-line-sound", unreadable_line(line.error()));
             return question;
         }
         question.base = *line;
@@ -57,7 +57,7 @@ Question ask(const Machine& machine, const PlanRequest& request, Findings& found
     if (!request.command_line) assume_kdump_words(question, found);
     const auto option = swiotlb_option(question.base, crash_release(question));
     if (!option) {
-        found.refuse("command-line-sound", option.error().message());
+        found.refuse("command-line-sound", unreadable_line(option.error()));
         return question;
     }
     question.swiotlb = *option;
@@ -67,7 +67,15 @@ Question ask(const Machine& machine, const PlanRequest& request, Findings& found
     return question;
 }
 
+std::string unreadable_line(const Error& error) {
+    return "The crash kernel's command line cannot be read: " + error.message() + ".";
+}
+
 std::string to_add(std::string_view words) { return fmt::format("add {} to the crash kernel's command line", words); }
+
+std::string advice_to_add(std::string_view words) {
+    return fmt::format("Add {} to the crash kernel's command line.", words);
+}
 
 unsigned crash_cpus(const Question& question) {
     // kernel/smp.c, nrcpus(): one nr_cpus= only lowers what another left. arch/x86/kernel/smpboot.c: the last
@@ -87,32 +95,32 @@ void judge_map_words(const Question& question, bool handoff_expected, Findings& 
     const CommandLine& base = question.base;
     if (!question.swiotlb.unknown.empty())
         found.refuse("command-line-agrees",
-                     fmt::format("swiotlb={} asks for something that is not understood",
-                                 fmt::join(question.swiotlb.unknown, ",")),
-                     {}, "remove it from the crash kernel's command line");
+                     fmt::format("The word swiotlb={} is not understood.", fmt::join(question.swiotlb.unknown, ",")),
+                     {}, "Remove it from the crash kernel's command line.");
     if (base.ends_in_init_words())
-        found.refuse("command-line-init", "the command line has a '--': words behind it go to init, not to the kernel",
-                     {}, "remove the '--'");
+        found.refuse("command-line-init", "The command line has a '--'. Words after it go to init, not to the kernel.",
+                     {}, "Remove the '--'.");
     if (!handoff_expected && (base.has(marker_key) || base.has(lent_key)))
-        found.refuse("command-line-agrees", "there is a handoff on the command line already", {}, "plan without it");
+        found.refuse("command-line-agrees", "The command line already has a handoff.", {},
+                     "Plan for a command line without it.");
     for (const Word* word : base.all("memmap"))
         if (word->value.value_or("").find("exactmap") != std::string::npos)
-            found.refuse("command-line-agrees", "memmap=exactmap replaces the crash kernel's map", {},
-                         "remove it; kexec passes the map itself");
+            found.refuse("command-line-agrees", "The word memmap=exactmap replaces the memory map of the crash kernel.",
+                         {}, "Remove it. kexec passes the memory map itself.");
 }
 
 namespace {
 
 void judge_boot_word(const Question& question, const Word& word, const WordEffect& effect, Findings& found) {
-    const std::string text = fmt::format("'{}' on the crash kernel's command line: {}", word.text, effect.why);
-    const std::string remove = fmt::format("remove {} from the crash kernel's command line", word.key);
+    const std::string text = fmt::format("'{}' is on the crash kernel's command line. {}", word.text, effect.why);
+    const std::string remove = fmt::format("Remove {} from the crash kernel's command line.", word.key);
     switch (effect.effect) {
         case WordClass::refused:
             found.refuse("command-line-early", text, {}, remove);
             break;
         case WordClass::same_as_running:
-            found.refuse("command-line-iommu", text + " The running kernel is not told the same.", {},
-                         fmt::format("give both kernels the same {}", word.key));
+            found.refuse("command-line-iommu", text + " The running kernel's command line does not have the same word.",
+                         {}, fmt::format("Give both kernels the same {}.", word.key));
             break;
         case WordClass::not_covered: {
             const std::string release = crash_release(question);
@@ -120,8 +128,8 @@ void judge_boot_word(const Question& question, const Word& word, const WordEffec
             const bool known = question.machine.live || !release.empty();
             found.missing(
                 known, "command-line-covered",
-                fmt::format("it is not known what '{}' does in {}: only the words of Debian's and kernel.org's Linux "
-                            "5.10, 6.1, 6.12, 7.2 and 7.3 were looked at",
+                fmt::format("It is not known what '{}' does in {}. Only the words of Debian's and kernel.org's Linux "
+                            "5.10, 6.1, 6.12, 7.2 and 7.3 are known.",
                             word.text, release.empty() ? "a kernel of an unknown release" : "Linux " + release),
                 {fmt::format("the crash kernel has no word '{}'", word.text), "proc/sys/kernel/osrelease"}, remove);
             break;
@@ -135,19 +143,18 @@ void judge_boot_word(const Question& question, const Word& word, const WordEffec
 void judge_missing_words(const Question& question, Findings& found) {
     if (!question.machine.knows_command_line())
         found.missing(question.machine.live, "command-line-iommu",
-                      "the running kernel's command line is not known as a whole: it may have a word that the crash "
-                      "kernel must be told too",
+                      "The command line of the running kernel is not known completely. It may have a word that the "
+                      "crash kernel needs too.",
                       {"the running kernel's command line has no word that both kernels must have", "proc/cmdline"},
-                      "give proc/cmdline");
+                      "Give /proc/cmdline.");
     const auto series = series_of(crash_release(question));
     for (const Word& word : question.running.words()) {
         const WordEffect effect = classify(word, series);
         if (effect.effect != WordClass::same_as_running || question.base.has(word.key)) continue;
-        found.refuse(
-            "command-line-iommu",
-            fmt::format("'{}' is on the running kernel's command line, and the crash kernel is not told the same: {}",
-                        word.text, effect.why),
-            {}, fmt::format("give both kernels the same {}", word.key));
+        found.refuse("command-line-iommu",
+                     fmt::format("'{}' is on the running kernel's command line, but not on the crash kernel's. {}",
+                                 word.text, effect.why),
+                     {}, fmt::format("Give both kernels the same {}.", word.key));
     }
 }
 
@@ -168,8 +175,8 @@ void judge_words(const Question& question, Findings& found) {
     for (const auto& [word, effect] : question.words.findings) judge_boot_word(question, word, effect, found);
     judge_missing_words(question, found);
     if (!base.has("reset_devices"))
-        found.warn("reset-devices", "reset_devices is missing: drivers may leave old DMA running", {},
-                   "add reset_devices to the crash kernel's command line");
+        found.warn("reset-devices", "The word reset_devices is missing, so drivers may leave old DMA running.", {},
+                   "Add reset_devices to the crash kernel's command line.");
 }
 
 }  // namespace handoff

@@ -32,8 +32,13 @@ struct Question {
 /// Reads the command lines. Rules command-line-sound, command-line-known.
 Question ask(const Machine&, const PlanRequest&, Findings&);
 
-/// As an advice: "add numa=off to the crash kernel's command line".
+/// What rule command-line-sound says: a sentence.
+std::string unreadable_line(const Error&);
+
+/// As a clause: "add numa=off to the crash kernel's command line".
 std::string to_add(std::string_view words);
+/// The same as a sentence.
+std::string advice_to_add(std::string_view words);
 
 /// CPUs that the crash kernel prepares for, at most.
 unsigned crash_cpus(const Question&);

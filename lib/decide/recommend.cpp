@@ -83,7 +83,8 @@ bool load_fits(const Search& search, const Machine& machine) {
 
 // What decided, for the one line of a candidate.
 std::string why(const Plan& plan) {
-    if (const Reason* refusal = first_refusal(plan.reasons)) return refusal->rule + ": " + refusal->text;
+    if (const Reason* refusal = first_refusal(plan.reasons))
+        return fmt::format("requires {}: {}", refusal->rule, refusal->text);
     const Rule rests_on = plan.verdict == Verdict::not_needed ? Rule("pool-needed") : Rule("pool-exact");
     for (const Reason& r : plan.reasons)
         if (r.is(rests_on)) return r.text;
@@ -125,10 +126,11 @@ Tried attempt(const Search& search, const Reservation& reservation) {
     tried.need = need_for(search, reservation.size);
     const std::vector<Machine> boots = next_boots(search.machine, reservation, search.reproduced);
     if (boots.empty()) {
-        c.why = reservation.high ? fmt::format("no {} MiB above 4 GiB, or no room below it for the rest",
-                                               whole_mib(reservation.size))
-                                 : fmt::format("no free block of {} MiB below 4 GiB, with room left for the pool",
-                                               whole_mib(reservation.size));
+        c.why = reservation.high
+                    ? fmt::format("There are no {} MiB free above 4 GiB, or there is no room below 4 GiB for the rest.",
+                                  whole_mib(reservation.size))
+                    : fmt::format("There is no free block of {} MiB below 4 GiB that leaves room for the pool.",
+                                  whole_mib(reservation.size));
         return tried;
     }
     c.crash_kernel = boots.front().crash_kernel;
@@ -142,21 +144,23 @@ Tried attempt(const Search& search, const Reservation& reservation) {
         if (r.severity != Severity::info) tried.reasons.push_back(r);
     tried.assumptions = next.assumptions;
     if (c.verdict == Verdict::ready && boots.size() > 1)
-        c.why += fmt::format("; in each of {} places where its pool may be", boots.size());
+        c.why += fmt::format(" This is true for each of the {} places where its pool may be.", boots.size());
     // Where a reservation below 4 GiB will lie, and what above it, only a layout that is understood can tell.
     if (c.verdict == Verdict::ready && !reservation.high && !search.reproduced.layout) {
         c.verdict = Verdict::refused;
-        c.why = "the model does not explain where this boot put things, so it cannot tell where the next one will";
+        c.why =
+            "The model does not predict correctly where this boot put the reservation and the pool, so it cannot "
+            "predict the next boot.";
         tried.final = true;
     }
     // A plan that needs no pool did not look at the load.
     if (c.verdict == Verdict::not_needed && !load_fits(search, boots.front())) {
         c.verdict = Verdict::refused;
-        c.why = "load-fits: kernel and initrd do not fit";
+        c.why = "requires load-fits: The kernel and the initrd do not fit.";
     }
     if (c.verdict == Verdict::ready && c.fallback && !c.fallback->sure) {
         c.verdict = Verdict::refused;
-        c.why = fmt::format("a load without the handoff needs {} MiB, and a pool of {} MiB below 4 GiB",
+        c.why = fmt::format("A load without the handoff needs {} MiB and a pool of {} MiB below 4 GiB.",
                             whole_mib(c.fallback->recommended), whole_mib(c.fallback->enough));
     }
     return tried;
@@ -171,7 +175,8 @@ Tried smallest(const Search& search, Reservation form) {
     if (size > largest_reservation) {
         tried.candidate.reservation = form;
         tried.need = need_for(search, 0);
-        tried.candidate.why = fmt::format("kernel and initrd ask for more than {} GiB", largest_reservation / GiB);
+        tried.candidate.why =
+            fmt::format("The kernel and the initrd need more than {} GiB.", largest_reservation / GiB);
         return tried;
     }
     for (std::uint64_t n = 0; n < most_steps; ++n, size += reservation_step) {
@@ -211,8 +216,9 @@ void warn_of_assumptions(const Need& need, Findings& found) {
         parts += (parts.empty() ? "" : ", ") + std::string(name(line.part));
     }
     found.warn("image-known",
-               fmt::format("{} MiB of what the crash kernel needs are assumed: {}", whole_mib(bytes), parts), {},
-               "give --kernel and --initrd, or run this on the machine itself");
+               fmt::format("{} MiB of what the crash kernel needs are assumed and were not read: {}.", whole_mib(bytes),
+                           parts),
+               {}, "Give --kernel and --initrd, or run this command on the machine itself.");
 }
 
 }  // namespace
@@ -220,7 +226,7 @@ void warn_of_assumptions(const Need& need, Findings& found) {
 LoanOutlook loan_outlook(const Machine& machine, const PlanRequest& request, std::uint64_t needed) {
     LoanOutlook outlook;
     if (machine.pool.empty()) {
-        outlook.why = "pool-found: no source shows a pool of the running kernel";
+        outlook.why = "refused (requires pool-found): No source shows a pool of the running kernel.";
         return outlook;
     }
     const Plan lent = decide(machine, request);

@@ -18,7 +18,7 @@ namespace {
 using base::whole_mib;
 using std::string_view;
 
-constexpr string_view own_boot = "this is a crash kernel's own boot, by the elfcorehdr= on its command line";
+constexpr string_view own_boot = "this is the boot of a crash kernel, because elfcorehdr= is on its command line";
 
 bool is_possible(const AddressRange& reservation) {
     return reservation.size() <= largest_reservation && reservation.end() <= physical_memory_end;
@@ -46,29 +46,29 @@ std::string cure(const Question& question, string_view line) {
     const auto asked = reservation_of(question.running, ram);
     const bool high = asked && *asked && (*asked)->high;
     if (says("resulted in zero bytes") && says("auto"))
-        return "boot with a size, such as crashkernel=256M: crashkernel=auto reserves nothing in a machine with as "
-               "little memory as this, and only kernels of Red Hat and its relatives know it";
+        return "Boot with a size, such as crashkernel=256M. Only kernels of Red Hat and its relatives know "
+               "crashkernel=auto, and it reserves nothing on a machine with so little memory.";
     if (question.running.last("crashkernel").value_or("") == "auto")
-        return "boot with a size, such as crashkernel=256M: only kernels of Red Hat and its relatives know "
-               "crashkernel=auto";
+        return "Boot with a size, such as crashkernel=256M. Only kernels of Red Hat and its relatives know "
+               "crashkernel=auto.";
     if (says("zero bytes") || (asked && !*asked))
         return fmt::format(
-            "boot with crashkernel=SIZE, or with a range that holds the {} MiB of this machine: none of "
-            "the ranges gives anything here",
+            "Boot with crashkernel=SIZE, or with a range that covers the {} MiB of this machine. None of the ranges "
+            "does.",
             whole_mib(ram));
     if (says("memory is in use") || (asked && (*asked)->base))
-        return "leave out @OFFSET, so that the kernel looks for free memory by itself";
+        return "Leave out @OFFSET, so that the kernel looks for free memory by itself.";
     if (says("low memory") || says("low reservation"))
-        return "boot with a smaller crashkernel=SIZE,low, which the kernel takes below 4 GiB beside the other";
-    if (says("invalid size")) return "boot with a size that is smaller than the machine's memory";
+        return "Boot with a smaller crashkernel=SIZE,low, which the kernel reserves below 4 GiB in addition.";
+    if (says("invalid size")) return "Boot with a size that is smaller than the machine's memory.";
     if (says("crashkernel: ") || !asked)
-        return "write it as crashkernel=SIZE, crashkernel=SIZE,high or crashkernel=RANGE:SIZE: the kernel did not "
-               "understand it";
+        return "Write it as crashkernel=SIZE, crashkernel=SIZE,high or crashkernel=RANGE:SIZE. The kernel did not "
+               "understand it.";
     if (!high && reserves_below_896_mib(machine.release))
-        return "boot with crashkernel=SIZE,high, or a smaller size: before Linux 5.2 the kernel looks for the memory "
-               "below 896 MiB only, unless it is told ',high'";
-    if (line.empty()) return "look for 'crashkernel' in the boot log, which says why";
-    return "boot with a smaller size: no free piece of memory is as large";
+        return "Boot with crashkernel=SIZE,high, or with a smaller size. Before Linux 5.2 the kernel looks only below "
+               "896 MiB, unless the word ends with ',high'.";
+    if (line.empty()) return "Look for 'crashkernel' in the boot log, which says why.";
+    return "Boot with a smaller size. No free piece of memory is as large as this.";
 }
 
 /// Nothing is reserved, and the command line asks for it or nobody knows.
@@ -77,26 +77,28 @@ void refuse_nothing(const Question& question, Findings& found) {
     const std::string words = asked_for(question.running);
     if (is_of_crash_kernel(machine.command_line))
         return found.refuse("crashkernel-reserved",
-                            std::string(own_boot) + ": what is reserved is the memory it runs in", {},
-                            "give the log of the kernel that crashed");
+                            "This is the boot of a crash kernel, because elfcorehdr= is on its command line. The "
+                            "reserved memory is the memory that it runs in.",
+                            {}, "Give the log of the kernel that crashed.");
     if (!machine.reservation_failures.empty()) {
         const LogQuote& quote = machine.reservation_failures.back();
-        return found.refuse("crashkernel-reserved",
-                            fmt::format("{}the kernel reserved nothing: '{}'",
-                                        words.empty() ? "" : words + " is on the command line, and ", quote.text),
-                            quote.where.text(), cure(question, quote.text));
-    }
-    if (!shows_reservations(question))
         return found.refuse(
             "crashkernel-reserved",
-            "it is not known whether memory is reserved for a crash kernel: there is no proc/iomem, and "
-            "the kernel log is not there or does not show the whole boot",
-            {}, "give proc/iomem, or the log from the boot's first line on");
+            words.empty()
+                ? fmt::format("The kernel reserved nothing: '{}'", quote.text)
+                : fmt::format("{} is on the command line, but the kernel reserved nothing: '{}'", words, quote.text),
+            quote.where.text(), cure(question, quote.text));
+    }
+    if (!shows_reservations(question))
+        return found.refuse("crashkernel-reserved",
+                            "It is not known whether memory is reserved for a crash kernel. There is no /proc/iomem, "
+                            "and there is no kernel log that shows the whole boot.",
+                            {}, "Give /proc/iomem, or the log from the first line of the boot.");
     const std::string evidence = machine.crash_kernel_from.text();
     if (words.empty())
-        return found.refuse("crashkernel-reserved", "no memory is reserved for a crash kernel", evidence,
-                            "boot with crashkernel=");
-    found.refuse("crashkernel-reserved", words + " is on the command line, and the kernel reserved nothing", evidence,
+        return found.refuse("crashkernel-reserved", "No memory is reserved for a crash kernel.", evidence,
+                            "Boot with crashkernel=.");
+    found.refuse("crashkernel-reserved", words + " is on the command line, but the kernel reserved nothing.", evidence,
                  cure(question, {}));
 }
 
@@ -105,9 +107,9 @@ void refuse_nothing(const Question& question, Findings& found) {
 bool judge_hypervisor(const Machine& machine, Findings& found) {
     if (!machine.xen) return true;
     found.refuse("xen-none",
-                 "Xen PV: this kernel's memory and swiotlb are Xen's to give. The crash kernel of a dom0 is loaded by "
-                 "Xen, into the reservation of Xen's own command line, and a guest has none",
-                 {}, "for a dom0, reserve memory on Xen's own command line");
+                 "This kernel runs paravirtualised under Xen, so its memory and its swiotlb belong to Xen. Xen loads "
+                 "the crash kernel of a dom0, into the reservation of Xen's own command line; a guest has none.",
+                 {}, "For a dom0, reserve memory on Xen's own command line.");
     return false;
 }
 
@@ -116,12 +118,11 @@ bool judge_reservation(const Question& question, Findings& found) {
     const std::string evidence = machine.crash_kernel_from.text();
     for (const AddressRange& c : machine.crash_kernel)
         if (!is_possible(c)) {
-            found.refuse(
-                "crashkernel-reserved",
-                fmt::format(
-                    "the reservation {} is no reservation of a real machine: more than {} GiB, or beyond 52 bits",
-                    base::to_string(c), largest_reservation / base::GiB),
-                evidence);
+            found.refuse("crashkernel-reserved",
+                         fmt::format("The reservation {} cannot be that of a real machine: it has more than {} GiB, or "
+                                     "is beyond 52 bits.",
+                                     base::to_string(c), largest_reservation / base::GiB),
+                         evidence);
             return false;
         }
     if (machine.crash_kernel.empty()) {
@@ -130,18 +131,18 @@ bool judge_reservation(const Question& question, Findings& found) {
     }
     if (machine.crash_kernel_from.file == "dmesg" && !machine.log_complete)
         found.missing(machine.live, "crashkernel-reserved",
-                      "the log shows a reservation, and may have lost another one: " + log_loss(machine),
-                      {"there is no other reservation than the log shows", "proc/iomem"}, "give proc/iomem");
+                      "The log shows a reservation, but may have lost another one. " + log_loss(machine),
+                      {"there is no other reservation than the log shows", "proc/iomem"}, "Give /proc/iomem.");
     return true;
 }
 
 std::string why_size_unknown(const Question& question) {
     const Machine& machine = question.machine;
-    if (machine.other_architecture) return "this is no x86-64 machine";
-    if (machine.xen) return "under Xen PV the crash kernel gets no memory of this kernel's";
+    if (machine.other_architecture) return "this is not an x86-64 machine";
+    if (machine.xen) return "under Xen PV the crash kernel gets no memory of this kernel";
     if (!question.readable) return "the crash kernel's command line cannot be read";
     if (!std::all_of(machine.crash_kernel.begin(), machine.crash_kernel.end(), is_possible))
-        return "what is shown is no reservation of a real machine";
+        return "the reservation that is shown cannot be that of a real machine";
     if (!machine.crash_kernel.empty()) return {};
     if (is_of_crash_kernel(machine.command_line)) return std::string(own_boot);
     if (machine.reservation_failures.empty() && !shows_reservations(question))

@@ -24,9 +24,9 @@ std::string what_is_assumed(const Need& need, const NeedLine& line) {
     };
     switch (line.part) {
         case NeedPart::image:
-            return "the kernel's size";
+            return "the size of the kernel";
         case NeedPart::initrd:
-            return "the initrd's size";
+            return "the size of the initrd";
         case NeedPart::unpacked:
             return assumed(NeedPart::initrd) ? "" : "the size of the unpacked initrd";
         case NeedPart::early:
@@ -34,11 +34,11 @@ std::string what_is_assumed(const Need& need, const NeedLine& line) {
         case NeedPart::cpus:
             return "the number of CPUs";
         case NeedPart::modules:
-            return assumed(NeedPart::unpacked) ? "" : "the modules' size";
+            return assumed(NeedPart::unpacked) ? "" : "the size of the kernel modules";
         case NeedPart::page_cache:
-            return "what is read of the packed root";
+            return "the memory for what is read of the packed root file system";
         case NeedPart::makedumpfile:
-            return "makedumpfile's options";
+            return "the options of makedumpfile";
         case NeedPart::root_limit:
         case NeedPart::measured:
         case NeedPart::margin:
@@ -76,22 +76,21 @@ std::string assumed_text(const ReservationFit& fit) {
 
 // Besides what the crash kernel needs.
 std::string pool_text(const ReservationFit& fit) {
-    if (fit.rung == Rung::handoff) return " besides the pool that it takes over";
-    return fit.pool == 0 ? "" : fmt::format(", and a pool of {} MiB below 4 GiB", whole_mib(fit.pool));
+    if (fit.rung == Rung::handoff) return " in addition to the pool that it takes over";
+    return fit.pool == 0 ? "" : fmt::format(" and a pool of {} MiB below 4 GiB", whole_mib(fit.pool));
 }
 
 std::string need_text(const ReservationFit& fit) {
     const std::string pool = pool_text(fit), assumed = assumed_text(fit);
     if (fit.fits == Fit::surely || fit.reserved == 0)
-        return fmt::format("the crash kernel needs {} MiB{}, as recommended{}", whole_mib(fit.recommended), pool,
-                           assumed);
+        return fmt::format("the crash kernel should have {} MiB{}{}", whole_mib(fit.recommended), pool, assumed);
     if (fit.fits == Fit::perhaps)
         return fmt::format("the crash kernel needs {} to {} MiB{}{}", whole_mib(fit.lower_bound),
                            whole_mib(fit.recommended), pool, assumed);
     if (fit.lower_bound + fit.pool > fit.reserved)
         return fmt::format("the crash kernel needs at least {} MiB{}", whole_mib(fit.lower_bound), pool);
-    return fmt::format("kernel and initrd{} find no room in it{}",
-                       fit.pool == 0 ? "" : fmt::format(", and a pool of {} MiB below 4 GiB,", whole_mib(fit.pool)),
+    return fmt::format("kernel and initrd{} do not fit into it{}",
+                       fit.pool == 0 ? "" : fmt::format(" and a pool of {} MiB below 4 GiB", whole_mib(fit.pool)),
                        assumed);
 }
 
@@ -151,7 +150,7 @@ std::string shortage_sentence(const ReservationFit& fit) {
                            fit.unknown);
     if (fit.reserved == 0) return "No memory is reserved for a crash kernel.";
     return fmt::format("The reservation of {} MiB {}{}.", whole_mib(fit.reserved), answer(fit),
-                       fit.crashkernel.empty() ? "" : fmt::format(": {} would do", fit.crashkernel));
+                       fit.crashkernel.empty() ? "" : fmt::format(": {} would be large enough", fit.crashkernel));
 }
 
 std::string to_text(const ReservationFit& fit) {

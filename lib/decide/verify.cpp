@@ -34,7 +34,7 @@ Result<Verification> verify(const Machine& machine) {
     verification.promised = *lent ? *lent : *promised;
     if (*lent && machine.ram.ranges().empty())
         return Error{Errc::not_found, "proc/iomem", 0,
-                     "expected System RAM, found none: nobody can say whether the old pool is"};
+                     "expected System RAM, found none, so that nothing shows whether the old pool is RAM"};
     if (!machine.pool.empty()) verification.found = machine.pool.front();
     if (*lent)
         verification.landing = machine.ram.contains(**lent) && !verification.found ? Landing::lent : Landing::not_lent;

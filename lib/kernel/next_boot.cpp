@@ -122,7 +122,7 @@ LayoutComparison reproduce(const Machine& machine) {
     const auto now = line ? reservation_of(*line, machine.ram.size()) : line.error();
     const bool known = now && now->has_value() == !machine.crash_kernel.empty() && !machine.command_line.empty();
     if (!known) {
-        r.text = "the running kernel's crashkernel= is not known: its layout cannot be compared with the model's";
+        r.text = "The crashkernel= of the running kernel is not known, so the model cannot be compared with this boot.";
         return r;
     }
     Reservation words = now->value_or(Reservation());
@@ -133,7 +133,7 @@ LayoutComparison reproduce(const Machine& machine) {
         next = next_boot(machine, words);
     }
     if (!next) {
-        r.text = fmt::format("the model finds no place for {}, the kernel found one",
+        r.text = fmt::format("The model finds no place for {}, but the kernel found one.",
                              words.size == 0 ? "the pool" : words.text());
         return r;
     }
@@ -150,8 +150,8 @@ LayoutComparison reproduce(const Machine& machine) {
     };
     if (!std::equal(machine.crash_kernel.begin(), machine.crash_kernel.end(), next->crash_kernel.begin(),
                     next->crash_kernel.end(), same)) {
-        r.text = fmt::format("the reservation is at {}, where the model would put it at {}",
-                             ranges(machine.crash_kernel), ranges(next->crash_kernel));
+        r.text = fmt::format("The reservation is at {}, but the model puts it at {}.", ranges(machine.crash_kernel),
+                             ranges(next->crash_kernel));
         return r;
     }
     if (machine.pool.empty()) {
@@ -163,8 +163,8 @@ LayoutComparison reproduce(const Machine& machine) {
     const auto gap = AddressRange::from_bounds(is.end(), std::max(is.end(), model.end()));
     const bool same_block = is.end() <= model.end() && (gap->empty() || machine.ram.contains(*gap));
     if (!same_block) {
-        r.text = fmt::format("the pool is at {}, where the model would put it at {}", base::to_string(is),
-                             base::to_string(model));
+        r.text =
+            fmt::format("The pool is at {}, but the model puts it at {}.", base::to_string(is), base::to_string(model));
         return r;
     }
     r.layout = true;

@@ -128,27 +128,39 @@ const char* name(Counterexample::Kind kind) {
 }
 
 std::string to_string(const Counterexample& c) {
-    const std::string where = c.image ? fmt::format("if the kernel lands at {:#x}, ", *c.image) : std::string();
+    const Address pool = c.pool.value_or(0);
+    std::string text;
     switch (c.kind) {
         case Counterexample::Kind::not_ram:
-            return fmt::format("{}the region is not free RAM of the crash kernel as a whole", where);
+            text = "the old pool is not free RAM of the crash kernel as a whole.";
+            break;
         case Counterexample::Kind::slides_up:
-            return fmt::format("{}free memory {} touches the region's end: the pool slides up to {:#x}", where,
-                               base::to_string(c.block), c.pool.value_or(0));
+            text = fmt::format(
+                "the crash kernel puts its pool higher, at {:#x}, because the free memory {} follows the old pool "
+                "without a gap.",
+                pool, base::to_string(c.block));
+            break;
         case Counterexample::Kind::other_block:
-            return fmt::format("{}the pool goes to {:#x}, into the free block {}", where, c.pool.value_or(0),
+            text = fmt::format("the crash kernel puts its pool at {:#x}, in the free block {}.", pool,
                                base::to_string(c.block));
+            break;
         case Counterexample::Kind::eaten:
-            return fmt::format(
-                "{}early allocations of up to {} MiB have only {} MiB for sure above the region and would take its top",
-                where, base::whole_mib(c.wanted), c.room / MiB);
+            text = fmt::format(
+                "early allocations need up to {} MiB, and only {} MiB above the old pool are certainly free. They "
+                "would "
+                "take a part of the old pool.",
+                base::whole_mib(c.wanted), c.room / MiB);
+            break;
         case Counterexample::Kind::eaten_low:
-            return fmt::format(
-                "{}{} KiB that must lie below 4 GiB have only {} KiB for sure between the region's end and 4 GiB, and "
-                "would take the region's top",
-                where, (c.wanted + KiB - 1) / KiB, c.room / KiB);
+            text = fmt::format(
+                "early allocations below 4 GiB need up to {} KiB, and only {} KiB between the old pool and 4 GiB are "
+                "certainly free. They would take a part of the old pool.",
+                (c.wanted + KiB - 1) / KiB, c.room / KiB);
+            break;
     }
-    return {};
+    if (!c.image) return static_cast<char>(text.front() - 'a' + 'A') + text.substr(1);
+    const std::string end = c.smaller_image ? fmt::format(" and ends below {:#x}", pool) : std::string();
+    return fmt::format("If the kernel image is at {:#x}{}, {}", *c.image, end, text);
 }
 
 EarlyDemand early_demand(const DemandInput& input) {
@@ -211,8 +223,11 @@ std::optional<Counterexample> find_counterexample(const CrashMemory& memory, con
              ++b) {
             const Address end = std::min<Address>(b->end(), low_memory_end);
             if (b->start() >= end) continue;
-            if (b->start() < pool.end()) return Counterexample{Kind::slides_up, image, *b, end - pool.size()};
-            if (end - b->start() >= pool.size()) return Counterexample{Kind::other_block, image, *b, end - pool.size()};
+            const bool slides_up = b->start() < pool.end();
+            if (!slides_up && end - b->start() < pool.size()) continue;
+            Counterexample other{slides_up ? Kind::slides_up : Kind::other_block, image, *b, end - pool.size()};
+            other.smaller_image = image_at(image, memory.image_at_most).overlaps(image_at(*other.pool, pool.size()));
+            return other;
         }
 
         RangeSet surely_free = least;

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "lib/decide/fallback.hpp"
+#include "lib/decide/findings.hpp"
 #include "lib/decide/need.hpp"
 #include "lib/decide/pool_size.hpp"
 #include "lib/load/lend.hpp"
@@ -19,7 +20,7 @@ namespace {
 
 // What is wrong with a load that kexec calls done; `segments` as far as they are known.
 std::optional<std::string> objection(const Plan& plan, const Result<std::vector<AddressRange>>& segments) {
-    if (!segments) return "the segments cannot be read: " + segments.error().message();
+    if (!segments) return "the loaded segments cannot be read: " + segments.error().message();
     if (!segments->empty()) return disagreement(plan, *segments);
     // kexec -d always prints what it passes to kexec_load; kexec_file_load is reported by
     // some kernels only, and its placement is the kernel's own, which is what was proven.
@@ -146,7 +147,8 @@ LoadResult Loading::without_handoff(std::string why) {
     if (load.status != 0) return plain(why + "; " + failure_of(load, fallback->append));
     Record done = record_;
     done.outcome = Rung::own_pool;
-    done.why = fmt::format("{}; loaded with {}, since the pool that it would make does not fit", why, fallback->append);
+    done.why = fmt::format("{}; the crash kernel was loaded with {}, because the pool that it would make does not fit",
+                           why, fallback->append);
     done.append = fallback->append;
     done.command_line = planned_->plan.base;
     done.command_line += (done.command_line.empty() ? "" : " ") + fallback->append;
@@ -193,8 +195,8 @@ KexecRun Loading::run_with_words(const Plan& plan, std::string& shown) {
     if (plan.loader == Loader::kexec_file_load) return effects_.run(words, std::nullopt);
     KexecRun load = effects_.run(words, plan.pool);
     if (!load.cannot_hide || plan.loan) return load;
-    shown =
-        fmt::format("; the dump will have the pool's pages, since the pool cannot be hidden from kexec ({})", load.how);
+    shown = fmt::format("; the dump will have the pages of the pool, because the pool cannot be hidden from kexec ({})",
+                        load.how);
     return effects_.run(words, std::nullopt);
 }
 
@@ -207,7 +209,7 @@ std::optional<std::string> Loading::against_the_loan() {
     for (const Reason& reason : again->plan.reasons)
         if (reason.severity == Severity::refusal &&
             (reason.rule.starts_with("lend-") || reason.rule.starts_with("pool-")))
-            return reason.rule + ": " + reason.text;
+            return requirement(reason);
     const bool other = !again->plan.loan || again->plan.pool != planned_->plan.pool;
     return again->plan.verdict != Verdict::refused && other ? std::optional(headline(again->plan)) : std::nullopt;
 }
@@ -230,9 +232,9 @@ LoadResult Loading::with_handoff() {
     effects_.record(done);
     // After the record, so that one of the two sees the other.
     if (!effects_.alone())
-        return without_handoff("another load did not wait for this one, and may be the one that is loaded");
+        return without_handoff("another load did not wait for this one, and may be what is loaded now");
     if (plan.loan)
-        if (const auto why = against_the_loan()) return without_handoff("the pool may not be lent any more: " + *why);
+        if (const auto why = against_the_loan()) return without_handoff("the pool may no longer be lent: " + *why);
     return passed_on(Rung::handoff, done.why, std::move(load));
 }
 
@@ -251,7 +253,8 @@ Result<PlannedLoad> plan_load(const Host& host, const KexecArguments& arguments,
     if (!machine) return machine.error();
     auto line = kexec_command_line(arguments, machine->command_line, machine->kexec_tools);
     if (!line)
-        return base::input_error(0, "--reuse-cmdline: which crashkernel= words this kexec leaves out is not known");
+        return base::input_error(
+            0, "--reuse-cmdline: it is not known which crashkernel= words this version of kexec leaves out");
     wishes.kernel = arguments.kernel;
     wishes.initrd = arguments.initrd.value_or("");
     wishes.command_line = std::move(*line);

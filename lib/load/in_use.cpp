@@ -67,8 +67,10 @@ bool same_segments(const Record& record, std::vector<AddressRange> loaded) {
 
 // What in the record is not as it is loaded; "" where all is.
 std::string difference(const Record& record, const LoadedKernel& kernel, const Marker& marker) {
-    if (record.outcome != Record::Outcome::handoff) return "the last load is recorded as one without it: " + record.why;
-    if (record.loan != marker.loan || record.marker != marker.pool) return "the record has another marker";
+    if (record.outcome != Record::Outcome::handoff)
+        return "the record says that the last load was one without it: " + record.why;
+    if (record.loan != marker.loan || record.marker != marker.pool)
+        return "the record has another word swiotlb_handoff=";
     if (record.append.empty() || given_words(kernel.command_line) != given_words(record.command_line))
         return "the record has other words";
     if (!same_segments(record, kernel.segments)) return "the record has other segments";
@@ -134,13 +136,13 @@ HandoffState judge_handoff(const HandoffEvidence& e) {
     if (e.loaded && !*e.loaded) return {Handoff::not_in_use, "No crash kernel is loaded.", Unknown::none};
     if (!e.kernel)
         return unknown(Unknown::unread, "What is loaded cannot be read: " +
-                                            (e.kernel_problem.empty() ? "nobody looked" : e.kernel_problem) + ".");
+                                            (e.kernel_problem.empty() ? "nothing was read" : e.kernel_problem) + ".");
     const auto marker = marker_on(e.kernel->command_line);
     if (!marker)
         return unknown(Unknown::unread,
-                       "The loaded crash kernel's command line is not understood: " + marker.error().message() + ".");
+                       "The command line of the loaded crash kernel cannot be read: " + marker.error().message() + ".");
     if (!*marker) {
-        HandoffState state{Handoff::not_in_use, "The loaded crash kernel's command line has no word of a handoff.",
+        HandoffState state{Handoff::not_in_use, "The command line of the loaded crash kernel has no word of a handoff.",
                            Unknown::none, Rung::plain};
         if (e.record && e.record->outcome == Rung::own_pool && !e.record->append.empty() &&
             given_words(e.kernel->command_line) == given_words(e.record->command_line)) {
@@ -151,26 +153,27 @@ HandoffState judge_handoff(const HandoffEvidence& e) {
     }
     const Marker& found = **marker;
     if (!e.pool)
-        return unknown(Unknown::no_pool,
-                       fmt::format("The loaded crash kernel has the pool {}, and the running kernel's "
-                                   "own is not known.",
-                                   base::to_string(found.pool)));
+        return unknown(
+            Unknown::no_pool,
+            fmt::format(
+                "The loaded crash kernel was given the pool {}, but the pool of the running kernel is not known.",
+                base::to_string(found.pool)));
     // A pool may be handed over in part; it is lent as a whole.
     if (found.loan ? found.pool != *e.pool : !e.pool->contains(found.pool))
         return {Handoff::stale,
-                fmt::format("The loaded crash kernel has the pool {}, and the running kernel's is {}.",
+                fmt::format("The loaded crash kernel was given the pool {}, but the pool of the running kernel is {}.",
                             base::to_string(found.pool), base::to_string(*e.pool)),
                 Unknown::none};
     if (!e.record)
         return unknown(Unknown::no_record,
-                       "The loaded crash kernel has the words of a handoff, and no record says that they were proven" +
+                       "The loaded crash kernel has the words of a handoff, but no record says that they were proven" +
                            (e.record_problem.empty() ? "." : ": " + e.record_problem + "."));
     if (const std::string differs = difference(*e.record, *e.kernel, found); !differs.empty())
         return unknown(
             Unknown::other_load,
-            "The loaded crash kernel has the words of a handoff, and the record is of another load: " + differs + ".");
+            "The loaded crash kernel has the words of a handoff, but the record is of another load: " + differs + ".");
     return {Handoff::in_use,
-            fmt::format("The loaded crash kernel has {}, with the words and segments of the record.",
+            fmt::format("The loaded crash kernel was given {}. Its words and segments are those of the record.",
                         found.pool == *e.pool ? "the pool " + base::to_string(found.pool)
                                               : share_text(found.pool, *e.pool) + ", " + base::to_string(found.pool)),
             Unknown::none, Rung::handoff};

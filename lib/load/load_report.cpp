@@ -192,13 +192,13 @@ std::optional<std::string> disagreement(const Plan& plan, const std::vector<Addr
         });
     };
     const auto load = std::find_if(plan.loads.begin(), plan.loads.end(), as_in);
-    if (load == plan.loads.end()) return "kernel or initrd were loaded at another place than planned";
+    if (load == plan.loads.end()) return "the kernel or the initrd was loaded at another place than planned";
 
     const AddressRange kernel = load->find("kernel")->range;
     for (const AddressRange& segment : segments)
         for (const AddressRange& fence : plan.fences)
             if (segment != kernel && segment.overlaps(fence))
-                return fmt::format("the fence {} lies in the segment {}", base::to_string(fence),
+                return fmt::format("the fence {} is in the segment {}", base::to_string(fence),
                                    base::to_string(segment));
     // Where the pool ends, free memory must not begin: a fence or a segment is there. With addr= it
     // does not matter what is beside the pool.
@@ -207,7 +207,7 @@ std::optional<std::string> disagreement(const Plan& plan, const std::vector<Addr
         const auto covers = [&](const AddressRange& r) { return r.contains(plan.expected->end()); };
         if (std::none_of(segments.begin(), segments.end(), covers) &&
             std::none_of(plan.fences.begin(), plan.fences.end(), covers))
-            return fmt::format("nothing was loaded at {:#x}, where the pool ends", plan.expected->end());
+            return fmt::format("nothing was loaded at {:#x}, at the end of the pool", plan.expected->end());
     }
     return std::nullopt;
 }

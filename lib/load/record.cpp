@@ -85,46 +85,47 @@ std::vector<Reason> judge_record(const Record& record) {
     Findings found;
     const auto refuse = [&](std::string text) { found.refuse("record-agrees", std::move(text)); };
     if (record.outcome != Record::Outcome::handoff) {
-        refuse("the record is of a load without the handoff: " + record.why);
+        refuse("The record is of a load without the handoff: " + record.why + ".");
         return found.take();
     }
-    if (record.verdict != Verdict::ready) refuse("a handoff was loaded, but the verdict is not 'ready'");
+    if (record.verdict != Verdict::ready) refuse("A handoff was loaded, but the verdict is not 'ready'.");
     const auto line = CommandLine::parse(record.command_line);
     const auto marker =
         line ? read_marker(*line, marker_key_of(record)) : Result<std::optional<AddressRange>>(line.error());
     if (!marker)
-        refuse("the command line: " + marker.error().message());
+        refuse("The command line cannot be read: " + marker.error().message() + ".");
     else if (*marker != record.marker)
-        refuse("the marker is not the one on the command line");
+        refuse("The promised range is not the one on the command line.");
     if (!record.pool) {
-        refuse("a handoff was loaded, but there is no pool");
+        refuse("A handoff was loaded, but there is no pool.");
         return found.take();
     }
     const AddressRange& pool = *record.pool;
     if (record.loan ? record.marker != pool : !record.marker || !pool.contains(*record.marker))
-        refuse("the marker is not the pool, or a part of it");
+        refuse("The promised range is not the pool or a part of it.");
     if (record.append.empty() || record.command_line.find(record.append) == std::string::npos)
-        refuse("the words are not on the command line");
+        refuse("The words are not on the command line.");
     for (const Segment& s : record.segments) {
-        if (s.range.overlaps(pool)) refuse(fmt::format("the segment {} lies in the pool", base::to_string(s.range)));
+        if (s.range.overlaps(pool)) refuse(fmt::format("The segment {} is in the pool.", base::to_string(s.range)));
         for (const AddressRange& fence : record.fences)
             if (s.name != "kernel" && s.range.overlaps(fence))
-                refuse(fmt::format("the fence {} lies in the segment {}", base::to_string(fence),
+                refuse(fmt::format("The fence {} is in the segment {}.", base::to_string(fence),
                                    base::to_string(s.range)));
     }
     if (record.elfcorehdr && std::none_of(record.segments.begin(), record.segments.end(),
                                           [&](const Segment& s) { return s.range == *record.elfcorehdr; }))
-        refuse("the ELF headers are no segment");
+        refuse("The ELF headers are not among the segments.");
     if (record.method != Method::e820 && record.map.of(Type::ram).overlaps(pool))
-        refuse("the map has the pool as RAM without the words already");
+        refuse("The pool is RAM in the memory map already without the words.");
     const AddressRange taken_over = record.marker.value_or(pool);
     if (!record.after.of(Type::ram).contains(taken_over))
-        refuse("the map with the words does not have the pool as RAM");
+        refuse("The pool is not RAM in the memory map with the words.");
     RangeSet rest({pool});
     rest.subtract(taken_over);
     for (const AddressRange& r : rest.ranges())
         if (record.after.of(Type::ram).overlaps(r))
-            refuse(fmt::format("the map with the words has {} as RAM, which is not handed over", base::to_string(r)));
+            refuse(fmt::format("In the memory map with the words, {} is RAM, but it is not handed over.",
+                               base::to_string(r)));
     return found.take();
 }
 

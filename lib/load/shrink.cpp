@@ -37,15 +37,15 @@ std::optional<std::uint64_t> counted_besides(const Machine& machine) {
 }
 
 std::string what_decided(const Plan& plan) {
-    if (const Reason* refusal = first_refusal(plan.reasons)) return refusal->rule + ": " + refusal->text;
+    if (const Reason* refusal = first_refusal(plan.reasons)) return requirement(*refusal);
     for (const Reason& r : plan.reasons)
-        if (r.is("pool-needed")) return r.text;
+        if (r.is("pool-needed")) return without_full_stop(r.text);
     return name(plan.verdict);
 }
 
 std::string too_little(const Fallback& without) {
     return fmt::format(
-        "a load without the handoff could have too little memory: it should have {} MiB, and a pool of {} MiB below 4 "
+        "a load without the handoff could have too little memory: it should have {} MiB and a pool of {} MiB below 4 "
         "GiB",
         whole_mib(without.recommended), whole_mib(without.enough));
 }
@@ -66,15 +66,16 @@ ShrinkPlan plan_shrink(const Machine& machine, const PlanRequest& request, std::
     // It unloads, loads again, and twice where the first load fails; each load may be two calls.
     if (constexpr std::uint64_t calls = 5; machine.loads_left && *machine.loads_left < calls)
         return refuse(
-            fmt::format("the kernel takes a crash kernel only {} more times (kernel.kexec_load_limit_panic), "
-                        "and this may need {}",
+            fmt::format("the kernel accepts only {} more loads of a crash kernel (kernel.kexec_load_limit_panic), and "
+                        "this may need {}",
                         *machine.loads_left, calls));
     const auto besides = counted_besides(machine);
     if (!besides)
-        return refuse(machine.crash_size
-                          ? fmt::format("kexec_crash_size says {} bytes, which is not what /proc/iomem shows",
-                                        *machine.crash_size)
-                          : std::string("kexec_crash_size cannot be read"));
+        return refuse(
+            machine.crash_size
+                ? fmt::format("/sys/kernel/kexec_crash_size says {} bytes, which is not what /proc/iomem shows",
+                              *machine.crash_size)
+                : std::string("/sys/kernel/kexec_crash_size cannot be read"));
 
     // What is too small for it now is so when it is smaller.
     if (const auto now = fallback_for(machine, request, margin); now && !now->sure) return refuse(too_little(*now));
@@ -84,7 +85,7 @@ ShrinkPlan plan_shrink(const Machine& machine, const PlanRequest& request, std::
         shrink.to = *AddressRange::from_size(main.start(), size);
         shrink.write = size + *besides;
         if (size < shrink.need.recommended()) {
-            shrink.problem = fmt::format("{} MiB are less than the crash kernel needs, {} MiB", whole_mib(size),
+            shrink.problem = fmt::format("{} MiB is less than the crash kernel needs, which is {} MiB", whole_mib(size),
                                          whole_mib(shrink.need.recommended()));
             return false;
         }
@@ -102,8 +103,8 @@ ShrinkPlan plan_shrink(const Machine& machine, const PlanRequest& request, std::
     if (to) {
         const std::uint64_t size = align_up(*to, base::page_size);
         if (size >= main.size())
-            return refuse(
-                fmt::format("{} MiB are no less than there are, {} MiB", whole_mib(size), whole_mib(main.size())));
+            return refuse(fmt::format("{} MiB is not smaller than the current reservation of {} MiB", whole_mib(size),
+                                      whole_mib(main.size())));
         attempt(size);
         return shrink;
     }
@@ -111,7 +112,7 @@ ShrinkPlan plan_shrink(const Machine& machine, const PlanRequest& request, std::
          size += step)
         if (attempt(size)) return shrink;
     if (shrink.problem.empty())
-        return refuse(fmt::format("the reservation has {} MiB, and the crash kernel needs {} MiB",
+        return refuse(fmt::format("the reservation has {} MiB, but the crash kernel needs {} MiB",
                                   whole_mib(main.size()),
                                   whole_mib(need_for(machine, request, main.size(), margin).recommended())));
     return shrink;
@@ -136,8 +137,8 @@ const char* name(ShrinkResult::Outcome outcome) {
 std::string objection_to_shrinking(const HandoffState& state) {
     if (state.handoff == Handoff::in_use) return {};
     return state.why +
-           " The reservation is made smaller only under a crash kernel with the handoff: another one may need all of "
-           "it.";
+           " The reservation is made smaller only while a crash kernel with the handoff is loaded, because another one "
+           "may need all of it.";
 }
 
 ShrinkResult shrink(ShrinkEffects& effects, const ShrinkPlan& wanted) {
@@ -151,7 +152,7 @@ ShrinkResult shrink(ShrinkEffects& effects, const ShrinkPlan& wanted) {
     if (!wanted.possible()) return end(Outcome::unchanged, wanted.problem);
     const auto loaded = effects.loaded();
     if (!loaded) return end(Outcome::unchanged, loaded.error().message());
-    if (!*loaded) return end(Outcome::unchanged, "no crash kernel is loaded: load one with the handoff first");
+    if (!*loaded) return end(Outcome::unchanged, "no crash kernel is loaded; load one with the handoff first");
     const auto has_handoff = [&] { return effects.state().handoff == Handoff::in_use; };
     if (const std::string objection = objection_to_shrinking(effects.state()); !objection.empty())
         return end(Outcome::unchanged, objection);
@@ -164,27 +165,28 @@ ShrinkResult shrink(ShrinkEffects& effects, const ShrinkPlan& wanted) {
             result.steps.push_back("load");
             const auto failure = effects.reload();
             if (is_loaded()) return std::nullopt;  // whatever the command's status was
-            why = failure ? failure->message() : "the command succeeded and nothing is loaded";
+            why = failure ? failure->message() : "the command succeeded, but no crash kernel is loaded";
         }
         return why;
     };
     const auto restore = [&](const std::string& what) {
         if (is_loaded()) return end(Outcome::unchanged, what);
         const auto failure = load();
-        return failure ? end(Outcome::not_loaded, what + "; and to load it again: " + *failure)
+        return failure ? end(Outcome::not_loaded, what + "; loading it again failed too: " + *failure)
                        : end(Outcome::restored, what);
     };
 
     result.steps.push_back("unload");
-    if (const auto failure = effects.unload()) return restore("to unload the crash kernel: " + failure->message());
-    result.steps.push_back(fmt::format("write {} to kexec_crash_size", wanted.write));
+    if (const auto failure = effects.unload())
+        return restore("unloading the crash kernel failed: " + failure->message());
+    result.steps.push_back(fmt::format("write {} to /sys/kernel/kexec_crash_size", wanted.write));
     if (const auto failure = effects.resize(wanted.write))
-        return restore("to make the reservation smaller: " + failure->message());
-    if (const auto failure = load()) return end(Outcome::not_loaded, "to load the crash kernel: " + *failure);
+        return restore("making the reservation smaller failed: " + failure->message());
+    if (const auto failure = load()) return end(Outcome::not_loaded, "loading the crash kernel failed: " + *failure);
     if (!has_handoff()) load();
     if (!has_handoff())
         return end(Outcome::without_handoff,
-                   "the crash kernel was loaded without the handoff: load it with the handoff, or boot again. " +
+                   "the crash kernel was loaded without the handoff. Load it with the handoff, or boot again. " +
                        (wanted.plan.fallback ? to_text(*wanted.plan.fallback) : "It may have too little memory."));
     return end(Outcome::done, {});
 }

@@ -81,7 +81,7 @@ std::vector<std::string> title_of(const Machine& machine, const Plan& plan) {
                                                   size_text(reserved_bytes(machine)))};
     const std::size_t assumed = plan.verdict == Verdict::ready ? plan.assumptions.size() : 0;
     if (assumed != 0)
-        title.push_back(fmt::format("Verdict: ready if {} {} true, which 'plan' names", assumed,
+        title.push_back(fmt::format("Verdict: ready if {} {} true; 'plan' names them", assumed,
                                     assumed == 1 ? "assumption is" : "assumptions are"));
     else
         title.push_back("Verdict: " + headline(plan));

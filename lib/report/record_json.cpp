@@ -73,7 +73,7 @@ Result<Record> parse_record(std::string_view text) {
     JsonReader in(*document, "", problem);
     if (const auto schema = in.number("schema"); schema != e820::json_schema)
         in.fail("schema",
-                fmt::format("{}, found {}: another version of swiotlb-handoff wrote this; load the crash kernel again",
+                fmt::format("{}, found {}: another version of swiotlb-handoff wrote this. Load the crash kernel again",
                             e820::json_schema, schema));
     if (in.text("command") != "kexec") in.fail("command", "kexec: a record is what that command writes");
     Record record;

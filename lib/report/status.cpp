@@ -5,10 +5,12 @@
 #include <ctime>
 #include <iomanip>
 #include <sstream>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "lib/decide/advice.hpp"
+#include "lib/decide/findings.hpp"
 
 namespace handoff {
 namespace {
@@ -28,11 +30,14 @@ HandoffState state_of(const StatusFacts& facts) {
     if (std::all_of(reasons.begin(), reasons.end(),
                     [](const Reason& r) { return r.severity != Severity::refusal || r.is("image-known"); }))
         return {Handoff::unknown,
-                "The pool is lent. Whether it still may be is not known: " + headline(*facts.plan) + ".",
+                "The pool is lent. It is not known whether it may still be lent: " + headline(*facts.plan) + ".",
                 Unknown::no_image, state.rung};
-    return {Handoff::stale, "The pool is lent, and may not be any more: " + headline(*facts.plan) + ".", Unknown::none,
-            state.rung};
+    return {Handoff::stale, "The pool is lent, but it may no longer be lent: " + headline(*facts.plan) + ".",
+            Unknown::none, state.rung};
 }
+
+// Some problems end with an advice, which is a sentence of its own.
+std::string full_sentence(std::string text) { return without_full_stop(std::move(text)) + "."; }
 
 // The last load had a plan that was ready, and came to nothing: another one would come to the same.
 bool load_failed(const StatusFacts& facts) {
@@ -42,40 +47,42 @@ bool load_failed(const StatusFacts& facts) {
 std::string next_of(const StatusFacts& facts, const StatusReport& report) {
     const HandoffState& state = report.state;
     const Handoff handoff = state.handoff;
-    if (facts.needs_root) return "run this command as root: without, the machine's memory map cannot be read";
+    if (facts.needs_root) return "Run this command as root. Only root can read the memory map of the machine.";
     if (!facts.service && facts.service_problem && facts.service_problem->code == Errc::input)
-        return "remove the kdump service that is not used: " + facts.service_problem->message();
-    if (!facts.service) return "install the distribution's kdump service (Debian: kdump-tools)";
-    const std::string reload(facts.service->reload);
-    if (!facts.config_problem.empty()) return "look at the configuration: " + facts.config_problem;
+        return "Remove the kdump service that is not used: " + full_sentence(facts.service_problem->message());
+    if (!facts.service) return "Install the kdump service of the distribution (Debian: kdump-tools).";
+    const std::string reload(facts.service->reload), run_reload = "Run '" + reload + "'.";
+    if (!facts.config_problem.empty()) return "Look at the configuration: " + full_sentence(facts.config_problem);
     if (!facts.not_installed.empty() && facts.enabled == true)
-        return "install swiotlb-handoff: kdump is to load with it, and it is not all there";
+        return "Install swiotlb-handoff. It is enabled, but some of its files are missing.";
     if (report.reservation.reserved == Reserved::failed)
-        return "swiotlb-handoff plan, which says what to boot with: " + report.reservation.why;
-    if (report.reservation.reserved == Reserved::otherwise) return "look at the boot menu: " + report.reservation.why;
-    if (facts.crashkernel_bytes == 0) return "boot with crashkernel=: no memory is reserved for a crash kernel";
-    if (handoff == Handoff::stale || state.unknown == Unknown::no_image) return reload + ". " + state.why;
+        return "Run 'swiotlb-handoff plan', which says what to boot with. " + report.reservation.why;
+    if (report.reservation.reserved == Reserved::otherwise) return "Look at the boot menu. " + report.reservation.why;
+    if (facts.crashkernel_bytes == 0) return "Boot with crashkernel=. No memory is reserved for a crash kernel.";
+    if (handoff == Handoff::stale || state.unknown == Unknown::no_image) return run_reload + " " + state.why;
     if (facts.plan && facts.plan->verdict == Verdict::not_needed) return next_where_not_needed(*facts.plan);
     if (facts.enabled && !*facts.enabled) {
         if (facts.plan && facts.plan->verdict == Verdict::ready)
-            return facts.not_installed.empty() ? "swiotlb-handoff enable"
-                                               : "install swiotlb-handoff, then swiotlb-handoff enable";
-        if (handoff == Handoff::in_use) return "nothing, or swiotlb-handoff enable to keep it over reloads";
+            return facts.not_installed.empty() ? "Run 'swiotlb-handoff enable'."
+                                               : "Install swiotlb-handoff, and then run 'swiotlb-handoff enable'.";
+        if (handoff == Handoff::in_use)
+            return "Nothing has to be done now. Run 'swiotlb-handoff enable' to keep the handoff when the crash kernel "
+                   "is loaded again.";
     }
     if (handoff == Handoff::in_use && facts.record->loan)
-        return "nothing: the pool is lent to the crash kernel as ordinary RAM";
-    if (handoff == Handoff::in_use) return "nothing: the crash kernel takes over the pool";
+        return "Nothing has to be done. The pool is lent to the crash kernel as ordinary RAM.";
+    if (handoff == Handoff::in_use) return "Nothing has to be done. The crash kernel takes over the pool.";
     if (facts.plan && facts.plan->verdict == Verdict::refused)
-        return fmt::format("{} swiotlb-handoff plan and swiotlb-handoff explain {} say why.", next_without(*facts.plan),
-                           first_refusal(*facts.plan));
-    if (!facts.plan) return "swiotlb-handoff plan: " + facts.plan_problem;
+        return fmt::format("{} 'swiotlb-handoff plan' and 'swiotlb-handoff explain {}' say why.",
+                           next_without(*facts.plan), first_refusal(*facts.plan));
+    if (!facts.plan) return "Run 'swiotlb-handoff plan': " + full_sentence(facts.plan_problem);
     if (load_failed(facts))
-        return fmt::format("remove the cause, then {}: the last load could not have the handoff: {}", reload,
+        return fmt::format("The last load was without the handoff: {1}. Remove the cause, and then run '{0}'.", reload,
                            facts.record->why);
-    if (facts.loaded && !*facts.loaded) return reload + ": no crash kernel is loaded";
+    if (facts.loaded && !*facts.loaded) return "Run '" + reload + "' to load a crash kernel. None is loaded.";
     if (state.unknown == Unknown::unread && facts.record && facts.record->outcome == Record::Outcome::handoff)
-        return "nothing: the last load had the handoff, and whether that is what is loaded cannot be read here";
-    return reload + ": then the crash kernel takes over the pool";
+        return "Nothing has to be done. The last load had the handoff, but what is loaded cannot be read here.";
+    return run_reload + " Then the crash kernel takes over the pool.";
 }
 
 // Seconds since 1970 of "2026-11-24T23:05:00Z".
@@ -102,7 +109,7 @@ std::vector<std::string> problems_of(const StatusFacts& facts) {
          {&facts.config_problem, &facts.record_problem, &facts.reservation_problem, &facts.plan_problem})
         if (!problem->empty()) problems.push_back(*problem);
     for (const std::string& path : facts.not_installed)
-        problems.push_back(path + ": not there; kdump needs it to load with the handoff");
+        problems.push_back(path + ": this file is missing, and kdump needs it to load with the handoff");
     return problems;
 }
 

@@ -56,7 +56,7 @@ Result<std::optional<Block>> find_block(string_view config, const KdumpService& 
                 return base::input_error(number, fmt::format("expected '{}', found '{}'", begin_line, line));
             if (!config.substr(next).starts_with(expected))
                 return base::input_error(
-                    number, "the block of swiotlb-handoff was changed by hand: take it out by hand, or restore it");
+                    number, "the block of swiotlb-handoff was changed by hand. Remove it by hand, or restore it");
             block = Block{at, next + expected.size()};
         } else if (line == end_line && !(block && next <= block->end)) {
             return base::input_error(number, fmt::format("found '{}' without its beginning", end_line));
@@ -89,15 +89,15 @@ bool is_plain(string_view line) {
 
 std::string cannot_be_seen(string_view variable) {
     return fmt::format(
-        "{0} is set here, and whether kdump would then load with swiotlb-handoff is not known. Set it by {0}=/path in "
-        "the first line of the file, or do without the handoff.",
+        "{0} is set here, and it is not known whether kdump would then load with swiotlb-handoff. Set it by {0}=/path "
+        "in the first line of the file, or do without the handoff.",
         variable);
 }
 
 std::string set_twice(string_view variable) {
     return fmt::format(
-        "{0} is set here. swiotlb-handoff would have to set it once more, and of two such lines YaST keeps one. Take "
-        "this line out, or do without the handoff.",
+        "{0} is set here. swiotlb-handoff would have to set it once more, and YaST keeps only one of two such lines. "
+        "Remove this line, or do without the handoff.",
         variable);
 }
 

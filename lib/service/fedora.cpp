@@ -66,7 +66,7 @@ std::string dump_directory(string_view, string_view kdump_conf) {
 
 string_view undoes_crashkernel(string_view, string_view kdump_conf) {
     if (value_of(kdump_conf, "auto_reset_crashkernel") == "no") return "";
-    return "kdumpctl puts the distribution's own crashkernel= back when its package is updated. "
+    return "When its package is updated, kdumpctl puts the crashkernel= of the distribution back. "
            "'auto_reset_crashkernel no' in /etc/kdump.conf keeps another one.";
 }
 

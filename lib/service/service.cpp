@@ -90,12 +90,11 @@ Result<KdumpService> find_kdump_service(const Host& host) {
                 return in_this_version(service);
     if (installed.empty())
         return Error{Errc::not_found, "", 0,
-                     fmt::format("no kdump service is found: expected one of {}; {}", scripts_of(known),
+                     fmt::format("no kdump service was found: expected one of {}; {}", scripts_of(known),
                                  said_of(distributions))};
-    return base::input_error(0,
-                             fmt::format("several kdump services are installed, and which one is in use is not known: "
-                                         "found {}; {}",
-                                         scripts_of(installed), said_of(distributions)));
+    return base::input_error(
+        0, fmt::format("several kdump services are installed, and it is not known which one is in use: found {}; {}",
+                       scripts_of(installed), said_of(distributions)));
 }
 
 std::vector<std::string> kdump_paths() {
@@ -111,7 +110,8 @@ Result<std::vector<std::string>> kdump_load_command(const Host& host) {
     if (!service) return service.error();
     const string_view program = string_view(service->load.front()).substr(1);
     if (!host.exists(program))
-        return Error{Errc::not_found, service->load.front(), 0, "the program that loads the crash kernel is not there"};
+        return Error{Errc::not_found, service->load.front(), 0,
+                     "the program that loads the crash kernel does not exist"};
     return service->load;
 }
 
@@ -119,8 +119,8 @@ std::optional<Error> ignores_block(const Host& host, const KdumpService& service
     const auto script = host.read(service.script);
     if (!script || sources_one_of(*script, service.sourced_as)) return std::nullopt;
     return Error{Errc::input, std::string(service.script), 0,
-                 fmt::format("this script does not read /{} as a shell does, so that what 'swiotlb-handoff enable' "
-                             "writes there has no effect.{}{}",
+                 fmt::format("this script does not read /{} as a shell does, so what 'swiotlb-handoff enable' writes "
+                             "there has no effect.{}{}",
                              service.config, service.not_sourced.empty() ? "" : " ", service.not_sourced)};
 }
 

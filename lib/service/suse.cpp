@@ -66,7 +66,7 @@ std::string dump_directory(string_view config, string_view) {
 string_view undoes_crashkernel(string_view config, string_view) {
     const bool writes = assigned(config, "KDUMP_CRASHKERNEL") == "auto" &&
                         assigned(config, "KDUMP_UPDATE_BOOTLOADER").value_or("true") != "false";
-    return writes ? "kdump-commandline.service puts the distribution's own crashkernel= back. "
+    return writes ? "kdump-commandline.service puts the crashkernel= of the distribution back. "
                     "KDUMP_CRASHKERNEL=\"crashkernel=...\" in /etc/sysconfig/kdump keeps another one."
                   : "";
 }
@@ -91,9 +91,9 @@ KdumpService suse() {
         .collector_config = "",
         .sourced_as = {"kdump-read-config.sh", "/etc/sysconfig/kdump"},
         .not_sourced =
-            "It takes it from 'kdumptool dump_config', which passes on only the variables that it knows, as "
-            "kdump before 1.9 does (SLE 15 SP4 and SP5). A newer kdump sources it; until then, load by hand with "
-            "'swiotlb-handoff kexec'.",
+            "The script gets the variables from 'kdumptool dump_config', which passes on only those that it knows. "
+            "kdump before 1.9 does this (SLE 15 SP4 and SP5). A newer kdump sources the file. Until then, load by hand "
+            "with 'swiotlb-handoff kexec'.",
         .snippet = "",
         .variable = "KEXEC",
         .load = {"/usr/bin/systemctl", "restart", "kdump.service"},

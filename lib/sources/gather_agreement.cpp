@@ -8,6 +8,7 @@
 #include "base/scan.hpp"
 #include "base/text.hpp"
 #include "lib/kernel/crashkernel.hpp"
+#include "lib/machine/shown_path.hpp"
 #include "lib/sources/gathering.hpp"
 
 namespace handoff {
@@ -44,7 +45,7 @@ void compare_release(Gathering& g) {
     if (!g.log.release || release.empty() || g.log.release->value == release) return;
     g.machine.contradictions.push_back(
         {base::text("the log is of Linux ", base::excerpt(g.log.release->value),
-                    ", and by proc/sys/kernel/osrelease or proc/version Linux ", base::excerpt(release), " runs"),
+                    ", but /proc/sys/kernel/osrelease or /proc/version is of Linux ", base::excerpt(release)),
          {g.path(Source::kernel_log), g.log.release->line}});
 }
 
@@ -57,7 +58,7 @@ void compare_command_line(Gathering& g) {
     if (!text || !logged || logged->value.find('\\') != std::string::npos) return;
     if (holds(base::trimmed(*text), base::trimmed(logged->value), g.log.command_line_cut)) return;
     g.machine.contradictions.push_back(
-        {"the log's command line is not in proc/cmdline: one of the two is of another boot",
+        {"the command line in the log is not the one in /proc/cmdline, so one of the two is of another boot",
          {g.path(Source::kernel_log), logged->line}});
 }
 
@@ -68,14 +69,15 @@ void compare_maps(Gathering& g, const e820::LogMap& logged) {
     const Evidence where{g.path(Source::kernel_log), logged.line};
     const std::string firmware = g.path(Source::firmware_map);
     if (machine.map_from.file == firmware && below_4g(machine.map.of(e820::Type::ram)) != log)
-        g.machine.contradictions.push_back({"below 4 GiB, the log's memory map has other RAM than " + firmware, where});
+        g.machine.contradictions.push_back(
+            {"below 4 GiB, the memory map in the log has other RAM than " + shown_path(firmware), where});
     // The kernel takes memory out of the map. Only these words add some.
     const bool may_grow = machine.command_line.find("memmap=") != std::string::npos ||
                           machine.command_line.find("add_efi_memmap") != std::string::npos || machine.xen;
     if (!machine.iomem.empty() && !may_grow && !contains(log, below_4g(machine.ram)))
-        g.machine.contradictions.push_back(
-            {base::text("below 4 GiB, ", g.path(Source::iomem), " has RAM that the log's memory map does not have"),
-             where});
+        g.machine.contradictions.push_back({base::text("below 4 GiB, ", shown_path(g.path(Source::iomem)),
+                                                       " has RAM that the memory map in the log does not have"),
+                                            where});
 }
 
 // A reservation can become smaller, or go; it never moves. Up to 6.7 the log has whole MiB of its start.
@@ -95,16 +97,17 @@ void compare_reservations(Gathering& g) {
         if (!*logged || is_reserved_at(machine, (*logged)->value.start())) continue;
         if (logged == &high && low_alone) continue;
         g.machine.contradictions.push_back(
-            {base::text("the log shows a reservation at ", base::to_string((*logged)->value), ", and ",
-                        g.path(Source::iomem), " shows none there"),
+            {base::text("the log shows a reservation at ", base::to_string((*logged)->value), ", but ",
+                        shown_path(g.path(Source::iomem)), " shows none there"),
              {g.path(Source::kernel_log), (*logged)->line}});
     }
     // Before 6.5 the size is that of the part that a crash kernel runs in, since then of both.
     const std::uint64_t all = reserved_bytes(machine);
     if (machine.crash_size && *machine.crash_size != all && *machine.crash_size != machine.crash_kernel.back().size())
-        g.machine.contradictions.push_back({base::text(g.path(Source::crash_size), " says ", *machine.crash_size,
-                                                       " bytes, and ", g.path(Source::iomem), " shows ", all),
-                                            {g.path(Source::crash_size), 0}});
+        g.machine.contradictions.push_back(
+            {base::text(shown_path(g.path(Source::crash_size)), " says ", *machine.crash_size,
+                        " bytes of reserved memory, but ", shown_path(g.path(Source::iomem)), " shows ", all, " bytes"),
+             {g.path(Source::crash_size), 0}});
 }
 
 }  // namespace

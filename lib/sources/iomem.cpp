@@ -95,7 +95,10 @@ Result<std::vector<IomemEntry>> parse_iomem(std::string_view text) {
         any = any || !entry.range.empty();
     }
     if (!any) {
-        return Error{base::Errc::not_permitted, {}, 0, "every range is zero: it was read without CAP_SYS_ADMIN"};
+        return Error{base::Errc::not_permitted,
+                     {},
+                     0,
+                     "every address is zero, because it was read without root (CAP_SYS_ADMIN)"};
     }
     return entries;
 }

@@ -80,7 +80,7 @@ table = [
     ("proc/iomem", "nested 100 deep", lambda c: c + nested, READY, same),
     ("proc/iomem", "ten thousand lines", lambda c: c + b"".join(b"%x-%x : PCI Bus\n" % (0x10000000000 + i * 4096, 0x10000000fff + i * 4096) for i in range(10000)),
      READY, same),
-    ("proc/iomem", "all zeros", lambda c: re.sub(rb"[0-9a-f]{8,}-[0-9a-f]{8,}", b"00000000-00000000", c), NOT_PERMITTED, r"proc/iomem: every range is zero"),
+    ("proc/iomem", "all zeros", lambda c: re.sub(rb"[0-9a-f]{8,}-[0-9a-f]{8,}", b"00000000-00000000", c), NOT_PERMITTED, r"proc/iomem: every address is zero"),
     ("proc/iomem", "reservation of an exabyte", lambda c: c + b"1000000000000-fffffffffffff : System RAM\n  1000000000000-fffffffffffff : Crash kernel\n",
      REFUSED, r"crashkernel-reserved: .* is no reservation of a real machine"),
     # --- the kernel log

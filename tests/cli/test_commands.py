@@ -160,7 +160,7 @@ class Usage(unittest.TestCase):
                           ["e820", "--input-format", "log"], ["e820", "--input", "x", "--before"], ["e820", "--input", "x", "--root", "y"],
                           ["e820", "--input", "x", "--kernel", "y"]):
             with self.subTest(arguments):
-                self.assertIn(f"{arguments[0]} has no use for --", self.refused(*arguments))
+                self.assertIn(f"{arguments[0]} cannot use --", self.refused(*arguments))
 
 
 class Check(unittest.TestCase):
@@ -187,7 +187,7 @@ class Check(unittest.TestCase):
         with Tree() as nothing:
             os.mkdir(nothing.path("proc"))
             self.assertEqual(self.verdict("--root", nothing.root, "--command-line", line), ("well-formed", set()))
-            self.assertIn("well-formed: there is no machine's pool to compare it with", run("check", "--root", nothing.root, "--command-line", line).out)
+            self.assertIn("well-formed, but there is no pool to compare it with", run("check", "--root", nothing.root, "--command-line", line).out)
             # What is refused on each machine is refused without one.
             self.assertEqual(self.verdict("--root", nothing.root, "--command-line", f"numa_cma=0:64M {line}"), ("refused", {"command-line-early"}))
         with Tree("debian-6.1-kexec-load") as machine:
@@ -211,14 +211,14 @@ class Loan(unittest.TestCase):
     def test_where_nothing_is_needed_one_line_says_what_a_loan_would_give(self):
         plan = run("plan", *self.lender)
         self.assertEqual(plan.status, NOT_NEEDED)
-        self.assertRegex(plan.out, r"(?m)^loan +With --lend the crash kernel would have 60 MiB more")
+        self.assertRegex(plan.out, r"(?m)^loan +With --lend the crash kernel has 60 MiB more memory")
 
     def test_or_what_speaks_against_it(self):
         with Tree("debian-6.1-lend") as tree:
             tree.write("swiotlb-handoff/pool-traces", b"not-read: proc/kcore: Operation not permitted\n")
             plan = run("plan", "--root", tree.root, "--loader", "kexec_load")
         self.assertEqual(plan.status, NOT_NEEDED)
-        self.assertIn("loan The idle pool would give the crash kernel 60 MiB more, and cannot be lent to it: refused: lend-idle:",
+        self.assertIn("loan The pool cannot be lent to the crash kernel, which would give it 60 MiB more memory: refused (requires lend-idle):",
                       " ".join(plan.out.split()))
 
     def test_a_plan_that_hands_the_pool_over_says_nothing_of_it(self):

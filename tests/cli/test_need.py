@@ -36,7 +36,7 @@ class Need(unittest.TestCase):
         text = run("recommend", "--root", os.path.join(machines, machine)).out
         self.assertRegex(text, r"MiB  assumed   the kernel: no image was read")
         self.assertRegex(text, r"MiB  assumed   the initrd unpacked: 4 times as much as the packed one")
-        self.assertRegex(text, r"warning     image-known: \d+ MiB of what the crash kernel needs are assumed: image, unpacked")
+        self.assertRegex(text, r"warning     image-known: \d+ MiB of what the crash kernel needs are assumed and were not read:\s+image,\s+unpacked")
         self.assertNotIn("as its image says", text)
 
     def test_an_initrd_that_the_kernel_would_not_unpack_is_assumed_and_says_why(self):
@@ -142,21 +142,21 @@ class IsItEnough(unittest.TestCase):
     """Is my reservation large enough? plan answers in one line, and promises nothing that recommend denies."""
 
     def answers(self, log):
-        """What plan and recommend say of a machine of which there is this log: two documents, and plan's text."""
+        """What plan and recommend say of a machine of which there is this log: two documents, and plan's text, unwrapped."""
         with Tree() as tree:
             tree.write("dmesg", log.encode())
             plan, recommended = (json.loads(run(command, "--json", "--root", tree.root).out) for command in ("plan", "recommend"))
             self.assertEqual(plan["enough"], recommended["enough"])
-            text = run("plan", "--root", tree.root).out
-            self.assertRegex(text, r"(?m)^reservation " + re.escape(plan["enough"]["text"]) + "$")
+            text = " ".join(run("plan", "--root", tree.root).out.split())
+            self.assertIn("reservation " + plan["enough"]["text"], text)
             return plan, recommended, text
 
     def test_kdump_is_not_said_to_work_where_the_reservation_may_be_too_small(self):
         plan, recommended, text = self.answers(boot_of("crashkernel=256M"))
         self.assertEqual((plan["verdict"], plan["enough"]["fits"]), ("not-needed", "perhaps"))
         self.assertEqual(plan["enough"]["crashkernel"], recommended["crashkernel"])
-        self.assertIn("the initrd's size", plan["enough"]["assumed"])
-        self.assertRegex(text, r"(?m)^Next: The crash kernel needs no handoff\. The reservation of 256 MiB may be too small: crashkernel=\d+M would do\.$")
+        self.assertIn("the size of the initrd", plan["enough"]["assumed"])
+        self.assertRegex(text, r"Next: The crash kernel needs no handoff\. The reservation of 256 MiB may be too small: crashkernel=\d+M would be large enough\.$")
 
     def test_a_serial_console_with_a_lost_dump_shows_that_it_was_too_small(self):
         plan, recommended, text = self.answers(boot_of("crashkernel=256M", *crash_kernel))
@@ -164,7 +164,7 @@ class IsItEnough(unittest.TestCase):
         self.assertIn("A crash kernel ran out of memory with 256 MiB of it.", text)
         self.assertGreater(recommended["candidates"][0]["reservation_bytes"], 256 * MIB)
         self.assertEqual(recommended["last_crash"]["evidence"], "dmesg:9")
-        self.assertNotIn("large enough", text)
+        self.assertNotIn("is large enough", text)
 
     def test_where_the_log_of_the_crash_kernel_has_no_size_the_boot_before_it_has(self):
         plan, recommended, _ = self.answers(boot_of("crashkernel=256M", *(line for line in crash_kernel if not line.startswith("Memory: "))))
@@ -174,7 +174,7 @@ class IsItEnough(unittest.TestCase):
     def test_of_a_crash_kernels_own_log_nothing_is_said_of_the_reservation(self):
         plan, _, text = self.answers("\n".join(crash_kernel[1:]) + "\n")
         self.assertIsNone(plan["enough"]["fits"])
-        self.assertIn("It is not known whether it is large enough: this is a crash kernel's own boot", text)
+        self.assertIn("It is not known whether it is large enough: this is the boot of a crash kernel", text)
 
     def test_the_log_of_the_kernel_that_crashed_is_no_crash_kernels(self):
         with Tree() as tree:

@@ -74,8 +74,8 @@ class Reports(unittest.TestCase):
             for command in (["enable"], ["disable"], ["kexec", "--dry-run"]):
                 done = run(*command, "--root", archive)
                 self.assertEqual((done.status, done.out), (INPUT, ""))
-                self.assertEqual(done.err, f"swiotlb-handoff: {archive}: {command[0]} acts on a machine's own files, and takes a directory that has them at their "
-                                 "own paths. Unpack the archive first; the commands plan, recommend and status read it as it is\n")
+                self.assertEqual(done.err, f"swiotlb-handoff: {archive}: {command[0]} needs a directory that has the files of the machine at their own paths. "
+                                 "Unpack the archive first. The commands plan, recommend and status can read it as it is\n")
             there, here = (run("status", "--json", "--root", root) for root in (server, archive))
             self.assertEqual((here.status, here.out.replace(f"{archive}/dell-r6515-high", server)), (there.status, there.out))
             self.assertEqual(run("status", "--root", tree.path("none.tar")).status, INPUT)

@@ -60,7 +60,7 @@ class WhichService(unittest.TestCase):
             status = machine.status()
             self.assertIsNone(status["service"])
             self.assertRegex(status["problems"][0], "^several kdump services are installed, .* os-release says arch$")
-            self.assertRegex(status["next"], "^remove the kdump service that is not used: ")
+            self.assertRegex(status["next"], "^Remove the kdump service that is not used: ")
             self.assertIn("several kdump services", machine.shrink().out)
             before = machine.read("etc/sysconfig/kdump")
             for command in ("enable", "disable"):
@@ -72,7 +72,7 @@ class WhichService(unittest.TestCase):
     def test_no_script_is_said_with_what_was_looked_for(self):
         with Machine([], b"ID=arch\n") as machine:
             for said in (machine.status()["problems"][0], machine.shrink().out, run("enable", "--root", machine.root).err):
-                self.assertIn("no kdump service is found", said)
+                self.assertIn("no kdump service was found", said)
                 for script in loads:
                     self.assertIn("/" + script, said)
                 self.assertIn("os-release says arch", said)
@@ -98,8 +98,8 @@ class Enabling(unittest.TestCase):
                 self.assertEqual(self.machine.status()["problems"], [])
                 self.machine.remove(path[1:])
                 status = self.machine.status()
-                self.assertEqual(status["problems"], [f"{path}: not there; kdump needs it to load with the handoff"])
-                self.assertRegex(status["next"], "^install swiotlb-handoff: ")
+                self.assertEqual(status["problems"], [f"{path}: this file is missing, and kdump needs it to load with the handoff"])
+                self.assertRegex(status["next"], "^Install swiotlb-handoff\\. ")
                 self.assertIn(path, run("status", "--root", self.machine.root).out)
                 self.assertEqual(run("disable", "--root", self.machine.root).status, READY)
 
@@ -107,7 +107,7 @@ class Enabling(unittest.TestCase):
                 for more in ((), ("--dry-run",), ("--json",)):
                     done = run("enable", *more, "--root", self.machine.root)
                     self.assertEqual((done.status, done.out), (INPUT, ""), done)
-                    self.assertRegex(done.err, f"^swiotlb-handoff: swiotlb-handoff is not installed for kdump-tools: {path} is not there\\. [^\n]+\n$")
+                    self.assertRegex(done.err, f"^swiotlb-handoff: swiotlb-handoff is not installed for kdump-tools: {path} does not exist\\. [^\n]+\n$")
                 self.assertEqual(self.files(), before)
                 self.machine.install_handoff()
 
@@ -129,7 +129,7 @@ class Enabling(unittest.TestCase):
         with Machine(["usr/bin/kdumpctl"], b"ID=fedora\n") as machine:
             machine.write("usr/bin/kdumpctl", sourcing["usr/bin/kdumpctl"] + b"auto_reset_crashkernel\n")
             machine.write("etc/kdump.conf", b"path /var/crash\n")
-            self.assertIn("\nNote: kdumpctl puts the distribution's own crashkernel= back", run("enable", "--root", machine.root).out)
+            self.assertIn("\nNote: When its package is updated, kdumpctl puts the crashkernel= of the distribution back", run("enable", "--root", machine.root).out)
             machine.write("etc/kdump.conf", b"auto_reset_crashkernel no\n")
             self.assertNotIn("Note:", run("enable", "--root", machine.root).out)
 
@@ -137,7 +137,7 @@ class Enabling(unittest.TestCase):
         self.machine.write("usr/sbin/mkinitramfs", b"")
         done = run("enable", "--root", self.machine.root)
         self.assertEqual(done.status, INPUT)
-        self.assertIn("/usr/share/initramfs-tools/hooks/swiotlb-handoff, /usr/share/initramfs-tools/scripts/init-top/swiotlb-handoff is not there", done.err)
+        self.assertIn("/usr/share/initramfs-tools/hooks/swiotlb-handoff, /usr/share/initramfs-tools/scripts/init-top/swiotlb-handoff does not exist", done.err)
 
     def test_a_dry_run_prints_the_difference_that_is_then_made_and_writes_nothing(self):
         for text in (b"USE_KDUMP=1\n", b"", b"no end", b"A=1\nB=2\nC=3\n\n# a\ttab\nD=4\n"):

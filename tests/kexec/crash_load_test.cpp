@@ -171,7 +171,8 @@ TEST(CrashLoad, APoolIsNotLeftLentIfSomethingSpeaksAgainstItAtTheEndOfTheLoad) {
     fake.planned_later = Result<PlannedLoad>(refused);
     const LoadResult result = load_with_handoff(fake, arguments());
     EXPECT_EQ(result.rung, Rung::plain);
-    EXPECT_EQ(result.why, "the pool may not be lent any more: lend-devices: 0000:03:00.0 (e1000) addresses 32 bits");
+    EXPECT_EQ(result.why,
+              "the pool may no longer be lent: requires lend-devices: 0000:03:00.0 (e1000) addresses 32 bits");
     EXPECT_EQ(std::vector<std::string>(fake.did.end() - 4, fake.did.end()),
               (std::vector<std::string>{"record handoff", "alone?", "plan", "record plain"}))
         << "what comes after the record, udev's rule sees";
@@ -238,8 +239,8 @@ TEST(CrashLoad, WhereThePoolCannotBeHiddenAHandoffIsLoadedAllTheSameAndALoanIsNo
     fake.can_hide = false;
     EXPECT_EQ(load_with_handoff(fake, arguments()).rung, Rung::handoff);
     EXPECT_EQ(fake.left_out, (std::vector{fake.planned->plan.pool, std::optional<AddressRange>()}));
-    EXPECT_NE(fake.records.back().why.find("the dump will have the pool's pages, since the pool cannot be hidden from "
-                                           "kexec (a private /proc/iomem: Permission denied)"),
+    EXPECT_NE(fake.records.back().why.find("the dump will have the pages of the pool, because the pool cannot be "
+                                           "hidden from kexec (a private /proc/iomem: Permission denied)"),
               std::string::npos)
         << fake.records.back().why;
 
@@ -403,9 +404,9 @@ TEST(CrashLoad, WithoutTheLockTheSmallerPoolIsLoadedAllTheSame) {
     for (const bool small : {true, false}) {
         Fake fake;
         if (small) make_small(fake);
-        const LoadResult result = load_without_handoff(fake, arguments(), "another load is not done after 10 s");
+        const LoadResult result = load_without_handoff(fake, arguments(), "another load was not finished after 10 s");
         EXPECT_EQ(result.rung, small ? Rung::own_pool : Rung::plain);
-        EXPECT_TRUE(result.why.starts_with("another load is not done after 10 s")) << result.why;
+        EXPECT_TRUE(result.why.starts_with("another load was not finished after 10 s")) << result.why;
         EXPECT_EQ(runs_of(fake), small ? std::vector<std::string>{with_own_pool} : std::vector<std::string>{});
     }
 }

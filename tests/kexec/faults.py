@@ -199,7 +199,7 @@ def the_record_is_sound_and_check_reads_it_back(lab):
     record["segments"].append({"name": "x", "start": "0x71000000", "end": "0x71001000", "size_bytes": 4096})
     path.write_text(json.dumps(record))
     done = subprocess.run([lab.tool, "check", "--record", path], capture_output=True, text=True)
-    assert done.returncode == 3 and "lies in the pool" in done.stdout, done.stdout + done.stderr
+    assert done.returncode == 3 and "is in the pool" in done.stdout, done.stdout + done.stderr
     path.write_text("{")
     done = subprocess.run([lab.tool, "check", "--record", path], capture_output=True, text=True)
     assert done.returncode == 1, done.stdout + done.stderr

@@ -95,7 +95,7 @@ class Wrapper(unittest.TestCase):
         self.assertEqual(verdict(*wrapped("handoff", verdict="refused")), "fail")
 
     def test_a_moved_load_must_be_noticed_and_must_dump(self):
-        said, cell = wrapped("plain", "moved", why="kernel or initrd were loaded at another place than planned")
+        said, cell = wrapped("plain", "moved", why="the kernel or the initrd was loaded at another place than planned")
         self.assertEqual(verdict(said, cell), "pass")
         self.assertEqual(verdict(said, cell, dump="no dump"), "fail")
         self.assertEqual(verdict(*wrapped("plain", "moved", why="kexec failed")), "fail")

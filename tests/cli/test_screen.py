@@ -1,0 +1,116 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The first screen of plan: short, within the terminal, in colour only where somebody wants it."""
+import fcntl
+import os
+import pty
+import re
+import struct
+import subprocess
+import termios
+import unittest
+
+from harness import Tree, machines, run, tool
+
+ready, refused, not_needed = "debian-7.2-high-default-low", "debian-6.1-kexec-load", "kvm-low-512M"
+
+
+def at(machine):
+    return os.path.join(machines, machine)
+
+
+def in_terminal(*arguments, columns=0, **environment):
+    """What the command writes to a terminal so wide; 0: the terminal does not say how wide it is."""
+    own, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    process = subprocess.Popen([tool, *arguments], stdin=subprocess.DEVNULL, stdout=theirs, stderr=subprocess.DEVNULL,
+                               env={"TERM": "xterm", "LSAN_OPTIONS": "detect_leaks=0", **environment})
+    os.close(theirs)
+    written = b""
+    while True:
+        try:
+            part = os.read(own, 65536)
+        except OSError:  # the other end is closed
+            break
+        if not part:
+            break
+        written += part
+    process.wait(timeout=60)
+    os.close(own)
+    return written.decode().replace("\r\n", "\n")
+
+
+def widest(text):
+    return max(len(line) for line in re.sub(r"\x1b\[[0-9;]*m", "", text).split("\n"))
+
+
+class FirstScreen(unittest.TestCase):
+    def test_of_each_golden_machine_has_20_lines_of_100_columns_at_most(self):
+        seen = set()
+        for machine in sorted(entry.name for entry in os.scandir(machines) if entry.is_dir()):
+            with self.subTest(machine):
+                done = run("plan", "--root", at(machine))
+                if not done.out:  # it cannot be read, which one line says
+                    self.assertEqual(done.err.count("\n"), 1)
+                    continue
+                self.assertLessEqual(done.out.count("\n"), 20, done.out)
+                self.assertLessEqual(widest(done.out), 100, done.out)
+                self.assertRegex(done.out, r"\n\nNext: (kdump |[A-Z])")
+                seen.add(done.out.split()[1])
+        self.assertEqual(seen, {"ready", "refused", "not-needed"})
+
+    def test_says_the_verdict_the_pool_what_is_saved_and_what_to_do(self):
+        out = run("plan", "--root", at(ready)).out
+        self.assertRegex(out, r"\Averdict +ready")
+        for label in ("pool", "saves", "reservation"):
+            self.assertRegex(out, rf"(?m)^{label} +\S")
+        self.assertNotIn("e820", out)
+
+    def test_names_enable_where_kdump_is_installed(self):
+        with Tree(ready) as tree:
+            self.assertIn("swiotlb-handoff cmdline", run("plan", "--root", tree.root).out)
+            tree.write("usr/sbin/kdump-config", b"#!/bin/sh\n. /etc/default/kdump-tools\n")
+            tree.write("etc/default/kdump-tools", b"USE_KDUMP=1\n")
+            self.assertRegex(run("plan", "--root", tree.root).out, r"Next: Run 'swiotlb-handoff enable',\s+and\s+then\s+'kdump-config\s+reload'")
+
+    def test_of_a_refusal_names_the_requirement_and_how_to_read_more(self):
+        out = run("plan", "--root", at(refused)).out
+        rule = re.search(r"(?m)^requires +([a-z0-9-]+): [A-Z0-9'`]", out).group(1)
+        self.assertIn(f"'swiotlb-handoff explain {rule}'", re.sub(r"\s+", " ", out))
+
+    def test_where_nothing_is_handed_over_has_one_line_about_a_loan(self):
+        out = run("plan", "--root", at(not_needed)).out
+        self.assertEqual(len(re.findall(r"(?m)^loan +", out)), 1, out)
+
+    def test_verbose_has_the_reasons_the_words_and_the_maps_as_well(self):
+        out = run("plan", "--verbose", "--root", at(ready)).out
+        for part in (r"^append +\S", r"^loads +0x", r"^info +pool-exact: ", r"^With the handoff:$", r"^BIOS-provided physical RAM map:$"):
+            self.assertRegex(out, "(?m)" + part)
+
+
+class Terminal(unittest.TestCase):
+    def test_lines_end_where_the_terminal_ends_but_at_100_columns_at_most(self):
+        for columns, most in ((60, 60), (80, 80), (120, 100), (0, 80)):
+            with self.subTest(columns):
+                width = widest(in_terminal("plan", "--root", at(refused), columns=columns))
+                self.assertLessEqual(width, most)
+                self.assertGreater(width, most - 20)
+
+    def test_status_show_and_recommend_keep_to_it_too(self):
+        for command in ("status", "show"):
+            with self.subTest(command):
+                self.assertLessEqual(widest(in_terminal(command, "--root", at(refused), columns=90)), 90)
+
+    def test_the_verdict_is_in_colour(self):
+        self.assertRegex(in_terminal("plan", "--root", at(ready)), r"verdict +\x1b\[1;32mready\x1b\[0m")
+        self.assertRegex(in_terminal("plan", "--root", at(refused)), r"verdict +\x1b\[1;31mrefused\x1b\[0m")
+
+    def test_nothing_is_in_colour_with_no_color_or_without_a_terminal_that_has_colours(self):
+        for environment in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+            self.assertNotIn("\x1b", in_terminal("plan", "--root", at(refused), **environment))
+        self.assertNotIn("\x1b", run("plan", "--root", at(refused)).out)
+        self.assertIn("\x1b", in_terminal("plan", "--root", at(refused), NO_COLOR=""))
+
+
+if __name__ == "__main__":
+    unittest.main()

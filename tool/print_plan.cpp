@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A plan: on one screen what somebody decides by, or all of it.
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "e820/render.hpp"
+#include "lib/decide/advice.hpp"
+#include "lib/decide/findings.hpp"
+#include "lib/machine/shown_path.hpp"
+#include "tool/print.hpp"
+
+namespace tool {
+namespace {
+
+using handoff::Reason;
+using handoff::Rule;
+using handoff::Severity;
+using handoff::Verdict;
+
+// So many of a kind are on the first screen.
+constexpr std::size_t most_refusals = 2, most_warnings = 2, most_assumptions = 4;
+
+Tone tone_of(Verdict verdict) {
+    return verdict == Verdict::ready ? Tone::good : verdict == Verdict::refused ? Tone::bad : Tone::plain;
+}
+
+std::string short_verdict(const handoff::Plan& plan) {
+    const std::size_t many = plan.assumptions.size();
+    if (plan.verdict != Verdict::ready || many == 0) return name(plan.verdict);
+    return many == 1 ? "ready if this is true:" : fmt::format("ready if these {} assumptions are true:", many);
+}
+
+const Reason* find(const handoff::Plan& plan, Rule rule, Severity severity) {
+    const auto it = std::find_if(plan.reasons.begin(), plan.reasons.end(),
+                                 [&](const Reason& r) { return r.is(rule) && r.severity == severity; });
+    return it == plan.reasons.end() ? nullptr : &*it;
+}
+
+// Whether an idle pool can be lent, what that gives, and what speaks against it.
+std::string text_of(const handoff::LoanOutlook& loan) {
+    const std::uint64_t gain = loan.gain / base::MiB;
+    return loan.possible
+               ? fmt::format(
+                     "With --lend the crash kernel has {} MiB more memory, as long as no device uses the pool. "
+                     "swiotlb-handoff-lending(7) says what speaks against it.",
+                     gain)
+               : fmt::format("The pool cannot be lent to the crash kernel, which would give it {} MiB more memory: {}.",
+                             gain, loan.why);
+}
+
+// The reasons of one severity, and how many more there are.
+void print_first(const handoff::Plan& plan, Severity severity, std::size_t most) {
+    std::size_t seen = 0;
+    for (const Reason& reason : plan.reasons)
+        if (reason.severity == severity && ++seen <= most) print_reason(reason);
+    if (seen > most) sentence("", fmt::format("--verbose prints {} more.", seen - most));
+}
+
+void print_assumed(const std::vector<handoff::Assumption>& assumptions) {
+    for (std::size_t i = 0; i < std::min(assumptions.size(), most_assumptions); ++i)
+        sentence("", fmt::format("- {}", assumptions[i].text));
+    if (assumptions.size() > most_assumptions)
+        sentence("", fmt::format("- and {} more, which --verbose prints", assumptions.size() - most_assumptions));
+}
+
+// What the handoff is good for, or why there is none to make.
+void print_gain(const handoff::Plan& plan) {
+    if (plan.verdict == Verdict::ready) {
+        for (const Rule rule : {Rule("memory-kept"), Rule("lend-gain")})
+            if (const Reason* gain = find(plan, rule, Severity::info)) sentence("saves", gain->text);
+    } else if (plan.verdict == Verdict::not_needed) {
+        if (const Reason* cause = find(plan, "pool-needed", Severity::info)) sentence("because", cause->text);
+    }
+}
+
+void print_layout(const handoff::Plan& plan) {
+    if (plan.expected) field("expected", row(*plan.expected));
+    if (!plan.append.empty()) field("append", plan.append);
+    if (plan.loads.empty()) return;
+    for (const handoff::Segment& s : plan.loads.front().segments)
+        field("loads", fmt::format("{}  {}", row(s.range), s.name));
+    for (const base::AddressRange& f : plan.fences) field("fence", row(f));
+}
+
+void print_maps(const handoff::Plan& plan) {
+    if (!plan.loads.empty())
+        print("\nThe crash kernel's memory map without the handoff:\n" + e820::render_log(plan.loads.front().map));
+    if (!plan.after.entries.empty()) print("\nWith the handoff:\n" + e820::render_log(plan.after));
+}
+
+// A load without the handoff that is not surely as good as the one with it.
+bool falls_deep(const handoff::Plan& plan) {
+    return plan.verdict == Verdict::ready && plan.fallback &&
+           (plan.fallback->rung == handoff::Rung::own_pool || plan.fallback->fits != handoff::Fit::surely);
+}
+
+std::string next_where_ready(const PlanNews& news) {
+    if (news.reload.empty())
+        return "Append the words that 'swiotlb-handoff cmdline' prints to the crash kernel's command line and load it. "
+               "In the crash kernel, 'swiotlb-handoff verify' says whether the pool is there.";
+    if (news.enabled)
+        return fmt::format(
+            "The handoff is enabled. '{}' loads the crash kernel with it, and 'swiotlb-handoff status' "
+            "says whether it is in use.",
+            news.reload);
+    return fmt::format("Run 'swiotlb-handoff enable', and then '{}' to load the crash kernel with the handoff.",
+                       news.reload);
+}
+
+std::string next_of(const handoff::Plan& plan, const PlanNews& news) {
+    switch (plan.verdict) {
+        case Verdict::ready:
+            return next_where_ready(news);
+        case Verdict::not_needed:
+            return next_where_not_needed(plan);
+        case Verdict::refused:
+            break;
+    }
+    const Reason* refusal = first_refusal(plan.reasons);
+    return fmt::format("{}{}", next_without(plan),
+                       refusal ? fmt::format(" 'swiotlb-handoff explain {}' says more.", refusal->rule) : "");
+}
+
+}  // namespace
+
+void print_plan(const handoff::Plan& plan, const PlanNews& news, bool verbose) {
+    verdict_line("verdict", verbose ? handoff::verdict_text(plan.verdict, plan.assumptions) : short_verdict(plan),
+                 tone_of(plan.verdict));
+    if (!verbose && plan.verdict == Verdict::ready) print_assumed(plan.assumptions);
+    if (const auto& pool = plan.pool ? plan.pool : news.pool) field("pool", row(*pool));
+    if (plan.part) field("part", row(*plan.part) + ", which is not all of the pool");
+    if (verbose) print_layout(plan);
+    print_gain(plan);
+    if (!verbose) print_first(plan, Severity::refusal, most_refusals);
+    field_of_reservation(plan);
+    if (verbose ? plan.verdict == Verdict::ready && plan.fallback.has_value() : falls_deep(plan))
+        sentence("or else", "If the handoff cannot be loaded, " + to_text(*plan.fallback));
+    if (news.loan) sentence("loan", text_of(*news.loan));
+    if (verbose) {
+        print_assumptions(plan.assumptions);
+        print_reasons(plan.reasons);
+        print_maps(plan);
+    } else {
+        print_first(plan, Severity::warning, most_warnings);
+    }
+    next(next_of(plan, news));
+}
+
+}  // namespace tool

@@ -321,7 +321,7 @@ Case draw(u64 seed, u64 more_bytes) {
     if (dice.one_in(6)) line += draw_holes(dice, reservation);
     // The caller's own number of slabs, and of areas.
     if (dice.one_in(6))
-        line += fmt::format(" swiotlb={}{}", dice.one_in(2) ? 512 << dice.number(0, 9) : dice.number(300, 70000),
+        line += fmt::format(" swiotlb={}{}", dice.one_in(2) ? u64{512} << dice.number(0, 9) : dice.number(300, 70000),
                             dice.one_in(6) ? fmt::format(",{}", dice.number(0, 200)) : "");
     const AddressRange& pool = machine.pool.front().range;
     if (dice.one_in(25))

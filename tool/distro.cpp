@@ -64,9 +64,9 @@ std::optional<Error> incomplete(const handoff::Host& host, const KdumpService& s
     const auto missing = handoff::not_installed(host, service, program, helpers);
     if (missing.empty()) return std::nullopt;
     return Error{Errc::not_found, "", 0,
-                 fmt::format("swiotlb-handoff is not installed for {}: {} does not exist. Install swiotlb-handoff "
+                 fmt::format("swiotlb-handoff is not installed for {}: {} {} not exist. Install swiotlb-handoff "
                              "first, with the prefix /usr.",
-                             service.name, fmt::join(missing, ", "))};
+                             service.name, fmt::join(missing, ", "), missing.size() == 1 ? "does" : "do")};
 }
 
 // What 'reserve' left, and which boot this is.

@@ -202,10 +202,11 @@ Json reserve_document(const ReservationChange& change) {
     j["file"] = text_or_null(change.file);
     j["changed"] = change.changed;
     j["ran"] = text_or_null(change.ran);
-    j["entries"] = nullptr;
+    j["boot_entries"] = nullptr;
     if (const auto& entries = change.entries)
-        j["entries"] = {
-            {"as_asked", entries->as_asked}, {"otherwise", entries->otherwise}, {"without", entries->without}};
+        j["boot_entries"] = {{"entries_as_asked", entries->as_asked},
+                             {"entries_otherwise", entries->otherwise},
+                             {"entries_without", entries->without}};
     j["by_hand"] = list(change.by_hand);
     j["undone_by"] = text_or_null(change.undone_by);
     return j;

@@ -82,10 +82,10 @@ table = [
      READY, same),
     ("proc/iomem", "all zeros", lambda c: re.sub(rb"[0-9a-f]{8,}-[0-9a-f]{8,}", b"00000000-00000000", c), NOT_PERMITTED, r"proc/iomem: every address is zero"),
     ("proc/iomem", "reservation of an exabyte", lambda c: c + b"1000000000000-fffffffffffff : System RAM\n  1000000000000-fffffffffffff : Crash kernel\n",
-     REFUSED, r"crashkernel-reserved: .* is no reservation of a real machine"),
+     REFUSED, r"crashkernel-reserved: The reservation .* cannot be that of a real machine"),
     # --- the kernel log
-    ("dmesg", "empty", empty, REFUSED, r"pool-found: no source shows a pool"),
-    ("dmesg", "binary", noise, REFUSED, r"pool-found: no source shows a pool"),
+    ("dmesg", "empty", empty, REFUSED, r"pool-found: No source shows a pool of the running kernel"),
+    ("dmesg", "binary", noise, REFUSED, r"pool-found: No source shows a pool of the running kernel"),
     ("dmesg", "CRLF", crlf, READY, same),
     ("dmesg", "no newline at the end", no_newline, READY, same),
     ("dmesg", "100 MB", huge, REFUSED, r"source-unread: dmesg: larger than 64 MiB"),

@@ -201,7 +201,7 @@ class Report(unittest.TestCase):
         self.static()
         self.write("machine/dmesg", "a line\n" * (1 << 20))
         self.assertIn("verify ended with status 1", self.report())
-        self.assertIn("has not the memory", (self.root / "run/verify.txt").read_text())
+        self.assertIn("does not have the memory", (self.root / "run/verify.txt").read_text())
 
     def test_it_is_the_first_to_go_where_memory_runs_out(self):
         self.assertIn("\n1000\n", self.report("#!/bin/sh\ncat /proc/self/oom_score_adj\n"))
@@ -328,7 +328,7 @@ class Watch(unittest.TestCase):
                 running = subprocess.Popen(self.command())
                 try:
                     beside = self.root / f"{mounted}/var/crash/now/swiotlb-handoff-memory.json".lstrip("/")
-                    self.until(lambda: json.loads(self.file.read_text() or "{}").get("dump_bytes"))
+                    self.until(lambda: self.file.exists() and json.loads(self.file.read_text() or "{}").get("dump_bytes"))
                     self.assertFalse(beside.exists(), "it is not done yet")
                     self.memory(180224, 30000, 70000)
                     time.sleep(0.2)

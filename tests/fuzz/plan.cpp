@@ -487,7 +487,7 @@ void boot(const Machine& machine, const PlanRequest& request, const Plan& plan, 
     }
 }
 
-// Nobody is told that the reservation is large enough where it is less than what is counted, and "nothing to do" is
+// Nobody is told that the reservation is large enough where it is less than what is counted, and that nothing has to be done is
 // said only where it is enough.
 void check_promise(const Machine& machine, const PlanRequest& request, const Plan& plan) {
     const ReservationFit& fit = plan.reservation;
@@ -498,7 +498,7 @@ void check_promise(const Machine& machine, const PlanRequest& request, const Pla
         HOLDS(fit.reserved >= need.recommended() + fit.pool);
     }
     if (plan.verdict == Verdict::not_needed)
-        HOLDS(next_where_not_needed(plan).starts_with("nothing") == enough);
+        HOLDS(next_where_not_needed(plan).starts_with("Nothing has to be done") == enough);
     else if (plan.fallback)
         HOLDS(fit.fits.has_value() && fit.reserved == plan.fallback->reserved);
 }

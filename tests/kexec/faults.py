@@ -841,7 +841,7 @@ def an_error_while_enabling_or_disabling_leaves_a_whole_configuration(lab, full=
     plain = "USE_KDUMP=1\n"
     config.write_text(plain)
     missing = subprocess.run([lab.tool, "enable", "--root", lab.root], capture_output=True, text=True).stderr
-    for path in re.findall(r"/\S+?(?=,| is not there)", missing):
+    for path in re.findall(r"/\S+?(?=,| does not exist| do not exist)", missing):
         (lab.root / path[1:]).parent.mkdir(parents=True, exist_ok=True)
         (lab.root / path[1:]).touch()
     enable = [str(lab.tool), "enable", "--root", str(lab.root)]

@@ -27,11 +27,15 @@ class Outcome:
         return f"status {self.status}\nstdout: {self.out[:1500]}\nstderr: {self.err[:1500]}"
 
 
+def has_sanitizer():
+    with open(tool, "rb") as f:
+        return b"__asan_init" in f.read()
+
+
 def can_inject():
     """Whether strace can spoil system calls of the program here: not under a sanitizer, which has its own."""
-    with open(tool, "rb") as f:
-        if b"__asan_init" in f.read():
-            return False
+    if has_sanitizer():
+        return False
     return bool(shutil.which("strace")) and subprocess.run(["strace", "-qq", "-o", "/dev/null", "true"], capture_output=True).returncode == 0
 
 

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import unittest
 
-from harness import INPUT, READY, REFUSED, USAGE, Tree, run, tool
+from harness import INPUT, READY, REFUSED, USAGE, Tree, has_sanitizer, run, tool
 
 ours = "etc/default/grub.d/zz-swiotlb-handoff.cfg"
 record = "var/lib/swiotlb-handoff/reserve.json"
@@ -280,6 +280,7 @@ class AfterTheBoot(unittest.TestCase):
 
 
 @unittest.skipUnless(os.geteuid() == 0, "needs root for chroot")
+@unittest.skipIf(has_sanitizer(), "a sanitizer needs /proc, which is not there after chroot")
 class UpdateGrubFails(unittest.TestCase):
     """The running machine is a directory of this test: /bin/sh, the program, and an update-grub that spoils what it should write."""
 

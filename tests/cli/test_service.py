@@ -137,7 +137,7 @@ class Enabling(unittest.TestCase):
         self.machine.write("usr/sbin/mkinitramfs", b"")
         done = run("enable", "--root", self.machine.root)
         self.assertEqual(done.status, INPUT)
-        self.assertIn("/usr/share/initramfs-tools/hooks/swiotlb-handoff, /usr/share/initramfs-tools/scripts/init-top/swiotlb-handoff does not exist", done.err)
+        self.assertIn("/usr/share/initramfs-tools/hooks/swiotlb-handoff, /usr/share/initramfs-tools/scripts/init-top/swiotlb-handoff do not exist", done.err)
 
     def test_a_dry_run_prints_the_difference_that_is_then_made_and_writes_nothing(self):
         for text in (b"USE_KDUMP=1\n", b"", b"no end", b"A=1\nB=2\nC=3\n\n# a\ttab\nD=4\n"):

@@ -368,14 +368,19 @@ void check_lent(const Machine& machine, const PlanRequest& request, const Plan& 
 }
 
 void check_ready(const Machine& machine, const PlanRequest& request, const Plan& plan) {
-    HOLDS(plan.pool && plan.expected && *plan.pool == *plan.expected);
-    const AddressRange pool = *plan.pool;
-    for (const PoolSighting& s : machine.pool) HOLDS(s.range == pool);
-    if (request.pool) HOLDS(*request.pool == pool);
+    HOLDS(plan.pool && plan.expected && plan.part.value_or(*plan.pool) == *plan.expected);
+    const AddressRange old_pool = *plan.pool, pool = *plan.expected;
+    for (const PoolSighting& s : machine.pool) HOLDS(s.range == old_pool);
+    if (request.pool) HOLDS(*request.pool == old_pool);
     HOLDS(pool.end() <= 4 * GiB && pool.start() % page_size == 0 && pool.size() >= MiB);
-    HOLDS(machine.ram.contains(pool));
-    for (const AddressRange& c : machine.crash_kernel) HOLDS(!c.overlaps(pool));
-    for (const e820::Entry& entry : machine.map.entries) HOLDS(entry.type == Type::ram || !entry.range.overlaps(pool));
+    HOLDS(machine.ram.contains(old_pool) && old_pool.contains(pool));
+    for (const AddressRange& c : machine.crash_kernel) HOLDS(!c.overlaps(old_pool));
+    for (const e820::Entry& entry : machine.map.entries)
+        HOLDS(entry.type == Type::ram || !entry.range.overlaps(old_pool));
+    // Old DMA may write to what is left of the old pool.
+    RangeSet left({old_pool});
+    left.subtract(pool);
+    for (const AddressRange& r : left.ranges()) HOLDS(!plan.after.of(Type::ram).overlaps(r));
     HOLDS(machine.encryption != Encryption::sev_snp && machine.encryption != Encryption::tdx && !machine.xen);
 
     // The words, as a kernel reads them.
@@ -429,7 +434,7 @@ void boot(const Machine& machine, const PlanRequest& request, const Plan& plan, 
         return std::uniform_int_distribution<std::uint64_t>(least, most)(dice);
     };
     const auto line = CommandLine::parse(whole_line(plan));
-    const AddressRange pool = *plan.pool;
+    const AddressRange pool = *plan.expected;
     const Image image = request.image.value_or(Image());
     const std::uint64_t init_size = plan.loads.front().find("kernel")->range.size();
     bool kaslr = true;
@@ -487,8 +492,8 @@ void boot(const Machine& machine, const PlanRequest& request, const Plan& plan, 
     }
 }
 
-// Nobody is told that the reservation is large enough where it is less than what is counted, and that nothing has to be done is
-// said only where it is enough.
+// Nobody is told that the reservation is large enough where it is less than what is counted, and that nothing has to be
+// done is said only where it is enough.
 void check_promise(const Machine& machine, const PlanRequest& request, const Plan& plan) {
     const ReservationFit& fit = plan.reservation;
     HOLDS(to_text(fit).find('\n') == std::string::npos);

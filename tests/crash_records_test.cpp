@@ -299,5 +299,29 @@ TEST_F(CrashRecords, AnotherUsersDirectoryIsNoPlaceForThem) {
               Errc::not_permitted);
 }
 
+// --- which file it is
+
+TEST(FileSum, TellsFilesFromEachOther) {
+    const TempTree tree;
+    const auto sum = [&](const std::string& content) {
+        tree.write("file", content);
+        return *sum_of(tree / "file");
+    };
+    for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{256 * 1024}, std::size_t{3000001}}) {
+        const std::string content(size, 'a');
+        const FileSum before = sum(content);
+        EXPECT_EQ(before.bytes, size);
+        EXPECT_EQ(sum(content), before);
+        EXPECT_NE(sum(content + 'a'), before);
+        for (const std::size_t at : {std::size_t{0}, size / 2 / 4096 * 4096, size - 1}) {
+            if (size == 0) continue;
+            std::string other = content;
+            other.replace(at, 40000, std::min<std::size_t>(40000, size - at), 'b');
+            EXPECT_NE(sum(other), before) << size << " at " << at;
+        }
+    }
+    EXPECT_FALSE(sum_of(tree / "none"));
+}
+
 }  // namespace
 }  // namespace handoff

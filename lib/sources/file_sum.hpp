@@ -8,14 +8,17 @@
 
 namespace handoff {
 
-/// Tells one image or initrd from another. Two that differ may have the same sum by intent, never by chance.
+/// Tells one image or initrd from another, which needs another amount of memory. Of a file of more than 256 KiB only 64
+/// pieces of 4 KiB are looked at, from its beginning to its end in equal steps, since it is read at each load.
+/// Compressed files that differ do so nearly everywhere. Two of one size that differ only between these pieces have the
+/// same sum.
 struct FileSum {
     std::uint64_t bytes = 0;
-    std::uint64_t crc32 = 0;  ///< of zlib, 32 bits
+    std::uint64_t crc32 = 0;  ///< of these pieces one after the other, or of the whole file; zlib's, 32 bits
     friend bool operator==(const FileSum&, const FileSum&) = default;
 };
 
-/// Reads the whole file. Errors: as of open_user_file(), and an io error where it is larger than 2 GiB.
+/// Errors: as of open_user_file(), and an io error where it is larger than 2 GiB or cannot be read.
 base::Result<FileSum> sum_of(const std::filesystem::path&);
 
 }  // namespace handoff

@@ -300,8 +300,9 @@ Result<std::vector<std::byte>> Core::read_physical(Address address, std::size_t 
 }
 
 std::string Core::vmcoreinfo() const {
-    constexpr std::uint64_t most = base::MiB;           // of notes; the text has a page (VMCOREINFO_BYTES)
-    constexpr std::string_view name("VMCOREINFO", 11);  // with its NUL
+    using namespace std::string_view_literals;
+    constexpr std::uint64_t most = base::MiB;  // of notes; the text has a page (VMCOREINFO_BYTES)
+    constexpr auto name = "VMCOREINFO\0"sv;
     const ReadAt read = read_at(fd_);
     for (const Segment& segment : notes_) {
         std::vector<std::byte> bytes(std::min(segment.size, most));

@@ -3,14 +3,15 @@
 
 #include <sys/stat.h>
 #include <unistd.h>
-#include <array>
 #include <cerrno>
+#include <cstdint>
 #include <ctime>
 #include <filesystem>
 
 #include <fmt/format.h>
 
 #include "base/scan.hpp"
+#include "lib/machine/watched_memory.hpp"
 #include "lib/sources/files.hpp"
 #include "tool/atomic_file.hpp"
 #include "tool/commands.hpp"
@@ -73,12 +74,7 @@ std::optional<Error> make_state_directory(const handoff::Host& host) {
 
 std::string utc_now() {
     const std::time_t now = std::time(nullptr);
-    std::tm parts{};
-    std::array<char, 32> text{};
-    if (::gmtime_r(&now, &parts) == nullptr ||
-        std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts) == 0)
-        return {};
-    return text.data();
+    return now < 0 ? "" : handoff::utc_text(static_cast<std::uint64_t>(now));
 }
 
 }  // namespace tool

@@ -63,15 +63,6 @@ std::optional<Vmcoreinfo> read_vmcoreinfo(string_view text) {
     return whole ? std::optional(std::move(said)) : std::nullopt;
 }
 
-template <class Value>
-std::optional<Value> value_at(const MemoryReader& read, Address address) {
-    const auto bytes = read(address, sizeof(Value));
-    if (!bytes) return std::nullopt;
-    Value value{};
-    std::memcpy(&value, bytes->data(), sizeof(Value));
-    return value;
-}
-
 /// The pieces that names are made of: scripts/kallsyms.c, "token table". The first letter of a symbol's first piece is
 /// its type, as in /proc/kallsyms.
 class Tokens {
@@ -226,7 +217,7 @@ Address address_of(Form form, std::int32_t offset, Address base, Address entry) 
 std::optional<std::vector<Place>> places_of(const Vmcoreinfo& said, std::vector<string_view> names,
                                             const MemoryReader& read) {
     constexpr std::uint32_t most = 4 << 20;  // a kernel with all its drivers built in has some 300,000
-    const auto count = value_at<std::uint32_t>(read, said.count);
+    const auto count = read_number<std::uint32_t>(read, said.count);
     const auto tokens = Tokens::read(said, read);
     if (!count || *count > most || !tokens) return std::nullopt;
     const Wanted wanted(std::move(names), *tokens);
@@ -243,13 +234,13 @@ std::optional<std::vector<Place>> places_of(const Vmcoreinfo& said, std::vector<
 /// In the order of `places`; empty where memory cannot be read.
 std::vector<Address> addresses_in(Form form, const Vmcoreinfo& said, std::span<const Place> places,
                                   const MemoryReader& read) {
-    const auto base = said.relative_base ? value_at<Address>(read, said.relative_base) : std::optional<Address>(0);
+    const auto base = said.relative_base ? read_number<Address>(read, said.relative_base) : base::Result<Address>(0);
     std::vector<Address> addresses;
     for (const Place& place : places) {
         const Address entry = said.offsets + Address{place.index} * sizeof(std::int32_t);
-        const auto offset = value_at<std::int32_t>(read, entry);
+        const auto offset = read_number<std::uint32_t>(read, entry);
         if (!base || !offset) return {};
-        addresses.push_back(address_of(form, *offset, *base, entry));
+        addresses.push_back(address_of(form, static_cast<std::int32_t>(*offset), *base, entry));
     }
     return addresses;
 }

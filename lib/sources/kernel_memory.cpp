@@ -11,7 +11,6 @@
 #include <cstring>
 #include <utility>
 
-#include "base/byte_cursor.hpp"
 #include "base/text.hpp"
 #include "lib/kernel/constants.hpp"
 #include "lib/sources/btf.hpp"
@@ -87,15 +86,6 @@ constexpr std::string_view snp_finish = "snp_kexec_finish", tdx_finish = "tdx_ke
                            ima_list = "ima_add_kexec_buffer";  // functions: what matters is that they are there
 constexpr std::array names{default_mem, old_start, old_end,       old_nslabs, old_index,  old_used, sme_mask,
                            sev_status,  cc_vendor, track_hiwater, snp_finish, tdx_finish, ima_list};
-
-template <std::unsigned_integral Integer>
-Result<std::uint64_t> read_number(const MemoryReader& read, Address address) {
-    const auto bytes = read(address, sizeof(Integer));
-    if (!bytes) return bytes.error();
-    const auto value = base::ByteCursor(*bytes).take<Integer>();
-    if (!value) return input_error(0, base::text("expected ", sizeof(Integer), " bytes at ", Hex{address}));
-    return std::uint64_t{*value};
-}
 
 Result<std::uint64_t> read_word(const MemoryReader& read, Address address) {
     return read_number<std::uint64_t>(read, address);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -10,7 +11,9 @@
 #include <string_view>
 #include <vector>
 
+#include "base/byte_cursor.hpp"
 #include "base/fd.hpp"
+#include "base/text.hpp"
 #include "lib/sources/kallsyms.hpp"
 #include "lib/sources/read_at.hpp"
 #include "swiotlb-handoff/machine.hpp"
@@ -21,6 +24,17 @@ using base::Fd;
 
 /// Reads `size` bytes of a kernel's memory at a virtual address: all of them, or an error.
 using MemoryReader = std::function<Result<std::vector<std::byte>>(Address address, std::size_t size)>;
+
+/// An unsigned integer of a kernel's memory, in its order of bytes. Errors: those of reading, and an input error where
+/// it is not all there.
+template <std::unsigned_integral Integer>
+Result<std::uint64_t> read_number(const MemoryReader& read, Address address) {
+    const auto bytes = read(address, sizeof(Integer));
+    if (!bytes) return bytes.error();
+    const auto value = base::ByteCursor(*bytes).take<Integer>();
+    if (!value) return base::input_error(0, base::text("expected ", sizeof(Integer), " bytes at ", base::Hex{address}));
+    return std::uint64_t{*value};
+}
 
 /// The variables that tell of the pool and of encryption, in any kernel version.
 std::span<const std::string_view> wanted_symbols();

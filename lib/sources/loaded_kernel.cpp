@@ -38,14 +38,6 @@ std::optional<Integer> number_at(std::span<const std::byte> bytes, std::size_t o
     return offset <= bytes.size() ? ByteCursor(bytes.subspan(offset)).take<Integer>() : std::nullopt;
 }
 
-Result<std::uint64_t> read_pointer(const MemoryReader& read, Address address) {
-    const auto bytes = read(address, sizeof(std::uint64_t));
-    if (!bytes) return bytes.error();
-    const auto value = number_at<std::uint64_t>(*bytes, 0);
-    if (!value) return input_error(0, fmt::format("expected {} bytes at {:#x}", sizeof(std::uint64_t), address));
-    return *value;
-}
-
 Result<std::vector<AddressRange>> read_segments(Address image, const ImageLayout& layout, const MemoryReader& read) {
     const std::size_t all =
         std::max(layout.count + sizeof(std::uint64_t), layout.segments + layout.most * layout.segment_size);
@@ -140,14 +132,14 @@ Result<ImageLayout> image_layout(ReadAt btf) {
 
 Result<std::optional<LoadedKernel>> read_loaded_kernel(Address variable, const ImageLayout& layout,
                                                        const MemoryReader& read, const MemoryReader& physical) {
-    const auto image = read_pointer(read, variable);
+    const auto image = read_number<std::uint64_t>(read, variable);
     if (!image) return image.error();
     if (*image == 0) return std::optional<LoadedKernel>();
     auto segments = read_segments(*image, layout, read);
     if (!segments) return std::move(segments).error();
     auto line = read_command_line(*segments, physical);
     // A load sets the variable to NULL before it frees anything (do_kexec_load(), kexec_file_load()).
-    const auto again = read_pointer(read, variable);
+    const auto again = read_number<std::uint64_t>(read, variable);
     if (!again || *again != *image) return input_error(0, "the crash kernel was replaced while it was read");
     if (!line) return std::move(line).error();
     return std::optional(LoadedKernel{*std::move(segments), *std::move(line)});

@@ -110,15 +110,13 @@ void print_change(const ReservationChange& change, const Host& host) {
         sentence("note", fmt::format("{} is not the running machine: its boot loader's configuration is as it was.",
                                      host.root()));
     if (change.file.empty() && change.undo)
-        print("\nNext: nothing. 'reserve' has written nothing here.\n");
+        next("nothing. 'reserve' has written nothing here.");
     else if (change.undo)
-        print("\nNext: reboot. The reservation is then as the other files say.\n");
+        next("reboot. The reservation is then as the other files say.");
     else if (change.file.empty())
-        print("\nNext: do this, and reboot. 'swiotlb-handoff status' then says what is reserved.\n");
+        next("do this, and reboot. 'swiotlb-handoff status' then says what is reserved.");
     else
-        print(
-            "\nNext: reboot. 'swiotlb-handoff status' then says whether this is reserved, and 'swiotlb-handoff "
-            "test'\nwhether it is enough.\n");
+        next("reboot. 'swiotlb-handoff status' then says whether this is reserved.");
 }
 
 Status say(const Options& options, const Host& host, const ReservationChange& change) {

@@ -321,17 +321,19 @@ def program_version(*words):
     return (done.stdout.splitlines() or ["unknown"])[0].removeprefix("QEMU emulator version ").removeprefix("swiotlb-handoff ")
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kernels", type=lambda text: text.split(","), default=KERNELS, metavar="A,B", help=" ".join(KERNELS))
-    parser.add_argument("--ways", type=lambda text: text.split(","), default=list(WAYS), metavar="A,B", help=" ".join(WAYS))
+def read_arguments(description, kernels, ways, out, report):
+    """The options of a bench that boots each kernel in each way, with the directory of its results made, and the file that has a line
+    for each boot. `report`: what --report does with its file."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kernels", type=lambda text: text.split(","), default=kernels, metavar="A,B", help=" ".join(kernels))
+    parser.add_argument("--ways", type=lambda text: text.split(","), default=list(ways), metavar="A,B", help=" ".join(ways))
     parser.add_argument("--repeat", type=int, default=3, metavar="N")
     parser.add_argument("--tool", type=Path, default=run.find_tool())
-    parser.add_argument("--out", type=Path, default=ROOT / "build/crashkernel-min")
+    parser.add_argument("--out", type=Path, default=ROOT / "build" / out)
     parser.add_argument("--resume", action="store_true", help="keep the boots that are there")
-    parser.add_argument("--report", type=Path, metavar="FILE", help="boot nothing, write the tables to FILE")
+    parser.add_argument("--report", type=Path, metavar="FILE", help=f"boot nothing, {report}")
     arguments = parser.parse_args()
-    for given, known in ((arguments.kernels, KERNELS), (arguments.ways, WAYS)):
+    for given, known in ((arguments.kernels, kernels), (arguments.ways, ways)):
         if unknown := [one for one in given if one not in known]:
             parser.error(f"no {unknown[0]}, only {' '.join(known)}")
     if arguments.tool is None or not os.access(arguments.tool, os.X_OK):
@@ -339,7 +341,11 @@ def main():
     arguments.out = arguments.out.resolve()
     arguments.out.mkdir(parents=True, exist_ok=True)
     arguments.tool_sum = fetch.sha256(arguments.tool)[:12]
-    journal = arguments.out / "results.jsonl"
+    return arguments, arguments.out / "results.jsonl"
+
+
+def main():
+    arguments, journal = read_arguments(__doc__, KERNELS, WAYS, "crashkernel-min", "write the tables to FILE")
     asked = [(kernel, WAYS[way]) for kernel in arguments.kernels for way in arguments.ways if kernel in WAYS[way].kernels]
 
     def key(cell):

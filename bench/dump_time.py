@@ -10,12 +10,10 @@ own. The time is that of makedumpfile -l -d 31 in the machine's own clock. Each 
 """
 
 import argparse
-import os
 import shutil
 import signal
 import statistics
 import sys
-from pathlib import Path
 
 import crashkernel_min as smallest  # has its imports from tests/vm
 
@@ -79,24 +77,7 @@ def markdown(found):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kernels", type=lambda text: text.split(","), default=KERNELS, metavar="A,B", help=" ".join(KERNELS))
-    parser.add_argument("--ways", type=lambda text: text.split(","), default=list(WAYS), metavar="A,B", help=" ".join(WAYS))
-    parser.add_argument("--repeat", type=int, default=3, metavar="N")
-    parser.add_argument("--tool", type=Path, default=run.find_tool())
-    parser.add_argument("--out", type=Path, default=smallest.ROOT / "build/dump-time")
-    parser.add_argument("--resume", action="store_true", help="keep the boots that are there")
-    parser.add_argument("--report", type=Path, metavar="FILE", help="boot nothing, put the table into FILE")
-    arguments = parser.parse_args()
-    for given, known in ((arguments.kernels, KERNELS), (arguments.ways, WAYS)):
-        if unknown := set(given) - set(known):
-            parser.error(f"no {', '.join(sorted(unknown))}, only {' '.join(known)}")
-    if arguments.tool is None or not os.access(arguments.tool, os.X_OK):
-        parser.error("no program in build/: build it, or name it with --tool")
-    arguments.out = arguments.out.resolve()
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    arguments.tool_sum = fetch.sha256(arguments.tool)[:12]
-    journal = arguments.out / "results.jsonl"
+    arguments, journal = smallest.read_arguments(__doc__, KERNELS, WAYS, "dump-time", "put the table into FILE")
 
     def key(cell):
         return run.Lab.key(argparse.Namespace(arguments=arguments), cell)

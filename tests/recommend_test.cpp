@@ -179,6 +179,13 @@ TEST(Reproduce, SaysWhetherTheModelExplainsThisBoot) {
     EXPECT_FALSE(reproduce(machine).layout);
 }
 
+TEST(Reproduce, HasNoPoolToPlaceWhereASourceShowsOneWithoutAByte) {
+    Machine machine = synthetic_machine();
+    machine.pool.front().range = range(0x6c000000, 0x6c000000);
+    EXPECT_TRUE(reproduce(machine).layout) << reproduce(machine).text;
+    EXPECT_EQ(reproduce(machine).shift, 0U);
+}
+
 // --- what to boot with
 
 DmaDevice device(const char* driver, std::uint32_t pci_class, unsigned coherent) {

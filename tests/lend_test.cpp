@@ -457,6 +457,27 @@ TEST(Lend, AReservationThatShrinksIsNoSmallerForTheLoan) {
     PlanRequest without = lending_request();
     without.lend = false;
     EXPECT_GE(shrunk.to.size(), need_for(machine, without, shrunk.to.size(), Need::default_margin).recommended());
+    EXPECT_EQ(shrunk.on_loan, 0u);
+}
+
+TEST(Lend, AReservationShrinksByTheLoanForWhoCountsOnIt) {
+    Machine machine = idle_machine();
+    for (AddressRange& reserved : machine.crash_kernel) reserved = range(0x70000000, 0x90000000);
+    machine.crash_size = 512 * MiB;
+    const ShrinkPlan plain = plan_shrink(machine, lending_request());
+    const ShrinkPlan counted = plan_shrink(machine, lending_request(), std::nullopt, Need::default_margin, true);
+    ASSERT_TRUE(plain.possible() && counted.possible()) << counted.problem;
+    EXPECT_TRUE(counted.plan.loan);
+    EXPECT_LT(counted.to.size(), plain.to.size());
+    EXPECT_GE(counted.to.size() + loan_gain(machine), counted.need.recommended());
+    EXPECT_EQ(counted.on_loan, counted.need.recommended() - counted.to.size());
+
+    const ShrinkPlan too_far =
+        plan_shrink(machine, lending_request(), counted.to.size() - 8 * MiB, Need::default_margin, true);
+    EXPECT_NE(too_far.problem.find("less than the crash kernel needs"), std::string::npos) << too_far.problem;
+    machine.pool_traces->slabs_used = 1;
+    const ShrinkPlan used = plan_shrink(machine, lending_request(), std::nullopt, Need::default_margin, true);
+    EXPECT_NE(used.problem.find("lend-idle"), std::string::npos) << used.problem;
 }
 
 TEST(Lend, TheEvidenceIsReadAndCaptured) {

@@ -396,6 +396,75 @@ TEST(LoanOutlook, SaysHowFarTheReservationCouldShrinkButNotBelowNothing) {
     EXPECT_EQ(smallest(32 * MiB), 0u);
 }
 
+// --- a size that counts on a loan
+
+PlanRequest loan_not_asked_for() {
+    PlanRequest request = lending_request();
+    request.lend = false;
+    return request;
+}
+
+TEST(Recommend, IsNoLessForALoanThatNobodyCountsOn) {
+    const Recommendation lent = recommend(idle_machine(), lending_request());
+    const Recommendation plain = recommend(idle_machine(), loan_not_asked_for());
+    ASSERT_TRUE(lent.chosen && plain.chosen && lent.loan);
+    EXPECT_TRUE(lent.loan->possible) << lent.loan->why;
+    EXPECT_EQ(lent.chosen->reservation, plain.chosen->reservation);
+    EXPECT_GE(lent.chosen->reservation.size, lent.need.recommended());
+    EXPECT_TRUE(lent.chosen->fallback->sure) << "a load without the loan has enough";
+    EXPECT_EQ(lent.on_loan(), 0u);
+}
+
+TEST(Recommend, IsLessByTheLoanForWhoCountsOnIt) {
+    const Machine machine = idle_machine();
+    const Recommendation plain = recommend(machine, loan_not_asked_for());
+    const Recommendation r = recommend_on_loan(machine, loan_not_asked_for());
+    ASSERT_TRUE(r.chosen && plain.chosen) << (r.loan ? r.loan->why : "");
+    EXPECT_TRUE(r.counts_on_loan && r.loan->possible);
+    EXPECT_LT(r.chosen->bytes, plain.chosen->bytes);
+    EXPECT_GE(r.chosen->reservation.size + loan_gain(machine), r.need.recommended());
+    EXPECT_EQ(r.on_loan(), r.need.recommended() - r.chosen->reservation.size);
+    EXPECT_FALSE(r.chosen->fallback->sure) << "a load without the loan has too little";
+    EXPECT_FALSE(r.chosen->reservation.high) << "there the crash kernel makes a pool";
+    EXPECT_EQ(r.loan->smallest, r.chosen->bytes);
+
+    // The next boot lends its pool, if that is as unused as this one's.
+    Machine next = next_boot(machine, r.chosen->reservation, r.reproduced.shift).value();
+    next.pool_traces->pool = next.pool.front().range;
+    const Plan lent = decide(next, lending_request());
+    EXPECT_EQ(lent.verdict, Verdict::ready) << headline(lent);
+    EXPECT_TRUE(lent.loan);
+}
+
+TEST(Recommend, CountsOnNoLoanThatIsNotReadyNow) {
+    Machine bounced = idle_machine();
+    bounced.pool_traces->moved_areas = 1;
+    const Recommendation used = recommend_on_loan(bounced, loan_not_asked_for());
+    EXPECT_EQ(used.verdict, Verdict::refused);
+    EXPECT_FALSE(used.chosen);
+    ASSERT_TRUE(used.loan);
+    EXPECT_NE(used.loan->why.find("lend-idle"), std::string::npos) << used.loan->why;
+
+    PlanRequest forced = loan_not_asked_for();
+    *forced.command_line += " swiotlb=force";
+    const Recommendation makes_pool = recommend_on_loan(idle_machine(), forced);
+    EXPECT_FALSE(makes_pool.chosen);
+    EXPECT_NE(makes_pool.loan->why.find("makes a pool"), std::string::npos) << makes_pool.loan->why;
+}
+
+TEST(LoanGain, IsThePoolWithoutItsStructPages) {
+    Machine machine = idle_machine();
+    const auto gain = [&](std::uint64_t bytes) {
+        machine.pool.front().range = *AddressRange::from_size(GiB, bytes);
+        return loan_gain(machine);
+    };
+    EXPECT_EQ(gain(64 * MiB), 60 * MiB);
+    EXPECT_EQ(gain(GiB), GiB - 20 * MiB) << "nine sections of 128 MiB, where it begins in the middle of one";
+    EXPECT_EQ(gain(2 * MiB), 0u);
+    machine.pool.clear();
+    EXPECT_EQ(loan_gain(machine), 0u);
+}
+
 TEST(Advice, WhereNoReservationIsProvenIsAboutAnOffsetThatIsThere) {
     Machine machine = synthetic_machine();
     machine.crash_kernel = {*AddressRange::from_bounds(0x50000000, 0x60000000)};

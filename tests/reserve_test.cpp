@@ -63,6 +63,24 @@ TEST(Reserve, RefusesWhatLeavesALoadWithoutTheHandoffNoPoolThatIsEnough) {
               std::string::npos);
 }
 
+TEST(Reserve, MayLeaveTooLittleWithoutALoanThatIsCountedOn) {
+    Recommendation r = recommended();
+    r.verdict = r.chosen->verdict = Verdict::not_needed;
+    r.counts_on_loan = true;
+    r.loan.emplace().possible = true;
+    r.chosen->fallback->sure = false;
+    LoadSettings settings;
+    settings.lend = true;
+    EXPECT_EQ(plan_reserve(r, settings).words, "crashkernel=144M");
+    EXPECT_NE(plan_reserve(r).problem.find("SWIOTLB_HANDOFF_LEND=yes"), std::string::npos) << "no load would lend it";
+    r.need.lines[0].basis = Basis::assumed;
+    EXPECT_NE(plan_reserve(r, settings).problem.find("image"), std::string::npos);
+    r.loan->possible = false;
+    r.loan->why = "refused (requires lend-idle): 3 slabs of the pool are in use now.";
+    r.chosen.reset();
+    EXPECT_NE(plan_reserve(r, settings).problem.find("lend-idle"), std::string::npos);
+}
+
 TEST(Reserve, AsksForTheCrashKernelsOwnWordsFirst) {
     EXPECT_NE(refused([](Recommendation& r) { r.chosen->append = "numa=off"; }).find("numa=off"), std::string::npos);
 }

@@ -214,6 +214,7 @@ Options options_from(const Given& given) {
     if (const auto size = text("margin")) options.margin = size_from("--margin", *size);
     if (const auto size = text("to")) options.to = size_from("--to", *size);
     if (const auto number = text("jobs")) options.jobs = count_from("--jobs", *number, 1024);
+    options.count_on_loan = has("count-on-loan");
     options.undo = has("undo");
     options.svg = has("svg");
     options.csv = has("csv");

@@ -119,4 +119,11 @@ Result<Asked> asked_with_sizes(const Options& options) {
     return of;
 }
 
+handoff::Recommendation recommendation_for(const Options& options, const Asked& of) {
+    if (!options.count_on_loan) return handoff::recommend(of.machine, of.request, options.margin);
+    handoff::PlanRequest request = of.request;
+    request.leaves_pool_out = true;  // as 'kexec' does
+    return handoff::recommend_on_loan(of.machine, request, options.margin);
+}
+
 }  // namespace tool

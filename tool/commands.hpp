@@ -47,6 +47,8 @@ struct Options {
     // recommend, shrink
     std::uint64_t margin = handoff::Need::default_margin;  // bytes
     std::optional<std::uint64_t> to;                       // bytes
+    // recommend, reserve, shrink
+    bool count_on_loan = false;
     // reserve
     bool undo = false;
     // audit
@@ -110,6 +112,9 @@ base::Result<Asked> asked(const Options&);
 /// The same for who says how much memory is needed, at the cost of reading the whole initrd: plan(), recommend().
 /// Verdicts, words and maps do not depend on what is in it: decide().
 base::Result<Asked> asked_with_sizes(const Options&);
+/// What is recommended to somebody who counts on a loan, by these options, or does not. For a loan somebody has looked
+/// into the pool: look_into_pool().
+handoff::Recommendation recommendation_for(const Options&, const Asked&);
 
 /// To the user, and the status that goes with it.
 Status fail(const base::Error&);

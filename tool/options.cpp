@@ -105,6 +105,8 @@ constexpr auto option_table = std::to_array<OptionInfo>({
      "The new size of the reservation, such as 256M. The default is the smallest that is proven."},
     {"margin", "SIZE", Group::own, of(recommend, reserve, shrink, audit),
      "The memory for programs and drivers, in addition to what can be counted. The default is 64M."},
+    {"count-on-loan", "", Group::own, of(recommend, reserve, shrink),
+     "Let the size count on the loan of the pool. If the loan ends later, the dump is lost for lack of memory."},
     {"undo", "", Group::own, of(reserve), "Remove what an earlier reserve wrote."},
     {"crash-log", "FILE", Group::own, of(recommend),
      "A log that a crash kernel of this machine wrote, such as that of a serial console. It shows how much memory "
@@ -167,14 +169,15 @@ constexpr auto restriction_table = std::to_array<Restriction>({
     {audit, "accept", excludes, "merge"},       {audit, "lend", excludes, "merge"},
     {audit, "collector", excludes, "merge"},    {map, "svg", excludes, "json"},
     {plan, "verbose", excludes, "json"},        {reserve, "dry-run", excludes, "json"},
-    {reserve, "margin", excludes, "undo"},      {enable, "dry-run", excludes, "json"},
-    {disable, "dry-run", excludes, "json"},     {status, "prometheus", excludes, "json"},
-    {status, "output", excludes, "json"},       {e820, "format", excludes, "json"},
-    {e820, "input-format", needs, "input"},     {e820, "before", excludes, "input"},
-    {e820, "root", excludes, "input"},          {e820, "kernel", excludes, "input"},
-    {e820, "initrd", excludes, "input"},        {e820, "loader", excludes, "input"},
-    {e820, "method", excludes, "input"},        {e820, "accept", excludes, "input"},
-    {e820, "lend", excludes, "input"},          {e820, "collector", excludes, "input"},
+    {reserve, "margin", excludes, "undo"},      {reserve, "count-on-loan", excludes, "undo"},
+    {enable, "dry-run", excludes, "json"},      {disable, "dry-run", excludes, "json"},
+    {status, "prometheus", excludes, "json"},   {status, "output", excludes, "json"},
+    {e820, "format", excludes, "json"},         {e820, "input-format", needs, "input"},
+    {e820, "before", excludes, "input"},        {e820, "root", excludes, "input"},
+    {e820, "kernel", excludes, "input"},        {e820, "initrd", excludes, "input"},
+    {e820, "loader", excludes, "input"},        {e820, "method", excludes, "input"},
+    {e820, "accept", excludes, "input"},        {e820, "lend", excludes, "input"},
+    {e820, "collector", excludes, "input"},
 });
 
 }  // namespace

@@ -160,6 +160,7 @@ std::string_view what_undoes_it(const handoff::Host& host) {
 void print_recommendation(const handoff::Recommendation& r, const handoff::Machine& machine, std::string_view undone) {
     field("verdict", verdict_text(r.verdict, r.assumptions));
     if (r.chosen) field("boot with", r.chosen->reservation.text());
+    if (r.chosen && r.counts_on_loan) sentence("note", handoff::counts_on_loan_text);
     if (r.chosen && !undone.empty()) sentence("note", undone);
     if (r.chosen && !r.chosen->append.empty()) field("and", handoff::to_add(r.chosen->append));
     const handoff::ReservationFit& fit = r.present.reservation;
@@ -180,14 +181,17 @@ void print_recommendation(const handoff::Recommendation& r, const handoff::Machi
     print_need(r.need);
     print_crash_records(r.crash_records);
     if (r.last_crash) print_last_crash(*r.last_crash);
+    if (r.on_loan() != 0)
+        field("on the loan",
+              fmt::format("{} MiB of these are counted on the pool that is lent", whole_mib(r.on_loan())));
     field("low part", low_text(r.low));
     if (r.chosen && r.chosen->fallback && r.verdict == Verdict::ready)
         sentence("or else", "If the handoff cannot be loaded then, " + to_text(*r.chosen->fallback));
-    if (r.loan && r.loan->possible)
+    if (r.loan && r.loan->possible && !r.counts_on_loan)
         field("lending", fmt::format("{} MiB more in the crash kernel with --lend, or {} MiB reserved, which is too "
                                      "little whenever the loan ends",
                                      r.loan->gain / MiB, whole_mib(r.loan->smallest)));
-    else if (r.loan)
+    else if (r.loan && !r.loan->possible)
         field("lending", "not possible: " + r.loan->why);
     for (const handoff::Candidate& c : r.candidates)
         field("looked at", fmt::format("{}  {}: {}", c.reservation.text(), name(c.verdict), c.why));
@@ -212,7 +216,7 @@ void print_recommendation(const handoff::Recommendation& r, const handoff::Machi
             break;
         case Verdict::refused:
             print("\n");
-            print_line("Next: " + next_where_refused(r));
+            print_line("Next: " + (r.counts_on_loan ? "run this without --count-on-loan." : next_where_refused(r)));
             break;
     }
 }
@@ -238,7 +242,7 @@ Status recommend(const Options& options) {
         if (!crash) return fail(crash.error());
         of->machine.last_crash = *std::move(crash);
     }
-    const handoff::Recommendation r = handoff::recommend(of->machine, of->request, options.margin);
+    const handoff::Recommendation r = recommendation_for(options, *of);
     if (options.json)
         print_json(handoff::recommend_document(r));
     else

@@ -10,8 +10,10 @@
 
 #include <fmt/format.h>
 
+#include "lib/load/in_use.hpp"
 #include "lib/report/documents.hpp"
 #include "lib/service/service.hpp"
+#include "lib/sources/pool_traces.hpp"
 #include "tool/commands.hpp"
 #include "tool/difference.hpp"
 #include "tool/machine_file.hpp"
@@ -89,12 +91,23 @@ std::optional<Error> not_ours(const Host& host, const BootConfig& boot, const st
                                      "somebody else than 'reserve' wrote this file: move it away first"});
 }
 
+// Of the crash kernel that is loaded on the running machine: "" where it has the loan.
+std::string why_not_lent(const Host& host, const handoff::Machine& machine) {
+    if (!host.live()) return {};
+    handoff::HandoffEvidence loaded = handoff::read_handoff_evidence(host);
+    if (!machine.pool.empty()) loaded.pool = machine.pool.front().range;
+    const handoff::HandoffState state = handoff::judge_handoff(loaded);
+    if (state.handoff == handoff::Handoff::in_use && loaded.record->loan) return {};
+    return "The size can count on the loan only while a crash kernel with the loan is loaded. " + state.why;
+}
+
 void print_change(const ReservationChange& change, const Host& host) {
     if (!change.problem.empty()) {
         sentence("refused", change.problem);
         return;
     }
     if (!change.words.empty()) field("boot with", change.words);
+    if (change.on_loan != 0) sentence("note", handoff::counts_on_loan_text);
     for (const std::string& command : change.by_hand) field(&command == &change.by_hand.front() ? "do" : "", command);
     if (!change.file.empty()) field(change.undo ? "removed" : "written", change.file);
     if (!change.ran.empty()) field("ran", change.ran);
@@ -138,6 +151,7 @@ Status change_boot(const Options& options, const Host& host, const BootConfig& b
     if (const auto problem = not_ours(host, boot, before->ours())) return fail(*problem);
     const std::string text = change.words.empty() ? "" : handoff::grub_file_with(change.words);
     if (options.dry_run) {
+        if (change.on_loan != 0) report(std::string(handoff::counts_on_loan_text));
         print(unified_difference(full_path(host, boot.file), before->ours().value_or(""), text));
         return Status::ready;
     }
@@ -182,13 +196,16 @@ Status reserve(const Options& options) {
                           "as it was in the same way in which it was changed"});
     }
 
-    const auto of = asked_with_sizes(options);
+    auto of = asked_with_sizes(options);
     if (!of) return fail(of.error());
-    const handoff::ReservePlan wanted =
-        handoff::plan_reserve(handoff::recommend(of->machine, of->request, options.margin));
+    if (options.count_on_loan) handoff::look_into_pool(of->host, of->machine);
+    const handoff::Recommendation recommended = recommendation_for(options, *of);
+    const handoff::ReservePlan wanted = handoff::plan_reserve(recommended, handoff::load_settings(host));
     change.problem = wanted.problem;
+    if (wanted.possible() && options.count_on_loan) change.problem = why_not_lent(host, of->machine);
+    if (!change.problem.empty()) return say(options, host, change);
     change.words = wanted.words;
-    if (!wanted.possible()) return say(options, host, change);
+    change.on_loan = recommended.on_loan();
     change.undone_by = handoff::undoes_crashkernel(host, *service);
     if (boot) return change_boot(options, host, *boot, std::move(change));
     change.by_hand = service->reserve_by_hand(wanted.words, !change.undone_by.empty());

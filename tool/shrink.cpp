@@ -10,6 +10,8 @@
 
 #include <fmt/format.h>
 
+#include "lib/decide/findings.hpp"
+#include "lib/load/reserve.hpp"
 #include "lib/report/documents.hpp"
 #include "lib/service/service.hpp"
 #include "lib/sources/host.hpp"
@@ -73,9 +75,12 @@ void print_shrink(const handoff::ShrinkPlan& s, const std::string& kexec, const 
     }
     field("then", fmt::format("{}  {} MiB", base::to_string(s.to), s.to.size() / MiB));
     field("gives back", fmt::format("{} MiB", s.given_back() / MiB));
-    field("needs", fmt::format("{} MiB in addition to the pool{}; 'swiotlb-handoff recommend' has the sum",
-                               base::whole_mib(s.need.recommended()),
-                               s.need.rests_on_assumptions() ? ", some of it assumed" : ""));
+    field("needs",
+          fmt::format("{} MiB{}{}; 'swiotlb-handoff recommend' has the sum", base::whole_mib(s.need.recommended()),
+                      s.on_loan == 0 ? std::string(" in addition to the pool")
+                                     : fmt::format(", {} MiB of them in the pool", base::whole_mib(s.on_loan)),
+                      s.need.rests_on_assumptions() ? ", some of it assumed" : ""));
+    if (s.on_loan != 0) sentence("note", handoff::counts_on_loan_text);
     field("append", s.plan.append);
     field("steps", kexec + " -p -u");
     field("", fmt::format("write {} to /sys/kernel/kexec_crash_size", s.write));
@@ -111,12 +116,16 @@ Status shrink(const Options& options) {
     handoff::Wishes wishes = wishes_from(options);
     // What was loaded is what will be, where no option says otherwise. 'kexec' loaded it, and will again.
     if (const auto record = handoff::last_record(host)) wishes = as_recorded(std::move(wishes), *record);
+    wishes.lend = wishes.lend || options.count_on_loan;
     wishes.leaves_pool_out = true;
     auto request = handoff::request_for(host, *machine, wishes);
     if (!request) return fail(request.error());
     handoff::look_where_asked(host, *request, *machine);
     handoff::look_at_sizes(host, *machine, *request);
-    handoff::ShrinkPlan wanted = handoff::plan_shrink(*machine, *request, options.to, options.margin);
+    handoff::ShrinkPlan wanted =
+        handoff::plan_shrink(*machine, *request, options.to, options.margin, options.count_on_loan);
+    if (options.count_on_loan && wanted.possible())
+        wanted.problem = handoff::without_full_stop(handoff::lends_at_no_load(handoff::load_settings(host)));
     const auto pool = machine->pool.empty() ? std::nullopt : std::optional(machine->pool.front().range);
     if (options.dry_run && wanted.possible()) {
         const handoff::HandoffState state = state_on(host, pool);
@@ -154,6 +163,7 @@ Status shrink(const Options& options) {
         if (result.outcome == Outcome::done)
             field("gives back", fmt::format("{} MiB: the reservation has now {} of {} MiB", wanted.given_back() / MiB,
                                             wanted.to.size() / MiB, wanted.from->size() / MiB));
+        if (wanted.on_loan != 0) sentence("note", handoff::counts_on_loan_text);
     }
     if (!result.text.empty()) report(result.text);
     return status_of(result.outcome);

@@ -30,10 +30,11 @@ struct Search {
     PlanRequest request;
     std::uint64_t margin = 0;
     LayoutComparison reproduced;
+    bool on_loan = false;  ///< what a loan gives counts as memory
 };
 
 Search search_for(const Machine& machine, const PlanRequest& request, std::uint64_t margin) {
-    Search search{machine, request, margin, {}};
+    Search search{machine, request, margin, {}, false};
     if (request.pool) {  // it is where this boot has it, and the next one may not
         search.machine.pool = {{*request.pool, PoolSource::user, {"--pool", 0}}};
         search.request.pool.reset();
@@ -44,7 +45,14 @@ Search search_for(const Machine& machine, const PlanRequest& request, std::uint6
 }
 
 Need need_for(const Search& search, std::uint64_t size) {
-    return need_for(search.machine, search.request, size, search.margin);
+    const std::uint64_t lent = search.on_loan ? pool_bytes(search.machine) : 0;
+    return need_for(search.machine, search.request, size + lent, search.margin);
+}
+
+// What has to be reserved for that: the rest is in the pool that is lent.
+std::uint64_t to_reserve(const Search& search, std::uint64_t size) {
+    const std::uint64_t need = need_for(search, size).recommended();
+    return need - std::min(need, search.on_loan ? loan_gain(search.machine) : 0);
 }
 
 // What a reservation above 4 GiB should have below it, for devices and for a pool of the crash kernel's own.
@@ -117,6 +125,36 @@ Plan decide_with_advice(const std::vector<Machine>& boots, PlanRequest& request,
     return advised;
 }
 
+// Who counts on a loan counts on the next boot's pool being as unused as this one's.
+std::vector<Machine> as_unused(std::vector<Machine> boots) {
+    for (Machine& boot : boots)
+        if (boot.pool_traces && !boot.pool.empty()) boot.pool_traces->pool = boot.pool.front().range;
+    return boots;
+}
+
+// Of a reservation in which the crash kernel makes no pool, or does: the old one is lent to it there, or it will not
+// do.
+void judge_loan(const std::vector<Machine>& boots, PlanRequest request, Tried& tried) {
+    Candidate& c = tried.candidate;
+    const bool makes_none = c.verdict == Verdict::not_needed;
+    c.verdict = Verdict::refused;
+    if (!makes_none) {
+        c.why = "The crash kernel makes a pool of its own there, so that nothing can be lent to it.";
+        tried.final = true;
+        return;
+    }
+    request.lend = true;
+    const Plan lent = decide_everywhere(as_unused(boots), request, c);
+    tried.assumptions = lent.assumptions;
+    if (lent.verdict == Verdict::ready && lent.loan) {
+        c.verdict = Verdict::not_needed;
+        return;
+    }
+    c.why = why(lent);
+    for (const Reason& r : lent.reasons)
+        if (r.severity != Severity::info) tried.reasons.push_back(r);
+}
+
 Tried attempt(const Search& search, const Reservation& reservation) {
     Tried tried;
     Candidate& c = tried.candidate;
@@ -158,6 +196,7 @@ Tried attempt(const Search& search, const Reservation& reservation) {
         c.verdict = Verdict::refused;
         c.why = "requires load-fits: The kernel and the initrd do not fit.";
     }
+    if (search.on_loan && c.verdict != Verdict::refused) judge_loan(boots, request, tried);
     if (c.verdict == Verdict::ready && c.fallback && !c.fallback->sure) {
         c.verdict = Verdict::refused;
         c.why = fmt::format("A load without the handoff needs {} MiB and a pool of {} MiB below 4 GiB.",
@@ -169,8 +208,8 @@ Tried attempt(const Search& search, const Reservation& reservation) {
 // The smallest size of this form that will do; of a form that never works the smallest that was tried.
 Tried smallest(const Search& search, Reservation form) {
     // Early demand grows with the size, by far less than the size does.
-    std::uint64_t size = align_up(need_for(search, 0).recommended(), reservation_step);
-    while (size <= largest_reservation && size < need_for(search, size).recommended()) size += reservation_step;
+    std::uint64_t size = align_up(to_reserve(search, 0), reservation_step);
+    while (size <= largest_reservation && size < to_reserve(search, size)) size += reservation_step;
     Tried tried;
     if (size > largest_reservation) {
         tried.candidate.reservation = form;
@@ -221,7 +260,59 @@ void warn_of_assumptions(const Need& need, Findings& found) {
                {}, "Give --kernel and --initrd, or run this command on the machine itself.");
 }
 
+LoanOutlook outlook_of(const Search& search, std::uint64_t needed) {
+    PlanRequest lending = search.request;
+    lending.lend = true;
+    return loan_outlook(search.machine, lending, needed);
+}
+
+Recommendation found_by(const Search& search, Plan present) {
+    Recommendation result;
+    result.present = std::move(present);
+    result.last_crash = search.machine.last_crash;
+    result.crash_records = search.request.crash_records;
+    result.reproduced = search.reproduced;
+    result.low = low_part(search);
+    result.now = reserved_bytes(search.machine);
+    Reservation high;
+    high.high = true;
+    high.low = result.low.bytes;
+    const Tried tried[] = {smallest(search, {}), smallest(search, high)};
+    // The one that takes least; where both do, the plain one, which depends on less.
+    const Tried* best = nullptr;
+    for (const Tried& one : tried) {
+        result.candidates.push_back(one.candidate);
+        if (one.candidate.verdict != Verdict::refused && (!best || one.candidate.bytes < best->candidate.bytes))
+            best = &one;
+    }
+    result.without_handoff = least_without_handoff(search, result.candidates);
+    const Tried& shown = best ? *best : tried[search.on_loan ? 0 : 1];
+    result.need = shown.need;
+    result.reasons = shown.reasons;
+    Findings found;
+    warn_of_assumptions(result.need, found);
+    for (Reason& reason : found.take()) result.reasons.push_back(std::move(reason));
+    result.assumptions = shown.assumptions;
+    if (!best) return result;
+    result.chosen = best->candidate;
+    result.verdict = best->candidate.verdict;
+    if (search.on_loan) return result;
+    if (ReservationFit& now = result.present.reservation; now.fits && now.fits != Fit::surely)
+        now.crashkernel = best->candidate.reservation.text();
+    // A loan is for the kernel that this reservation has made not to need a pool.
+    if (result.verdict == Verdict::not_needed) result.loan = outlook_of(search, best->candidate.bytes);
+    return result;
+}
+
 }  // namespace
+
+std::uint64_t loan_gain(const Machine& machine) {
+    // 2 MiB of struct pages for each section of 128 MiB that only the pool is in, which may begin and end in the middle
+    // of one.
+    constexpr std::uint64_t section = 128 * MiB, map = 2 * MiB;
+    const std::uint64_t bytes = pool_bytes(machine);
+    return bytes - std::min(bytes, (bytes / section + 2) * map);
+}
 
 LoanOutlook loan_outlook(const Machine& machine, const PlanRequest& request, std::uint64_t needed) {
     LoanOutlook outlook;
@@ -231,12 +322,18 @@ LoanOutlook loan_outlook(const Machine& machine, const PlanRequest& request, std
     }
     const Plan lent = decide(machine, request);
     outlook.possible = lent.verdict == Verdict::ready && lent.loan;
-    // At most two sections of 128 MiB that only the pool is in: 2 MiB of struct pages each.
-    const std::uint64_t bytes = pool_bytes(machine), cost = std::min(bytes, 4 * MiB);
-    outlook.gain = bytes - cost;
+    outlook.gain = loan_gain(machine);
     outlook.smallest = needed - std::min(needed, align_down(outlook.gain, reservation_step));
-    if (!outlook.possible) outlook.why = headline(lent);
+    if (lent.verdict == Verdict::refused)
+        outlook.why = headline(lent);
+    else if (!outlook.possible)
+        outlook.why = "with this boot's reservation the crash kernel makes a pool, and takes the old one over";
     return outlook;
+}
+
+std::uint64_t Recommendation::on_loan() const {
+    if (!counts_on_loan || !chosen) return 0;
+    return need.recommended() - std::min(need.recommended(), chosen->reservation.size);
 }
 
 std::int64_t Recommendation::given_back() const {
@@ -253,43 +350,21 @@ Recommendation recommend(const Machine& machine, const PlanRequest& request, std
 }
 
 Recommendation recommend(const Machine& machine, const PlanRequest& request, std::uint64_t margin, Plan present) {
-    const Search search = search_for(machine, request, margin);
-    Recommendation result;
-    result.present = std::move(present);
-    result.last_crash = machine.last_crash;
-    result.crash_records = request.crash_records;
-    result.reproduced = search.reproduced;
-    result.low = low_part(search);
-    result.now = reserved_bytes(search.machine);
-    Reservation high;
-    high.high = true;
-    high.low = result.low.bytes;
-    const Tried tried[] = {smallest(search, {}), smallest(search, high)};
-    // The one that takes least; where both do, the plain one, which depends on less.
-    const Tried* best = nullptr;
-    for (const Tried& one : tried) {
-        result.candidates.push_back(one.candidate);
-        if (one.candidate.verdict != Verdict::refused && (!best || one.candidate.bytes < best->candidate.bytes))
-            best = &one;
-    }
-    result.without_handoff = least_without_handoff(search, result.candidates);
-    const Tried& shown = best ? *best : tried[1];
-    result.need = shown.need;
-    result.reasons = shown.reasons;
-    Findings found;
-    warn_of_assumptions(result.need, found);
-    for (Reason& reason : found.take()) result.reasons.push_back(std::move(reason));
-    result.assumptions = shown.assumptions;
-    if (!best) return result;
-    result.chosen = best->candidate;
-    result.verdict = best->candidate.verdict;
-    if (ReservationFit& now = result.present.reservation; now.fits && now.fits != Fit::surely)
-        now.crashkernel = best->candidate.reservation.text();
-    // A loan is for the kernel that this reservation has made not to need a pool.
-    if (result.verdict == Verdict::not_needed) {
-        PlanRequest lending = search.request;
-        lending.lend = true;
-        result.loan = loan_outlook(search.machine, lending, best->candidate.bytes);
+    return found_by(search_for(machine, request, margin), std::move(present));
+}
+
+Recommendation recommend_on_loan(const Machine& machine, const PlanRequest& request, std::uint64_t margin) {
+    Search search = search_for(machine, request, margin);
+    const LoanOutlook now = outlook_of(search, 0);
+    search.on_loan = now.possible;
+    Recommendation result = found_by(search, plan_as_reserved(machine, request, margin));
+    result.counts_on_loan = true;
+    result.loan = now;
+    if (!now.possible) {
+        result.verdict = Verdict::refused;
+        result.chosen.reset();
+    } else if (result.chosen) {
+        result.loan->smallest = result.chosen->bytes;
     }
     return result;
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "lib/decide/need.hpp"
@@ -36,6 +37,9 @@ struct LoanOutlook {
     std::uint64_t smallest = 0;
     std::string why;  ///< where it is not possible: the first rule that refuses, one line
 };
+/// What a loan of this machine's pool adds to the memory of the crash kernel, at least, bytes: the pool without its
+/// struct pages.
+std::uint64_t loan_gain(const Machine&);
 /// `needed`: what the crash kernel needs without the loan.
 LoanOutlook loan_outlook(const Machine&, const PlanRequest&, std::uint64_t needed);
 
@@ -45,8 +49,12 @@ struct Recommendation {
     std::vector<Candidate> candidates;
     Need need;  ///< of the chosen one, else of the smallest tried
     LowPart low;
-    /// None where the crash kernel makes a pool, now or with the words that are recommended: that one is handed over.
+    /// None where the crash kernel makes a pool with the words that are recommended: that one is handed over. Always
+    /// there where the size counts on the loan.
     std::optional<LoanOutlook> loan;
+    bool counts_on_loan = false;  ///< asked for: recommend_on_loan()
+    /// How much less is reserved, in bytes, than a load without the loan should have.
+    [[nodiscard]] std::uint64_t on_loan() const;
     std::optional<CrashLog> last_crash;      ///< the machine's
     std::vector<CrashRecord> crash_records;  ///< the request's
     std::uint64_t now = 0;                   ///< bytes reserved by this boot
@@ -74,5 +82,15 @@ struct Recommendation {
 Recommendation recommend(const Machine&, const PlanRequest&, std::uint64_t margin = Need::default_margin);
 /// The same, with the plan for this boot that is there already: that of plan_as_reserved().
 Recommendation recommend(const Machine&, const PlanRequest&, std::uint64_t margin, Plan present);
+
+/// The same for somebody who counts on a loan: what it gives counts as memory of the crash kernel, so that a load
+/// without it may have too little (Candidate::fallback says so). Only where the pool can be lent now, and where the
+/// plan of the next boot lends it, if its pool is as unused as the one of this boot; else refused, and `loan` says why.
+Recommendation recommend_on_loan(const Machine&, const PlanRequest&, std::uint64_t margin = Need::default_margin);
+
+/// What has to be said of every size that counts on a loan: two sentences.
+inline constexpr std::string_view counts_on_loan_text =
+    "This size counts on the loan. If a device appears later that ends the loan, such as one that addresses only 32 "
+    "bits or one in an external port, the crash kernel has too little memory, and the dump is lost.";
 
 }  // namespace handoff

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "lib/decide/findings.hpp"
 #include "lib/kernel/crashkernel.hpp"
 
 namespace handoff {
@@ -34,7 +35,11 @@ std::string not_read(const Need& need) {
     return assumed(NeedPart::initrd) || assumed(NeedPart::unpacked) ? "initrd" : "";
 }
 
-std::string problem_of(const Recommendation& r) {
+std::string problem_of(const Recommendation& r, const LoadSettings& settings) {
+    if (r.counts_on_loan && !r.loan->possible)
+        return fmt::format("The size cannot count on a loan: {}.", without_full_stop(r.loan->why));
+    if (r.counts_on_loan && r.chosen)
+        if (std::string problem = lends_at_no_load(settings); !problem.empty()) return problem;
     if (!r.chosen || r.verdict == Verdict::refused)
         return "No crashkernel= is recommended for this machine: 'swiotlb-handoff recommend' says why.";
     if (!r.assumptions.empty())
@@ -51,7 +56,7 @@ std::string problem_of(const Recommendation& r) {
         return fmt::format(
             "{} is enough only with {} on the crash kernel's command line. Put it into kdump's configuration first.",
             r.chosen->reservation.text(), r.chosen->append);
-    if (!r.chosen->fallback || !r.chosen->fallback->sure)
+    if (!r.counts_on_loan && (!r.chosen->fallback || !r.chosen->fallback->sure))
         return fmt::format("{} leaves too little memory for a load without the handoff, which needs a pool of its own.",
                            r.chosen->reservation.text());
     return {};
@@ -59,9 +64,15 @@ std::string problem_of(const Recommendation& r) {
 
 }  // namespace
 
-ReservePlan plan_reserve(const Recommendation& r) {
+std::string lends_at_no_load(const LoadSettings& settings) {
+    if (settings.lend) return {};
+    return "kdump does not lend the pool, so no later load would have the loan. Put SWIOTLB_HANDOFF_LEND=yes into its "
+           "configuration first.";
+}
+
+ReservePlan plan_reserve(const Recommendation& r, const LoadSettings& settings) {
     ReservePlan plan;
-    plan.problem = problem_of(r);
+    plan.problem = problem_of(r, settings);
     if (plan.possible()) plan.words = r.chosen->reservation.text();
     return plan;
 }

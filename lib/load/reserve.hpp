@@ -9,6 +9,7 @@
 
 #include "lib/decide/recommend.hpp"
 #include "lib/service/boot_config.hpp"
+#include "lib/service/service.hpp"
 #include "swiotlb-handoff/machine.hpp"
 
 namespace handoff {
@@ -24,18 +25,23 @@ struct ReservePlan {
 
 /// The recommended crashkernel=. A problem: nothing is recommended, or it rests on what a capture lacks or on an image
 /// or initrd that nobody read, or it asks for other words on the crash kernel's line first, or it leaves too little for
-/// a load without the handoff, with a pool that is known to be enough (Fallback::sure).
-ReservePlan plan_reserve(const Recommendation&);
+/// a load without the handoff, with a pool that is known to be enough (Fallback::sure). A size that counts on a loan
+/// may leave too little for a load without it, but kdump has to lend the pool at each load: `settings`.
+ReservePlan plan_reserve(const Recommendation&, const LoadSettings& settings = {});
+
+/// Why a size that counts on a loan will not do with these settings, a sentence; "" where it will.
+std::string lends_at_no_load(const LoadSettings&);
 
 /// What came of `reserve`.
 struct ReservationChange {
-    std::string_view service;  ///< KdumpService::name
-    std::string words;         ///< for the next boot; "" where there are none, or with `undo`
-    std::string problem;       ///< of the ReservePlan
-    bool undo = false;         ///< the words were taken away
-    std::string file;          ///< that was written, or removed; "" where none was
-    bool changed = false;      ///< it is another one now
-    std::string ran;           ///< the program that made the boot loader's configuration; "" where none was run
+    std::string_view service;   ///< KdumpService::name
+    std::string words;          ///< for the next boot; "" where there are none, or with `undo`
+    std::string problem;        ///< of the ReservePlan
+    std::uint64_t on_loan = 0;  ///< Recommendation::on_loan()
+    bool undo = false;          ///< the words were taken away
+    std::string file;           ///< that was written, or removed; "" where none was
+    bool changed = false;       ///< it is another one now
+    std::string ran;            ///< the program that made the boot loader's configuration; "" where none was run
     std::optional<BootEntries> entries;  ///< in what it made
     std::vector<std::string> by_hand;    ///< KdumpService::reserve_by_hand, where nothing was written
     std::string undone_by;               ///< undoes_crashkernel()

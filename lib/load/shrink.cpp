@@ -53,7 +53,7 @@ std::string too_little(const Fallback& without) {
 }  // namespace
 
 ShrinkPlan plan_shrink(const Machine& machine, const PlanRequest& request, std::optional<std::uint64_t> to,
-                       std::uint64_t margin) {
+                       std::uint64_t margin, bool on_loan) {
     ShrinkPlan shrink;
     const auto refuse = [&](std::string why) {
         shrink.problem = std::move(why);
@@ -77,16 +77,23 @@ ShrinkPlan plan_shrink(const Machine& machine, const PlanRequest& request, std::
                               *machine.crash_size)
                 : std::string("/sys/kernel/kexec_crash_size cannot be read"));
 
-    // What is too small for it now is so when it is smaller.
-    if (const auto now = fallback_for(machine, request, margin); now && !now->sure) return refuse(too_little(*now));
+    const std::uint64_t gain = on_loan ? loan_gain(machine) : 0, lent = on_loan ? pool_bytes(machine) : 0;
+    if (on_loan) {
+        if (const LoanOutlook now = loan_outlook(machine, request, 0); !now.possible)
+            return refuse("the size cannot count on a loan: " + now.why);
+    } else if (const auto now = fallback_for(machine, request, margin); now && !now->sure) {
+        return refuse(too_little(*now));  // what is too small for it now is so when it is smaller
+    }
 
     const auto attempt = [&](std::uint64_t size) {
-        shrink.need = need_for(machine, request, size, margin);
+        shrink.need = need_for(machine, request, size + lent, margin);
         shrink.to = *AddressRange::from_size(main.start(), size);
         shrink.write = size + *besides;
-        if (size < shrink.need.recommended()) {
-            shrink.problem = fmt::format("{} MiB is less than the crash kernel needs, which is {} MiB", whole_mib(size),
-                                         whole_mib(shrink.need.recommended()));
+        shrink.on_loan = on_loan ? shrink.need.recommended() - std::min(shrink.need.recommended(), size) : 0;
+        if (size + gain < shrink.need.recommended()) {
+            shrink.problem =
+                fmt::format("{} MiB is less than the crash kernel needs, which is {} MiB{}", whole_mib(size),
+                            whole_mib(shrink.need.recommended() - gain), on_loan ? " besides what the loan gives" : "");
             return false;
         }
         const Machine smaller = with_size(machine, size);
@@ -94,7 +101,7 @@ ShrinkPlan plan_shrink(const Machine& machine, const PlanRequest& request, std::
         shrink.plan.fallback = fallback_for(smaller, request, margin);
         if (shrink.plan.verdict != Verdict::ready)
             shrink.problem = fmt::format("with {} MiB: {}", whole_mib(size), what_decided(shrink.plan));
-        else if (const auto& without = shrink.plan.fallback; without && !without->sure)
+        else if (const auto& without = shrink.plan.fallback; without && !without->sure && !on_loan)
             shrink.problem = fmt::format("with {} MiB {}", whole_mib(size), too_little(*without));
         else
             shrink.problem.clear();
@@ -108,13 +115,13 @@ ShrinkPlan plan_shrink(const Machine& machine, const PlanRequest& request, std::
         attempt(size);
         return shrink;
     }
-    for (std::uint64_t size = align_up(need_for(machine, request, 0, margin).recommended(), step); size < main.size();
-         size += step)
+    const std::uint64_t least = need_for(machine, request, lent, margin).recommended();
+    for (std::uint64_t size = align_up(least - std::min(least, gain), step); size < main.size(); size += step)
         if (attempt(size)) return shrink;
     if (shrink.problem.empty())
-        return refuse(fmt::format("the reservation has {} MiB, but the crash kernel needs {} MiB",
-                                  whole_mib(main.size()),
-                                  whole_mib(need_for(machine, request, main.size(), margin).recommended())));
+        return refuse(
+            fmt::format("the reservation has {} MiB, but the crash kernel needs {} MiB", whole_mib(main.size()),
+                        whole_mib(need_for(machine, request, main.size() + lent, margin).recommended() - gain)));
     return shrink;
 }
 

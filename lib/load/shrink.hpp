@@ -20,17 +20,19 @@ struct ShrinkPlan {
     /// To write to kexec_crash_size: the size, and since 6.5 that of a part below 4 GiB as well.
     std::uint64_t write = 0;
     Need need;
-    Plan plan;            ///< for the smaller reservation
-    std::string problem;  ///< why it cannot be; one line, "" where it can
+    Plan plan;                  ///< for the smaller reservation
+    std::uint64_t on_loan = 0;  ///< how much less is left, in bytes, than a load without the loan should have
+    std::string problem;        ///< why it cannot be; one line, "" where it can
     [[nodiscard]] bool possible() const { return problem.empty(); }
     [[nodiscard]] std::uint64_t given_back() const { return possible() && from ? from->size() - to.size() : 0; }
 };
 
 /// With `to` bytes, or, without, as few as the plan, Need and a load without the handoff (Fallback::sure) allow, in
 /// steps of 4 MiB. Of two reservations only the one above 4 GiB is made smaller: crash_shrink_memory() in
-/// kernel/kexec_core.c frees its end.
+/// kernel/kexec_core.c frees its end. `on_loan`: what the loan gives counts as memory, and a load without it may have
+/// too little; only where the plan lends the pool.
 ShrinkPlan plan_shrink(const Machine&, const PlanRequest&, std::optional<std::uint64_t> to = std::nullopt,
-                       std::uint64_t margin = Need::default_margin);
+                       std::uint64_t margin = Need::default_margin, bool on_loan = false);
 
 /// The effects of shrinking, each of which may fail. No function decides anything.
 class ShrinkEffects {

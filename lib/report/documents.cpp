@@ -181,6 +181,7 @@ Json recommend_document(const Recommendation& r) {
                 {"devices_known", r.low.known},
                 {"because", list(r.low.because)}};
     j["loan"] = r.loan ? outlook_json(*r.loan) : Json(nullptr);
+    j["on_loan_bytes"] = r.on_loan();
     j["fallback"] = or_null(r.present.fallback);
     j["enough"] = to_json(r.present.reservation);
     j["layout_reproduced"] = r.reproduced.layout;
@@ -197,6 +198,7 @@ Json reserve_document(const ReservationChange& change) {
     Json j = begin_document("reserve");
     j["service"] = change.service;
     j["crashkernel"] = text_or_null(change.words);
+    j["on_loan_bytes"] = change.on_loan;
     j["problem"] = text_or_null(change.problem);
     j["undo"] = change.undo;
     j["file"] = text_or_null(change.file);
@@ -218,6 +220,7 @@ Json shrink_document(const ShrinkPlan& s, const std::optional<ShrinkResult>& res
     j["from"] = or_null(s.from);
     j["to"] = s.possible() ? to_json(s.to) : Json(nullptr);
     j["saved_bytes"] = s.given_back();
+    j["on_loan_bytes"] = s.possible() ? s.on_loan : 0;
     j["need"] = s.from ? to_json(s.need) : Json(nullptr);
     j["fallback"] = or_null(s.plan.fallback);
     j["write_bytes"] = s.possible() ? Json(s.write) : Json(nullptr);

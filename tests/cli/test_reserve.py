@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import unittest
 
-from harness import INPUT, READY, REFUSED, USAGE, Tree, has_sanitizer, run, tool
+from harness import INPUT, NOT_NEEDED, READY, REFUSED, USAGE, Tree, has_sanitizer, run, tool
 
 ours = "etc/default/grub.d/zz-swiotlb-handoff.cfg"
 record = "var/lib/swiotlb-handoff/reserve.json"
@@ -157,6 +157,85 @@ class OnDebian(unittest.TestCase):
             os.symlink(outside.path("grub.d"), self.tree.path("etc/default/grub.d"))
             self.tree.reserve()
             self.assertEqual(os.listdir(outside.path("grub.d")), [])
+
+
+class CountingOnALoan(unittest.TestCase):
+    """Of a machine whose crash kernel makes no pool, and that may lend its own."""
+
+    costs = "If a device appears later that ends the loan"
+
+    def setUp(self):
+        self.tree = Debian("debian-6.1-lend")
+        self.addCleanup(self.tree.__exit__)
+        self.tree.write("etc/default/kdump-tools", b"USE_KDUMP=1\nSWIOTLB_HANDOFF_LEND=yes\n")
+        self.tree.write("swiotlb-handoff/crash-image.json", json.dumps({**IMAGES, "loader": "kexec_load"}).encode())
+
+    def documents(self, command, *more):
+        done = run(command, "--json", *more, "--root", self.tree.root)
+        return json.loads(done.out), done
+
+    def test_no_size_counts_on_the_loan_unless_that_is_asked(self):
+        for command in ("recommend", "reserve"):
+            document, done = self.documents(command)
+            self.assertEqual((document["on_loan_bytes"], document["crashkernel"]), (0, "crashkernel=192M"), done)
+            self.assertNotIn(self.costs, run(command, "--root", self.tree.root).out)
+        recommended, _ = self.documents("recommend")
+        self.assertGreaterEqual(192 << 20, recommended["need"]["recommended_bytes"])
+
+    def test_a_size_that_counts_on_it_is_smaller_and_says_what_that_costs(self):
+        for command, status in (("recommend", NOT_NEEDED), ("reserve", READY)):
+            document, done = self.documents(command, "--count-on-loan")
+            self.assertEqual((done.status, document["crashkernel"]), (status, "crashkernel=128M"), done)
+            self.assertGreater(document["on_loan_bytes"], 32 << 20)
+            said = run(command, "--count-on-loan", "--root", self.tree.root)
+            self.assertIn(self.costs, " ".join(said.out.split()))
+        self.assertIn("crashkernel=128M", self.tree.read(ours).decode())
+        self.tree.remove(ours)
+        dry = run("reserve", "--count-on-loan", "--dry-run", "--root", self.tree.root)
+        self.assertEqual(dry.status, READY, dry)
+        self.assertIn(self.costs, dry.err)
+        self.assertNotIn(self.costs, dry.out, "the difference is for patch(1)")
+
+    def test_a_loan_that_is_not_ready_is_not_counted_on(self):
+        self.tree.write("swiotlb-handoff/pool-traces", self.tree.read("swiotlb-handoff/pool-traces").replace(b"moved-areas: 0", b"moved-areas: 1"))
+        before = self.tree.files()
+        recommended, done = self.documents("recommend", "--count-on-loan")
+        self.assertEqual((done.status, recommended["verdict"], recommended["crashkernel"]), (REFUSED, "refused", None), done)
+        self.assertIn("lend-idle", recommended["loan"]["why"])
+        reserved, done = self.documents("reserve", "--count-on-loan")
+        self.assertEqual((done.status, reserved["crashkernel"]), (REFUSED, None), done)
+        self.assertIn("lend-idle", reserved["problem"])
+        self.assertRegex(run("recommend", "--count-on-loan", "--root", self.tree.root).out, "Next: run this without --count-on-loan")
+        self.assertEqual(self.tree.files(), before)
+
+    def test_a_machine_on_which_kdump_lends_nothing_is_refused(self):
+        self.tree.write("etc/default/kdump-tools", b"USE_KDUMP=1\n")
+        reserved, done = self.documents("reserve", "--count-on-loan")
+        self.assertEqual((done.status, reserved["crashkernel"]), (REFUSED, None), done)
+        self.assertIn("SWIOTLB_HANDOFF_LEND=yes", reserved["problem"])
+
+    def test_it_still_refuses_what_nobody_read(self):
+        self.tree.remove("swiotlb-handoff/crash-image.json")
+        self.assertEqual(run("reserve", "--count-on-loan", "--root", self.tree.root).status, REFUSED)
+
+    def test_shrink_says_what_it_costs(self):
+        self.tree.remove("sys/kernel/kexec_crash_loaded")  # of a captured machine only the sizes are compared
+        plain, _ = self.documents("shrink", "--dry-run", "--margin", "0", "--lend")
+        counted, done = self.documents("shrink", "--dry-run", "--margin", "0", "--count-on-loan")
+        self.assertEqual((plain["verdict"], plain["on_loan_bytes"], done.status), ("ready", 0, READY), done)
+        self.assertGreater(counted["on_loan_bytes"], 32 << 20)
+        self.assertGreater(counted["saved_bytes"], plain["saved_bytes"] + (32 << 20))
+        said = run("shrink", "--dry-run", "--margin", "0", "--count-on-loan", "--root", self.tree.root).out
+        self.assertIn(self.costs, " ".join(said.split()))
+
+    def test_status_says_it_when_the_loan_is_gone(self):
+        self.tree.write("swiotlb-handoff/pool-traces", self.tree.read("swiotlb-handoff/pool-traces").replace(b"moved-areas: 0", b"moved-areas: 1"))
+        status, code = self.tree.status()
+        self.assertEqual((code, status["plan"]["verdict"]), (REFUSED, "refused"))
+        self.assertEqual(status["plan"]["fallback"]["fits"], "perhaps")
+
+    def test_undo_has_no_use_for_it(self):
+        self.assertEqual(run("reserve", "--undo", "--count-on-loan", "--root", self.tree.root).status, USAGE)
 
 
 class InAShell(unittest.TestCase):

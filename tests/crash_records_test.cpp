@@ -138,25 +138,28 @@ TEST(CrashRecord, HoldsForTheSameLoadAndNoOther) {
              {"", [](WatchedMemory&m, Record&, PresentLoad&) { m.slabs.reset(); }},
              {"", [](WatchedMemory&m, Record&, PresentLoad&) { m.oom_kills.reset(); }},
              {"", [](WatchedMemory&m, Record&, PresentLoad&) { m.command_line = "elfcorehdr=1K  " + m.command_line; }},
-             {"of another image", [](WatchedMemory&, Record&, PresentLoad&p) { p.kernel->crc32++; }},
-             {"of another initrd", [](WatchedMemory&, Record&, PresentLoad&p) { p.initrd->bytes++; }},
-             {"it is of Linux 6.1.0, and 6.12.0 would be loaded",
+             {"another image", [](WatchedMemory&, Record&, PresentLoad&p) { p.kernel->crc32++; }},
+             {"another initrd", [](WatchedMemory&, Record&, PresentLoad&p) { p.initrd->bytes++; }},
+             {"was Linux 6.1.0, and now Linux 6.12.0 would be loaded",
               [](WatchedMemory&, Record&, PresentLoad&p) { p.release = "6.12.0"; }},
-             {"which image and initrd they were", [](WatchedMemory&, Record&r, PresentLoad&) { r.initrd_sum.reset(); }},
+             {"which image and initrd were loaded",
+              [](WatchedMemory&, Record&r, PresentLoad&) { r.initrd_sum.reset(); }},
              {"which image and initrd will be", [](WatchedMemory&, Record&, PresentLoad&p) { p.kernel.reset(); }},
-             {"for the CPUs 0, and will for 8 in all", [](WatchedMemory&, Record&, PresentLoad&p) { p.cpus = 8; }},
-             {"for the CPUs 0-7, and will for 1 in all",
+             {"for the CPUs 0, and the next one will prepare for 8 in all",
+              [](WatchedMemory&, Record&, PresentLoad&p) { p.cpus = 8; }},
+             {"for the CPUs 0-7, and the next one will prepare for 1 in all",
               [](WatchedMemory&m, Record&, PresentLoad&) { m.possible_cpus = "0-7"; }},
              {"for the CPUs , and", [](WatchedMemory&m, Record&, PresentLoad&) { m.possible_cpus = ""; }},
              {"not known for how many CPUs", [](WatchedMemory&, Record&, PresentLoad&p) { p.cpus.reset(); }},
-             {"by kexec_load, and will be by kexec_file_load",
+             {"by kexec_load, and the next one will be loaded by kexec_file_load",
               [](WatchedMemory&, Record&, PresentLoad&p) { p.loader = Loader::kexec_file_load; }},
-             {"had 8 GiB of memory, and has 16",
+             {"had 8 GiB of memory then, and has 16 GiB now",
               [](WatchedMemory&, Record&, PresentLoad&p) { p.ram_bytes = 16 * GiB; }},
              {"other threads or buffers", [](WatchedMemory&, Record&, PresentLoad&p) { p.collector->threads = 4; }},
              {"of another load", [](WatchedMemory&m, Record&, PresentLoad&) { m.command_line = "root=/dev/vda"; }},
-             {"nobody saw its dump done", [](WatchedMemory&m, Record&, PresentLoad&) { m.dump_done = false; }},
-             {"for want of memory", [](WatchedMemory&m, Record&, PresentLoad&) { m.oom_kills = 1; }},
+             {"no source says that its dump was finished",
+              [](WatchedMemory&m, Record&, PresentLoad&) { m.dump_done = false; }},
+             {"memory ran out", [](WatchedMemory&m, Record&, PresentLoad&) { m.oom_kills = 1; }},
              {"how much memory the crash kernel had",
               [](WatchedMemory&m, Record&, PresentLoad&) { m.ram_bytes.reset(); }},
              {"how much memory the machine had",
@@ -215,7 +218,7 @@ TEST_F(CrashRecords, OfThisLoadTakeThePlaceOfTheMargin) {
     const Need need = need_for(machine_, request, 256 * MiB, Need::default_margin);
     EXPECT_EQ(need.find(NeedPart::measured)->basis, Basis::measured);
     EXPECT_EQ(need.find(NeedPart::measured)->from,
-              "measured on 2026-11-20: at its lowest 71 MiB of 150 MiB were available "
+              "measured on 2026-11-20, when at the lowest point 71 of 150 MiB were available "
               "(/var/crash/202611200305/swiotlb-handoff-memory.json)");
     EXPECT_EQ(need.find(NeedPart::margin)->bytes, 16 * MiB);
     EXPECT_EQ(need.recommended(), 121 * MiB);

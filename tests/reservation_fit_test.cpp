@@ -209,7 +209,6 @@ void expect_agreement(const Machine& machine, const PlanRequest& request) {
         // By what the crash kernel needs in exactly this reservation, counted anew.
         const Need need = need_for(machine, request, fit.reserved, Need::default_margin);
         EXPECT_GE(fit.reserved, need.recommended() + fit.pool) << text;
-        EXPECT_TRUE(shortage_text(fit).empty());
         // Where nothing but the size counts, recommend asks for no more, in its own steps.
         const Candidate& low = r.candidates.front();
         const bool all_low = machine.crash_kernel.size() == 1 && machine.crash_kernel.front().end() <= 4 * GiB;

@@ -67,15 +67,15 @@ public:
         } else if (options_.json) {
             print_line(e820::to_text(handoff::audit_document(found), -1));
         } else {
-            if (sum_.machines() == 1) print(audit_heading);
-            print_line(audit_line(found));
+            if (sum_.machines() == 1) print_audit_heading();
+            print_audited(found, options_.verbose);
         }
         // A line at a time: several audits may write to one file. What does not go is said at the end.
         [[maybe_unused]] const auto said_later = flush();
         say_how_far();
     }
     Status end() const {
-        if (!options_.json && !options_.csv) print(audit_text(sum_));
+        if (!options_.json && !options_.csv) print_audit_sums(sum_);
         return sum_.unreadable == 0 ? Status::ready : Status::input;
     }
     [[nodiscard]] bool empty() const { return sum_.machines() == 0; }

@@ -44,7 +44,8 @@ std::string said_of(const Options& options, const KdumpService& service, bool en
     if (options.json)
         return e820::to_text(handoff::enable_document(enabled ? "enable" : "disable", service.name, config, changed)) +
                '\n';
-    std::string text = field_text(enabled ? "enabled" : "disabled", config + (changed ? "" : "  (it was already)"));
+    std::string text =
+        field_text(enabled ? "enabled" : "disabled", config + (changed ? "" : "  (nothing had to be changed)"));
     if (!enabled) return changed ? fmt::format("{}\nNext: Run '{}'.\n", text, service.reload) : text;
     return fmt::format(
         "{}{}\nNext: Run '{}', so that the crash kernel takes over the pool if that is proven.\n      Run '{}', so "

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "tool/print.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -101,6 +102,22 @@ void verdict_line(std::string_view label, std::string_view text, Tone tone) {
                     word == shown.npos ? "" : shown.substr(word)));
 }
 
+Tone tone_of(handoff::Verdict verdict) {
+    using handoff::Verdict;
+    return verdict == Verdict::ready ? Tone::good : verdict == Verdict::refused ? Tone::bad : Tone::plain;
+}
+
+void toned_line(std::string_view text, Tone tone) {
+    const std::string shown = printable(text, false);
+    const std::size_t word = std::min(shown.find(' '), shown.size());
+    put(coloured(shown.substr(0, word), tone) + shown.substr(word) + '\n');
+}
+
+void size_row(std::uint64_t mib, std::string_view kind, std::string_view text) {
+    const std::string begin = fmt::format("{:<12}{:>4} MiB  {:<8}  ", "", mib, kind);
+    print(begin + wrapped(printable(text, false), begin.size(), text_width()) + '\n');
+}
+
 void next(std::string_view text) {
     print("\n");
     print(wrapped("Next: " + printable(text, false), 0, text_width()) + '\n');
@@ -114,7 +131,7 @@ void print_pool(const handoff::Machine& machine) {
         std::string use;
         if (machine.slabs_used) use += fmt::format(", {} in use", *machine.slabs_used);
         if (machine.slabs_hiwater) use += fmt::format(", never more than {} in use", *machine.slabs_hiwater);
-        field("pool", fmt::format("{}, {} slabs{}", row(pool), pool.size() / handoff::slab_size, use));
+        sentence("pool", fmt::format("{}, {} slabs{}", row(pool), pool.size() / handoff::slab_size, use));
         bool agree = true;
         for (const handoff::PoolSighting& s : machine.pool) {
             agree = agree && s.range == pool;
@@ -150,14 +167,33 @@ void print_reasons(const std::vector<handoff::Reason>& reasons) {
             if (r.severity == severity) print_reason(r);
 }
 
+void print_verdict(handoff::Verdict verdict, const std::vector<handoff::Assumption>& assumptions,
+                   std::string_view meaning) {
+    const std::size_t many = verdict == handoff::Verdict::ready ? assumptions.size() : 0;
+    verdict_line("verdict",
+                 many == 0   ? fmt::format("{}{}{}", name(verdict), meaning.empty() ? "" : ": ", meaning)
+                 : many == 1 ? "ready if this is true:"
+                             : fmt::format("ready if these {} assumptions are true:", many),
+                 tone_of(verdict));
+    constexpr std::size_t most = 4;
+    for (std::size_t i = 0; i < std::min(many, most); ++i) sentence("", fmt::format("- {}", assumptions[i].text));
+    if (many > most) sentence("", fmt::format("- and {} more, which --verbose prints", many - most));
+}
+
+void print_first(const std::vector<handoff::Reason>& reasons, handoff::Severity severity) {
+    constexpr std::size_t most = 2;
+    std::size_t seen = 0;
+    for (const handoff::Reason& reason : reasons)
+        if (reason.severity == severity && ++seen <= most) print_reason(reason);
+    if (seen > most) sentence("", fmt::format("--verbose prints {} more.", seen - most));
+}
+
 void print_assumptions(const std::vector<handoff::Assumption>& assumptions) {
     for (const handoff::Assumption& a : assumptions) {
         sentence("assumed", fmt::format("{}: {} (on the machine: {})", a.rule, a.text, handoff::shown_path(a.where)));
         if (!a.advice.empty()) sentence("", "-> " + a.advice);
     }
 }
-
-void field_of_reservation(const handoff::Plan& plan) { sentence("reservation", to_text(plan.reservation)); }
 
 namespace {
 

@@ -51,6 +51,12 @@ void note(std::string_view text);
 enum class Tone { plain, good, bad };
 /// sentence() whose first word says how things are.
 void verdict_line(std::string_view label, std::string_view text, Tone tone);
+Tone tone_of(handoff::Verdict);
+/// As one line, its first word in this tone.
+void toned_line(std::string_view text, Tone tone);
+/// "42 MiB  read      the kernel: …": what a row of a table of sizes begins with, and a text that is wrapped below
+/// itself.
+void size_row(std::uint64_t mib, std::string_view kind, std::string_view text);
 /// The last lines: an empty one, and "Next: text".
 void next(std::string_view text);
 /// "0x000071000000-0x000075000000     64 MiB"
@@ -69,8 +75,18 @@ struct PlanNews {
 };
 /// On one screen, or with `verbose` all of it.
 void print_plan(const handoff::Plan&, const PlanNews&, bool verbose);
-/// Whether the reservation is large enough; recommend prints the same line.
-void field_of_reservation(const handoff::Plan&);
+
+/// What is known besides a recommendation, to say what to do next.
+struct RecommendNews {
+    bool reserve = false;     ///< 'reserve' can set it for the next boot
+    std::string_view undone;  ///< what puts the distribution's own crashkernel= back; "" where nothing does
+};
+/// On one screen, or with `verbose` all of it.
+void print_recommendation(const handoff::Recommendation&, const handoff::Machine&, const RecommendNews&, bool verbose);
+/// The verdict, and where it rests on assumptions the first of these.
+void print_verdict(handoff::Verdict, const std::vector<handoff::Assumption>&, std::string_view meaning = {});
+/// The first few reasons of this severity, and how many more --verbose prints.
+void print_first(const std::vector<handoff::Reason>&, handoff::Severity);
 void print_assumptions(const std::vector<handoff::Assumption>&);
 /// Of a refusal, "requires pool-exact: …", since a rule is a requirement.
 void print_reason(const handoff::Reason&);

@@ -20,19 +20,6 @@ using handoff::Rule;
 using handoff::Severity;
 using handoff::Verdict;
 
-// So many of a kind are on the first screen.
-constexpr std::size_t most_refusals = 2, most_warnings = 2, most_assumptions = 4;
-
-Tone tone_of(Verdict verdict) {
-    return verdict == Verdict::ready ? Tone::good : verdict == Verdict::refused ? Tone::bad : Tone::plain;
-}
-
-std::string short_verdict(const handoff::Plan& plan) {
-    const std::size_t many = plan.assumptions.size();
-    if (plan.verdict != Verdict::ready || many == 0) return name(plan.verdict);
-    return many == 1 ? "ready if this is true:" : fmt::format("ready if these {} assumptions are true:", many);
-}
-
 const Reason* find(const handoff::Plan& plan, Rule rule, Severity severity) {
     const auto it = std::find_if(plan.reasons.begin(), plan.reasons.end(),
                                  [&](const Reason& r) { return r.is(rule) && r.severity == severity; });
@@ -49,21 +36,6 @@ std::string text_of(const handoff::LoanOutlook& loan) {
                      gain)
                : fmt::format("The pool cannot be lent to the crash kernel, which would give it {} MiB more memory: {}.",
                              gain, loan.why);
-}
-
-// The reasons of one severity, and how many more there are.
-void print_first(const handoff::Plan& plan, Severity severity, std::size_t most) {
-    std::size_t seen = 0;
-    for (const Reason& reason : plan.reasons)
-        if (reason.severity == severity && ++seen <= most) print_reason(reason);
-    if (seen > most) sentence("", fmt::format("--verbose prints {} more.", seen - most));
-}
-
-void print_assumed(const std::vector<handoff::Assumption>& assumptions) {
-    for (std::size_t i = 0; i < std::min(assumptions.size(), most_assumptions); ++i)
-        sentence("", fmt::format("- {}", assumptions[i].text));
-    if (assumptions.size() > most_assumptions)
-        sentence("", fmt::format("- and {} more, which --verbose prints", assumptions.size() - most_assumptions));
 }
 
 // What the handoff is good for, or why there is none to make.
@@ -110,6 +82,19 @@ std::string next_where_ready(const PlanNews& news) {
                        news.reload);
 }
 
+// Of a refusal: what would be large enough, where the reservation is too small.
+std::string to_boot_with(const handoff::Plan& plan) {
+    const bool too_small = plan.reservation.fits && plan.reservation.reserved != 0;
+    return plan.verdict == Verdict::refused && too_small ? plan.reservation.crashkernel : "";
+}
+
+// The last lines say what to boot with.
+void print_reservation(const handoff::Plan& plan) {
+    handoff::ReservationFit fit = plan.reservation;
+    if (!to_boot_with(plan).empty()) fit.crashkernel.clear();
+    sentence("reservation", to_text(fit));
+}
+
 std::string next_of(const handoff::Plan& plan, const PlanNews& news) {
     switch (plan.verdict) {
         case Verdict::ready:
@@ -120,22 +105,28 @@ std::string next_of(const handoff::Plan& plan, const PlanNews& news) {
             break;
     }
     const Reason* refusal = first_refusal(plan.reasons);
-    return fmt::format("{}{}", next_without(plan),
+    const std::string words = to_boot_with(plan);
+    return fmt::format("{}{}{}",
+                       !words.empty()                                  ? fmt::format("Boot with {}. Until then ", words)
+                       : plan.reservation.fits == handoff::Fit::surely ? "Nothing has to be done. "
+                                                                       : "",
+                       next_without(plan),
                        refusal ? fmt::format(" 'swiotlb-handoff explain {}' says more.", refusal->rule) : "");
 }
 
 }  // namespace
 
 void print_plan(const handoff::Plan& plan, const PlanNews& news, bool verbose) {
-    verdict_line("verdict", verbose ? handoff::verdict_text(plan.verdict, plan.assumptions) : short_verdict(plan),
-                 tone_of(plan.verdict));
-    if (!verbose && plan.verdict == Verdict::ready) print_assumed(plan.assumptions);
+    if (verbose)
+        verdict_line("verdict", handoff::verdict_text(plan.verdict, plan.assumptions), tone_of(plan.verdict));
+    else
+        print_verdict(plan.verdict, plan.assumptions);
     if (const auto& pool = plan.pool ? plan.pool : news.pool) field("pool", row(*pool));
     if (plan.part) field("part", row(*plan.part) + ", which is not all of the pool");
     if (verbose) print_layout(plan);
     print_gain(plan);
-    if (!verbose) print_first(plan, Severity::refusal, most_refusals);
-    field_of_reservation(plan);
+    if (!verbose) print_first(plan.reasons, Severity::refusal);
+    print_reservation(plan);
     if (verbose ? plan.verdict == Verdict::ready && plan.fallback.has_value() : falls_deep(plan))
         sentence("or else", "If the handoff cannot be loaded, " + to_text(*plan.fallback));
     if (news.loan) sentence("loan", text_of(*news.loan));
@@ -144,7 +135,7 @@ void print_plan(const handoff::Plan& plan, const PlanNews& news, bool verbose) {
         print_reasons(plan.reasons);
         print_maps(plan);
     } else {
-        print_first(plan, Severity::warning, most_warnings);
+        print_first(plan.reasons, Severity::warning);
     }
     next(next_of(plan, news));
 }

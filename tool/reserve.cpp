@@ -87,8 +87,9 @@ const BootConfig* boot_config_of(const Host& host, const KdumpService& service) 
 
 std::optional<Error> not_ours(const Host& host, const BootConfig& boot, const std::optional<std::string>& text) {
     if (!text || handoff::is_our_grub_file(*text)) return std::nullopt;
-    return machine_error(host, Error{Errc::input, std::string(boot.file), 1,
-                                     "somebody else than 'reserve' wrote this file: move it away first"});
+    return machine_error(host,
+                         Error{Errc::input, std::string(boot.file), 1,
+                               "this file was not written by 'reserve', so it is not replaced: move it away first"});
 }
 
 // Of the crash kernel that is loaded on the running machine: "" where it has the loan.
@@ -112,24 +113,26 @@ void print_change(const ReservationChange& change, const Host& host) {
     if (!change.file.empty()) field(change.undo ? "removed" : "written", change.file);
     if (!change.ran.empty()) field("ran", change.ran);
     if (change.entries)
-        field("boot menu",
-              fmt::format("{} with these words, {} with none{}", change.entries->as_asked, change.entries->without,
-                          change.entries->otherwise == 0
-                              ? ""
-                              : fmt::format(", and {} with others, which this file has no part in",
-                                            change.entries->otherwise)));
+        sentence("boot menu",
+                 fmt::format("{} entries with these words, {} entries without crashkernel={}", change.entries->as_asked,
+                             change.entries->without,
+                             change.entries->otherwise == 0
+                                 ? ""
+                                 : fmt::format(", and {} entries with other words, which this file does not change",
+                                               change.entries->otherwise)));
     if (!change.undone_by.empty()) sentence("note", change.undone_by);
     if (!change.file.empty() && change.ran.empty())
-        sentence("note", fmt::format("{} is not the running machine: its boot loader's configuration is as it was.",
-                                     host.root()));
+        sentence("note",
+                 fmt::format("{} is not the running machine, so the boot loader's configuration was not made anew.",
+                             host.root()));
     if (change.file.empty() && change.undo)
-        next("nothing. 'reserve' has written nothing here.");
+        next("Nothing has to be done. 'reserve' has written nothing on this machine.");
     else if (change.undo)
-        next("reboot. The reservation is then as the other files say.");
+        next("Reboot. The reservation is then as the boot loader's other files say.");
     else if (change.file.empty())
-        next("do this, and reboot. 'swiotlb-handoff status' then says what is reserved.");
+        next("Run these commands, and reboot. 'swiotlb-handoff status' then says what is reserved.");
     else
-        next("reboot. 'swiotlb-handoff status' then says whether this is reserved.");
+        next("Reboot. 'swiotlb-handoff status' then says whether this is reserved.");
 }
 
 Status say(const Options& options, const Host& host, const ReservationChange& change) {

@@ -79,7 +79,7 @@ int verify(const char* root) {
 }
 
 [[noreturn]] void give_up() {
-    write_to(STDERR_FILENO, "swiotlb-handoff: verify does not have the memory that it needs\n");
+    write_to(STDERR_FILENO, "swiotlb-handoff: There is not enough memory to look for the pool.\n");
     ::_exit(1);
 }
 // The dump goes on without a report.
@@ -210,14 +210,14 @@ void report(const Places& places) {
                              "memory of this one";
             break;
         case -1:
-            verdict = "WARNING: cannot tell where the pool is: verify died";
+            verdict = "WARNING: It is not known where the pool is. A signal ended verify.";
             break;
         case -2:
-            verdict = "WARNING: cannot tell where the pool is: verify did not end in time";
+            verdict = "WARNING: It is not known where the pool is. verify did not end in time.";
             break;
         default:
-            verdict = base::text("WARNING: cannot tell where the pool is: verify ended with status ",
-                                 static_cast<unsigned>(outcome.status));
+            verdict = base::text("WARNING: It is not known where the pool is. verify ended with status ",
+                                 static_cast<unsigned>(outcome.status), ".");
     }
     const std::string line = "swiotlb-handoff: " + verdict + "\n";
     // A record of the log for each line; a level that reaches the console only where it matters.

@@ -200,8 +200,8 @@ void Watch::say_low() {
     if (lines_ >= most_lines || (!first && available > said_ / 5 * 4)) return;
     ++lines_;
     said_ = available;
-    say(base::text("memory: ", first ? "" : "a new low, ", available / MiB, " of ", seen_.total_bytes / MiB,
-                   " MiB are available, and ", seen_.lowest_free_bytes / MiB, " MiB free"));
+    say(base::text("memory: ", available / MiB, " of ", seen_.total_bytes / MiB, " MiB are available",
+                   first ? "" : ", the least so far", ", and ", seen_.lowest_free_bytes / MiB, " MiB are free."));
 }
 
 void Watch::look_at_pool() {
@@ -288,9 +288,9 @@ void Watch::follow() {
     if (collector_.running) return;
     keep();
     leave_beside_dump();
-    say(base::text("memory: at its lowest ", seen_.lowest_available_bytes / MiB, " of ", seen_.total_bytes / MiB,
-                   " MiB were available; ", seen_.dump_bytes / MiB, " MiB of the dump were written in ",
-                   seen_.dump_seconds, " s"));
+    say(base::text("memory: The dump is done: ", seen_.dump_bytes / MiB, " MiB were written in ", seen_.dump_seconds,
+                   " s. At the lowest point ", seen_.lowest_available_bytes / MiB, " of ", seen_.total_bytes / MiB,
+                   " MiB were available."));
 }
 
 // In place: a file that is made anew each time would take memory for two. What was longer is blanks.

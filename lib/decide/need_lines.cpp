@@ -60,7 +60,7 @@ NeedLine unpacked_line(const PlanRequest& request) {
     if (!contents) {
         const std::uint64_t bytes = bounded(assumed_initrd_bytes(request));
         return {NeedPart::unpacked, unpack_factor * bytes, 0, Basis::assumed,
-                fmt::format("{} times as much as the packed one{}", unpack_factor,
+                fmt::format("{} times the size of the packed initrd{}", unpack_factor,
                             request.initrd_contents_problem ? "; " + request.initrd_contents_problem->message() : "")};
     }
     // A symbolic link has a page of its own in ramfs. The index of a file's pages: mm's xarray, 576 bytes for 64 pages.
@@ -68,8 +68,9 @@ NeedLine unpacked_line(const PlanRequest& request) {
                                 contents->symbolic_links * page_size;
     return {NeedPart::unpacked, bounded(bytes), bounded(contents->file_bytes + contents->inodes * inode_at_least),
             Basis::read,
-            contents->formats.empty() ? "what is in it; it is not compressed"
-                                      : fmt::format("by unpacking it ({})", fmt::join(contents->formats, ", "))};
+            contents->formats.empty()
+                ? "the size of its files; it is not compressed"
+                : fmt::format("it was unpacked to count ({})", fmt::join(contents->formats, ", "))};
 }
 
 // init/do_mounts.c, init_rootfs(): the root file system is a tmpfs, which takes half of the memory that is free when it
@@ -80,8 +81,9 @@ void add_root_limit(const Question& question, Need& need) {
     const auto type = question.base.last("rootfstype");
     const bool tmpfs = type ? type->find("tmpfs") != type->npos : question.base.last("root").value_or("").empty();
     if (!tmpfs || unpacked.bytes == 0 || unpacked.basis == Basis::assumed) return;
-    need.lines.push_back({NeedPart::root_limit, unpacked.bytes, 0, unpacked.basis,
-                          "without root= it is a tmpfs, which takes no more than half of what is free"});
+    need.lines.push_back(
+        {NeedPart::root_limit, unpacked.bytes, 0, unpacked.basis,
+         "without root= the initrd is unpacked into a tmpfs, which takes no more than half of the free memory"});
 }
 
 EarlyDemand early_with(const Machine& machine, std::uint64_t reservation_bytes, unsigned cpus, const EarlyTake& more) {
@@ -125,9 +127,9 @@ Cpus cpus_of(const Question& question, const PlanRequest& original) {
     const bool line_known = original.command_line || original.service_command_line;
     cpus.basis =
         limited ? (line_known ? Basis::read : Basis::assumed) : (machine.possible_cpus ? Basis::read : Basis::assumed);
-    const std::string limit = !limited                        ? "no nr_cpus=, the machine's possible CPUs"
-                              : original.command_line         ? "the crash kernel's command line"
-                              : original.service_command_line ? "the command line by the configuration of kdump"
+    const std::string limit = !limited                ? "the possible CPUs of the machine, because there is no nr_cpus="
+                              : original.command_line ? "the crash kernel's command line"
+                              : original.service_command_line ? "the command line that kdump's configuration makes"
                                                               : "nr_cpus=1, which every kdump service adds";
     cpus.from = fmt::format("{} CPUs, {} of them started: {}", cpus.possible, cpus.running, limit);
     return cpus;
@@ -155,7 +157,7 @@ NeedLine modules_line(const PlanRequest& request) {
     const auto& contents = request.initrd_contents;
     if (!contents)
         return {NeedPart::modules, std::min(usual_modules, bounded(assumed_initrd_bytes(request))), 0, Basis::assumed,
-                "as much as the initrd, up to 16 MiB: nobody looked into it"};
+                "the size of the initrd, but no more than 16 MiB, because the initrd was not read"};
     std::uint64_t files = 0;
     bool compressed = false;
     for (const ModuleFile& module : contents->modules) {
@@ -165,17 +167,20 @@ NeedLine modules_line(const PlanRequest& request) {
     const bool hidden = contents->packed_root_bytes != 0;
     if (contents->loaded_module_bytes && (hidden || *contents->loaded_module_bytes <= files))
         return {NeedPart::modules, bounded(*contents->loaded_module_bytes), 0, Basis::read,
-                hidden ? "what the running kernel has loaded" : "what the running kernel has loaded of the initrd's"};
-    if (hidden) return {NeedPart::modules, usual_modules, 0, Basis::assumed, "the initrd's are in a packed root"};
+                hidden ? "the size of all modules that the running kernel has loaded"
+                       : "the size of those modules of the initrd that the running kernel has loaded"};
+    if (hidden)
+        return {NeedPart::modules, usual_modules, 0, Basis::assumed,
+                "the modules of the initrd are in a packed root file system, which was not read"};
     return {NeedPart::modules, bounded(files), 0, compressed ? Basis::assumed : Basis::read,
-            compressed ? fmt::format("all of the initrd's, {} times as large as they are packed", module_factor)
-                       : std::string("all of the initrd's, the size of their files")};
+            compressed ? fmt::format("all modules of the initrd, {} times as large as they are packed", module_factor)
+                       : std::string("the size of all modules of the initrd")};
 }
 
 void add_page_cache(const PlanRequest& request, Need& need) {
     if (!request.initrd_contents || request.initrd_contents->packed_root_bytes == 0) return;
     need.lines.push_back({NeedPart::page_cache, bounded(request.initrd_contents->packed_root_bytes), 0, Basis::assumed,
-                          "the packed root is mounted from where it lies: as much again for what is read of it"});
+                          "the size of the packed root file system, of which parts are read into memory again"});
 }
 
 // makedumpfile.c: two bits for each page of the machine, in a file in /tmp, or, where they are more than 4 MiB
@@ -193,18 +198,19 @@ NeedLine makedumpfile_line(const Machine& machine, const PlanRequest& request, u
     return {NeedPart::makedumpfile, bounded(bitmaps + buffers + end / (128 * MiB) * 64 + threads * thread_bytes), 0,
             request.collector_options ? Basis::read : Basis::assumed,
             fmt::format("{}bitmaps of {} KiB, {} threads",
-                        request.collector_options ? "" : "its options are not known: ", bitmaps / KiB, threads)};
+                        request.collector_options ? "" : "its options are not known, so they are assumed: ",
+                        bitmaps / KiB, threads)};
 }
 
 // What only a margin could stand for: what programs and drivers really take.
 void add_measured(const MeasuredNeed& measured, std::uint64_t margin, Need& need) {
     need.lines.push_back(
         {NeedPart::measured, bounded(measured.bytes), 0, Basis::measured,
-         fmt::format("measured on {}: at its lowest {} MiB of {} MiB were available ({})",
+         fmt::format("measured on {}, when at the lowest point {} of {} MiB were available ({})",
                      measured.time.substr(0, measured.time.find('T')), measured.lowest_available_bytes / MiB,
                      measured.total_bytes / MiB, measured.file)});
     need.lines.push_back({NeedPart::margin, bounded(margin_beside(measured, margin)), 0, Basis::assumed,
-                          "an eighth of what was measured, at least 16 MiB: the next crash may take more"});
+                          "an eighth of what was measured, but at least 16 MiB, because the next crash may take more"});
 }
 
 // As the crash kernel's command line will be.
@@ -243,7 +249,7 @@ Need need_for(const Machine& machine, const PlanRequest& request, std::uint64_t 
         need.lines.push_back(modules_line(request));
         add_page_cache(request, need);
         need.lines.push_back(makedumpfile_line(machine, request, cpus.running));
-        need.lines.push_back({NeedPart::margin, bounded(margin), 0, Basis::assumed, "--margin"});
+        need.lines.push_back({NeedPart::margin, bounded(margin), 0, Basis::assumed, "as --margin says"});
     }
     if (machine.last_crash) need.ran_out_with = bounded(ran_out_with(*machine.last_crash));
     return need;

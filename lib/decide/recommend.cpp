@@ -11,6 +11,7 @@
 #include "lib/decide/fallback.hpp"
 #include "lib/decide/findings.hpp"
 #include "lib/decide/loads.hpp"
+#include "lib/decide/reservation_fit.hpp"
 #include "lib/kernel/constants.hpp"
 
 namespace handoff {
@@ -247,16 +248,9 @@ std::uint64_t least_without_handoff(const Search& search, const std::vector<Cand
 // Nobody should take an assumption for what an image or an initrd says.
 void warn_of_assumptions(const Need& need, Findings& found) {
     if (!need.rests_on_assumptions()) return;
-    std::string parts;
-    std::uint64_t bytes = 0;
-    for (const NeedLine& line : need.lines) {
-        if (line.basis != Basis::assumed || line.part == NeedPart::margin || line.bytes == 0) continue;
-        bytes += line.bytes;
-        parts += (parts.empty() ? "" : ", ") + std::string(name(line.part));
-    }
     found.warn("image-known",
-               fmt::format("{} MiB of what the crash kernel needs are assumed and were not read: {}.", whole_mib(bytes),
-                           parts),
+               fmt::format("What the crash kernel needs is partly assumed, because this was not read: {}.",
+                           list_of(what_is_assumed(need))),
                {}, "Give --kernel and --initrd, or run this command on the machine itself.");
 }
 

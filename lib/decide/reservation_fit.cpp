@@ -47,15 +47,6 @@ std::string what_is_assumed(const Need& need, const NeedLine& line) {
     return {};
 }
 
-std::vector<std::string> what_is_assumed(const Need& need) {
-    std::vector<std::string> assumed;
-    for (const NeedLine& line : need.lines) {
-        if (line.basis != Basis::assumed || line.bytes == 0) continue;
-        if (std::string what = what_is_assumed(need, line); !what.empty()) assumed.push_back(std::move(what));
-    }
-    return assumed;
-}
-
 Fit fit_of_handoff(const ReservationFit& fit) {
     if (fit.reserved >= fit.recommended) return Fit::surely;
     return fit.reserved >= fit.lower_bound ? Fit::perhaps : Fit::no;
@@ -66,12 +57,9 @@ const char* answer(const ReservationFit& fit) {
 }
 
 std::string assumed_text(const ReservationFit& fit) {
-    const std::size_t many = fit.assumed.size();
-    if (many == 0) return {};
-    std::string list;
-    for (std::size_t i = 0; i < many; ++i) list += (i == 0 ? "" : i + 1 == many ? " and " : ", ") + fit.assumed[i];
-    const bool plural = many > 1 || fit.assumed.front().ends_with("options");
-    return fmt::format(" ({} {} assumed)", list, plural ? "are" : "is");
+    if (fit.assumed.empty()) return {};
+    const bool plural = fit.assumed.size() > 1 || fit.assumed.front().ends_with("options");
+    return fmt::format(" ({} {} assumed)", list_of(fit.assumed), plural ? "are" : "is");
 }
 
 // Besides what the crash kernel needs.
@@ -108,6 +96,21 @@ std::string cure_text(const ReservationFit& fit) {
 
 }  // namespace
 
+std::vector<std::string> what_is_assumed(const Need& need) {
+    std::vector<std::string> assumed;
+    for (const NeedLine& line : need.lines) {
+        if (line.basis != Basis::assumed || line.bytes == 0) continue;
+        if (std::string what = what_is_assumed(need, line); !what.empty()) assumed.push_back(std::move(what));
+    }
+    return assumed;
+}
+
+std::string list_of(const std::vector<std::string>& all) {
+    std::string list;
+    for (std::size_t i = 0; i < all.size(); ++i) list += (i == 0 ? "" : i + 1 == all.size() ? " and " : ", ") + all[i];
+    return list;
+}
+
 ReservationFit fit_of_reservation(const Machine& machine, const PlanRequest& request, const Plan& plan,
                                   std::uint64_t margin) {
     ReservationFit fit;
@@ -136,12 +139,6 @@ ReservationFit fit_of_reservation(const Machine& machine, const PlanRequest& req
     }
     if (fit.reserved - std::min(fit.reserved, fit.pool) <= need.ran_out_with) fit.ran_out_with = need.ran_out_with;
     return fit;
-}
-
-std::string shortage_text(const ReservationFit& fit) {
-    if (!fit.fits || fit.fits == Fit::surely) return {};
-    if (fit.reserved == 0) return ": nothing is reserved";
-    return fit.fits == Fit::perhaps ? ", which may be too small" : ", which is too small";
 }
 
 std::string shortage_sentence(const ReservationFit& fit) {

@@ -30,18 +30,20 @@ std::string spaced(std::string_view line) { return fmt::format(" {} ", fmt::join
 // A difference between the load that was seen and the present one; "" where there is none.
 std::string difference(const WatchedMemory& memory, const Record& load, const PresentLoad& now) {
     if (memory.release != now.release)
-        return fmt::format("it is of Linux {}, and {} would be loaded", memory.release,
-                           now.release.empty() ? "another" : now.release);
-    if (!load.kernel_sum || !load.initrd_sum) return "the load's record does not say which image and initrd they were";
+        return fmt::format("that crash kernel was Linux {}, and now {} would be loaded", memory.release,
+                           now.release.empty() ? "another kernel" : "Linux " + now.release);
+    if (!load.kernel_sum || !load.initrd_sum)
+        return "the record of that load does not say which image and initrd were loaded";
     if (!now.kernel || !now.initrd) return "it is not known which image and initrd will be loaded";
-    if (load.kernel_sum != now.kernel) return "it is of another image";
-    if (load.initrd_sum != now.initrd) return "it is of another initrd";
+    if (load.kernel_sum != now.kernel) return "another image was loaded then";
+    if (load.initrd_sum != now.initrd) return "another initrd was loaded then";
     if (!now.cpus) return "it is not known for how many CPUs the crash kernel will prepare";
     if (count_of_list(memory.possible_cpus) != now.cpus)
-        return fmt::format("the crash kernel prepared for the CPUs {}, and will for {} in all", memory.possible_cpus,
-                           *now.cpus);
+        return fmt::format("that crash kernel prepared for the CPUs {}, and the next one will prepare for {} in all",
+                           memory.possible_cpus, *now.cpus);
     if (now.loader != Loader::automatic && load.loader != now.loader)
-        return fmt::format("it was loaded by {}, and will be by {}", name(load.loader), name(now.loader));
+        return fmt::format("that crash kernel was loaded by {}, and the next one will be loaded by {}",
+                           name(load.loader), name(now.loader));
     const CollectorOptions then = memory_of_makedumpfile(memory.collector);
     if (now.collector && !now.collector->threads_are_cpus && then != *now.collector)
         return fmt::format("the dump was saved by '{}', and makedumpfile has other threads or buffers now",
@@ -52,17 +54,18 @@ std::string difference(const WatchedMemory& memory, const Record& load, const Pr
 }  // namespace
 
 std::string why_not_used(const WatchedMemory& memory, const Record& load, const PresentLoad& now) {
-    if (!memory.dump_done) return "nobody saw its dump done";
-    if (memory.oom_kills.value_or(0) != 0) return "programs were ended there for want of memory";
+    if (!memory.dump_done) return "no source says that its dump was finished";
+    if (memory.oom_kills.value_or(0) != 0) return "memory ran out there, and the kernel ended programs";
     if (!memory.ram_bytes) return "it does not say how much memory the crash kernel had";
     if (!memory.vmcore_bytes) return "it does not say how much memory the machine had";
     if (spaced(memory.command_line).find(spaced(load.command_line)) == std::string::npos)
-        return "the load's record beside it is of another load";
+        return "the record of a load beside it is of another load";
     if (auto text = difference(memory, load, now); !text.empty()) return text;
     // /proc/vmcore lacks the reservation, and may lack the pool.
     const std::uint64_t then = *memory.vmcore_bytes + *memory.ram_bytes;
     if (now.ram_bytes > then + GiB)
-        return fmt::format("the machine had {} GiB of memory, and has {}", then / GiB, now.ram_bytes / GiB);
+        return fmt::format("the machine had {} GiB of memory then, and has {} GiB now", then / GiB,
+                           now.ram_bytes / GiB);
     if (bytes_taken(memory, load) == 0) return "its numbers contradict each other";
     return {};
 }
@@ -127,9 +130,10 @@ std::optional<CrashRecord> examine(const Host& host, const std::string& director
     const auto record = host.read_of_root(fmt::format("{}/{}", directory, load_record_file), largest_load_record);
     const auto load = record ? parse_record(*record) : Result<Record>(record.error());
     if (!load) {
-        found.why_not = record || record.error().code != Errc::not_found
-                            ? fmt::format("{}: {}", load_record_file, load.error().what)
-                            : fmt::format("no {} says what was loaded", load_record_file);
+        found.why_not =
+            record || record.error().code != Errc::not_found
+                ? fmt::format("{}: {}", load_record_file, load.error().what)
+                : fmt::format("there is no {} beside it, which would say what was loaded", load_record_file);
         return found;
     }
     found.why_not = why_not_used(*memory, *load, now());

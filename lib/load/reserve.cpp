@@ -41,20 +41,20 @@ std::string problem_of(const Recommendation& r, const LoadSettings& settings) {
     if (r.counts_on_loan && r.chosen)
         if (std::string problem = lends_at_no_load(settings); !problem.empty()) return problem;
     if (!r.chosen || r.verdict == Verdict::refused)
-        return "No crashkernel= is recommended for this machine: 'swiotlb-handoff recommend' says why.";
+        return "No crashkernel= is recommended for this machine. 'swiotlb-handoff recommend' says why.";
     if (!r.assumptions.empty())
         return fmt::format(
-            "The recommendation rests on what was not read of this machine, such as {}: 'swiotlb-handoff recommend' "
-            "names all of it.",
+            "The recommendation rests on assumptions about this machine, such as {}. 'swiotlb-handoff recommend' names "
+            "all of them.",
             r.assumptions.front().rule);
     if (const std::string file = not_read(r.need); !file.empty())
         return fmt::format(
-            "The size of the crash kernel's {} is assumed, and the reservation may come out too small. Have kdump "
-            "make its {} first.",
-            file, file);
+            "The {} that kdump loads was not found, so its size is only assumed, and the reservation could be too "
+            "small. Let kdump load a crash kernel once, and then run this command again.",
+            file);
     if (!r.chosen->append.empty())
         return fmt::format(
-            "{} is enough only with {} on the crash kernel's command line. Put it into kdump's configuration first.",
+            "{} is enough only if the crash kernel's command line has {}. Add that to kdump's configuration first.",
             r.chosen->reservation.text(), r.chosen->append);
     if (!r.counts_on_loan && (!r.chosen->fallback || !r.chosen->fallback->sure))
         return fmt::format("{} leaves too little memory for a load without the handoff, which needs a pool of its own.",
@@ -155,12 +155,12 @@ ReservationState judge_reserved(const ReservationFacts& facts) {
     if (*facts.words != wanted)
         return {
             Reserved::otherwise,
-            fmt::format("'reserve' asked for {}, and this boot has {}. Another entry of the boot menu was booted, or "
-                        "something put the other words back.",
+            fmt::format("'reserve' asked for {}, but this boot has {}. Another entry of the boot menu was booted, or "
+                        "something changed the words back.",
                         wanted, facts.words->empty() ? "no crashkernel=" : *facts.words)};
     if (*facts.bytes < facts.asked_bytes.value_or(0))
-        return {Reserved::smaller, fmt::format("'reserve' asked for {}, and {} MiB of it are left: the reservation was "
-                                               "made smaller in this boot.",
+        return {Reserved::smaller, fmt::format("'reserve' asked for {}, but only {} MiB are reserved now, because the "
+                                               "reservation was made smaller in this boot.",
                                                wanted, whole_mib(*facts.bytes))};
     return {Reserved::as_asked,
             fmt::format("{} MiB are reserved, as 'reserve' asked for: {}.", whole_mib(*facts.bytes), wanted)};

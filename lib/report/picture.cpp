@@ -117,7 +117,10 @@ std::string size_text(std::uint64_t bytes) {
 
 bool is_low(const AddressRange& window) { return window == *AddressRange::from_size(0, low_limit); }
 
-const char* window_name(const AddressRange& window) { return is_low(window) ? "below 4 GiB" : "close-up"; }
+std::string window_name(const AddressRange& window) {
+    if (is_low(window)) return "below 4 GiB";
+    return fmt::format("close-up of {} from {:#x}", size_text(window.size()), window.start());
+}
 
 std::vector<Address> round_addresses(const AddressRange& window, unsigned most) {
     const std::uint64_t step = std::max(std::bit_ceil(window.size() / most), is_low(window) ? GiB : 1);

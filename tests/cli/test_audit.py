@@ -94,22 +94,33 @@ class Audit(unittest.TestCase):
         lacking = sum(loan["verdict"] == "evidence-missing" for loan in loans)
         text = run("audit", machines).out.split("\n\n")[1]
         numbers = {name: int(count) for name, count in re.findall(r"^(\S.*?) {2,}(\d+)", text, re.M)}
-        self.assertEqual(numbers, {"machines": len(lines), "gives back": sum(handoff) >> 20, "oversized": sum(sizes) >> 20, "too small": sum(small) >> 20, "could lend": sum(lent) >> 20, "assumed": mock.ANY, "identical": len(names) - len(distinct),
+        self.assertEqual(numbers, {"machines": len(lines), "gives back": sum(handoff) >> 20, "oversized": sum(sizes) >> 20, "too small": sum(small) >> 20, "could lend": sum(lent) >> 20, "identical": len(names) - len(distinct),
                                    **{name: verdicts[key] for name, key in (("ready", "ready"), ("not needed", "not-needed"), ("refused", "refused"),
                                                                             ("unreadable", "unreadable")) if name != "unreadable" or verdicts[key]}})
-        self.assertEqual({rule: int(count) for count, rule in re.findall(r"^ +(\d+)  by (\S+)$", text, re.M)}, dict(rules))
-        self.assertEqual({rule: int(count) for count, rule in re.findall(r"^ +(\d+)  if (\S+)$", text, re.M)}, dict(assumed))
-        self.assertIn(f"{resting}  of them if what their captures lack is as assumed", text)
+        self.assertEqual({rule: int(count) for count, rule in re.findall(r"^ +(\d+)  do not meet (\S+)$", text, re.M)}, dict(rules))
+        self.assertEqual({rule: int(count) for count, rule in re.findall(r"^ +(\d+)  assume (\S+)$", text, re.M)}, dict(assumed))
+        text = " ".join(text.split())
+        self.assertIn(f"{resting} of them only if what was not read is as assumed", text)
         self.assertGreater(resting, 0)
-        self.assertIn(f"by {len(handoff)} of them through the handoff", text)
-        self.assertIn(f"with or without a handoff, by {len(sizes)} of them", text)
-        self.assertIn(f"in the reservations of {len(small)} of them; {lost} of these", text)
+        self.assertIn(f"MiB on {len(handoff)} machines because of the handoff", text)
+        self.assertIn(f"MiB on {len(sizes)} machines are reserved without need, with or without a handoff", text)
+        self.assertIn(f"MiB lack on {len(small)} machines. {lost} of them certainly lose their dump.", text)
         self.assertGreater(len(sizes), 0)
         self.assertGreater(len(small), 0)
         readable = sum(each["error"] is None for each in lines)
-        self.assertIn(f"{guessed['initrd']}  of {readable} for which the size of the initrd is assumed", text)
+        self.assertIn(f"Of {readable} machines that could be read", text)
+        self.assertIn(f"the size of the initrd ({guessed['initrd']})", text)
         self.assertGreater(lacking, 0)
-        self.assertIn(f"to {len(lent)} crash kernels that make no pool; {lacking} more but for evidence", text)
+        self.assertIn(f"MiB to {len(lent)} crash kernels that make no pool. For {lacking} more only evidence is missing.", text)
+
+    def test_verbose_names_the_rules_of_each_machine(self):
+        refused = os.path.join(machines, "debian-6.1-kexec-load")
+        (line,) = audit(refused)[1]
+        rules = ", ".join(line["refused_by"])
+        self.assertNotIn(rules, run("audit", refused).out.split("\n\n")[0])
+        self.assertIn(f"\n    requires {rules}\n", run("audit", "--verbose", refused).out)
+        assumed = os.path.join(machines, "dell-r6515-high")
+        self.assertIn(f"\n    assumes {', '.join(audit(assumed)[1][0]['assumed'])}\n", run("audit", "--verbose", assumed).out)
 
     def test_one_bad_capture_is_said_and_stops_nothing(self):
         with Tree() as tree:

@@ -29,14 +29,14 @@ class Need(unittest.TestCase):
             self.assertGreater(unpacked["at_least_bytes"], 41 * MIB)
             self.assertLess(unpacked["size_bytes"], 42 * MIB)
             self.assertGreaterEqual(document["need"]["lower_bound_bytes"], unpacked["at_least_bytes"])
-            text = run("recommend", "--root", tree.root, "--initrd", tree.path("initrd")).out
-            self.assertRegex(text, r"42 MiB  read      the initrd unpacked: by unpacking it \(gzip\)")
+            text = run("recommend", "--verbose", "--root", tree.root, "--initrd", tree.path("initrd")).out
+            self.assertRegex(text, r"42 MiB  read      the unpacked initrd: it was unpacked to count \(gzip\)")
 
     def test_what_was_not_read_is_assumed_and_there_is_a_warning(self):
-        text = run("recommend", "--root", os.path.join(machines, machine)).out
+        text = run("recommend", "--verbose", "--root", os.path.join(machines, machine)).out
         self.assertRegex(text, r"MiB  assumed   the kernel: no image was read")
-        self.assertRegex(text, r"MiB  assumed   the initrd unpacked: 4 times as much as the packed one")
-        self.assertRegex(text, r"warning     image-known: \d+ MiB of what the crash kernel needs are assumed and were not read:\s+image,\s+unpacked")
+        self.assertRegex(text, r"MiB  assumed   the unpacked initrd: 4 times the size of the packed initrd")
+        self.assertRegex(text, r"warning     image-known: What the crash kernel needs is partly assumed,\s+because\s+this\s+was\s+not\s+read:\s+the\s+size\s+of\s+the\s+kernel,")
         self.assertNotIn("as its image says", text)
 
     def test_an_initrd_that_the_kernel_would_not_unpack_is_assumed_and_says_why(self):
@@ -65,7 +65,7 @@ class Measured(unittest.TestCase):
     """What a crash showed of the crash kernel's memory stands in place of the margin, for the same load alone."""
 
     def recommended(self, tree, *arguments):
-        return json.loads(run("recommend", "--json", "--root", tree.root, *arguments).out), run("recommend", "--root", tree.root, *arguments).out
+        return json.loads(run("recommend", "--json", "--root", tree.root, *arguments).out), run("recommend", "--verbose", "--root", tree.root, *arguments).out
 
     def test_it_is_said_and_counts(self):
         with Crashed() as tree:
@@ -78,18 +78,20 @@ class Measured(unittest.TestCase):
             self.assertNotIn("modules", lines)
             self.assertEqual([(one["used"], one["why"]) for one in after["crash_records"]], [(True, None)])
             self.assertEqual(before["crash_records"], [])
-            self.assertRegex(text, r"105 MiB  measured  all of it: measured on 2026-11-20: at its lowest 71 MiB of 150 MiB were available")
-            self.assertIn("crash of 2026-11-20): it counts.", " ".join(text.split()))
+            self.assertRegex(text, r"105 MiB  measured  all of it: measured on 2026-11-20, when at the lowest point 71 of\s+150 MiB were available")
+            self.assertIn("(crash of 2026-11-20) counts.", " ".join(text.split()))
+            self.assertIn("256 MiB is too small", text)
+            self.assertNotIn("without need", text)
             self.assertEqual(json.loads(run("plan", "--json", "--root", tree.root).out)["enough"], after["enough"])
 
     def test_records_of_other_loads_are_named_and_not_used(self):
-        for why, load, memory in (("it is of another image", {"kernel_file": {"size_bytes": 5, "crc32": "0x5"}}, {}),
-                                  ("it is of another initrd", {"initrd_file": {"size_bytes": 5, "crc32": "0x5"}}, {}),
-                                  ("does not say which image and initrd they were", {"initrd_file": None}, {}),
-                                  ("for the CPUs 0-7, and will for 1 in all", {}, {"possible_cpus": "0-7"}),
-                                  ("it is of Linux 5.10.0, and ", {}, {"release": "5.10.0"}),
-                                  ("nobody saw its dump done", {}, {"dump_done": False}),
-                                  ("the machine had 0 GiB of memory", {}, {"vmcore_bytes": 1 << 20}),
+        for why, load, memory in (("another image was loaded then", {"kernel_file": {"size_bytes": 5, "crc32": "0x5"}}, {}),
+                                  ("another initrd was loaded then", {"initrd_file": {"size_bytes": 5, "crc32": "0x5"}}, {}),
+                                  ("does not say which image and initrd were loaded", {"initrd_file": None}, {}),
+                                  ("for the CPUs 0-7, and the next one will prepare for 1 in all", {}, {"possible_cpus": "0-7"}),
+                                  ("that crash kernel was Linux 5.10.0, and now ", {}, {"release": "5.10.0"}),
+                                  ("no source says that its dump was finished", {}, {"dump_done": False}),
+                                  ("the machine had 0 GiB of memory then", {}, {"vmcore_bytes": 1 << 20}),
                                   ("expected a text without control characters", {}, {"release": "\x1b[2J"}),
                                   ("expected no more than 1 PiB", {}, {"total_bytes": 1 << 62})):
             with self.subTest(why), Crashed() as tree:
@@ -100,7 +102,7 @@ class Measured(unittest.TestCase):
                 (record,) = after["crash_records"]
                 self.assertEqual(record["used"], False)
                 self.assertIn(why, record["why"])
-                self.assertIn("not used: ", " ".join(text.split()))
+                self.assertIn("is not used: ", " ".join(text.split()))
                 self.assertNotIn("\x1b", text)
 
     def test_the_loader_that_is_asked_for_has_to_be_the_same(self):

@@ -40,7 +40,7 @@ class ControlCharacters(unittest.TestCase):
             for device in os.listdir(tree.path("sys/bus/pci/devices")):
                 tree.write(f"sys/bus/pci/devices/{device}/uevent", b"DRIVER=evil\x1b[31m\nPCI_CLASS=10000\n")
                 tree.write(f"sys/bus/pci/devices/{device}/consistent_dma_mask_bits", b"32\n")
-            self.assertIn("evil?[31m", self.shown("recommend", "--root", tree.root))
+            self.assertIn("evil?[31m", self.shown("recommend", "--verbose", "--root", tree.root))
 
     def test_nor_do_the_controls_of_latin_1_and_bytes_that_are_no_utf8_but_other_text_does(self):
         for hostile, shown in ((b"a\x1bb", "a?b"), (b"a\x9bb", "a?b"), (b"a\xc2\x9bb", "a??b"), (b"a\xc0\x9bb", "a??b"), (b"a\xed\xa0\x80b", "a???b"),

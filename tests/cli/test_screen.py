@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The first screen of plan: short, within the terminal, in colour only where somebody wants it."""
+"""What a command prints for people: short, within the terminal, in colour only where somebody wants it."""
 import fcntl
 import os
 import pty
@@ -41,23 +41,65 @@ def in_terminal(*arguments, columns=0, **environment):
 
 
 def widest(text):
-    return max(len(line) for line in re.sub(r"\x1b\[[0-9;]*m", "", text).split("\n"))
+    """Of all lines but the words for the command line, which are there to be copied."""
+    return max(len(line) for line in re.sub(r"\x1b\[[0-9;]*m", "", text).split("\n") if not line.startswith("append "))
+
+
+golden = sorted(entry.name for entry in os.scandir(machines) if entry.is_dir())
 
 
 class FirstScreen(unittest.TestCase):
-    def test_of_each_golden_machine_has_20_lines_of_100_columns_at_most(self):
-        seen = set()
-        for machine in sorted(entry.name for entry in os.scandir(machines) if entry.is_dir()):
+    def screens(self, command, *arguments):
+        """What the command prints of each golden machine that it can read: in lines of 100 columns at most."""
+        for machine in golden:
             with self.subTest(machine):
-                done = run("plan", "--root", at(machine))
+                done = run(command, *arguments, "--root", at(machine))
                 if not done.out:  # it cannot be read, which one line says
                     self.assertEqual(done.err.count("\n"), 1)
                     continue
-                self.assertLessEqual(done.out.count("\n"), 20, done.out)
                 self.assertLessEqual(widest(done.out), 100, done.out)
-                self.assertRegex(done.out, r"\n\nNext: (kdump |[A-Z])")
-                seen.add(done.out.split()[1])
-        self.assertEqual(seen, {"ready", "refused", "not-needed"})
+                yield done.out
+
+    def test_of_each_golden_machine_has_20_lines_and_says_what_to_do(self):
+        for command in ("plan", "recommend"):
+            seen = set()
+            for out in self.screens(command):
+                self.assertLessEqual(out.count("\n"), 20, out)
+                self.assertRegex(out, r"\n\nNext: (kdump |[A-Z])")
+                self.assertRegex(out, r"[.]\n\Z")
+                seen.add(out.split()[1].rstrip(":"))
+            self.assertEqual(seen, {"ready", "refused", "not-needed"})
+
+    def test_of_status_and_show_has_20_lines_too(self):
+        for command in ("status", "show"):
+            for out in self.screens(command):
+                self.assertLessEqual(out.count("\n"), 20, out)
+
+    def test_verbose_keeps_to_the_width(self):
+        for command in ("plan", "recommend"):
+            self.assertGreater(len(list(self.screens(command, "--verbose"))), 20)
+
+    def test_no_text_has_two_full_stops_or_an_empty_bracket(self):
+        for command in ("plan", "recommend", "status"):
+            for out in self.screens(command, *(["--verbose"] if command != "status" else [])):
+                self.assertNotRegex(out, r"[a-z)]\.\.(?!\.)|\.;|\(\)|: \.|  \n", out)
+
+    def test_recommend_names_no_size_that_is_smaller_than_what_it_says_is_needed(self):
+        for out in self.screens("recommend"):
+            then = re.search(r"(?m)^then +(\d+) MiB", out)
+            needed = re.search(r"crash\s+kernel\s+should\s+have\s+(\d+)\s+MiB", out[then.start():] if then else "")
+            if then:
+                self.assertGreaterEqual(int(then[1]), int(needed[1]), out)
+            else:
+                self.assertTrue(out.startswith("verdict     refused"), out)
+            if "too small" in out:
+                self.assertNotIn("without need", out)
+
+    def test_audit_has_a_line_for_each_machine_and_says_what_to_do(self):
+        done = run("audit", machines)
+        self.assertLessEqual(widest(done.out), 100, done.out)
+        self.assertRegex(done.out, r"\n\nNext: [A-Z][^\n]+(\n[^\n]+)?\n\Z")
+        self.assertRegex(done.out.split("\n")[0], r"^verdict +pool +reserved +saves +lacks +machine$")
 
     def test_says_the_verdict_the_pool_what_is_saved_and_what_to_do(self):
         out = run("plan", "--root", at(ready)).out
@@ -97,7 +139,7 @@ class Terminal(unittest.TestCase):
                 self.assertGreater(width, most - 20)
 
     def test_status_show_and_recommend_keep_to_it_too(self):
-        for command in ("status", "show"):
+        for command in ("status", "show", "recommend"):
             with self.subTest(command):
                 self.assertLessEqual(widest(in_terminal(command, "--root", at(refused), columns=90)), 90)
 
@@ -110,6 +152,14 @@ class Terminal(unittest.TestCase):
             self.assertNotIn("\x1b", in_terminal("plan", "--root", at(refused), **environment))
         self.assertNotIn("\x1b", run("plan", "--root", at(refused)).out)
         self.assertIn("\x1b", in_terminal("plan", "--root", at(refused), NO_COLOR=""))
+
+    def test_so_it_is_with_recommend_and_audit(self):
+        for command, colour in ((("recommend", "--root", at("synthetic-sev-guest")), 31), (("recommend", "--root", at(refused)), 32),
+                                (("audit", at(refused)), 31), (("audit", at(ready)), 32)):
+            with self.subTest(command):
+                self.assertIn(f"\x1b[1;{colour}m", in_terminal(*command))
+                self.assertNotIn("\x1b", in_terminal(*command, NO_COLOR="1"))
+                self.assertLessEqual(widest(in_terminal(*command, columns=80)), 80)
 
 
 if __name__ == "__main__":

@@ -132,7 +132,7 @@ class Report(unittest.TestCase):
         self.assertEqual((self.root / "kmsg").read_text(), "")
 
     def test_whatever_verify_does_its_own_status_is_0_and_it_ends(self):
-        for program, said in (("#!/bin/sh\nexit 1\n", "ended with status 1"), ("#!/bin/sh\nkill -SEGV $$\n", "verify died"),
+        for program, said in (("#!/bin/sh\nexit 1\n", "ended with status 1"), ("#!/bin/sh\nkill -SEGV $$\n", "A signal ended verify."),
                               ("#!/bin/sh\nsleep 1000\n", "did not end in time"), ("#!/bin/sh\nsleep 1000 &\n", "(exact)"),
                               ("#!/bin/sh\nwhile :; do echo noise; done\n", "did not end in time"), ("\x7fELF", "ended with status 127")):
             began = time.monotonic()
@@ -151,7 +151,7 @@ class Report(unittest.TestCase):
         report = [VERIFY, "--report", self.root / "run/verify.txt", "--root", self.root / "machine", "--kmsg", self.root / "kmsg", "--console", self.root / "console"]
         self.write("machine/dmesg", "a line\n" * (6 << 20))
         self.assertEqual(subprocess.run(report, **little).returncode, 0)
-        self.assertIn("WARNING: cannot tell where the pool is: verify ended with status 1", (self.root / "console").read_text())
+        self.assertIn("WARNING: It is not known where the pool is. verify ended with status 1", (self.root / "console").read_text())
         alone = subprocess.run([VERIFY, self.root / "machine"], **little)
         self.assertEqual(alone.returncode, 1)
         self.assertRegex(alone.stderr, r"^swiotlb-handoff: [^\n]+\n$")
@@ -201,7 +201,7 @@ class Report(unittest.TestCase):
         self.static()
         self.write("machine/dmesg", "a line\n" * (1 << 20))
         self.assertIn("verify ended with status 1", self.report())
-        self.assertIn("does not have the memory", (self.root / "run/verify.txt").read_text())
+        self.assertIn("There is not enough memory to look for the pool.", (self.root / "run/verify.txt").read_text())
 
     def test_it_is_the_first_to_go_where_memory_runs_out(self):
         self.assertIn("\n1000\n", self.report("#!/bin/sh\ncat /proc/self/oom_score_adj\n"))
@@ -293,7 +293,7 @@ class Watch(unittest.TestCase):
         lines = self.said()
         self.assertIn("memory: 107 of 176 MiB are available", lines[0])
         self.assertLess(len(lines), 30)
-        last = int(re.search(r"a new low, (\d+) of", lines[-1])[1])
+        last = int(re.search(r"memory: (\d+) of \d+ MiB are available, the least so far", lines[-1])[1])
         self.assertLess(last, 3)
         self.assertEqual(self.said("console"), [line.removeprefix("<5>") for line in lines], "a quiet kernel shows them nowhere else")
 
@@ -343,7 +343,7 @@ class Watch(unittest.TestCase):
                                  (True, 1 << 20, 100, 32768, 700, 0))
                 self.assertEqual((seen["collector"], seen["lowest_available_bytes"]), ("makedumpfile -l /proc/vmcore x", 70000 << 10))
                 self.assertEqual((beside.parent / "swiotlb-handoff.json").read_text(), "the record")
-                self.assertTrue(any("at its lowest 68 of 176 MiB were available; 1 MiB of the dump were written in" in line for line in self.said()), self.said())
+                self.assertTrue(any(re.search(r"The dump is done: 1 MiB were written in \d+ s\. At the lowest point 68 of 176 MiB were available\.", line) for line in self.said()), self.said())
                 shutil.rmtree(self.root / "proc/80")
                 self.memory(180224, 120000, 110000)
                 self.file.unlink()

@@ -13,6 +13,7 @@ ABOUT = """The package is installed as dpkg installs it, and the machine crashes
 initramfs-tools, the second one that of dracut, and a reservation that `shrink` made smaller."""
 WORDS = "swiotlb=force"
 DEVICES = []
+GRUB = False
 PLUG = ""
 
 SECTIONS = [("`swiotlb-handoff status`, before the first crash", "status"), ("`swiotlb-handoff status --prometheus`", "prometheus"),

@@ -14,6 +14,7 @@ the loan. Then a network card that addresses 32 bits (e1000) is plugged in, udev
 of memory have a pattern before each crash, of which each byte is looked for in the dump."""
 WORDS = ""
 DEVICES = ["-device", "pcie-root-port,id=port1,chassis=1"]
+GRUB = False
 PLUG = "e1000,bus=port1"
 
 SECTIONS = [("`swiotlb-handoff plan`, before the loan is asked for", "idle-plan"), ("`swiotlb-handoff plan --lend`", "loan-plan"),

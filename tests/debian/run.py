@@ -5,8 +5,9 @@ dump saved by kdump-tools, a reboot, and a look at what is in /var/crash. There 
 
     handoff   the pool handed over; then the same with a smaller reservation and dracut's initramfs, and all of it taken away again
     loan      the idle pool lent, a device that ends the loan, and a crash after that
+    reserve   the crashkernel= of the next boot set, a boot by GRUB with it, a crash, and all of it undone
 
-    tests/debian/run.py [--suite bookworm|trixie] [--parts handoff,loan] [--package FILE.deb...] [--crashkernel 256M] [--out DIR]
+    tests/debian/run.py [--suite bookworm|trixie] [--parts handoff,loan,reserve] [--package FILE.deb...] [--crashkernel 256M] [--out DIR]
                         [--report FILE.md] [--image-only] [--resume]
 
 The base system is made with mmdebstrap once and kept in the cache of tests/vm/fetch.py with its sha256 sum. Everything the
@@ -48,8 +49,8 @@ class Suite:
                 f"{self.libraries} {self.more}").split()
 
 
-SUITES = {"bookworm": Suite("Debian 12", ("handoff", "loan"), "libfmt9 libboost-program-options1.74.0",
-                            "bash-completion prometheus-node-exporter dracut-core"),
+SUITES = {"bookworm": Suite("Debian 12", ("handoff", "loan", "reserve"), "libfmt9 libboost-program-options1.74.0",
+                            "bash-completion prometheus-node-exporter dracut-core grub-pc-bin grub2-common"),
           "trixie": Suite("Debian 13", ("loan",), "libfmt10 libboost-program-options1.83.0")}
 # The modules of both initramfs, which a chroot cannot find out (MODULES=dep), and of which "most" takes minutes to pack.
 MODULES = "virtio_pci virtio_blk ext4"
@@ -126,7 +127,46 @@ def ours_in(root):
     return sorted(str(path.relative_to(root)) for path in root.rglob("*swiotlb*handoff*"))
 
 
-def image(tar, packages, out, with_dracut):
+def kernel_words(part, crashkernel):
+    """The first kernel's command line in this part, without what says where its root file system is."""
+    return f"console=ttyS0 loglevel=5 crashkernel={crashkernel} {part.WORDS} panic=5 lab.part={part.__name__}"
+
+
+# Finds the machine's disk, and goes on with what is there.
+GRUB_BEGINS = """serial --unit=0
+terminal_output serial
+search.file /boot/grub/grub.cfg root
+set prefix=($root)/boot/grub
+"""
+GRUB_DEFAULTS = """GRUB_TIMEOUT=0
+GRUB_DISTRIBUTOR=Debian
+GRUB_CMDLINE_LINUX_DEFAULT=""
+GRUB_CMDLINE_LINUX="{}"
+GRUB_TERMINAL=serial
+GRUB_SERIAL_COMMAND="serial --unit=0"
+"""
+
+
+def put_grub(root, out, crashkernel):
+    """Makes a disk that boots GRUB, and gives the system what GRUB reads: its modules, and a first configuration."""
+    part = importlib.import_module("reserve")
+    boot, modules = root / "boot/grub", root / "usr/lib/grub/i386-pc"
+    shutil.copytree(modules, boot / "i386-pc")
+    (boot / "begins.cfg").write_text(GRUB_BEGINS)
+    chroot(root, "grub-mkimage", "--format=i386-pc", "--output=/boot/grub/core.img", "--prefix=/boot/grub", "--config=/boot/grub/begins.cfg",
+           "biosdisk", "ext2", "search_fs_file", "serial", "terminal", "normal")
+    # The boot sector of GRUB loads what lies behind it.
+    disk = (modules / "boot.img").read_bytes() + (boot / "core.img").read_bytes()
+    (out / "grub.img").write_bytes(disk.ljust(1 << 20, b"\0"))
+    for name in ("begins.cfg", "core.img"):
+        (boot / name).unlink()
+    words = kernel_words(part, crashkernel)
+    (boot / "grub.cfg").write_text(f"linux /vmlinuz root=/dev/vda rw {words}\ninitrd /initrd.img\nboot\n")
+    others = " ".join(word for word in words.split() if not word.startswith("crashkernel="))
+    (root / "etc/default/grub").write_text(GRUB_DEFAULTS.format(others))
+
+
+def image(tar, packages, out, suite, crashkernel):
     """The system's disk, with the package installed as dpkg installs it. Returns what was measured, and what was seen of dpkg."""
     root = Path(tempfile.mkdtemp(prefix="handoff-debian-", dir=out))
     try:
@@ -164,7 +204,7 @@ def image(tar, packages, out, with_dracut):
         found["initramfs-tools"] = chroot(root, "lsinitramfs", f"/var/lib/kdump/initrd.img-{release}")
         chroot(root, "update-initramfs", "-u", "-k", release)
         found["initramfs-tools-regular"] = chroot(root, "lsinitramfs", f"/boot/initrd.img-{release}")
-        if with_dracut:
+        if "dracut-core" in suite.packages():
             # A regular initramfs is what one for kdump was without the package.
             chroot(root, *dracut)
             found["dracut-before"] = dracut_initrd.stat().st_size
@@ -198,6 +238,8 @@ def image(tar, packages, out, with_dracut):
         (root / "etc/machine-id").write_text("0123456789abcdef0123456789abcdef\n")  # no first boot, which may ask questions
         for name in ("vmlinuz", "initrd.img"):
             shutil.copy(root / "boot" / f"{name}-{release}", out / name)
+        if "grub-pc-bin" in suite.packages():
+            put_grub(root, out, crashkernel)
         progress("making the disk")
         disk = out / "root.img"
         disk.unlink(missing_ok=True)
@@ -211,9 +253,13 @@ def boot(built, out, part, arguments):
     """Runs the machine of a part, on the disk in `built`, until it powers off. What it writes to the disk is gone then."""
     said = out / "said"
     said.write_text("")
-    command = ["qemu-system-x86_64", "-machine", "q35", "-cpu", "max", "-m", "3G", "-smp", "2", "-nodefaults", "-display", "none",
-               "-kernel", built / "vmlinuz", "-initrd", built / "initrd.img",
-               "-append", f"root=/dev/vda rw console=ttyS0 loglevel=5 crashkernel={arguments.crashkernel} {part.WORDS} panic=5 lab.part={part.__name__}",
+    if part.GRUB:
+        begins = ["-drive", f"file={built}/grub.img,format=raw,if=none,id=grub,readonly=on",
+                  "-device", "virtio-blk-pci,drive=grub,disable-legacy=on,iommu_platform=on,addr=0x10,bootindex=0"]
+    else:
+        begins = ["-kernel", built / "vmlinuz", "-initrd", built / "initrd.img",
+                  "-append", f"root=/dev/vda rw {kernel_words(part, arguments.crashkernel)}"]
+    command = ["qemu-system-x86_64", "-machine", "q35", "-cpu", "max", "-m", "3G", "-smp", "2", "-nodefaults", "-display", "none", *begins,
                # iommu_platform: the device's DMA goes through the DMA API, and so really through the pool.
                "-drive", f"file={built}/root.img,format=raw,if=none,id=disk,cache=unsafe,snapshot=on",
                "-device", "virtio-blk-pci,drive=disk,disable-legacy=on,iommu_platform=on",
@@ -248,7 +294,8 @@ def boot(built, out, part, arguments):
 INTRODUCTION = """# A whole Debian
 
 Debian with systemd and kdump-tools in QEMU (emulated), with the kernel that Debian installs, and with the package installed. Made by
-`tests/debian/run.py --report`, a section for each part of it; `scripts/check --vm=debian` runs them on Debian 12.
+`tests/debian/run.py --report`, a section for each part of it; `scripts/check --vm=debian` runs them on Debian 12. The package is built on
+Debian 12, and is installed on Debian 13 as it is: of shared libraries it needs only the C library.
 """
 
 
@@ -302,7 +349,7 @@ def make_image(arguments):
     out.mkdir(parents=True)
     try:
         packages = arguments.package or [build_package(arguments.suite)]
-        built = image(base_system(arguments.suite), packages, out, "dracut-core" in SUITES[arguments.suite].packages())
+        built = image(base_system(arguments.suite), packages, out, SUITES[arguments.suite], arguments.crashkernel)
     except fetch.Unavailable as problem:
         raise SystemExit(f"debian: {problem}")
     known.write_text(json.dumps(built, indent=1))
@@ -341,8 +388,8 @@ def main():
     checks = [check for name in arguments.parts for check in run_part(name, built, arguments)]
     failed = sum(not good for good, _ in checks)
     if not failed and not arguments.resume:
-        for name in ("root.img", "vmlinuz", "initrd.img"):
-            (arguments.out / name).unlink()
+        for name in ("root.img", "vmlinuz", "initrd.img", "grub.img"):
+            (arguments.out / name).unlink(missing_ok=True)
     print(f"debian: {len(checks) - failed} passed, {failed} failed")
     return 1 if failed else 0
 

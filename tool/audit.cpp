@@ -70,7 +70,7 @@ public:
             if (sum_.machines() == 1) print_audit_heading();
             print_audited(found, options_.verbose);
         }
-        // A line at a time: several audits may write to one file. What does not go is said at the end.
+        // Each line is written at once, because several audits may write to one file. Errors are reported at the end.
         [[maybe_unused]] const auto said_later = flush();
         say_how_far();
     }
@@ -118,7 +118,7 @@ bool merge(const std::vector<std::string>& files, Lines& lines) {
                 good = false;
                 continue;
             }
-            // Every host calls itself so.
+            // Every host names itself "/".
             if (found->machine == "/") found->machine = file;
             lines.add(*found);
         }

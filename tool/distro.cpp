@@ -37,7 +37,7 @@ std::filesystem::path config_path(const Options& options, const KdumpService& se
 
 std::string backup_of(std::string_view config) { return fmt::format("{}.before-swiotlb-handoff", config); }
 
-// What is said of it once it is done; `note` is a sentence for who enables it.
+// The text for the user after enable or disable; `note` is one more sentence for enable.
 std::string said_of(const Options& options, const KdumpService& service, bool enabled, bool changed,
                     std::string_view note = {}) {
     const std::string config = config_path(options, service).string();
@@ -60,7 +60,7 @@ Status say_difference(const Options& options, const KdumpService& service, std::
     return Status::ready;
 }
 
-// An error where kdump would find less than it is told to load with.
+// An error if a file is missing that kdump needs to load with the handoff.
 std::optional<Error> incomplete(const handoff::Host& host, const KdumpService& service) {
     const auto missing = handoff::not_installed(host, service, program, helpers);
     if (missing.empty()) return std::nullopt;
@@ -157,7 +157,7 @@ Status enable(const Options& options) {
     const bool changed = *text != *old;
     const std::string said = said_of(options, *service, true, changed, handoff::undoes_crashkernel(host, *service));
     if (changed) {
-        // First the backup: with no room for it, there is none for the rest.
+        // The backup is written first: if there is no room for it, nothing else is changed.
         if (const auto done = write_file(host, backup_of(service->config), handoff::Link::stay, *old, 0600); !done)
             return fail(done.error());
         if (const auto done = write_file(host, service->config, handoff::Link::follow, *text); !done) {
@@ -185,7 +185,7 @@ Status disable(const Options& options) {
     if (changed) {
         if (const auto done = write_file(host, service->config, handoff::Link::follow, *text); !done)
             return fail(done.error());
-        // The next load goes past us and would not change a record of this one.
+        // The next load does not run this program, so the record of the last one would stay and be wrong.
         for (const std::string& path : {fmt::format("{}/{}", handoff::record_directory, handoff::record_file),
                                         state_path(handoff::record_file)}) {
             [[maybe_unused]] const auto ignored = remove_file(host, path);

@@ -42,7 +42,7 @@ Status print_predicted(const Options& options) {
         print_table(plan.after, options.format);
         return Status::ready;
     }
-    // A plan that needs no pool did not look at the load.
+    // If no pool is needed, the plan has not looked at the load.
     const auto load = plan.loads.empty() ? handoff::plain_load(of->machine, of->request)
                                          : base::Result<handoff::Load>(plan.loads.front());
     if (!load) {

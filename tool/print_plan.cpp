@@ -34,8 +34,8 @@ std::string text_of(const handoff::LoanOutlook& loan) {
                      "With --lend the crash kernel has {} MiB more memory, as long as no device uses the pool. "
                      "swiotlb-handoff-lending(7) says what speaks against it.",
                      gain)
-               : fmt::format("The pool cannot be lent to the crash kernel, which would give it {} MiB more memory: {}.",
-                             gain, loan.why);
+               : fmt::format("Lending the pool would give the crash kernel {} MiB more memory, but {}{}.", gain,
+                             loan.why.starts_with("refused") ? "the loan is " : "", loan.why);
 }
 
 // What the handoff is good for, or why there is none to make.

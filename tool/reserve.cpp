@@ -79,7 +79,7 @@ std::string make_boot_config(const Host& host, const BootConfig& boot, std::stri
     return {};
 }
 
-// Where the file of ours is part of the boot loader's configuration.
+// nullptr if the boot loader does not read a file of ours.
 const BootConfig* boot_config_of(const Host& host, const KdumpService& service) {
     if (!service.boot || !host.exists(service.boot->directory)) return nullptr;
     return host.exists(service.boot->program.substr(1)) ? &*service.boot : nullptr;

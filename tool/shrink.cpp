@@ -114,7 +114,7 @@ Status shrink(const Options& options) {
     auto machine = machine_of(host);
     if (!machine) return fail(machine.error());
     handoff::Wishes wishes = wishes_from(options);
-    // What was loaded is what will be, where no option says otherwise. 'kexec' loaded it, and will again.
+    // The next load is planned like the last one, unless an option says otherwise, because 'kexec' loads it again.
     if (const auto record = handoff::last_record(host)) wishes = as_recorded(std::move(wishes), *record);
     wishes.lend = wishes.lend || options.count_on_loan;
     wishes.leaves_pool_out = true;

@@ -44,7 +44,7 @@ Result<e820::Table> parse_log_map(std::string_view text) {
     return base::input_error(0, "expected e820 lines, found none");
 }
 
-// By its first bytes; a binary table is what is no text at all.
+// Guesses by the first bytes. What is no text at all is a binary table.
 std::string guess_format(std::string_view text) {
     // UTF-16, what gzip compressed, and a file of systemd's journal can be nothing but a log.
     for (const std::string_view begin : {"\xff\xfe", "\xfe\xff", "\x1f\x8b", "LPKSHHRH"})

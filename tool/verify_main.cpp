@@ -220,7 +220,7 @@ void report(const Places& places) {
                                  static_cast<unsigned>(outcome.status), ".");
     }
     const std::string line = "swiotlb-handoff: " + verdict + "\n";
-    // A record of the log for each line; a level that reaches the console only where it matters.
+    // Each line is a record of the kernel's log. Only a warning has a level that reaches the console.
     write_to(places.kmsg, 0, (alarming ? "<2>" : "<5>") + line);
     for (std::size_t at = 0; at < outcome.output.size();) {
         const auto end = std::min(outcome.output.find('\n', at), outcome.output.size());

@@ -293,7 +293,8 @@ void Watch::follow() {
                    " MiB were available."));
 }
 
-// In place: a file that is made anew each time would take memory for two. What was longer is blanks.
+// The file is written in place, because a new one each time would take memory for two. If the text gets shorter, the
+// rest is filled with empty lines.
 void Watch::keep() {
     if (!file_) return;
     std::string text = to_text(seen_);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What would cure a refusal, or a reservation that is too small, tried on this very machine.
+// Advice against a refusal, or against a reservation that is too small. It was tried for this machine before it is
+// given.
 #include "lib/decide/advice.hpp"
 
 #include <algorithm>

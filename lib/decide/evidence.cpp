@@ -114,8 +114,8 @@ Address memory_end(const Machine& machine) {
     return end;
 }
 
-// Its owner is a program, and an IOMMU translates what it does: nothing of it is bounced (drivers/vfio/pci). Its masks
-// are those that its last driver left, or the PCI core's 32 bits.
+// A program owns the device, and an IOMMU translates its DMA, so nothing bounces (drivers/vfio/pci). Its masks are
+// those that its last driver left, or the 32 bits of the PCI core.
 bool is_passed_through(const DmaDevice& device) { return device.driver == "vfio-pci"; }
 
 // DMA that no driver of the running kernel knows of, and limits that no mask shows.

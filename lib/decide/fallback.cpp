@@ -96,7 +96,7 @@ std::string larger_reservation(const PoolRoom& room, std::uint64_t pool, NeedOf 
     Reservation wanted;
     wanted.high = room.high;
     if (room.high) wanted.low = align_up(pool + low_besides_pool, 8 * MiB);
-    // Twice: what is needed grows a little with what is reserved.
+    // Twice, because the need grows a little with the size of the reservation.
     for (int round = 0; round < 2; ++round) {
         const std::uint64_t need = need_of(wanted.size + wanted.low.value_or(0));
         wanted.size = room.high ? need : need + pool;
@@ -125,7 +125,7 @@ std::uint64_t choose_pool(const PoolRoom& room, const NeedBounds& need, std::uin
         return 0;
     };
     if (const auto found = largest(need.recommended, most, light_pool)) return found;
-    // From here on memory is what will be short, more likely than the pool.
+    // From here on the rest of memory is more likely to run short than the pool.
     const std::uint64_t no_more = std::min(most, light_pool);
     if (const auto found = largest(need.expected, no_more, smallest_pool_size)) return found;
     return largest(need.lower_bound, no_more, smallest_pool_size);

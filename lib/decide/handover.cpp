@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The old pool as the crash kernel's own: found by words that are proven, or proven for words that are there.
+// The old pool becomes the crash kernel's own. Either words are looked for and proven, or words that are there already
+// are judged.
 #include <fmt/format.h>
 
 #include "lib/decide/configuration.hpp"

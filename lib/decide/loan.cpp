@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The old pool as ordinary RAM. Nothing has to land anywhere: what is to be shown is that nobody else uses it.
+// The old pool becomes ordinary RAM of the crash kernel. So no address has to be proven, but that nobody else uses it.
 #include <fmt/format.h>
 
 #include "e820/memmap.hpp"

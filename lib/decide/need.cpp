@@ -16,7 +16,7 @@ using base::MiB;
 // into it, whatever touches it.
 constexpr std::uint64_t ordinary_low = 32 * MiB;
 
-// Of one number of each line: what is taken at the moment when that is most.
+// Adds up one number of each line for each moment, and returns the largest of these sums.
 std::uint64_t most(const std::vector<NeedLine>& lines, std::uint64_t NeedLine::*number) {
     std::uint64_t always = 0, unpacking = 0, saving = 0, in_all = 0, margin = 0;
     const auto sum = [&](NeedPart part) -> std::uint64_t& {
@@ -98,7 +98,7 @@ LowPart low_part(const Machine& machine, std::uint64_t pool_bytes) {
         for (const DmaDevice& d : *machine.devices)
             if (needs_low_memory(d)) part.because.push_back(d);
     if (part.known && part.because.empty()) return part;
-    // Where the pool itself is as small, something smaller.
+    // The low part must not have room for a pool. So for a small pool it is half as large as the pool.
     part.bytes = pool_bytes != 0 && pool_bytes <= ordinary_low ? pool_bytes / 2 : ordinary_low;
     return part;
 }

@@ -24,9 +24,9 @@ using base::KiB;
 using base::MiB;
 using base::page_size;
 
-// Of an initrd that was not looked into: what one comes to that is packed as distributions pack it.
+// An initrd that was not read is assumed to be this much larger when it is unpacked.
 constexpr std::uint64_t unpack_factor = 4;
-// Modules that are packed inside the initrd, and loaded unpacked.
+// A compressed module is assumed to take this many times the size of its file when it is loaded.
 constexpr std::uint64_t module_factor = 4;
 constexpr std::uint64_t usual_modules = 16 * MiB;
 
@@ -74,8 +74,8 @@ NeedLine unpacked_line(const PlanRequest& request) {
 }
 
 // init/do_mounts.c, init_rootfs(): the root file system is a tmpfs, which takes half of the memory that is free when it
-// is mounted, where nothing else is asked for. Of an initrd whose contents are assumed that would be one assumption on
-// top of another.
+// is mounted, if no option asks for something else. If the contents of the initrd are only assumed, this is left out:
+// it would be an assumption that rests on another one.
 void add_root_limit(const Question& question, Need& need) {
     const NeedLine unpacked = *need.find(NeedPart::unpacked);
     const auto type = question.base.last("rootfstype");
@@ -87,7 +87,7 @@ void add_root_limit(const Question& question, Need& need) {
 }
 
 EarlyDemand early_with(const Machine& machine, std::uint64_t reservation_bytes, unsigned cpus, const EarlyTake& more) {
-    // Anywhere: the bound goes by sizes, and by sections of 128 MiB.
+    // The addresses do not matter: the bound depends on sizes, and on the number of sections of 128 MiB.
     RangeSet memory;
     memory.add(*AddressRange::from_size(0, bounded(reservation_bytes)));
     const std::uint64_t pool = bounded(pool_bytes(machine));
@@ -108,7 +108,7 @@ NeedLine early_line(const Question& question, std::uint64_t reservation_bytes) {
                                   : "a bound for Debian's configuration, for kernels of 5.10 to 7.3"};
 }
 
-// That the crash kernel prepares for, and that it starts.
+// How many CPUs the crash kernel prepares for, and how many of them it starts.
 struct Cpus {
     unsigned possible = 1;
     unsigned running = 1;
@@ -150,8 +150,8 @@ void add_cpus(const Question& question, const Cpus& cpus, std::uint64_t reservat
     need.lines.push_back({NeedPart::cpus, bounded(bytes), bounded(certain), cpus.basis, cpus.from});
 }
 
-// What a module takes when it is loaded is no more than its file has, unpacked. Where the running kernel tells what its
-// modules take, those count that it has loaded: the crash kernel has the same devices.
+// A loaded module takes no more memory than its unpacked file. If the running kernel says how much its modules take,
+// only those modules count that it has loaded, because the crash kernel has the same devices.
 NeedLine modules_line(const PlanRequest& request) {
     if (request.initrd_bytes == 0u) return {NeedPart::modules, 0, 0, Basis::read, "no initrd is loaded"};
     const auto& contents = request.initrd_contents;
@@ -202,7 +202,7 @@ NeedLine makedumpfile_line(const Machine& machine, const PlanRequest& request, u
                         bitmaps / KiB, threads)};
 }
 
-// What only a margin could stand for: what programs and drivers really take.
+// A crash was measured, so the memory of programs and drivers is known. Otherwise only the margin stands for it.
 void add_measured(const MeasuredNeed& measured, std::uint64_t margin, Need& need) {
     need.lines.push_back(
         {NeedPart::measured, bounded(measured.bytes), 0, Basis::measured,

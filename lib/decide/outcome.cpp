@@ -36,8 +36,8 @@ void judge_segments(const Proposal& c, const CommandLine& line, Findings& found)
     }
 }
 
-// Devices may still write to all of the old pool. What the crash kernel does not make its own pool of is no memory of
-// its.
+// Devices may still write to all of the old pool. So the part that the crash kernel does not take over must not be
+// memory of it.
 void judge_rest(const Proposal& c, const CommandLine& line, Findings& found) {
     RangeSet rest({c.old_pool});
     rest.subtract(c.pool.range);
@@ -101,7 +101,7 @@ void judge_memory_kept(const Proposal& c, const CommandLine& handed_line, const 
     RangeSet before = plain->ram, after = handed->ram;  // of the reservation: a table in boot_params may have the pool
     before.subtract(c.pool.range);
     after.subtract(c.pool.range);
-    // Of a larger pool than its own it keeps more slots, too.
+    // If the pool is larger than its own would be, the crash kernel also needs memory for more slots.
     const std::uint64_t slots = c.pool.slabs * slot_size;
     const std::uint64_t own_slots = natural ? natural->size() / slab_size * slot_size : 0;
     const std::uint64_t cost = memory_map_bytes(handed->ram) - memory_map_bytes(before) + before.size() - after.size() +

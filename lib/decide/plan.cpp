@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Which goal there is, and what its findings come to.
+// Chooses the goal (handover, loan or none), and makes a plan of what it finds.
 #include "swiotlb-handoff/plan.hpp"
 
 #include <algorithm>
@@ -103,7 +103,7 @@ std::string verdict_text(Verdict verdict, const std::vector<Assumption>& assumpt
 }
 
 std::string headline(const Plan& plan) {
-    // What decided: a refusal, or the rule that the verdict rests on.
+    // The reason to show: the first refusal, or else the rule that the verdict rests on.
     const Rule rests_on = plan.verdict == Verdict::not_needed ? Rule("pool-needed")
                           : plan.loan                         ? Rule("lend-gain")
                                                               : Rule("pool-exact");

@@ -44,7 +44,7 @@ const PoolSighting* agreed(const std::vector<PoolSighting>& seen, const std::opt
     return &first;
 }
 
-// Nobody else has a byte of it.
+// Refuses if anything else overlaps the pool.
 bool judge_neighbourhood(const Machine& machine, const Pool& pool, Findings& found) {
     bool alone = true;
     const auto refuse = [&](std::string text, std::string evidence) {
@@ -61,7 +61,7 @@ bool judge_neighbourhood(const Machine& machine, const Pool& pool, Findings& fou
         if (entry.type != e820::Type::ram && entry.range.overlaps(pool.range))
             refuse(fmt::format("The pool overlaps {}, which is not RAM.", base::to_string(entry.range)),
                    machine.map_from.text());
-    // Whatever else is named there, known or not, has its own idea of that memory.
+    // Every other entry, known or unknown, says that this memory is used for something else.
     const auto is_pool = [&](const IomemEntry& entry) {
         return std::any_of(machine.pool.begin(), machine.pool.end(), [&](const PoolSighting& s) {
             return s.source == PoolSource::iomem && s.where.line == entry.line;

@@ -35,7 +35,7 @@ void judge_default_size(const Question& question, const Pool& pool, Findings& fo
                  {}, "Reserve no more than 1000 MiB for the crash kernel.");
 }
 
-// The running kernel's structure tells better than its number.
+// The structure in the running kernel is better evidence than its version number.
 bool rounds_up(const Question& question) {
     const std::string release = crash_release(question);
     return release == question.machine.release && question.machine.pool_areas ? *question.machine.pool_areas

@@ -11,8 +11,8 @@
 namespace handoff {
 namespace {
 
-// Nobody said what kdump adds to the running kernel's command line. These two words are in the defaults of every
-// distribution; the proof needs the second, so they become part of what is appended.
+// It is not known what kdump adds to the running kernel's command line. Every distribution adds these two words by
+// default. The proof needs the second one, so they become part of the words to append.
 std::string missing_kdump_words(const CommandLine& line) {
     std::string words;
     for (const auto& [key, word] : {std::pair{"reset_devices", "reset_devices"}, std::pair{"nr_cpus", "nr_cpus=1"}})

@@ -75,14 +75,14 @@ struct Tried {
     bool final = false;  // no other size changes it
 };
 
-// Something that another size could change.
+// True if every refusal is about the layout, so that another size could help.
 bool about_layout(const std::vector<Reason>& reasons) {
     return std::none_of(reasons.begin(), reasons.end(), [](const Reason& r) {
         return r.severity == Severity::refusal && !r.is("pool-exact") && !r.is("load-fits") && !r.is("memory-kept");
     });
 }
 
-// Whatever loads it, in a reservation that is as it is.
+// True if the kernel and the initrd fit into the reservation with either system call.
 bool load_fits(const Search& search, const Machine& machine) {
     const Cargo cargo{assumed_image(search.machine, search.request), assumed_initrd_bytes(search.request), 0, {}};
     for (const Loader loader : {Loader::kexec_load, Loader::kexec_file_load})
@@ -90,7 +90,7 @@ bool load_fits(const Search& search, const Machine& machine) {
     return true;
 }
 
-// What decided, for the one line of a candidate.
+// The reason for the verdict on a candidate, in one line.
 std::string why(const Plan& plan) {
     if (const Reason* refusal = first_refusal(plan.reasons))
         return fmt::format("requires {}: {}", refusal->rule, refusal->text);
@@ -100,7 +100,8 @@ std::string why(const Plan& plan) {
     return {};
 }
 
-// Wherever the next boot puts the pool: the plan for the first place that refuses, else for the first place.
+// Plans for each place where the next boot may put the pool. Returns the first plan that refuses, or else the plan for
+// the first place.
 Plan decide_everywhere(const std::vector<Machine>& boots, const PlanRequest& request, Candidate& candidate) {
     Plan first = decide(boots.front(), request);
     for (std::size_t i = 1; i < boots.size() && first.verdict == Verdict::ready; ++i) {
@@ -112,7 +113,7 @@ Plan decide_everywhere(const std::vector<Machine>& boots, const PlanRequest& req
     return first;
 }
 
-// The same with the words that the plan itself advises, where these help; then they are in the request, too.
+// The same, also with the words that the plan itself advises. If these help, they are put into the request.
 Plan decide_with_advice(const std::vector<Machine>& boots, PlanRequest& request, Candidate& candidate) {
     Plan plan = decide_everywhere(boots, request, candidate);
     const PlanRequest more = with_own_advice(boots.front(), request);
@@ -133,8 +134,8 @@ std::vector<Machine> as_unused(std::vector<Machine> boots) {
     return boots;
 }
 
-// Of a reservation in which the crash kernel makes no pool, or does: the old one is lent to it there, or it will not
-// do.
+// A size that counts on the loan is good only if the crash kernel makes no pool in that reservation and the plan lends
+// it the old one.
 void judge_loan(const std::vector<Machine>& boots, PlanRequest request, Tried& tried) {
     Candidate& c = tried.candidate;
     const bool makes_none = c.verdict == Verdict::not_needed;
@@ -184,7 +185,7 @@ Tried attempt(const Search& search, const Reservation& reservation) {
     tried.assumptions = next.assumptions;
     if (c.verdict == Verdict::ready && boots.size() > 1)
         c.why += fmt::format(" This is true for each of the {} places where its pool may be.", boots.size());
-    // Where a reservation below 4 GiB will lie, and what above it, only a layout that is understood can tell.
+    // The place of a reservation below 4 GiB can be predicted only if the model was right for this boot.
     if (c.verdict == Verdict::ready && !reservation.high && !search.reproduced.layout) {
         c.verdict = Verdict::refused;
         c.why =
@@ -206,7 +207,7 @@ Tried attempt(const Search& search, const Reservation& reservation) {
     return tried;
 }
 
-// The smallest size of this form that will do; of a form that never works the smallest that was tried.
+// The smallest size of this form that works. If none works, the smallest that was tried.
 Tried smallest(const Search& search, Reservation form) {
     // Early demand grows with the size, by far less than the size does.
     std::uint64_t size = align_up(to_reserve(search, 0), reservation_step);
@@ -231,7 +232,7 @@ Tried smallest(const Search& search, Reservation form) {
     return tried;
 }
 
-// The least that a load without the handoff asks for in one of the forms; 0 where no form tells.
+// The smallest reservation, bytes in all, in which a load without the handoff has enough; 0 if it is not known.
 std::uint64_t least_without_handoff(const Search& search, const std::vector<Candidate>& candidates) {
     std::uint64_t least = 0;
     for (const Candidate& c : candidates) {
@@ -245,7 +246,7 @@ std::uint64_t least_without_handoff(const Search& search, const std::vector<Cand
     return least;
 }
 
-// Nobody should take an assumption for what an image or an initrd says.
+// Warns that sizes are assumed, so that nobody takes them for sizes that were read.
 void warn_of_assumptions(const Need& need, Findings& found) {
     if (!need.rests_on_assumptions()) return;
     found.warn("image-known",
@@ -272,7 +273,7 @@ Recommendation found_by(const Search& search, Plan present) {
     high.high = true;
     high.low = result.low.bytes;
     const Tried tried[] = {smallest(search, {}), smallest(search, high)};
-    // The one that takes least; where both do, the plain one, which depends on less.
+    // The form that takes less memory. If both take the same, the one below 4 GiB, which depends on less.
     const Tried* best = nullptr;
     for (const Tried& one : tried) {
         result.candidates.push_back(one.candidate);

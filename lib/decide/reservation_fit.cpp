@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Is the reservation large enough? plan() and recommend() have the same answer, from here.
+// Whether the reservation is large enough. plan() and recommend() both take the answer from here.
 #include "lib/decide/reservation_fit.hpp"
 
 #include <algorithm>
@@ -16,7 +16,7 @@ namespace {
 
 using base::whole_mib;
 
-// What an admin could give or look up; "" for what follows from another line that is assumed.
+// What is assumed, as an administrator could look it up; "" if it only follows from another assumption.
 std::string what_is_assumed(const Need& need, const NeedLine& line) {
     const auto assumed = [&](NeedPart part) {
         const NeedLine* other = need.find(part);
@@ -82,7 +82,7 @@ std::string need_text(const ReservationFit& fit) {
                        assumed);
 }
 
-// What would do, behind what is said of the reservation.
+// What would help, to be put after what is said of the reservation.
 std::string cure_text(const ReservationFit& fit) {
     std::string text;
     if (fit.ran_out_with != 0 && fit.reserved != 0)

@@ -82,7 +82,7 @@ public:
     LoadResult without_handoff(std::string why);
 
 private:
-    // Stands until the end is known, so that no older record outlives this load.
+    // This record is replaced when the result is known. Until then no older record can be taken for this load.
     void begin() {
         record_.why = "the load was interrupted";
         effects_.record(record_);

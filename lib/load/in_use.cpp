@@ -58,14 +58,14 @@ bool same_segments(const Record& record, std::vector<AddressRange> loaded) {
     std::sort(recorded.begin(), recorded.end(), by_start);
     std::sort(loaded.begin(), loaded.end(), by_start);
     if (record.segments_reported) return recorded == loaded;
-    // Planned, not reported: kernel and initrd are what a plan has exactly.
+    // The segments were planned and not reported. Only kernel and initrd are known exactly from a plan.
     return std::all_of(record.segments.begin(), record.segments.end(), [&](const Segment& s) {
         return (s.name != "kernel" && s.name != "initrd") ||
                std::find(loaded.begin(), loaded.end(), s.range) != loaded.end();
     });
 }
 
-// What in the record is not as it is loaded; "" where all is.
+// How the record differs from what is loaded; "" if it does not.
 std::string difference(const Record& record, const LoadedKernel& kernel, const Marker& marker) {
     if (record.outcome != Record::Outcome::handoff)
         return "the record says that the last load was one without it: " + record.why;

@@ -25,7 +25,7 @@ constexpr std::array texts{
     std::pair{"tool", &ReservationAsked::tool},
 };
 
-// Of the crash kernel's files, what nobody read; "" where both were.
+// Which of the crash kernel's files was not read: "image" or "initrd"; "" if both were.
 std::string not_read(const Need& need) {
     const auto assumed = [&](NeedPart part) {
         const NeedLine* line = need.find(part);

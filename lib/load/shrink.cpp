@@ -63,7 +63,7 @@ ShrinkPlan plan_shrink(const Machine& machine, const PlanRequest& request, std::
     const AddressRange main = machine.crash_kernel.back();
     shrink.from = shrink.to = main;
     shrink.need = need_for(machine, request, main.size(), margin);
-    // It unloads, loads again, and twice where the first load fails; each load may be two calls.
+    // shrink unloads and loads again, and loads a second time if the first load fails. Each load may be two calls.
     if (constexpr std::uint64_t calls = 5; machine.loads_left && *machine.loads_left < calls)
         return refuse(
             fmt::format("the kernel accepts only {} more loads of a crash kernel (kernel.kexec_load_limit_panic), and "
@@ -165,7 +165,7 @@ ShrinkResult shrink(ShrinkEffects& effects, const ShrinkPlan& wanted) {
         return end(Outcome::unchanged, objection);
 
     const auto is_loaded = [&] { return effects.loaded().value_or(false); };
-    // Twice, for what may pass: a lock held by somebody else's load, no memory for a moment.
+    // Twice, because some causes pass: another load may hold the lock, or memory may be short for a moment.
     const auto load = [&]() -> std::optional<std::string> {
         std::string why;
         for (int attempt = 0; attempt < 2; ++attempt) {

@@ -119,7 +119,7 @@ bool is_low(const AddressRange& window) { return window == *AddressRange::from_s
 
 std::string window_name(const AddressRange& window) {
     if (is_low(window)) return "below 4 GiB";
-    return fmt::format("close-up of {} from {:#x}", size_text(window.size()), window.start());
+    return fmt::format("close-up from {:#x}", window.start());
 }
 
 std::vector<Address> round_addresses(const AddressRange& window, unsigned most) {

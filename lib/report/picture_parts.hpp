@@ -27,7 +27,7 @@ std::string size_text(std::uint64_t bytes);
 
 /// All below 4 GiB, the first window.
 bool is_low(const AddressRange& window);
-/// "below 4 GiB", or "close-up of 1728 MiB from 0x0".
+/// "below 4 GiB", or "close-up from 0x4054000000".
 std::string window_name(const AddressRange& window);
 
 /// Round addresses in the window, its end included: multiples of a power of two, at most one more than `most`.

@@ -218,7 +218,7 @@ class Loan(unittest.TestCase):
             tree.write("swiotlb-handoff/pool-traces", b"not-read: proc/kcore: Operation not permitted\n")
             plan = run("plan", "--root", tree.root, "--loader", "kexec_load")
         self.assertEqual(plan.status, NOT_NEEDED)
-        self.assertIn("loan The pool cannot be lent to the crash kernel, which would give it 60 MiB more memory: refused (requires lend-idle):",
+        self.assertIn("loan Lending the pool would give the crash kernel 60 MiB more memory, but the loan is refused (requires lend-idle):",
                       " ".join(plan.out.split()))
 
     def test_a_plan_that_hands_the_pool_over_says_nothing_of_it(self):

@@ -237,7 +237,8 @@ TEST_F(CrashRecords, OfSeveralTheOneThatTookMostCountsAndOthersAreNamed) {
     ASSERT_TRUE(request.measured);
     EXPECT_EQ(request.measured->bytes, 116 * MiB);
     ASSERT_EQ(request.crash_records.size(), 3u);
-    EXPECT_EQ(request.crash_records[0].why_not, "it is of Linux 6.1.1, and 6.1.0 would be loaded");
+    EXPECT_EQ(request.crash_records[0].why_not,
+              "that crash kernel was Linux 6.1.1, and now Linux 6.1.0 would be loaded");
     EXPECT_EQ(request.crash_records[1].why_not + request.crash_records[2].why_not, "");
 }
 
@@ -246,7 +247,7 @@ TEST_F(CrashRecords, OfAnInitrdThatWasMadeAnewDoNotHold) {
     tree_.write("var/lib/kdump/initrd.img", cpio::file("init", "y") + cpio::end());
     const PlanRequest request = asked();
     EXPECT_FALSE(request.measured);
-    EXPECT_EQ(request.crash_records.at(0).why_not, "it is of another initrd");
+    EXPECT_EQ(request.crash_records.at(0).why_not, "another initrd was loaded then");
 }
 
 TEST_F(CrashRecords, ThatCannotBeReadAreNamedAndNoError) {
@@ -266,7 +267,7 @@ TEST_F(CrashRecords, ThatCannotBeReadAreNamedAndNoError) {
     for (const CrashRecord& r : request.crash_records) all += r.file + ": " + r.why_not + "\n";
     EXPECT_EQ(request.crash_records.size(), 4u) << all;
     for (const char* why : {"damaged/swiotlb-handoff-memory.json: expected JSON", "huge/swiotlb-handoff-memory.json: ",
-                            "without/swiotlb-handoff-memory.json: no swiotlb-handoff.json says what was loaded",
+                            "without/swiotlb-handoff-memory.json: there is no swiotlb-handoff.json beside it",
                             "swiotlb-handoff.json: expected at most 8 levels"})
         EXPECT_NE(all.find(why), std::string::npos) << all;
 }

@@ -97,9 +97,7 @@ std::string why_not_lent(const Host& host, const handoff::Machine& machine) {
     if (!host.live()) return {};
     handoff::HandoffEvidence loaded = handoff::read_handoff_evidence(host);
     if (!machine.pool.empty()) loaded.pool = machine.pool.front().range;
-    const handoff::HandoffState state = handoff::judge_handoff(loaded);
-    if (state.handoff == handoff::Handoff::in_use && loaded.record->loan) return {};
-    return "The size can count on the loan only while a crash kernel with the loan is loaded. " + state.why;
+    return handoff::objection_to_counting_on_loan(loaded);
 }
 
 void print_change(const ReservationChange& change, const Host& host) {

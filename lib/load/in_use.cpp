@@ -179,4 +179,12 @@ HandoffState judge_handoff(const HandoffEvidence& e) {
             Unknown::none, Rung::handoff};
 }
 
+std::string objection_to_counting_on_loan(const HandoffEvidence& evidence) {
+    const HandoffState state = judge_handoff(evidence);
+    const bool in_use = state.handoff == Handoff::in_use;
+    if (in_use && evidence.record->loan) return {};
+    return "The size can count on the loan only while a crash kernel with the loan is loaded. " +
+           (in_use ? "The one that is loaded takes the pool over as its own." : state.why);
+}
+
 }  // namespace handoff

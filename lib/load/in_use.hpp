@@ -45,6 +45,10 @@ struct HandoffEvidence {
 /// All but the pool, of a machine.
 HandoffEvidence read_handoff_evidence(const Host&);
 
+/// Why the size of the reservation may not count on a loan now, a sentence or two: the crash kernel that is loaded does
+/// not have it. "" where it has.
+std::string objection_to_counting_on_loan(const HandoffEvidence&);
+
 struct HandoffState {
     Handoff handoff = Handoff::unknown;
     std::string why;  ///< one line

@@ -58,6 +58,18 @@ TEST(InUse, TheRungIsThatOfWhatLiesInMemory) {
     EXPECT_EQ(rung_of([](HandoffEvidence& e) { e.kernel.reset(); }), std::nullopt);
 }
 
+TEST(InUse, TheSizeCountsOnALoanOnlyWhileWhatIsLoadedHasIt) {
+    HandoffEvidence e = loaded_with_the_handoff();
+    EXPECT_NE(objection_to_counting_on_loan(e).find("takes the pool over as its own"), std::string::npos);
+    e.record->append = "memmap=64M@0x75000000 swiotlb_lent=0x75000000-0x79000000";
+    e.kernel->command_line = e.record->command_line = e.record->append;
+    e.record->loan = true;
+    EXPECT_EQ(objection_to_counting_on_loan(e), "");
+    e.kernel->command_line = "nr_cpus=1";
+    EXPECT_NE(objection_to_counting_on_loan(e).find("no word of a handoff"), std::string::npos)
+        << objection_to_counting_on_loan(e);
+}
+
 struct Case {
     const char* what;
     void (*change)(HandoffEvidence&);

@@ -5,6 +5,7 @@
 
 #include "base/excerpt.hpp"
 #include "base/number.hpp"
+#include "e820/type.hpp"
 
 namespace e820 {
 

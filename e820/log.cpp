@@ -13,6 +13,7 @@
 #include "base/excerpt.hpp"
 #include "base/number.hpp"
 #include "e820/log_line.hpp"
+#include "e820/type.hpp"
 
 namespace e820 {
 

@@ -8,6 +8,7 @@
 
 #include "base/excerpt.hpp"
 #include "base/number.hpp"
+#include "e820/update.hpp"
 
 namespace e820 {
 

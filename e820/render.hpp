@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "e820/type.hpp"
 #include "swiotlb-handoff/table.hpp"
 
 namespace e820 {

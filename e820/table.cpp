@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "swiotlb-handoff/table.hpp"
+#include "e820/update.hpp"
 
 #include <algorithm>
 #include <cstddef>
 #include <map>
+
+#include "swiotlb-handoff/table.hpp"
 
 namespace e820 {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "swiotlb-handoff/table.hpp"
+#include "e820/type.hpp"
 
 #include <array>
 #include <limits>
@@ -47,6 +47,8 @@ std::string log_label(Type type, LabelStyle style) {
     if (const Names* entry = find(type)) return std::string(style == LabelStyle::classic ? entry->classic : entry->v7);
     return fmt::format("type {}", static_cast<std::uint32_t>(type));
 }
+
+std::string log_label(Type type) { return log_label(type, LabelStyle::classic); }
 
 std::optional<Type> from_log_label(std::string_view label) {
     for (const Names& entry : names) {

@@ -10,6 +10,7 @@
 #include "e820/log.hpp"
 #include "e820/memmap.hpp"
 #include "e820/render.hpp"
+#include "e820/type.hpp"
 
 using namespace base;
 using namespace e820;

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "e820/type.hpp"
+#include "e820/update.hpp"
 #include "swiotlb-handoff/table.hpp"
 
 #include <algorithm>

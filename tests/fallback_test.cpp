@@ -12,6 +12,7 @@
 
 #include "lib/decide/need.hpp"
 #include "lib/kernel/behaviour.hpp"
+#include "lib/kernel/constants.hpp"
 #include "lib/kernel/crashkernel.hpp"
 #include "tests/synthetic_machine.hpp"
 

@@ -14,6 +14,7 @@
 
 #include <gtest/gtest.h>
 
+#include "e820/update.hpp"
 #include "lib/kernel/command_line.hpp"
 #include "lib/sources/host.hpp"
 #include "swiotlb-handoff/plan.hpp"

@@ -11,6 +11,7 @@
 
 #include <gtest/gtest.h>
 
+#include "lib/decide/assumed.hpp"
 #include "lib/kernel/command_line.hpp"
 #include "lib/kernel/early_take.hpp"
 #include "tests/reasons.hpp"

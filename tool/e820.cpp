@@ -3,6 +3,7 @@
 
 #include "e820/binary.hpp"
 #include "e820/render.hpp"
+#include "e820/type.hpp"
 #include "lib/decide/loads.hpp"
 #include "lib/kernel/command_line.hpp"
 #include "lib/report/documents.hpp"

@@ -9,6 +9,7 @@
 #include "e820/json.hpp"
 #include "e820/log.hpp"
 #include "e820/render.hpp"
+#include "e820/type.hpp"
 #include "lib/sources/host.hpp"
 #include "lib/sources/iomem.hpp"
 #include "lib/sources/log_file.hpp"

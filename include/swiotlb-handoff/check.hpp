@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Validation of a handoff that somebody else made.
 #pragma once
 
 #include <cstddef>
@@ -9,6 +11,7 @@
 
 #include "swiotlb-handoff/plan.hpp"
 
+#pragma GCC visibility push(default)
 namespace handoff {
 
 /// The program headers of an elfcorehdr or of a vmcore: what the crash kernel
@@ -29,14 +32,15 @@ struct CheckInput {
     std::string command_line;        ///< of the crash kernel, complete
     std::optional<e820::Table> map;  ///< its boot_params table
     std::optional<ElfCore> core;     ///< its elfcorehdr or vmcore
-    /// The machine it is for, and how it is loaded: then the region is compared with its pool, all is judged that
-    /// plan() judges, and where the pool lands is proven.
+    /// The machine it is for, not owned, and below how it is loaded: then the region is compared with its pool, all is
+    /// judged that plan() judges, and where the pool lands is proven.
     const Machine* machine = nullptr;
     /// The machine was booted with this very line: it is the crash kernel. Its pool is compared, and nothing else.
     bool booted = false;
-    PlanRequest request;
+    PlanRequest request;  ///< how it is loaded, with a machine only; its command_line is not looked at
 };
 
+/// What is wrong with such a handoff, and what was looked at.
 struct CheckResult {
     std::optional<AddressRange> pool;  ///< that the handoff promises
     bool loan = false;                 ///< it is lent as ordinary RAM
@@ -47,6 +51,9 @@ struct CheckResult {
     [[nodiscard]] bool sound() const;     ///< no refusal among the reasons
 };
 
+/// Judges a handoff. Never fails: what is wrong is a reason. Words that are sound() are well-formed; only where the
+/// machine is given as well, compared and proven say that they fit it.
 CheckResult check(const CheckInput&);
 
 }  // namespace handoff
+#pragma GCC visibility pop

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+//
+// A machine as a value: all that a plan goes by. gather() fills it in from the running machine or from a captured one,
+// and it can as well be filled in by hand. Sizes are in bytes and ranges half-open, as in facts.hpp.
 #pragma once
 
 #include <cstdint>
@@ -7,154 +10,13 @@
 #include <string>
 #include <vector>
 
-#include "swiotlb-handoff/crash_log.hpp"
-#include "swiotlb-handoff/kernel_config.hpp"
+#include "swiotlb-handoff/facts.hpp"
 #include "swiotlb-handoff/range.hpp"
 #include "swiotlb-handoff/result.hpp"
 #include "swiotlb-handoff/table.hpp"
 
+#pragma GCC visibility push(default)
 namespace handoff {
-
-using base::Address;
-using base::AddressRange;
-using base::Errc;
-using base::Error;
-using base::RangeSet;
-using base::Result;
-
-/// Where a fact was read, for the user to look at.
-struct Evidence {
-    std::string file;      ///< at the machine's own path, without the leading slash: "proc/iomem"
-    std::size_t line = 0;  ///< 1-based; 0: the file as a whole
-    [[nodiscard]] std::string text() const { return line == 0 ? file : file + ":" + std::to_string(line); }
-    friend bool operator==(const Evidence&, const Evidence&) = default;
-};
-
-/// Where a pool can be seen, in order of trust.
-enum class PoolSource { iomem, memory, log, user };
-/// "iomem", "memory", "log", "user".
-const char* name(PoolSource);
-
-/// One source's word on where the pool of the running kernel is.
-struct PoolSighting {
-    AddressRange range;
-    PoolSource source = PoolSource::user;
-    Evidence where;
-    friend bool operator==(const PoolSighting&, const PoolSighting&) = default;
-};
-
-/// What guards the machine's memory, from the weakest to the strongest. `unknown_kind` where memory is encrypted and no
-/// source names how; `unknown` only where no source could say whether it is.
-enum class Encryption { none, unknown_kind, sme, sev, sev_es, vbs, sev_snp, tdx, unknown };
-const char* name(Encryption);
-
-/// What a line of /proc/iomem is about, as far as a pool is concerned.
-enum class IomemKind {
-    system_ram,
-    crash_kernel,  ///< the reservation, or one of two
-    kernel_image,  ///< code, data or bss of the running kernel
-    pool,          ///< the swiotlb pool, which kernels with the patches in kernel/ list
-    other,
-};
-
-/// One line of /proc/iomem.
-struct IomemEntry {
-    base::AddressRange range;  ///< half-open; empty for the "0-0" lines that some drivers leave
-    unsigned depth = 0;        ///< nesting, 0 at top level
-    std::string name;          ///< "System RAM"
-    std::size_t line = 0;      ///< 1-based
-
-    /// By the name alone, at any depth.
-    [[nodiscard]] IomemKind kind() const;
-    friend bool operator==(const IomemEntry&, const IomemEntry&) = default;
-};
-
-/// A PCI device that a driver drives, and how far it says that it can address memory.
-struct DmaDevice {
-    std::string name;             ///< "0000:00:1f.2"
-    std::string driver;           ///< "ahci"
-    std::uint32_t pci_class = 0;  ///< 24 bits: base class, subclass, programming interface
-    unsigned streaming_bits = 0;  ///< bounced through the pool where it is too short
-    unsigned coherent_bits = 0;   ///< nothing bounces coherent memory
-    /// It is no bridge to another bus, and bus mastering is on: it may write to memory by itself. nullopt: its
-    /// configuration space was not read.
-    std::optional<bool> masters_bus = std::nullopt;
-    friend bool operator==(const DmaDevice&, const DmaDevice&) = default;
-};
-
-/// A device of the platform bus that a driver drives: sysfs does not say how far such a one can address memory.
-struct PlatformDevice {
-    std::string name;    ///< of the directory: "PNP0103:00"
-    std::string driver;  ///< "rtc_cmos"
-    friend bool operator==(const PlatformDevice&, const PlatformDevice&) = default;
-};
-
-/// What the pool's own memory tells of its use since boot. The kernel clears the pool when it makes it (kernel/dma/
-/// swiotlb.c, memset() in swiotlb_init_io_tlb_mem(), seen in 6.1 to 7.3; memblock_alloc_low() in swiotlb_init() of
-/// 5.10), and each allocation moves the index at which the search for free slabs begins (swiotlb_do_find_slots(),
-/// swiotlb_search_pool_area(); find_slots() of 5.10).
-struct PoolTraces {
-    AddressRange pool;                     ///< the one that was looked at
-    std::uint64_t areas = 0;               ///< that the kernel divides the pool into; 1 up to 5.19
-    std::uint64_t moved_areas = 0;         ///< of them, those whose search index is not 0 any more
-    std::uint64_t slabs_used = 0;          ///< now, by the areas' own counts
-    std::uint64_t blank_bytes = 0;         ///< from the start of the pool, read and found to be 0
-    std::optional<Address> first_written;  ///< of the first byte that is not 0; nullopt where none was found
-    friend bool operator==(const PoolTraces&, const PoolTraces&) = default;
-};
-
-/// What else claims memory over kexec, or changes what the crash kernel is told while it is loaded.
-struct Neighbours {
-    /// crashkernel=SIZE,cma (6.17 and later): movable memory that a crash kernel loaded by
-    /// kexec_file_load may use as well.
-    std::optional<std::uint64_t> cma_bytes;              ///< of the log; "in N ranges", not where
-    std::optional<std::vector<base::AddressRange>> cma;  ///< of sysfs (7.0 and later)
-    /// Kexec HandOver's scratch areas (6.16 and later, CONFIG_KEXEC_HANDOVER_DEBUGFS): where a
-    /// kernel that takes over boots from. nullopt: there is no KHO, or nobody can see it.
-    std::optional<std::vector<base::AddressRange>> kho_scratch;
-    /// The kernel itself rebuilds the elfcorehdr of a loaded crash kernel when memory, or CPUs, come
-    /// and go (6.6 and later). nullopt: older.
-    std::optional<bool> memory_crash_hotplug, cpu_crash_hotplug;
-    /// Bytes that kexec_load with --hotplug keeps for those headers.
-    std::optional<std::uint64_t> crash_elf_headers;
-    /// Keys of dm-crypt that kexec_file_load passes on to the crash kernel (6.16 and later); nullopt: none can be.
-    std::optional<std::uint64_t> dm_crypt_keys;
-    /// Bytes of IMA's measurement list, where the kernel may pass it on to what kexec_file_load loads.
-    std::optional<std::uint64_t> ima_list_bytes;
-    friend bool operator==(const Neighbours&, const Neighbours&) = default;
-};
-
-/// What the log of the last boot has lost, up to where the kernel has said all that is looked for (but for the pool).
-struct LogGaps {
-    std::uint64_t not_understood = 0;  ///< lines with nothing in front that is known, where others have something
-    std::uint64_t dropped = 0;         ///< messages, as the log itself says
-    std::uint64_t of_others = 0;       ///< lines that another machine's name is in front of, mixed with these
-    [[nodiscard]] bool any() const { return not_understood != 0 || dropped != 0 || of_others != 0; }
-    /// "3 lines were not understood, 2 messages were dropped"; "" where there are none.
-    [[nodiscard]] std::string text() const;
-    friend bool operator==(const LogGaps&, const LogGaps&) = default;
-};
-
-/// A line of the kernel log, as the kernel wrote it.
-struct LogQuote {
-    std::string text;
-    Evidence where;
-    friend bool operator==(const LogQuote&, const LogQuote&) = default;
-};
-
-/// A memory map, and whose it is.
-struct MapSighting {
-    e820::Table table;
-    Evidence where;
-    friend bool operator==(const MapSighting&, const MapSighting&) = default;
-};
-
-/// Two sources that cannot be of the same boot of the same machine.
-struct Contradiction {
-    std::string text;
-    Evidence where;
-    friend bool operator==(const Contradiction&, const Contradiction&) = default;
-};
 
 /// What the deciding parts need to know of a machine: values only, so that a
 /// plan can be repeated, compared and tested without one.
@@ -208,8 +70,8 @@ struct Machine {
     /// The kernel counts them: always up to 7.2, and from 7.3 on where swiotlb=track_hiwater asks for it. Without that
     /// the file in debugfs is there and says 0 for ever. nullopt: nobody could say.
     std::optional<bool> hiwater_tracked;
-    /// Of a captured machine what the capture has; of the running one nothing, until look_into_pool() has read the
-    /// pool.
+    /// Of a captured machine what the capture has; of the running one nothing, since gather() does not read the pool's
+    /// memory.
     std::optional<PoolTraces> pool_traces;
     /// Why there are none, where somebody looked.
     std::optional<Error> pool_traces_problem;
@@ -284,3 +146,4 @@ struct Machine {
 Result<Machine> gather(const std::filesystem::path& root);
 
 }  // namespace handoff
+#pragma GCC visibility pop

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The decision: whether the pool can be handed over, with which words, and everything that this rests on. Sizes are in
+// bytes, ranges are half-open.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +14,7 @@
 #include "swiotlb-handoff/rules.hpp"
 #include "swiotlb-handoff/table.hpp"
 
+#pragma GCC visibility push(default)
 namespace handoff {
 
 /// One piece of memory that a loader fills in the crashkernel reservation.
@@ -169,3 +173,4 @@ std::string verdict_text(Verdict, const std::vector<Assumption>&);
 std::string headline(const Plan&);
 
 }  // namespace handoff
+#pragma GCC visibility pop

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Physical addresses: half-open ranges of them, and sets of such ranges. Everything is in bytes.
 #pragma once
 
 #include <compare>
@@ -7,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#pragma GCC visibility push(default)
 namespace base {
 
 using Address = std::uint64_t;
@@ -104,3 +107,4 @@ private:
 };
 
 }  // namespace base
+#pragma GCC visibility pop

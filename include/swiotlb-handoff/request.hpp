@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+//
+// What is to be loaded as the crash kernel, how, and what the user wants: the question that a plan answers. Sizes are
+// in bytes. What is not given is taken from the machine, or assumed, and the plan then says what it assumed.
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,11 +14,8 @@
 #include "swiotlb-handoff/machine.hpp"
 #include "swiotlb-handoff/range.hpp"
 
+#pragma GCC visibility push(default)
 namespace handoff {
-
-/// No reservation is larger, in bytes: whatever seems to be is refused, and sums of a
-/// few of this size cannot wrap.
-inline constexpr std::uint64_t largest_reservation = 64 * base::GiB;
 
 /// The two ways into the kernel, and kexec's -a, which tries one, then the other.
 enum class Loader { automatic, kexec_load, kexec_file_load };
@@ -43,8 +44,13 @@ struct Image {
     std::uint64_t payload_bytes = 0;       ///< the compressed kernel; 0 where unknown
     std::uint64_t uncompressed_bytes = 0;  ///< of the payload; 0 where unknown
     std::string release;                   ///< uname -r of the image; "" where unknown
-    bool swiotlb_addr = false;             ///< announces swiotlb=…,addr= (bzimage.hpp)
+    bool swiotlb_addr =
+        false;  ///< announces that it understands swiotlb=…,addr=, as those with the patches in kernel/ do
 };
+
+/// Of a bzImage: its setup header, and the size that its payload announces for itself. The payload is not unpacked.
+/// Errors: the file cannot be read, is larger than 128 MiB, or is no bzImage that kexec can load as a crash kernel.
+Result<Image> read_image(const std::filesystem::path&);
 
 /// A kernel module in an initrd.
 struct ModuleFile {
@@ -113,7 +119,7 @@ struct PlanRequest {
     std::optional<Error> config_problem;        ///< why one that is there cannot be used
     std::optional<std::uint64_t> initrd_bytes;  ///< none: assumed, and said
     bool initrd_bootconfig = false;             ///< it ends in a bootconfig
-    /// What ACPI tables that the initrd brings take below 4 GiB before the pool is made (early_cpio.hpp), whole pages.
+    /// What ACPI tables that the initrd brings take below 4 GiB before the pool is made, whole pages.
     std::uint64_t initrd_acpi_bytes = 0;
     std::string initrd_from;                        ///< the file; "" where none is known, or none is loaded
     std::optional<InitrdContents> initrd_contents;  ///< none: nobody looked, or initrd_contents_problem
@@ -128,8 +134,8 @@ struct PlanRequest {
     std::optional<std::string> service_command_line;
     std::optional<AddressRange> pool;  ///< by hand (--pool)
     std::vector<std::string> accept;   ///< rules whose risk the user takes, where they allow it
-    /// Where the crash kernel makes no pool, lend it the old one as ordinary RAM, if nothing speaks against it
-    /// (lend.hpp).
+    /// Where the crash kernel makes no pool, lend it the old one as ordinary RAM, if nothing speaks against it:
+    /// swiotlb-handoff-lending(7).
     bool lend = false;
     Collector collector = Collector::unknown;
     std::optional<CollectorOptions> collector_options;  ///< none: no configuration tells
@@ -139,12 +145,5 @@ struct PlanRequest {
     bool leaves_pool_out = false;
 };
 
-/// The image that a plan goes by: the one of the request, else one of the running kernel's release and, with a margin,
-/// its size.
-Image assumed_image(const Machine&, const PlanRequest&);
-/// The configuration of that image, where it is known; else nullptr.
-const KernelConfig* known_config(const Machine&, const PlanRequest&);
-/// The size of the initrd that a plan goes by, in bytes.
-std::uint64_t assumed_initrd_bytes(const PlanRequest&);
-
 }  // namespace handoff
+#pragma GCC visibility pop

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+//
+// A value or an error. An error is a value as well: nothing here throws it.
 #pragma once
 
 #include <cstddef>
@@ -7,6 +9,7 @@
 #include <utility>
 #include <variant>
 
+#pragma GCC visibility push(default)
 namespace base {
 
 /// What a caller can do about an error, and nothing finer.
@@ -67,3 +70,4 @@ private:
 };
 
 }  // namespace base
+#pragma GCC visibility pop

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The rules that a handoff has to obey, and what a rule found on a machine.
 #pragma once
 
 #include <array>
@@ -6,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#pragma GCC visibility push(default)
 namespace handoff {
 
 struct RuleInfo {
@@ -217,3 +220,4 @@ std::span<const RuleInfo> rules();
 const RuleInfo* find_rule(std::string_view id);
 
 }  // namespace handoff
+#pragma GCC visibility pop

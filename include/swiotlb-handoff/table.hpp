@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Memory maps as x86 firmware gives them: tables of entries, each a half-open range of physical addresses with a type.
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "swiotlb-handoff/range.hpp"
 
+#pragma GCC visibility push(default)
 namespace e820 {
 
 using base::AddressRange;
@@ -29,31 +30,10 @@ enum class Type : std::uint32_t {
     soft_reserved = 0xefffffff,
 };
 
-/// Whose words a kernel log uses for the types (arch/x86/kernel/e820.c, e820_print_type()).
-enum class LabelStyle {
-    classic,  ///< up to 6.19: "usable", "reserved", "persistent (type 7)"
-    v7,       ///< 7.0 and later: "System RAM", "device reserved", "persistent RAM (type 7)"
-};
+/// "usable", "ACPI data", "type 20": what the log of a kernel up to 6.19 prints after a range.
+std::string log_label(Type);
 
-/// "usable", "ACPI data", "type 20": what the kernel log prints after a range.
-std::string log_label(Type, LabelStyle = LabelStyle::classic);
-
-/// The label of any kernel version, without parentheses around it. Setup data
-/// is labelled as RAM, so reserved_kern never comes back; nullopt for anything else.
-std::optional<Type> from_log_label(std::string_view);
-
-/// "System RAM", "ACPI Tables": as /sys/firmware/memmap and /proc/iomem name a
-/// type (e820_type_to_string()); "Unknown E820 type" for those without a name.
-std::string_view resource_name(Type);
-
-/// The type file of a /sys/firmware/memmap entry. "Unknown E820 type" has lost
-/// its number and comes back as reserved, as kexec-tools takes it too.
-std::optional<Type> from_firmware_name(std::string_view);
-
-/// A line of /proc/iomem that the e820 map put there, "Reserved" in both
-/// spellings; nullopt for every other resource ("RAM buffer", "System RAM (kmem)").
-std::optional<Type> from_iomem_name(std::string_view);
-
+/// A line of a memory map.
 struct Entry {
     AddressRange range;
     Type type = Type::reserved;
@@ -79,12 +59,5 @@ struct Table {
 /// same from 5.10 to 7.2) do it, in O(n log n).
 Table sanitised(const Table&);
 
-/// e820__range_update(): every byte of `range` that is `from` becomes `to`. The two
-/// must differ (the kernel stops on BUG_ON()).
-void update(Table&, const AddressRange& range, Type from, Type to);
-
-/// e820__range_remove(): every byte of `range` that is `type` leaves the map;
-/// nullopt: whatever it is.
-void remove(Table&, const AddressRange& range, std::optional<Type> type);
-
 }  // namespace e820
+#pragma GCC visibility pop

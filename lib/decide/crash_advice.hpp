@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "swiotlb-handoff/crash_log.hpp"
+#include "swiotlb-handoff/facts.hpp"
 
 namespace handoff {
 

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "lib/decide/assumed.hpp"
 #include "lib/kernel/behaviour.hpp"
 
 namespace handoff {

@@ -7,6 +7,7 @@
 #include <fmt/ranges.h>
 
 #include "base/number.hpp"
+#include "lib/decide/assumed.hpp"
 #include "lib/decide/crash_advice.hpp"
 #include "lib/decide/need.hpp"
 #include "lib/decide/question.hpp"

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "e820/type.hpp"
 #include "lib/kernel/constants.hpp"
 #include "lib/machine/shown_path.hpp"
 

@@ -7,6 +7,7 @@
 #include <fmt/ranges.h>
 
 #include "base/number.hpp"
+#include "lib/decide/assumed.hpp"
 
 namespace handoff {
 namespace {

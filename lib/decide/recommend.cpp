@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "lib/decide/advice.hpp"
+#include "lib/decide/assumed.hpp"
 #include "lib/decide/fallback.hpp"
 #include "lib/decide/findings.hpp"
 #include "lib/decide/loads.hpp"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "swiotlb-handoff/request.hpp"
+#include "lib/decide/assumed.hpp"
 
 #include <algorithm>
 

@@ -32,6 +32,9 @@ inline constexpr std::uint64_t reservation_alignment = 16 * base::MiB;
 /// No x86-64 processor addresses more physical memory: __PHYSICAL_MASK_SHIFT in arch/x86/include/asm/page_64_types.h.
 inline constexpr base::Address physical_memory_end = base::Address{1} << 52;
 
+/// No reservation is larger: whatever seems to be is refused, and sums of a few of this size cannot wrap.
+inline constexpr std::uint64_t largest_reservation = 64 * base::GiB;
+
 /// Memory is mapped by sections: SECTION_SIZE_BITS in arch/x86/include/asm/sparsemem.h.
 inline constexpr std::uint64_t section_size = 128 * base::MiB;
 /// struct page of a whole section: 64 bytes for each page.

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "swiotlb-handoff/kernel_config.hpp"
+#include "swiotlb-handoff/facts.hpp"
 
 namespace handoff {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "swiotlb-handoff/kernel_config.hpp"
+#include "swiotlb-handoff/facts.hpp"
 
 namespace handoff {
 

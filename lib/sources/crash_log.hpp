@@ -4,7 +4,7 @@
 #include <optional>
 #include <string_view>
 
-#include "swiotlb-handoff/crash_log.hpp"
+#include "swiotlb-handoff/facts.hpp"
 #include "swiotlb-handoff/result.hpp"
 
 namespace handoff {

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/text.hpp"
+#include "e820/type.hpp"
 #include "lib/sources/gathering.hpp"
 #include "lib/sources/iomem.hpp"
 #include "swiotlb-handoff/table.hpp"

@@ -3,6 +3,7 @@
 
 #include "e820/firmware_memmap.hpp"
 #include "e820/log.hpp"
+#include "e820/type.hpp"
 #include "lib/sources/gathering.hpp"
 #include "swiotlb-handoff/table.hpp"
 

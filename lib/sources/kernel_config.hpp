@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "lib/sources/source.hpp"
-#include "swiotlb-handoff/kernel_config.hpp"
+#include "swiotlb-handoff/facts.hpp"
 #include "swiotlb-handoff/result.hpp"
 
 namespace handoff {

@@ -20,6 +20,7 @@
 #include "e820/log_text.hpp"
 #include "e820/memmap.hpp"
 #include "e820/render.hpp"
+#include "e820/type.hpp"
 #include "lib/kernel/boot_words.hpp"
 #include "lib/kernel/command_line.hpp"
 #include "lib/kernel/early_take.hpp"

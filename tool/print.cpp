@@ -11,6 +11,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "base/wording.hpp"
 #include "lib/kernel/constants.hpp"
 #include "lib/machine/shown_path.hpp"
 #include "tool/terminal.hpp"
@@ -22,11 +23,6 @@ namespace {
 using base::AddressRange;
 
 constexpr std::string_view program = "swiotlb-handoff";
-
-std::string bytes(std::uint64_t n) {
-    if (n % base::MiB == 0) return fmt::format("{} MiB", n / base::MiB);
-    return fmt::format("{} KiB", n / base::KiB);
-}
 
 constexpr std::size_t label_width = 12;
 
@@ -47,7 +43,7 @@ void put_error(std::string_view text) { std::fwrite(text.data(), 1, text.size(),
 }  // namespace
 
 std::string row(const AddressRange& r) {
-    return fmt::format("{:#014x}-{:#014x}  {:>9}", r.start(), r.end(), bytes(r.size()));
+    return fmt::format("{:#014x}-{:#014x}  {:>9}", r.start(), r.end(), base::size_text(r.size()));
 }
 
 void print(std::string_view text) { put(printable(text, true)); }
@@ -219,7 +215,7 @@ void print_status(const handoff::StatusReport& report) {
         sentence("lent", fmt::format("The pool is lent as ordinary RAM. The evidence is {} min old ({}).",
                                      (*age + 59) / 60, f.record->time));
     field("pool", f.pool ? row(*f.pool) : f.crashkernel_bytes ? "none seen" : "unknown");
-    field("crashkernel", f.crashkernel_bytes ? bytes(*f.crashkernel_bytes) : "unknown");
+    field("crashkernel", f.crashkernel_bytes ? base::size_text(*f.crashkernel_bytes) : "unknown");
     if (report.reservation.reserved != handoff::Reserved::nothing_asked)
         sentence("reserved", fmt::format("{}. {}", handoff::name(report.reservation.reserved), report.reservation.why));
     if (f.plan) {

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/wording.hpp"
 #include "lib/decide/fallback.hpp"
 #include "lib/kernel/behaviour.hpp"
 #include "lib/kernel/constants.hpp"
@@ -15,7 +16,6 @@ namespace handoff {
 namespace {
 
 using base::KiB;
-using base::MiB;
 using base::whole_mib;
 
 // At most, in bytes: the reservation, the pool, and what lies below 1 MiB.
@@ -48,10 +48,6 @@ bool takes_powers_of_two_only(const Question& question, Method method) {
 
 Pool start_of(const Pool& old, std::uint64_t slabs) {
     return {*AddressRange::from_size(old.range.start(), slabs * slab_size), slabs, old.where};
-}
-
-std::string size_text(std::uint64_t bytes) {
-    return bytes % MiB == 0 ? fmt::format("{} MiB", bytes / MiB) : fmt::format("{} KiB", bytes / KiB);
 }
 
 }  // namespace
@@ -101,7 +97,7 @@ void judge_promised_part(const AddressRange& part, const AddressRange& old, Find
 }
 
 std::string share_text(const AddressRange& part, const AddressRange& old) {
-    return fmt::format("{} of the pool's {}", size_text(part.size()), size_text(old.size()));
+    return fmt::format("{} of the pool's {}", base::size_text(part.size()), base::size_text(old.size()));
 }
 
 }  // namespace handoff

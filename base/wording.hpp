@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "swiotlb-handoff/range.hpp"
 
@@ -12,6 +14,17 @@ namespace base {
 inline std::string size_text(std::uint64_t bytes) {
     const bool whole = bytes % MiB == 0;
     return std::to_string(bytes / (whole ? MiB : KiB)) + (whole ? " MiB" : " KiB");
+}
+
+/// "a", "a and b", "a, b and c", where `last` is " and ". `words` is any container of texts.
+template <class Words>
+std::string listed(const Words& words, std::string_view last) {
+    std::string text;
+    for (std::size_t i = 0; i < words.size(); ++i) {
+        if (i > 0) text += i + 1 == words.size() ? last : ", ";
+        text += words[i];
+    }
+    return text;
 }
 
 }  // namespace base

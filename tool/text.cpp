@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/wording.hpp"
+
 namespace tool {
 namespace {
 
@@ -65,14 +67,7 @@ std::string wrapped(std::string_view text, std::size_t indent, std::size_t width
     return lines;
 }
 
-std::string either(std::span<const std::string_view> words) {
-    std::string text;
-    for (std::size_t i = 0; i < words.size(); ++i) {
-        if (i > 0) text += i + 1 == words.size() ? " or " : ", ";
-        text += words[i];
-    }
-    return text;
-}
+std::string either(std::span<const std::string_view> words) { return base::listed(words, " or "); }
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {
     // The rows of a table: from the first letters of `a`, as many as the row says, to those of `b`.

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "base/wording.hpp"
 #include "lib/decide/advice.hpp"
 #include "lib/decide/assumed.hpp"
 #include "lib/decide/fallback.hpp"
@@ -252,7 +253,7 @@ void warn_of_assumptions(const Need& need, Findings& found) {
     if (!need.rests_on_assumptions()) return;
     found.warn("image-known",
                fmt::format("What the crash kernel needs is partly assumed, because this was not read: {}.",
-                           list_of(what_is_assumed(need))),
+                           base::listed(what_is_assumed(need), " and ")),
                {}, "Give --kernel and --initrd, or run this command on the machine itself.");
 }
 

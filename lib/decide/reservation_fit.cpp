@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/wording.hpp"
 #include "lib/decide/need.hpp"
 #include "lib/decide/question.hpp"
 #include "lib/decide/reservation.hpp"
@@ -59,7 +60,7 @@ const char* answer(const ReservationFit& fit) {
 std::string assumed_text(const ReservationFit& fit) {
     if (fit.assumed.empty()) return {};
     const bool plural = fit.assumed.size() > 1 || fit.assumed.front().ends_with("options");
-    return fmt::format(" ({} {} assumed)", list_of(fit.assumed), plural ? "are" : "is");
+    return fmt::format(" ({} {} assumed)", base::listed(fit.assumed, " and "), plural ? "are" : "is");
 }
 
 // Besides what the crash kernel needs.
@@ -103,12 +104,6 @@ std::vector<std::string> what_is_assumed(const Need& need) {
         if (std::string what = what_is_assumed(need, line); !what.empty()) assumed.push_back(std::move(what));
     }
     return assumed;
-}
-
-std::string list_of(const std::vector<std::string>& all) {
-    std::string list;
-    for (std::size_t i = 0; i < all.size(); ++i) list += (i == 0 ? "" : i + 1 == all.size() ? " and " : ", ") + all[i];
-    return list;
 }
 
 ReservationFit fit_of_reservation(const Machine& machine, const PlanRequest& request, const Plan& plan,

@@ -16,8 +16,6 @@ ReservationFit fit_of_reservation(const Machine&, const PlanRequest&, const Plan
 /// What of the need is assumed and was not read, as an administrator could look it up: "the size of the initrd". The
 /// margin, which always is, is not among them.
 std::vector<std::string> what_is_assumed(const Need&);
-/// "the size of the kernel, the size of the initrd and the number of CPUs"
-std::string list_of(const std::vector<std::string>&);
 
 /// "The reservation of 256 MiB may be too small: crashkernel=272M would do." And that it is large enough, or that
 /// nobody knows.

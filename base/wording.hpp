@@ -27,4 +27,11 @@ std::string listed(const Words& words, std::string_view last) {
     return text;
 }
 
+/// `text` in single quotes, as sh, zsh and fish read it.
+inline std::string shell_quoted(std::string_view text) {
+    std::string quoted = "'";
+    for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    return quoted + "'";
+}
+
 }  // namespace base

@@ -9,10 +9,12 @@
 
 #include <fmt/format.h>
 
+#include "base/wording.hpp"
 #include "tool/options.hpp"
 
 namespace {
 
+using base::shell_quoted;
 using tool::CommandInfo;
 using tool::Completes;
 using tool::OptionInfo;
@@ -111,13 +113,6 @@ _swiotlb_handoff() {{
 
 // --- zsh and fish
 
-// In single quotes, of which both shells know no escape but their own.
-std::string quoted(std::string_view text) {
-    std::string out = "'";
-    for (const char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
-    return out + "'";
-}
-
 std::string_view first_sentence(std::string_view help) {
     const auto end = std::min(help.find(". "), help.find("; "));
     help = help.substr(0, end);
@@ -147,7 +142,7 @@ std::string zsh_options(const CommandInfo* command) {
             spec += fmt::format("{}[{}]", option.value.empty() ? "" : "=", help);
             if (!option.value.empty())
                 spec += fmt::format(":{}:{}", option.value, zsh_for(option.completes, option.words));
-            text += " \\\n            " + quoted(spec);
+            text += " \\\n            " + shell_quoted(spec);
         }
     }
     return text;
@@ -157,12 +152,12 @@ std::string zsh() {
     std::string commands, branches;
     for (const CommandInfo& command : tool::all_commands()) {
         commands +=
-            fmt::format("        {}\n", quoted(fmt::format("{}:{}", command.name, first_sentence(command.help))));
+            fmt::format("        {}\n", shell_quoted(fmt::format("{}:{}", command.name, first_sentence(command.help))));
         const std::string operands = command.passes_on ? "'*:argument:_files'"
                                      : command.most == 0
                                          ? ""
-                                         : quoted(fmt::format("{}:{}:{}", command.most == 1 ? "1" : "*", command.name,
-                                                              zsh_for(command.completes, {})));
+                                         : shell_quoted(fmt::format("{}:{}:{}", command.most == 1 ? "1" : "*",
+                                                                    command.name, zsh_for(command.completes, {})));
         branches += fmt::format("        {}) _arguments{}{} && ret=0 ;;\n", command.name, zsh_options(&command),
                                 operands.empty() ? "" : " \\\n            " + operands);
     }
@@ -223,10 +218,11 @@ complete -c swiotlb-handoff -f
                                        return with_value;
                                    }());
     const auto line = [&](std::string_view condition, std::string_view rest) {
-        text += fmt::format("complete -c swiotlb-handoff -n {} {}\n", quoted(condition), rest);
+        text += fmt::format("complete -c swiotlb-handoff -n {} {}\n", shell_quoted(condition), rest);
     };
     for (const CommandInfo& command : tool::all_commands()) {
-        line("__swiotlb_handoff_is ''", fmt::format("-a {} -d {}", command.name, quoted(first_sentence(command.help))));
+        line("__swiotlb_handoff_is ''",
+             fmt::format("-a {} -d {}", command.name, shell_quoted(first_sentence(command.help))));
         const std::string here = fmt::format("__swiotlb_handoff_is {}", command.name);
         const auto words = tool::choices(command.completes);
         if (command.passes_on)
@@ -236,7 +232,7 @@ complete -c swiotlb-handoff -f
         else if (command.completes == Completes::directories)
             line(here, "-a '(__fish_complete_directories (commandline -ct))'");
         else if (!words.empty())
-            line(here, fmt::format("-a {}", quoted(joined(words))));
+            line(here, fmt::format("-a {}", shell_quoted(joined(words))));
     }
     for (const OptionInfo& option : tool::all_options()) {
         std::string commands;
@@ -247,12 +243,12 @@ complete -c swiotlb-handoff -f
             const auto words = tool::choices(option.completes, option.words);
             value = option.completes == Completes::files ? " -r -F"
                     : words.empty()                      ? " -x"
-                                                         : " -x -a " + quoted(joined(words));
+                                                         : " -x -a " + shell_quoted(joined(words));
         }
         for (const std::string_view name : {option.name, option.alias})
             if (!name.empty())
                 line("__swiotlb_handoff_is ''" + commands,
-                     fmt::format("-l {}{} -d {}", name, value, quoted(first_sentence(option.help))));
+                     fmt::format("-l {}{} -d {}", name, value, shell_quoted(first_sentence(option.help))));
     }
     return text;
 }

@@ -20,6 +20,7 @@
 
 #include <fmt/format.h>
 
+#include "base/wording.hpp"
 #include "lib/load/crash_load.hpp"
 #include "lib/load/kexec_arguments.hpp"
 #include "lib/load/lend.hpp"
@@ -182,9 +183,7 @@ std::optional<Status> unload_in_child(Argv& plain, const RunDirectory& directory
 std::string quoted(const std::string& word) {
     constexpr std::string_view plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-";
     if (!word.empty() && word.find_first_not_of(plain) == word.npos) return word;
-    std::string text = "'";
-    for (const char c : word) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
-    return text + "'";
+    return base::shell_quoted(word);
 }
 
 Status print_command(const Options& options, const handoff::Host& host, const std::string& program) {

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""README.md says and shows what the results say: each number in it, and its pictures. The links of every page lead somewhere.
+"""README.md and docs/objections.md say what the results say: each number in them, and the pictures. The links of every page lead somewhere.
 
     tests/test_readme.py            compares
     tests/test_readme.py --write    puts the numbers of the results into README.md; the sentences around them stay
@@ -182,6 +182,42 @@ class Readme(unittest.TestCase):
         log = read("fixtures/machines/dell-r6515-high/dmesg")
         for word in re.findall(r"Its command line has `(crashkernel=[^`]+)`", read("README.md")) or [""]:
             self.assertTrue(word and word in log, f"the log does not have {word!r}")
+
+
+def claims_of_objections():
+    """Pieces of docs/objections.md, as those of README.md."""
+    saved = Saved(read("docs/memory-saved.md"))
+    small = [saved.busy[kernel, BY_HAND] for kernel in KERNELS]
+    tried, good = (sum(one[what] for one in small) for what in ("tried", "good"))
+    yield r"This holds for (\d+) to (\d+) MiB: that is against the kernel's default low part", span(saved.more(HIGH))
+    yield r"the handoff then saves (\d+) to (\d+) MiB", span(saved.more(HIGH_72))
+    yield r"Against a kernel that halves its own pool it saves (\d+) to (\d+) MiB", span(saved.more(PLAIN, halving(saved)))
+    yield r"the difference is (\d+) to (\d+) MiB", span(saved.more(BY_HAND))
+    yield r"and (\d+) of (\d+) dumps was lost", (str(tried - good), str(tried))
+    yield r"It then needs (\d+) MiB less than the handoff", (str(-saved.more(CMA)[0]),)
+    smaller = [row for row in rows(read("docs/results-rungs.md")) if re.match(r"rung-(rec|shrunk)-", row[0])]
+    assert all("dump ok" in row[-1] for row in smaller)
+    own = [row for row in smaller if "own-pool" in row[-1]]
+    yield (r"This was tried in (\d+) machines whose .* Each of them wrote its dump, (\d+) of them with a smaller pool",
+           (str(len(smaller)), str(len(own))))
+    assert {row[0].split("-")[3] for row in own if "pool of 16 MiB" in row[-1]} == {"5.10"} and sum("pool of 16 MiB" in row[-1] for row in own) == 4
+    injected, = only(r"Of (\d+) errors that were injected into a load", read("SECURITY.md"))
+    yield r"(\d+) errors were injected into loads one at a time", (injected,)
+    works = [row for row in rows(read("docs/distributions.md")) if len(row) > 2 and row[2].startswith("works, and names")]
+    yield r"`enable` works with the scripts of (\d+) releases that were run", (str(len(works)),)
+    good, tried, wrong = only(r"\| handoff \| (\d+) of (\d+) \| (\d+) of \d+ MiB \|", read("SECURITY.md"))
+    compared, = only(r"\| handoff \| \d+ of \d+ \| \d+ of (\d+) MiB \|", read("SECURITY.md"))
+    yield r"In (\d+) crashes with six busy devices no byte of (\d+) MiB was wrong", (tried, compared)
+
+
+class Objections(unittest.TestCase):
+    def test_each_number_is_that_of_the_results(self):
+        text = read("docs/objections.md")
+        for pattern, expected in claims_of_objections():
+            with self.subTest(pattern):
+                found = re.search(pattern.replace(" ", r"\s+"), text, re.S)
+                self.assertTrue(found, "docs/objections.md has no such text")
+                self.assertEqual(found.groups(), expected)
 
 
 class Pictures(unittest.TestCase):

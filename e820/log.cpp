@@ -199,6 +199,26 @@ const LogMap* LogBoot::find(MapKind kind) const {
     return found == maps.rend() ? nullptr : &*found;
 }
 
+// Memory that was added while the machine runs touches other RAM as well, and comes in blocks of 128 MiB or more.
+constexpr std::uint64_t most_setup_data = 64 << 20;
+
+Table with_setup_data(Table table) {
+    auto& entries = table.entries;
+    const auto touches = [&](std::size_t i) { return entries[i].range.start() == entries[i - 1].range.end(); };
+    for (std::size_t first = 0, end = 0; first < entries.size(); first = end) {
+        std::uint64_t bytes[2] = {};  // of every second entry, from the first one on and from the second one on
+        for (end = first; end < entries.size() && entries[end].type == Type::ram; ++end) {
+            if (end > first && !touches(end)) break;
+            bytes[(end - first) % 2] += entries[end].range.size();
+        }
+        const std::size_t small = bytes[1] < bytes[0] ? 1 : 0;
+        if (end > first + 1 && bytes[small] <= most_setup_data)
+            for (std::size_t i = first + small; i < end; i += 2) entries[i].type = Type::reserved_kern;
+        end = std::max(end, first + 1);
+    }
+    return table;
+}
+
 bool starts_boot(string_view line) { return line.starts_with("Linux version "); }
 
 Result<std::vector<LogBoot>> parse_log_table(string_view text) {

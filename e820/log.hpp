@@ -39,6 +39,12 @@ struct LogBoot {
     [[nodiscard]] const LogMap* find(MapKind) const;
 };
 
+/// The same entries, with those of setup_data as reserved_kern. The kernel prints them as RAM, and /proc/iomem has them
+/// as "System RAM", but each is an entry of its own (arch/x86/kernel/e820.c, e820__reserve_setup_data()): of entries of
+/// RAM that touch each other every second one is setup_data. Which ones follows from their size: they are small, 64 MiB
+/// in all at most. Entries in order, as printed.
+Table with_setup_data(Table);
+
 /// Whether a line (LogLine::text) is the first of a boot: the kernel's banner.
 bool starts_boot(std::string_view line);
 

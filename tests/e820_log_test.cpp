@@ -340,3 +340,23 @@ TEST(LogTable, RealDamageIsNamed) {
     EXPECT_EQ(error_of(read_fixture("damaged-setup-data.log")).substr(0, 50),
               "line 23: expected '[mem 0x...-0x...] type', found ");
 }
+
+TEST(SetupData, IsEverySecondOneOfTheEntriesOfRamThatTouchEachOther) {
+    const Table printed{{{last(0x1000, 0x9ffff), Type::ram},
+                         {last(0x100000, 0x7d5ce017), Type::ram},
+                         {last(0x7d5ce018, 0x7d5f8857), Type::ram},
+                         {last(0x7d5f8858, 0x7d5f9017), Type::ram},
+                         {last(0x7d5f9018, 0x7d602a57), Type::ram},
+                         {last(0x7d602a58, 0x7e8edfff), Type::ram},
+                         {last(0x7e8ee000, 0x7eb6dfff), Type::reserved},
+                         {last(0x7eb6e000, 0x7eb6f0ff), Type::ram},  // one at the start of a block
+                         {last(0x7eb6f100, 0x7effffff), Type::ram}}};
+    const Table marked = with_setup_data(printed);
+    EXPECT_EQ(marked.of(Type::reserved_kern).ranges(),
+              (std::vector{last(0x7d5ce018, 0x7d5f8857), last(0x7d5f9018, 0x7d602a57), last(0x7eb6e000, 0x7eb6f0ff)}));
+    EXPECT_EQ(marked.entries.size(), printed.entries.size());
+    EXPECT_EQ(with_setup_data(low_usable), low_usable);
+    const Table plugged{{{last(0x100000000, 0x107ffffff), Type::ram}, {last(0x108000000, 0x10fffffff), Type::ram}}};
+    EXPECT_EQ(with_setup_data(plugged), plugged) << "memory that was added later";
+    EXPECT_EQ(with_setup_data({}), Table{});
+}

@@ -410,6 +410,22 @@ TEST(GatherLog, WhatIsMissingIsCounted) {
     EXPECT_EQ(machine.encryption, Encryption::unknown);
 }
 
+TEST(GatherMap, SetupDataIsToldFromRamInTheLogsMap) {
+    const TempTree tree;
+    tree.write("dmesg",
+               "Linux version 6.9\nBIOS-provided physical RAM map:\n"
+               "BIOS-e820: [mem 0x0000000000001000-0x000000007fffffff] usable\n"
+               "extended physical RAM map:\n"
+               "reserve setup_data: [mem 0x0000000000001000-0x000000006fffffff] usable\n"
+               "reserve setup_data: [mem 0x0000000070000000-0x0000000070000fff] usable\n"
+               "reserve setup_data: [mem 0x0000000070001000-0x000000007fffffff] usable\n");
+    const Machine machine = gathered(tree);
+    ASSERT_EQ(machine.other_maps.size(), 1u);
+    EXPECT_EQ(machine.other_maps[0].table.of(e820::Type::reserved_kern).ranges(),
+              std::vector{range(0x70000000, 0x70001000)});
+    EXPECT_EQ(machine.ram.ranges(), std::vector{range(0x1000, 0x80000000)}) << "it is RAM all the same";
+}
+
 TEST(GatherMap, WhatMemmapMadeOfTheFirmwaresMapIsKeptBesideIt) {
     const TempTree tree;
     tree.write("dmesg",

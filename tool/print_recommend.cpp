@@ -189,6 +189,14 @@ bool stays_as_it_is(const Recommendation& r) {
     return r.present.reservation.fits == Fit::surely && r.given_back() <= 0 && !lacks_fallback;
 }
 
+// What tells about the next boot. Where its layout is not certain, nothing before it does.
+std::string what_decides(const Recommendation& r) {
+    const bool ready = r.verdict == Verdict::ready;
+    if (r.chosen->place_certain) return ready ? " Each load is then proven anew, as 'swiotlb-handoff plan' shows." : "";
+    return ready ? " Then run 'swiotlb-handoff plan': only that boot shows whether its pool can be handed over."
+                 : " Then run 'swiotlb-handoff plan', which shows whether there was room for it.";
+}
+
 std::string next_of(const Recommendation& r, const RecommendNews& news) {
     if (r.verdict == Verdict::refused && r.counts_on_loan) return "Run this command without --count-on-loan.";
     if (r.verdict == Verdict::refused)
@@ -203,8 +211,7 @@ std::string next_of(const Recommendation& r, const RecommendNews& news) {
                            r.counts_on_loan ? " --count-on-loan" : "")
                      : fmt::format("Boot with this crashkernel= in place of the present one{}{}.",
                                    append.empty() ? "" : ", and ", append);
-    return how +
-           (r.verdict == Verdict::ready ? " Each load is then proven anew, as 'swiotlb-handoff plan' shows." : "") +
+    return how + what_decides(r) +
            " Let the machine crash once after that, at a good time: no calculation replaces a dump that was written.";
 }
 
@@ -245,7 +252,7 @@ void print_recommendation(const Recommendation& r, const handoff::Machine& machi
     if (verbose) print_ranges(machine.crash_kernel);
     if (r.chosen) {
         sentence("then", chosen_text(r));
-        if (verbose) print_ranges(r.chosen->crash_kernel);
+        if (verbose && r.chosen->place_certain) print_ranges(r.chosen->crash_kernel);
     } else {
         if (r.loan && !r.loan->possible) print_loan(*r.loan);
         print_candidates(r);
@@ -262,7 +269,9 @@ void print_recommendation(const Recommendation& r, const handoff::Machine& machi
     } else {
         print_first(r.reasons, handoff::Severity::warning);
     }
-    if (!r.reproduced.layout) sentence("warning", r.reproduced.text + " The next boot may differ as well.");
+    if (!r.reproduced.layout)
+        sentence("warning", (verbose ? r.reproduced.text + " So it" : "It") +
+                                " is not certain where the next boot puts the reservation and the pool.");
     next(next_of(r, news));
 }
 

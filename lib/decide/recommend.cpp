@@ -163,6 +163,7 @@ Tried attempt(const Search& search, const Reservation& reservation) {
     Tried tried;
     Candidate& c = tried.candidate;
     c.reservation = reservation;
+    c.place_certain = search.reproduced.layout;
     c.bytes = reservation.size;
     if (reservation.high) c.bytes += reservation.low.value_or(default_low(pool_bytes(search.machine)));
     tried.need = need_for(search, reservation.size);
@@ -186,7 +187,9 @@ Tried attempt(const Search& search, const Reservation& reservation) {
         if (r.severity != Severity::info) tried.reasons.push_back(r);
     tried.assumptions = next.assumptions;
     if (c.verdict == Verdict::ready && boots.size() > 1)
-        c.why += fmt::format(" This is true for each of the {} places where its pool may be.", boots.size());
+        c.why = fmt::format(
+            "The handoff is proven for each of the {} places where the pool may be. Where the model puts it: {}",
+            boots.size(), c.why);
     // The place of a reservation below 4 GiB can be predicted only if the model was right for this boot.
     if (c.verdict == Verdict::ready && !reservation.high && !search.reproduced.layout) {
         c.verdict = Verdict::refused;

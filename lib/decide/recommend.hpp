@@ -20,9 +20,12 @@ struct Candidate {
     Verdict verdict = Verdict::refused;      ///< ready; not_needed: works, without a pool and so without a handoff
     std::vector<AddressRange> crash_kernel;  ///< at the next boot; empty where it has no place
     std::optional<AddressRange> pool;        ///< there
-    std::uint64_t bytes = 0;                 ///< reserved in all
-    std::string append;                      ///< to add to the crash kernel's command line for it: "numa=off"
-    std::string why;                         ///< the proof, or what is in the way; one line
+    /// The model explains this boot, and so these places are those of the next one. Where it does not, they are only
+    /// where the model puts them.
+    bool place_certain = false;
+    std::uint64_t bytes = 0;  ///< reserved in all
+    std::string append;       ///< to add to the crash kernel's command line for it: "numa=off"
+    std::string why;          ///< the proof, or what is in the way; one line
     /// What a load without the handoff comes to in it; nullopt where it has no place.
     std::optional<Fallback> fallback;
 };
@@ -76,9 +79,9 @@ struct Recommendation {
 /// What to boot with. Every candidate is proven by decide() on next_boot(); none is smaller than
 /// its Need, and in each a load without the handoff has enough memory, too (Fallback::sure). Where the layout of this
 /// boot is not reproduced a candidate is ready only if it is above 4 GiB, and its plan is ready wherever below the pool
-/// may be. No candidate counts on a loan, which may end with any reload. Where the plan for one advises words for the
-/// crash kernel's command line and they help, it is the plan with them that counts (Candidate::append).
-/// Pure; plan() takes its advice from here.
+/// may be; the plan of that boot decides then. No candidate counts on a loan, which may end with any reload. Where the
+/// plan for one advises words for the crash kernel's command line and they help, it is the plan with them that counts
+/// (Candidate::append). Pure; plan() takes its advice from here.
 Recommendation recommend(const Machine&, const PlanRequest&, std::uint64_t margin = Need::default_margin);
 /// The same, with the plan for this boot that is there already: that of plan_as_reserved().
 Recommendation recommend(const Machine&, const PlanRequest&, std::uint64_t margin, Plan present);

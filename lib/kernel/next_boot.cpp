@@ -2,9 +2,11 @@
 #include "lib/kernel/next_boot.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
+#include "e820/log.hpp"
 #include "lib/kernel/behaviour.hpp"
 #include "lib/kernel/constants.hpp"
 
@@ -12,6 +14,7 @@ namespace handoff {
 namespace {
 
 using base::align_down;
+using base::align_up;
 using base::MiB;
 using base::page_size;
 
@@ -23,6 +26,34 @@ std::optional<AddressRange> take(RangeSet& free, std::uint64_t size, Address sta
     return taken;
 }
 
+// What boot loaders and the EFI stub pass on, such as ROMs of PCI devices. The kernel reserves that before all else
+// (arch/x86/kernel/setup.c, memblock_x86_reserve_range_setup_data()), and up to 6.19 a source shows where it is.
+RangeSet setup_data(const Machine& machine) {
+    e820::Table shown;
+    for (const IomemEntry& entry : machine.iomem)
+        if (entry.kind() == IomemKind::system_ram && !entry.range.empty())
+            shown.entries.push_back({entry.range, e820::Type::ram});
+    RangeSet all = e820::with_setup_data(std::move(shown)).of(e820::Type::reserved_kern);
+    for (const MapSighting& map : machine.other_maps) {
+        const RangeSet shown_there = map.table.of(e820::Type::reserved_kern);
+        for (const AddressRange& range : shown_there.ranges()) all.add(range);
+    }
+    return all;
+}
+
+// What is free when the kernel places reservation and pool. Reserved by then: the first MiB, the kernel where it runs,
+// the initrd where it was put, setup_data. What else there is (page tables, node data) comes from the top of memory or
+// is small; but for the memory of EFI's boot services, which nothing shows (arch/x86/platform/efi/quirks.c,
+// efi_reserve_boot_services()).
+RangeSet free_at_boot(const Machine& machine) {
+    RangeSet free = machine.ram.within(*AddressRange::from_bounds(MiB, high_reservation_end));
+    if (machine.kernel_image) free.subtract(*machine.kernel_image);
+    if (machine.initrd) free.subtract(*machine.initrd);
+    const RangeSet passed_on = setup_data(machine);
+    for (const AddressRange& range : passed_on.ranges()) free.subtract(range);
+    return free;
+}
+
 struct Places {
     std::vector<AddressRange> crash_kernel;  // by address
     std::vector<AddressRange> pools;         // where the pool can be, the kernel's own choice first
@@ -30,12 +61,7 @@ struct Places {
 
 std::optional<Places> lay_out(const Machine& machine, const Reservation& wanted, std::uint64_t pool_bytes,
                               std::uint64_t shift) {
-    // Reserved by then: the first MiB, the kernel where it runs, the initrd where it was put. What
-    // else there is (page tables, node data) comes from the top of memory or is small.
-    RangeSet free = machine.ram.within(*AddressRange::from_bounds(MiB, high_reservation_end));
-    if (machine.kernel_image) free.subtract(*machine.kernel_image);
-    if (machine.initrd) free.subtract(*machine.initrd);
-
+    RangeSet free = free_at_boot(machine);
     Places layout;
     std::optional<AddressRange> main;
     if (wanted.size == 0) {
@@ -74,6 +100,37 @@ std::optional<Places> lay_out(const Machine& machine, const Reservation& wanted,
     return layout;
 }
 
+// Where something that nothing shows lies in a block, the pool need not touch the low part of the reservation, nor lie
+// below it: pools of both kinds, with what is reserved then.
+std::vector<Places> unseen_places(const Machine& machine, const Places& layout, std::uint64_t pool_bytes) {
+    if (layout.crash_kernel.size() < 2) return {};
+    const AddressRange low = layout.crash_kernel.front();
+    const RangeSet room = free_at_boot(machine);
+    const std::uint64_t down = align_up(pool_bytes, reservation_alignment);
+    if (pool_bytes == 0 || low.start() < 2 * down) return {};
+    std::vector<Places> unseen;
+    const auto add = [&](const AddressRange& part, const AddressRange& pool) {
+        if (!room.contains(part) || !room.contains(pool)) return;
+        Places places{layout.crash_kernel, {pool}};
+        places.crash_kernel.front() = part;
+        unseen.push_back(std::move(places));
+    };
+    add(low, *AddressRange::from_size(low.start() - 2 * down, pool_bytes));
+    const AddressRange lower = *AddressRange::from_size(low.start() - down, low.size());
+    add(lower, *AddressRange::from_size(lower.end(), pool_bytes));
+    return unseen;
+}
+
+// Why a layout may be another one than the model's: what it is not told.
+std::string not_shown(const Machine& machine) {
+    std::string text;
+    if (machine.efi) text += " The boot services of EFI hold memory at that time, and no source shows where.";
+    if (!machine.kernel_image) text += " No source shows where the kernel itself lies.";
+    if (machine.release.empty())
+        text += " The release of the kernel is not known: before Linux 5.2 a reservation lies below 896 MiB.";
+    return text;
+}
+
 Machine with_layout(const Machine& machine, const Reservation& reservation, const Places& layout,
                     std::optional<AddressRange> pool) {
     Machine next = machine;
@@ -105,8 +162,10 @@ std::vector<Machine> next_boots(const Machine& machine, const Reservation& reser
     std::vector<Machine> boots;
     for (const AddressRange& pool : layout->pools) {
         boots.push_back(with_layout(machine, reservation, *layout, pool));
-        if (reproduced.layout) break;
+        if (reproduced.layout) return boots;
     }
+    for (const Places& places : unseen_places(machine, *layout, pool_bytes(machine)))
+        boots.push_back(with_layout(machine, reservation, places, places.pools.front()));
     return boots;
 }
 
@@ -133,8 +192,8 @@ LayoutComparison reproduce(const Machine& machine) {
         next = next_boot(machine, words);
     }
     if (!next) {
-        r.text = fmt::format("The model finds no place for {}, but the kernel found one.",
-                             words.size == 0 ? "the pool" : words.text());
+        r.text = fmt::format("The model finds no place for {}, but the kernel found one.{}",
+                             words.size == 0 ? "the pool" : words.text(), not_shown(machine));
         return r;
     }
     const auto ranges = [](const std::vector<AddressRange>& all) {
@@ -150,8 +209,8 @@ LayoutComparison reproduce(const Machine& machine) {
     };
     if (!std::equal(machine.crash_kernel.begin(), machine.crash_kernel.end(), next->crash_kernel.begin(),
                     next->crash_kernel.end(), same)) {
-        r.text = fmt::format("The reservation is at {}, but the model puts it at {}.", ranges(machine.crash_kernel),
-                             ranges(next->crash_kernel));
+        r.text = fmt::format("The reservation is at {}, but the model puts it at {}.{}", ranges(machine.crash_kernel),
+                             ranges(next->crash_kernel), not_shown(machine));
         return r;
     }
     // No pool, or a source that shows one without a byte: the model places none.
@@ -164,8 +223,8 @@ LayoutComparison reproduce(const Machine& machine) {
     const auto gap = AddressRange::from_bounds(is.end(), std::max(is.end(), model.end()));
     const bool same_block = is.end() <= model.end() && (gap->empty() || machine.ram.contains(*gap));
     if (!same_block) {
-        r.text =
-            fmt::format("The pool is at {}, but the model puts it at {}.", base::to_string(is), base::to_string(model));
+        r.text = fmt::format("The pool is at {}, but the model puts it at {}.{}", base::to_string(is),
+                             base::to_string(model), not_shown(machine));
         return r;
     }
     r.layout = true;

@@ -23,13 +23,13 @@ std::optional<Machine> next_boot(const Machine&, const Reservation&, std::uint64
 struct LayoutComparison {
     bool layout = false;      ///< the reservation and the pool, as far as there are any
     std::uint64_t shift = 0;  ///< for next_boot()
-    std::string text;         ///< where it does not: what differs, one line
+    std::string text;         ///< where it does not: what differs, and what no source shows of this machine
 };
 LayoutComparison reproduce(const Machine&);
 
 /// The machine as its next boot may lay it out. Where the model explains this boot, that is one layout. Where it does
-/// not, the pool may be in any block that can hold it: one layout for each, the kernel's own choice first. Empty where
-/// the reservation fails.
+/// not, the pool may be in any block that can hold it: one layout for each, the kernel's own choice first; and the pool
+/// may lie apart from the low part of a reservation, or right above it. Empty where the reservation fails.
 std::vector<Machine> next_boots(const Machine&, const Reservation&, const LayoutComparison&);
 
 /// The size of the running kernel's pool in bytes, by the most trusted source; 0 where none is seen.

@@ -27,6 +27,7 @@ Json candidate_json(const Candidate& c) {
             {"reservation", list(c.crash_kernel)},
             {"reservation_bytes", c.bytes},
             {"pool", pool_json(c.pool)},
+            {"place_certain", c.place_certain},
             {"append", c.append},
             {"fallback", or_null(c.fallback)}};
 }

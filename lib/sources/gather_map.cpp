@@ -47,8 +47,10 @@ std::optional<e820::LogMap> firmwares_of(Gathering& g, const e820::LogBoot& boot
 void take_other_maps(Gathering& g, const e820::LogBoot& boot) {
     for (const e820::LogMap& map : boot.maps) {
         const Evidence where{g.path(Source::kernel_log), map.line};
+        const bool apart = map.kind == e820::MapKind::setup_data;
         if (map.headed && map.line >= g.log.first_line && where != g.machine.map_from)
-            g.machine.other_maps.push_back({e820::sanitised(map.table), where});
+            g.machine.other_maps.push_back(
+                {e820::sanitised(apart ? e820::with_setup_data(map.table) : map.table), where});
     }
 }
 

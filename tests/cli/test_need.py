@@ -19,6 +19,43 @@ def line(tree, name, *arguments):
     return next((one for one in document["need"]["lines"] if one["name"] == name), None), document
 
 
+class Place(unittest.TestCase):
+    """Where the next boot puts the reservation and the pool, as far as this boot lets it be said."""
+
+    def said(self, name):
+        root = os.path.join(machines, name)
+        with open(os.path.join(root, "request.json"), encoding="utf-8") as file:
+            more = ["--loader", "kexec_file_load", "--command-line", json.load(file)["command_line"]]
+        text = run("recommend", "--verbose", "--root", root, *more).out
+        return " ".join(text.split()), json.loads(run("recommend", "--json", "--root", root, *more).out)
+
+    def test_a_layout_that_the_model_explains_is_shown(self):
+        text, document = self.said("dell-t630-below")
+        self.assertTrue(document["layout_reproduced"])
+        self.assertTrue(all(one["place_certain"] for one in document["candidates"]))
+        self.assertIn(document["candidates"][0]["reservation"][0]["start"], text)
+        self.assertNotIn("not certain", text)
+
+    def test_an_efi_machine_that_it_does_not_explain_is_promised_no_place(self):
+        text, document = self.said("kvm-low-512M-forced")
+        self.assertFalse(document["layout_reproduced"])
+        self.assertFalse(any(one["place_certain"] for one in document["candidates"]))
+        self.assertEqual(document["verdict"], "ready")
+        self.assertIn(",high", document["crashkernel"])
+        chosen = next(one for one in document["candidates"] if one["crashkernel"] == document["crashkernel"])
+        self.assertNotIn(chosen["reservation"][-1]["start"], text)
+        self.assertIn("The boot services of EFI hold memory at that time", text)
+        self.assertIn("So it is not certain where the next boot puts the reservation and the pool.", text)
+        self.assertRegex(text, r"The handoff is proven for each of the \d+ places where the pool may be\.")
+        self.assertIn("Then run 'swiotlb-handoff plan': only that boot shows whether its pool can be handed over.", text)
+
+    def test_where_no_pool_is_needed_the_place_is_left_open_as_well(self):
+        text, document = self.said("kvm-low-512M")
+        self.assertEqual((document["verdict"], document["layout_reproduced"]), ("not-needed", False))
+        self.assertNotIn(document["candidates"][0]["reservation"][0]["start"], text)
+        self.assertIn("Then run 'swiotlb-handoff plan', which shows whether there was room for it.", text)
+
+
 class Need(unittest.TestCase):
     def test_an_initrd_counts_with_what_it_unpacks_to(self):
         with Tree(machine) as tree:

@@ -21,15 +21,9 @@ Json counterexample_json(const Counterexample& c) {
 }
 
 Json candidate_json(const Candidate& c) {
-    return {{"crashkernel", c.reservation.text()},
-            {"verdict", name(c.verdict)},
-            {"why", c.why},
-            {"reservation", list(c.crash_kernel)},
-            {"reservation_bytes", c.bytes},
-            {"pool", pool_json(c.pool)},
-            {"place_certain", c.place_certain},
-            {"append", c.append},
-            {"fallback", or_null(c.fallback)}};
+    return {{"crashkernel", c.reservation.text()}, {"verdict", name(c.verdict)},   {"why", c.why},
+            {"reservation", list(c.crash_kernel)}, {"reservation_bytes", c.bytes}, {"pool", pool_json(c.pool)},
+            {"place_certain", c.place_certain},    {"append", c.append},           {"fallback", or_null(c.fallback)}};
 }
 
 Json last_crash_json(const CrashLog& log) {

@@ -26,7 +26,9 @@ foreach(script kexec kdump-tools.sh kdump-kexec.sh initramfs-tools/hook initramf
   configure_file(${PROJECT_SOURCE_DIR}/dropins/${script}.in ${made}/${script} @ONLY)
 endforeach()
 configure_file(${PROJECT_SOURCE_DIR}/udev/62-swiotlb-handoff.rules.in ${made}/62-swiotlb-handoff.rules @ONLY)
-configure_file(${PROJECT_SOURCE_DIR}/systemd/swiotlb-handoff-status.service.in ${made}/swiotlb-handoff-status.service @ONLY)
+foreach(unit swiotlb-handoff-status.service swiotlb-handoff-test.service)
+  configure_file(${PROJECT_SOURCE_DIR}/systemd/${unit}.in ${made}/${unit} @ONLY)
+endforeach()
 
 install(PROGRAMS ${made}/kexec DESTINATION lib/swiotlb-handoff)
 install(FILES ${made}/kdump-tools.sh ${made}/kdump-kexec.sh DESTINATION lib/swiotlb-handoff)
@@ -40,6 +42,6 @@ install(PROGRAMS ${made}/initramfs-tools/script
 install(PROGRAMS ${made}/dracut/module-setup.sh ${made}/dracut/report.sh
         DESTINATION ${HANDOFF_DRACUT_DIR}/99swiotlb-handoff)
 
-install(FILES ${made}/swiotlb-handoff-status.service ${PROJECT_SOURCE_DIR}/systemd/swiotlb-handoff-status.timer
+install(FILES ${made}/swiotlb-handoff-status.service ${made}/swiotlb-handoff-test.service ${PROJECT_SOURCE_DIR}/systemd/swiotlb-handoff-status.timer
               ${PROJECT_SOURCE_DIR}/systemd/swiotlb-handoff-status.path
         DESTINATION ${HANDOFF_UNIT_DIR})

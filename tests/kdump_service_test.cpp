@@ -205,7 +205,7 @@ TEST(KdumpService, EachRowIsWhole) {
         EXPECT_FALSE(service.distributions.empty() || service.kernels.empty() || service.initrds.empty());
         ASSERT_FALSE(service.load.empty());
         EXPECT_TRUE(service.load.front().starts_with('/'));
-        EXPECT_TRUE(service.command_line && service.collector);
+        EXPECT_TRUE(service.command_line && service.collector && service.dump_target);
     }
 }
 
@@ -502,6 +502,46 @@ TEST(CollectorOptions, AreWhatTheConfigurationSays) {
           {"suse", "KDUMP_CPUS=$(nproc)\n", "", std::nullopt}})
         EXPECT_EQ(kdump_service(row.service).collector_options(row.config, row.kdump_conf), row.options)
             << row.service << row.config << row.kdump_conf;
+}
+
+TEST(DumpTarget, IsWhereTheConfigurationPutsADump) {
+    using Kind = handoff::DumpTarget::Kind;
+    struct Row {
+        const char* service;
+        const char* config;
+        const char* kdump_conf;
+        handoff::DumpTarget target;
+    };
+    const handoff::DumpTarget usual{Kind::directory, "var/crash", "/var/crash"}, unknown;
+    const auto by = [](const char* how) { return handoff::DumpTarget{Kind::elsewhere, "", how}; };
+    const auto on_a_device = [](std::string path) {
+        return handoff::DumpTarget{Kind::device, path, "/" + path + " on the file system that /etc/kdump.conf names"};
+    };
+    for (const Row& row :
+         {Row{"kdump-tools", "X=1\n", "", usual},
+          {"kdump-tools", "KDUMP_COREDIR=\"/srv/dumps/\"\n", "", {Kind::directory, "srv/dumps", "/srv/dumps"}},
+          {"kdump-tools", "KDUMP_COREDIR=$HOME\n", "", unknown},
+          {"kdump-tools", "KDUMP_COREDIR=dumps\n", "", unknown},
+          {"kdump-tools", "SSH=\"root@host\"\n", "", by("by ssh")},
+          {"kdump-tools", "NFS=host:/dumps\n", "", by("by NFS")},
+          {"kdump-tools", "FTP=$(cat x)\n", "", unknown},
+          {"kdump-tools", "# SSH=\"root@host\"\nNFS=\n", "", usual},
+          {"kdumpctl", "", "", usual},
+          {"kdumpctl", "", "path /srv\n", {Kind::directory, "srv", "/srv"}},
+          {"kdumpctl", "", "ssh root@host\npath /srv\n", by("by ssh")},
+          {"kdumpctl", "", "nfs host:/x\n", by("by NFS")},
+          {"kdumpctl", "", "raw /dev/sdb1\n", by("to a raw device")},
+          {"kdumpctl", "", "xfs UUID=1234\n", on_a_device("var/crash")},
+          {"kdumpctl", "", "path /dumps\ndracut_args --mount \"/dev/x /y ext4\"\n", on_a_device("dumps")},
+          {"suse", "X=1\n", "", usual},
+          {"suse", "KDUMP_SAVEDIR=\"file:///srv\"\n", "", {Kind::directory, "srv", "/srv"}},
+          {"suse", "KDUMP_SAVEDIR=\"/srv\"\n", "", {Kind::directory, "srv", "/srv"}},
+          {"suse", "KDUMP_SAVEDIR=\"nfs://host/x\"\n", "", by("by NFS")},
+          {"suse", "KDUMP_SAVEDIR=\"sftp://u:p@host/x\"\n", "", by("by sftp")},
+          {"suse", "KDUMP_SAVEDIR=\"gopher://host\"\n", "", unknown}}) {
+        const auto target = kdump_service(row.service).dump_target(row.config, row.kdump_conf);
+        EXPECT_EQ(target, row.target) << row.service << ": " << row.config << row.kdump_conf << target.text;
+    }
 }
 
 TEST(Collector, IsWhatTheConfigurationSays) {

@@ -216,6 +216,9 @@ Options options_from(const Given& given) {
     if (const auto number = text("jobs")) options.jobs = count_from("--jobs", *number, 1024);
     options.count_on_loan = has("count-on-loan");
     options.undo = has("undo");
+    options.yes = has("yes");
+    options.result = has("result");
+    options.report = text("report");
     options.svg = has("svg");
     options.csv = has("csv");
     options.merge = has("merge");

@@ -51,6 +51,9 @@ struct Options {
     bool count_on_loan = false;
     // reserve
     bool undo = false;
+    // test
+    bool yes = false, result = false;
+    std::optional<std::string> report;
     // audit
     std::optional<unsigned> jobs;
     bool csv = false, merge = false;
@@ -76,6 +79,7 @@ Status audit(const Options&);
 Status recommend(const Options&);
 Status reserve(const Options&);
 Status shrink(const Options&);
+Status test(const Options&);
 Status enable(const Options&);
 Status disable(const Options&);
 Status status(const Options&);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// enable, disable and status: the handoff in the configuration of a distribution's kdump.
-#include <ctime>
+// enable and disable: the handoff in the configuration of a distribution's kdump.
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -9,10 +8,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "lib/kernel/crashkernel.hpp"
 #include "lib/load/record.hpp"
 #include "lib/report/documents.hpp"
-#include "lib/report/status.hpp"
 #include "lib/service/service.hpp"
 #include "lib/sources/host.hpp"
 #include "tool/atomic_file.hpp"
@@ -70,75 +67,6 @@ std::optional<Error> incomplete(const handoff::Host& host, const KdumpService& s
                              service.name, fmt::join(missing, ", "), missing.size() == 1 ? "does" : "do")};
 }
 
-// What 'reserve' left, and which boot this is.
-void read_reservation_asked(const handoff::Host& host, handoff::StatusFacts& facts) {
-    facts.reservation.boot_id = boot_id_of(host);
-    const std::string path = state_path(handoff::reservation_asked_file);
-    const auto text = read_file(host, path);
-    if (!text) facts.reservation_problem = text.error().message();
-    if (!text || !*text) return;
-    if (auto asked = handoff::parse_reservation_asked(**text))
-        facts.reservation.asked = *std::move(asked);
-    else
-        facts.reservation_problem = machine_error(host, std::move(asked).error().at(path)).message();
-}
-
-handoff::StatusFacts facts_of(const handoff::Host& host) {
-    handoff::StatusFacts facts;
-    if (const auto service = handoff::find_kdump_service(host))
-        facts.service = *service;
-    else
-        facts.service_problem = service.error();
-    std::string config;
-    if (facts.service) {
-        facts.not_installed = handoff::not_installed(host, *facts.service, program, helpers);
-        if (auto text = host.read(facts.service->config)) {
-            config = *std::move(text);
-            const auto state = handoff::handoff_in(config, *facts.service, helpers);
-            if (const auto ignored = handoff::ignores_block(host, *facts.service))
-                facts.config_problem = machine_error(host, *ignored).message();
-            else if (state)
-                facts.enabled = *state == handoff::ConfigState::present;
-            else
-                facts.config_problem = machine_error(host, Error(state.error()).at(facts.service->config)).message();
-        } else {
-            facts.config_problem = machine_error(host, text.error()).message();
-        }
-    }
-    read_reservation_asked(host, facts);
-    static_cast<handoff::HandoffEvidence&>(facts) = handoff::read_handoff_evidence(host);
-    facts.now = static_cast<std::int64_t>(std::time(nullptr));
-
-    auto machine = machine_of(host);
-    if (!machine) {
-        facts.plan_problem = machine.error().message();
-        facts.needs_root = machine.error().code == Errc::not_permitted && root_could_do_more(host);
-        return facts;
-    }
-    if (!machine->pool.empty()) facts.pool = machine->pool.front().range;
-    facts.crashkernel_bytes = handoff::reserved_bytes(*machine);
-    auto asked = std::move(facts.reservation.asked);
-    auto boot_id = std::move(facts.reservation.boot_id);
-    facts.reservation = handoff::reservation_facts(*machine, std::move(asked), std::move(boot_id));
-
-    handoff::Wishes wishes;
-    if (facts.service)
-        wishes.command_line = handoff::likely_command_line(*facts.service, config, machine->command_line);
-    wishes.leaves_pool_out = true;
-    if (facts.record && facts.record->loan) {
-        wishes.lend = true;  // perhaps by --lend
-        wishes.loader = facts.record->loader;
-    }
-    if (auto request = handoff::request_for(host, *machine, wishes)) {
-        handoff::look_where_asked(host, *request, *machine);
-        handoff::look_at_sizes(host, *machine, *request);
-        facts.plan = handoff::plan(*machine, *request);
-    } else {
-        facts.plan_problem = request.error().message();
-    }
-    return facts;
-}
-
 }  // namespace
 
 // The file itself is written last, when all else is done and what will be said is ready.
@@ -193,37 +121,6 @@ Status disable(const Options& options) {
     }
     print(said);
     return Status::ready;
-}
-
-Status status(const Options& options) {
-    // A directory is read as it is: also one of a system that never ran.
-    std::error_code ignored;
-    const auto host = std::filesystem::is_directory(options.root, ignored)
-                          ? base::Result<handoff::Host>(handoff::Host(options.root))
-                          : host_of(options);
-    if (!host) return fail(host.error());
-    const handoff::StatusReport report = handoff::judge_status(facts_of(*host));
-    const bool metrics = options.prometheus || options.output;
-    if (metrics) {
-        const std::string text = handoff::to_prometheus(report, HANDOFF_VERSION);
-        if (options.output) {
-            const auto place = place_of(*options.output);
-            if (!place) return fail(place.error());
-            if (const auto done = replace_file(*place, *options.output, text); !done) return fail(done.error());
-        } else {
-            print(text);
-        }
-        return Status::ready;
-    }
-    if (options.json)
-        print_json(handoff::status_document(report));
-    else
-        print_status(report);
-    if (report.facts.needs_root) return Status::not_permitted;
-    if (report.reservation.reserved == handoff::Reserved::failed) return Status::refused;
-    if (report.state.handoff == handoff::Handoff::in_use) return Status::ready;
-    const auto& plan = report.facts.plan;
-    return plan && plan->verdict == handoff::Verdict::not_needed ? Status::not_needed : Status::refused;
 }
 
 }  // namespace tool

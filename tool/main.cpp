@@ -56,6 +56,8 @@ Status run(const Options& options) {
             return tool::reserve(options);
         case Command::shrink:
             return tool::shrink(options);
+        case Command::test:
+            return tool::test(options);
         case Command::enable:
             return tool::enable(options);
         case Command::disable:

@@ -48,6 +48,8 @@ constexpr auto command_table = std::to_array<CommandInfo>({
      "Make the reservation smaller now, and load the crash kernel again.",
      "COMMAND loads the crash kernel again. The default is the one of the installed kdump service.", Completes::nothing,
      true},
+    {test, "test", "", 0, 0, "Crash this machine on purpose, to see whether its dump is written.",
+     "It says first what will happen, and asks. After the reboot, --result says what came of it."},
     {enable, "enable", "", 0, 0, "Make kdump load with the handoff from now on.",
      "The configuration of the distribution's kdump service is changed."},
     {disable, "disable", "", 0, 0, "Undo enable."},
@@ -61,7 +63,7 @@ constexpr auto command_table = std::to_array<CommandInfo>({
 constexpr CommandSet every = (CommandSet{1} << command_table.size()) - 1;
 constexpr CommandSet planning = of(plan, cmdline, e820, map, check, audit, recommend, shrink);
 constexpr CommandSet reading =
-    (planning - bit(audit)) | of(show, verify, capture, kexec, reserve, enable, disable, status);
+    (planning - bit(audit)) | of(show, verify, capture, kexec, reserve, test, enable, disable, status);
 
 constexpr auto option_table = std::to_array<OptionInfo>({
     // --- of one command, or of two
@@ -101,7 +103,7 @@ constexpr auto option_table = std::to_array<OptionInfo>({
      "Add up what other audits printed with --json. Each PATH is such a file, and - is standard input."},
     {"kexec", "FILE", Group::own, of(kexec, shrink),
      "The kexec program to run, as an absolute path. The default is the installed one.", Completes::files},
-    {"dry-run", "", Group::own, of(kexec, reserve, shrink, enable, disable),
+    {"dry-run", "", Group::own, of(kexec, reserve, shrink, test, enable, disable),
      "Print what would be done, and do nothing."},
     {"to", "SIZE", Group::own, of(shrink),
      "The new size of the reservation, such as 256M. The default is the smallest that is proven."},
@@ -110,6 +112,11 @@ constexpr auto option_table = std::to_array<OptionInfo>({
     {"count-on-loan", "", Group::own, of(recommend, reserve, shrink),
      "Let the size count on the loan of the pool. If the loan ends later, the dump is lost for lack of memory."},
     {"undo", "", Group::own, of(reserve), "Remove what an earlier reserve wrote."},
+    {"yes", "", Group::own, of(test), "Crash the machine without asking."},
+    {"result", "", Group::own, of(test), "Print what came of the last test, and keep it."},
+    {"report", "FILE", Group::own, of(test),
+     "Write what the last test showed to FILE, for somebody else. What names the machine is not in it.",
+     Completes::files},
     {"crash-log", "FILE", Group::own, of(recommend),
      "A log that a crash kernel of this machine wrote, such as that of a serial console. It shows how much memory "
      "there was, what ran out, and what would have helped. The default is the machine's own log, if it ends with the "
@@ -183,6 +190,13 @@ constexpr auto restriction_table = std::to_array<Restriction>({
     {reserve, "dry-run", excludes, "json"},
     {reserve, "margin", excludes, "undo"},
     {reserve, "count-on-loan", excludes, "undo"},
+    {test, "yes", excludes, "dry-run"},
+    {test, "yes", excludes, "result"},
+    {test, "dry-run", excludes, "result"},
+    {test, "report", excludes, "yes"},
+    {test, "report", excludes, "dry-run"},
+    {test, "report", excludes, "result"},
+    {test, "report", excludes, "json"},
     {enable, "dry-run", excludes, "json"},
     {disable, "dry-run", excludes, "json"},
     {status, "prometheus", excludes, "json"},

@@ -26,6 +26,7 @@ enum class Command {
     recommend,
     reserve,
     shrink,
+    test,
     enable,
     disable,
     status,

@@ -218,6 +218,10 @@ void print_status(const handoff::StatusReport& report) {
     field("crashkernel", f.crashkernel_bytes ? base::size_text(*f.crashkernel_bytes) : "unknown");
     if (report.reservation.reserved != handoff::Reserved::nothing_asked)
         sentence("reserved", fmt::format("{}. {}", handoff::name(report.reservation.reserved), report.reservation.why));
+    if (f.test) {
+        const bool good = f.test->result.outcome == handoff::TestOutcome::dump_written && !f.test->stale();
+        verdict_line("test", handoff::text_of(*f.test), good ? Tone::good : Tone::plain);
+    }
     if (f.plan) {
         sentence("plan", handoff::verdict_text(f.plan->verdict, f.plan->assumptions));
         for (const handoff::Reason& reason : f.plan->reasons)

@@ -80,6 +80,11 @@ std::uint64_t bytes_taken(const WatchedMemory& memory, const Record& load) {
     return had > not_taken ? had - not_taken : 0;
 }
 
+Result<WatchedMemory> memory_beside_dump(const Host& host, const std::string& directory) {
+    const auto text = host.read_of_root(fmt::format("{}/{}", directory, memory_record_file), largest_memory_record);
+    return text ? parse_watched_memory(*text) : Result<WatchedMemory>(text.error());
+}
+
 namespace {
 
 PresentLoad present_load(const Machine& machine, const PlanRequest& request) {
@@ -99,18 +104,6 @@ PresentLoad present_load(const Machine& machine, const PlanRequest& request) {
     return now;
 }
 
-// "" where the service puts dumps where they cannot be seen from here.
-std::string dump_directory(const Host& host) {
-    std::string directory = "/var/crash";
-    if (const auto service = find_kdump_service(host)) {
-        const std::string config = host.read(service->config).value_or("");
-        const std::string more =
-            service->collector_config.empty() ? "" : host.read(service->collector_config).value_or("");
-        directory = service->dump_directory(config, more);
-    }
-    return directory.substr(std::min(directory.size(), directory.find_first_not_of('/')));
-}
-
 // One of them; nullopt where the directory has none. `now` is made when it is first needed, since that reads the files.
 std::optional<CrashRecord> examine(const Host& host, const std::string& directory,
                                    const std::function<const PresentLoad&()>& now,
@@ -118,9 +111,8 @@ std::optional<CrashRecord> examine(const Host& host, const std::string& director
     CrashRecord found;
     const std::string path = fmt::format("{}/{}", directory, memory_record_file);
     found.file = "/" + path;
-    const auto text = host.read_of_root(path, largest_memory_record);
-    if (!text && text.error().code == Errc::not_found) return std::nullopt;
-    const auto memory = text ? parse_watched_memory(*text) : Result<WatchedMemory>(text.error());
+    const auto memory = memory_beside_dump(host, directory);
+    if (!memory && memory.error().code == Errc::not_found) return std::nullopt;
     if (!memory) {
         found.why_not = memory.error().what;
         return found;
@@ -147,7 +139,9 @@ std::optional<CrashRecord> examine(const Host& host, const std::string& director
 }  // namespace
 
 void look_for_crash_records(const Host& host, const Machine& machine, PlanRequest& request) {
-    const std::string top = dump_directory(host);
+    const auto service = find_kdump_service(host);
+    // "" where the service puts dumps where they cannot be seen from here.
+    const std::string top = service ? dump_target(host, *service).path : "var/crash";
     auto names = top.empty() ? Result<std::vector<std::string>>(std::vector<std::string>()) : host.names_in(top);
     if (!names) return;
     std::optional<PresentLoad> known;

@@ -23,6 +23,10 @@ inline constexpr std::string_view load_record_file = "swiotlb-handoff.json";
 /// other, or a time in another form.
 Result<WatchedMemory> parse_watched_memory(std::string_view text);
 
+/// The one in the directory of a dump. not_found where there is none; not_permitted, on the running machine, where
+/// others than root can have written it. Errors besides: as of parse_watched_memory().
+Result<WatchedMemory> memory_beside_dump(const Host&, const std::string& directory);
+
 /// What a load would be now, as far as a record has to be of the same; nullopt for what is not known.
 struct PresentLoad {
     std::string release;

@@ -67,6 +67,28 @@ Json record_summary(const Record& record) {
             {"pool", pool_json(record.pool)},  {"lent", record.loan}, {"time", record.time}};
 }
 
+Json test_json(const TestView& view) {
+    const auto& [test, result, changed] = view;
+    const DumpSeen dump = result.dump.value_or(DumpSeen());
+    const auto& memory = dump.memory;
+    return {{"time", test.time},
+            {"tool", test.tool},
+            {"release", test.tested.release},
+            {"handoff", name(test.handoff)},
+            {"rung", test.tested.rung ? Json(name(*test.tested.rung)) : Json(nullptr)},
+            {"pool", pool_json(test.pool)},
+            {"dump_target", test.target.text},
+            {"outcome", name(result.outcome)},
+            {"why", result.why},
+            {"dump_directory", text_or_null(dump.directory)},
+            {"dump_file_bytes", result.dump ? Json(dump.bytes) : Json(nullptr)},
+            {"landing", dump.landing ? Json(name(*dump.landing)) : Json(nullptr)},
+            {"total_bytes", memory ? Json(memory->total_bytes) : Json(nullptr)},
+            {"lowest_available_bytes", memory ? Json(memory->lowest_available_bytes) : Json(nullptr)},
+            {"stale", view.stale()},
+            {"changed_since", list(changed)}};
+}
+
 const char* verdict_of(const CheckResult& result) {
     if (!result.sound()) return name(Verdict::refused);
     return result.proven ? "proven" : result.compared ? "sound" : "well-formed";
@@ -225,6 +247,15 @@ Json shrink_document(const ShrinkPlan& s, const std::optional<ShrinkResult>& res
     return j;
 }
 
+Json test_document(const std::optional<TestPlan>& plan, const std::optional<TestView>& view) {
+    Json j = begin_document("test");
+    j["problem"] = text_or_null(plan ? plan->problem : "");
+    j["will"] = list(plan ? plan->will : std::vector<std::string>());
+    j["warnings"] = list(plan ? plan->warnings : std::vector<std::string>());
+    j["test"] = view ? test_json(*view) : Json(nullptr);
+    return j;
+}
+
 Json audit_document(const MachineAudit& audited) {
     const bool read = !audited.error;
     Json j = begin_document("audit");
@@ -264,6 +295,7 @@ Json status_document(const StatusReport& report) {
                      {"asked", f.reservation.asked ? Json(f.reservation.asked->words) : Json(nullptr)}};
     j["record"] = f.record ? record_summary(*f.record) : Json(nullptr);
     j["evidence_age_seconds"] = or_null(loan_age(f));
+    j["test"] = f.test ? test_json(*f.test) : Json(nullptr);
     j["plan"] = nullptr;
     if (f.plan)
         j["plan"] = {{"verdict", name(f.plan->verdict)},

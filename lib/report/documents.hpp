@@ -7,6 +7,7 @@
 #include "e820/json.hpp"
 #include "lib/decide/recommend.hpp"
 #include "lib/decide/verify.hpp"
+#include "lib/load/crash_test.hpp"
 #include "lib/load/reserve.hpp"
 #include "lib/load/shrink.hpp"
 #include "lib/report/audit.hpp"
@@ -37,6 +38,8 @@ Json recommend_document(const Recommendation&);
 Json reserve_document(const ReservationChange&);
 /// `result`: what came of it; none where nothing was to be done.
 Json shrink_document(const ShrinkPlan&, const std::optional<ShrinkResult>& result);
+/// `plan`: none where a test is only looked at. `view`: of the last one.
+Json test_document(const std::optional<TestPlan>& plan, const std::optional<TestView>& view);
 Json audit_document(const MachineAudit&);
 Json status_document(const StatusReport&);
 /// `command`: enable or disable. `config`: the file, `changed`: whether it is another one now.

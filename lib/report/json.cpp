@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lib/report/json.hpp"
+
+#include <fmt/format.h>
+
 #include "lib/kernel/constants.hpp"
 
 namespace handoff {
@@ -90,6 +93,8 @@ Json to_json(const Fallback& fallback) {
 Json to_json(const DmaDevice& device) {
     return {{"device", device.name}, {"driver", device.driver}, {"coherent_bits", device.coherent_bits}};
 }
+
+Json to_json(const FileSum& sum) { return {{"size_bytes", sum.bytes}, {"crc32", fmt::format("{:#010x}", sum.crc32)}}; }
 
 Json to_json(const base::Error& error) { return error.message(); }
 

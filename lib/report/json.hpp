@@ -10,6 +10,7 @@
 #include "lib/kernel/loader.hpp"
 #include "lib/report/picture.hpp"
 #include "lib/sources/devices.hpp"
+#include "lib/sources/file_sum.hpp"
 #include "swiotlb-handoff/machine.hpp"
 #include "swiotlb-handoff/result.hpp"
 #include "swiotlb-handoff/rules.hpp"
@@ -41,6 +42,8 @@ Json to_json(const Fallback&);
 Json to_json(const ReservationFit&);
 /// {"device", "driver", "coherent_bits"}.
 Json to_json(const DmaDevice&);
+/// {"size_bytes", "crc32"}.
+Json to_json(const FileSum&);
 /// The message.
 Json to_json(const base::Error&);
 

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -14,6 +15,7 @@
 #include "base/excerpt.hpp"
 #include "base/number.hpp"
 #include "e820/json.hpp"
+#include "lib/sources/file_sum.hpp"
 #include "swiotlb-handoff/range.hpp"
 #include "swiotlb-handoff/result.hpp"
 
@@ -123,13 +125,24 @@ public:
         if (!problem_ && !found) fail(key, "a known name, found " + base::excerpt(value));
         return found ? *found : typename decltype(parse(value))::value_type{};
     }
+    /// The texts of a list, whatever characters are in them.
+    std::vector<std::string> texts(const char* key) {
+        std::vector<std::string> all;
+        const nlohmann::json* j = member(key);
+        if (!j) return all;
+        if (!j->is_array() || j->size() > longest_list ||
+            !std::all_of(j->begin(), j->end(), [](const nlohmann::json& one) { return one.is_string(); }))
+            return fail(key, fmt::format("a list of at most {} texts", longest_list)), all;
+        for (const nlohmann::json& one : *j) all.push_back(one.get<std::string>());
+        return all;
+    }
     void fail(const char* key, std::string_view expected) {
         if (!problem_) problem_ = base::input_error(0, fmt::format("{}: expected {}", path(key), expected));
     }
 
-private:
     static constexpr std::size_t longest_list = 4096;
 
+private:
     [[nodiscard]] std::string path(const char* key) const {
         return where_.empty() || !*key ? where_ + key : where_ + "." + key;
     }
@@ -138,5 +151,16 @@ private:
     std::string where_;
     std::optional<base::Error>& problem_;
 };
+
+/// The one of these whose name() it is; for JsonReader::named().
+template <class Enum>
+std::optional<Enum> one_of(std::string_view text, std::initializer_list<Enum> all) {
+    for (const Enum e : all)
+        if (text == name(e)) return e;
+    return std::nullopt;
+}
+
+/// What to_json(FileSum) made; nullopt where it is null, or not there.
+std::optional<FileSum> file_sum_in(JsonReader&, const char* key);
 
 }  // namespace handoff

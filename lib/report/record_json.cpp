@@ -14,26 +14,14 @@ namespace {
 using e820::address_json;
 using e820::to_json;
 
-template <class Enum>
-std::optional<Enum> one_of(std::string_view text, std::initializer_list<Enum> all) {
-    for (const Enum e : all)
-        if (text == name(e)) return e;
-    return std::nullopt;
-}
+}  // namespace
 
-Json file_json(const std::optional<FileSum>& sum) {
-    if (!sum) return nullptr;
-    return {{"size_bytes", sum->bytes}, {"crc32", fmt::format("{:#010x}", sum->crc32)}};
-}
-
-std::optional<FileSum> file_sum(JsonReader& in, const char* key) {
+std::optional<FileSum> file_sum_in(JsonReader& in, const char* key) {
     std::optional<FileSum> sum;
     if (in.has(key) && !in.null(key))
         in.object(key, [&](JsonReader& one) { sum = {one.number("size_bytes"), one.address("crc32")}; });
     return sum;
 }
-
-}  // namespace
 
 Json record_document(const Record& record) {
     Json j = begin_document("kexec");
@@ -49,8 +37,8 @@ Json record_document(const Record& record) {
     j["method"] = name(record.method);
     j["kernel"] = record.kernel;
     j["initrd"] = record.initrd;
-    j["kernel_file"] = file_json(record.kernel_sum);
-    j["initrd_file"] = file_json(record.initrd_sum);
+    j["kernel_file"] = or_null(record.kernel_sum);
+    j["initrd_file"] = or_null(record.initrd_sum);
     j["command_line"] = record.command_line;
     j["append"] = record.append;
     j["pool"] = pool_json(record.pool);
@@ -100,8 +88,8 @@ Result<Record> parse_record(std::string_view text) {
     record.method = in.named("method", method_from);
     record.kernel = in.text("kernel");
     record.initrd = in.text("initrd");
-    record.kernel_sum = file_sum(in, "kernel_file");
-    record.initrd_sum = file_sum(in, "initrd_file");
+    record.kernel_sum = file_sum_in(in, "kernel_file");
+    record.initrd_sum = file_sum_in(in, "initrd_file");
     record.command_line = in.text("command_line");
     record.append = in.text("append");
     record.pool = in.optional_range("pool");

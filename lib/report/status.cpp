@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <functional>
 #include <iomanip>
 #include <sstream>
 #include <utility>
@@ -105,8 +106,8 @@ std::optional<std::int64_t> loan_age(const StatusFacts& facts) {
 std::vector<std::string> problems_of(const StatusFacts& facts) {
     std::vector<std::string> problems;
     if (facts.service_problem) problems.push_back(facts.service_problem->message());
-    for (const std::string* problem :
-         {&facts.config_problem, &facts.record_problem, &facts.reservation_problem, &facts.plan_problem})
+    for (const std::string* problem : {&facts.config_problem, &facts.record_problem, &facts.reservation_problem,
+                                       &facts.test_problem, &facts.plan_problem})
         if (!problem->empty()) problems.push_back(*problem);
     for (const std::string& path : facts.not_installed)
         problems.push_back(path + ": this file is missing, and kdump needs it to load with the handoff");
@@ -123,6 +124,26 @@ StatusReport judge_status(StatusFacts facts) {
 }
 
 namespace {
+
+using Metric = std::function<void(std::string_view name, std::string_view help)>;
+
+void put_test(std::string& text, const Metric& metric, const std::optional<TestView>& view) {
+    metric("test_timestamp_seconds", "When this machine was last crashed on purpose, by swiotlb-handoff test.");
+    if (const auto time = view ? seconds_of(view->test.time) : std::nullopt)
+        text += fmt::format("swiotlb_handoff_test_timestamp_seconds {}\n", *time);
+    metric("test_outcome", "1 for what came of that test; unknown: this machine cannot look where the dump went.");
+    if (view)
+        for (const TestOutcome outcome : {TestOutcome::dump_written, TestOutcome::pool_elsewhere, TestOutcome::no_dump,
+                                          TestOutcome::not_crashed, TestOutcome::unknown})
+            text += fmt::format("swiotlb_handoff_test_outcome{{outcome=\"{}\"}} {}\n", name(outcome),
+                                view->result.outcome == outcome ? 1 : 0);
+    metric("test_stale", "1 where what is loaded is not what was tested.");
+    if (view) text += fmt::format("swiotlb_handoff_test_stale {}\n", view->stale() ? 1 : 0);
+    metric("test_available_bytes", "The least memory that was available to the crash kernel in that test.");
+    if (view && view->result.dump && view->result.dump->memory)
+        text +=
+            fmt::format("swiotlb_handoff_test_available_bytes {}\n", view->result.dump->memory->lowest_available_bytes);
+}
 
 std::uint64_t handed_over_bytes(const StatusReport& report) {
     const auto& record = report.facts.record;
@@ -189,6 +210,7 @@ std::string to_prometheus(const StatusReport& report, std::string_view version) 
                                      Reserved::failed, Reserved::unknown})
             text +=
                 fmt::format("swiotlb_handoff_reservation{{state=\"{}\"}} {}\n", name(state), reserved == state ? 1 : 0);
+    put_test(text, metric, f.test);
     metric("load_timestamp_seconds", "When a crash kernel was last loaded through swiotlb-handoff.");
     const auto time = f.record ? seconds_of(f.record->time) : std::nullopt;
     if (time) text += fmt::format("swiotlb_handoff_load_timestamp_seconds {}\n", *time);

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "lib/load/crash_test.hpp"
 #include "lib/load/in_use.hpp"
 #include "lib/load/reserve.hpp"
 #include "lib/service/service.hpp"
@@ -24,8 +25,12 @@ struct StatusFacts : HandoffEvidence {
     std::string config_problem;   ///< why not; "" where it could
     std::vector<std::string> not_installed;  ///< what an enabled service needs and is not there: not_installed()
     std::optional<std::uint64_t> crashkernel_bytes;  ///< reserved; nullopt: the machine could not be read
+    std::optional<std::uint64_t> ram_bytes;          ///< of the machine
+    e820::Table map;                                 ///< its memory
     ReservationFacts reservation;                    ///< of this boot, and what `reserve` asked for
     std::string reservation_problem;                 ///< why what it asked for cannot be read; "" else
+    std::optional<TestView> test;                    ///< the last one
+    std::string test_problem;                        ///< why what it left cannot be read; "" else
     std::optional<Plan> plan;                        ///< for what the service would load now
     std::string plan_problem;                        ///< why there is none
     bool needs_root = false;                         ///< the machine could not be read, and root could

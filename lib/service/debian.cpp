@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Debian and Ubuntu: kdump-tools.
+#include <utility>
+
 #include "lib/service/rows.hpp"
 #include "lib/service/shell_config.hpp"
 
@@ -24,8 +26,14 @@ std::optional<CollectorOptions> collector_options(string_view config, string_vie
     return memory_of_makedumpfile(assigned_or(config, "MAKEDUMP_ARGS", ""));
 }
 
-std::string dump_directory(string_view config, string_view) {
-    return assigned_or(config, "KDUMP_COREDIR", "/var/crash");
+// kdump-config, kdump_save_core(): NFS is mounted, SSH and FTP are written to; else KDUMP_COREDIR.
+DumpTarget dump_target(string_view config, string_view) {
+    for (const auto& [variable, how] : {std::pair("SSH", "by ssh"), {"NFS", "by NFS"}, {"FTP", "by FTP"}}) {
+        if (takes_a_shell(config, variable)) return {};
+        if (!assigned_or(config, variable, "").empty()) return {DumpTarget::Kind::elsewhere, "", how};
+    }
+    if (takes_a_shell(config, "KDUMP_COREDIR")) return {};
+    return directory_target(assigned_or(config, "KDUMP_COREDIR", "/var/crash"));
 }
 
 std::vector<std::string> reserve_by_hand(string_view words, bool) {
@@ -57,7 +65,7 @@ KdumpService debian() {
         .kexec_options = "KDUMP_KEXEC_ARGS",
         .collector = collector,
         .collector_options = collector_options,
-        .dump_directory = dump_directory,
+        .dump_target = dump_target,
         .boot = BootConfig{"etc/default/grub.d/zz-swiotlb-handoff.cfg", "/usr/sbin/update-grub", "boot/grub/grub.cfg",
                            "etc/default/grub.d"},
         .reserve_by_hand = reserve_by_hand,

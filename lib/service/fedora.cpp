@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Fedora, RHEL and what derives from it: kdumpctl, of kdump-utils and before that of kexec-tools.
 #include <algorithm>
+#include <array>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -59,9 +61,20 @@ std::optional<CollectorOptions> collector_options(string_view, string_view kdump
     return memory_of_makedumpfile(core_collector(kdump_conf));
 }
 
-// The directory is on the file system of the dump, which may be mounted elsewhere in this boot.
-std::string dump_directory(string_view, string_view kdump_conf) {
-    return std::string(value_of(kdump_conf, "path").value_or("/var/crash"));
+// kdump.conf(5). A file system is named by its own key, or by dracut's --mount, and `path` is below it.
+DumpTarget dump_target(string_view, string_view kdump_conf) {
+    for (const auto& [key, how] : {std::pair("nfs", "by NFS"), {"ssh", "by ssh"}, {"raw", "to a raw device"}})
+        if (value_of(kdump_conf, key)) return {DumpTarget::Kind::elsewhere, "", how};
+    DumpTarget target = directory_target(value_of(kdump_conf, "path").value_or("/var/crash"));
+    constexpr std::array<string_view, 8> keys{"ext2", "ext3", "ext4", "xfs", "btrfs", "minix", "virtiofs", "f2fs"};
+    const bool named =
+        std::any_of(keys.begin(), keys.end(), [&](string_view key) { return value_of(kdump_conf, key); });
+    const bool mounted = value_of(kdump_conf, "dracut_args").value_or("").find("--mount") != string_view::npos;
+    if (target.kind == DumpTarget::Kind::directory && (named || mounted)) {
+        target.kind = DumpTarget::Kind::device;
+        target.text += " on the file system that /etc/kdump.conf names";
+    }
+    return target;
 }
 
 string_view undoes_crashkernel(string_view, string_view kdump_conf) {
@@ -114,7 +127,7 @@ KdumpService fedora() {
         .kexec_options = "KEXEC_ARGS",
         .collector = collector,
         .collector_options = collector_options,
-        .dump_directory = dump_directory,
+        .dump_target = dump_target,
         .undoes_crashkernel = undoes_crashkernel,
         .reserve_by_hand = reserve_by_hand,
         .as_old_as = as_old_as,

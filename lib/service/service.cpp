@@ -131,6 +131,12 @@ string_view undoes_crashkernel(const Host& host, const KdumpService& service) {
                                       second ? host.read(service.collector_config).value_or("") : "");
 }
 
+DumpTarget dump_target(const Host& host, const KdumpService& service) {
+    const bool second = !service.collector_config.empty();
+    return service.dump_target(host.read(service.config).value_or(""),
+                               second ? host.read(service.collector_config).value_or("") : "");
+}
+
 std::string likely_command_line(const KdumpService& service, string_view config, const std::string& running) {
     const auto parsed = CommandLine::parse(running);
     return service.command_line(config, parsed ? for_crash_kernel(*parsed).text() : running);

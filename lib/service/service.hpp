@@ -17,6 +17,20 @@ namespace handoff {
 
 class Host;
 
+/// Where a kdump service puts a dump.
+struct DumpTarget {
+    enum class Kind {
+        directory,  ///< of this machine: each dump has a directory of its own in `path`
+        device,     ///< `path` is on a file system that the configuration names, and that may be mounted elsewhere
+        elsewhere,  ///< on another machine, or on a device without a file system
+        unknown     ///< it takes a shell to know
+    };
+    Kind kind = Kind::unknown;
+    std::string path;  ///< without the leading slash: "var/crash"; "" for the last two kinds
+    std::string text;  ///< for people: "/var/crash", "by ssh"; without the name of another machine
+    friend bool operator==(const DumpTarget&, const DumpTarget&) = default;
+};
+
 /// The kdump service of a family of distributions: everything in which one differs from another. Each is a row of
 /// kdump_services(), in a file of its own beside this one. Paths are those of the machine without the leading slash, as
 /// Host has them.
@@ -58,9 +72,8 @@ struct KdumpService {
     /// What it is told about its memory, by the same texts; nullopt where it takes a shell to know.
     std::optional<CollectorOptions> (*collector_options)(std::string_view config,
                                                          std::string_view collector_config) = nullptr;
-    /// The directory in which the service makes one for each dump, by the same texts: "/var/crash"; "" where that is on
-    /// another machine.
-    std::string (*dump_directory)(std::string_view config, std::string_view collector_config) = nullptr;
+    /// Where it puts a dump, by the same texts.
+    DumpTarget (*dump_target)(std::string_view config, std::string_view collector_config) = nullptr;
     /// What puts the distribution's own crashkernel= back, and how to keep another: a sentence; "" where nothing does.
     /// By the same texts.
     std::string_view (*undoes_crashkernel)(std::string_view config, std::string_view collector_config) = nullptr;
@@ -126,6 +139,9 @@ std::optional<Error> ignores_block(const Host&, const KdumpService&);
 
 /// What would undo another crashkernel= on this machine, and how to keep it: a sentence; "" where nothing would.
 std::string_view undoes_crashkernel(const Host&, const KdumpService&);
+
+/// Where the service puts a dump, by its configuration as it is on this machine.
+DumpTarget dump_target(const Host&, const KdumpService&);
 
 /// How the handoff stands in the text of a configuration file.
 enum class ConfigState { absent, present };

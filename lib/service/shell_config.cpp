@@ -166,6 +166,12 @@ CollectorOptions memory_of_makedumpfile(string_view options) {
     return memory;
 }
 
+DumpTarget directory_target(string_view path) {
+    while (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
+    if (!path.starts_with('/') || path.size() == 1) return {};
+    return {DumpTarget::Kind::directory, std::string(path.substr(1)), std::string(path)};
+}
+
 Loader loader_of_kexec(string_view options) {
     Loader loader = Loader::automatic;
     for (const string_view word : split(options)) {

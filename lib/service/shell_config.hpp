@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "lib/service/service.hpp"
 #include "swiotlb-handoff/request.hpp"
 
 // What the rows of kdump_services() read their configuration with: files of a shell's assignments.
@@ -33,5 +34,8 @@ CollectorOptions memory_of_makedumpfile(std::string_view options);
 
 /// What kexec's options -s, -c and -a, or their long forms, say: the last one counts.
 Loader loader_of_kexec(std::string_view options);
+
+/// A directory of this machine, which is given with its full path; of any other text nothing is known.
+DumpTarget directory_target(std::string_view path);
 
 }  // namespace handoff

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // openSUSE and SLES: kdump.
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "base/number.hpp"
@@ -55,12 +57,20 @@ std::optional<CollectorOptions> collector_options(string_view config, string_vie
     return options;
 }
 
-// KDUMP_SAVEDIR is a URL, or a path.
-std::string dump_directory(string_view config, string_view) {
-    constexpr string_view local = "file://";
-    std::string directory = assigned_or(config, "KDUMP_SAVEDIR", "/var/crash");
-    if (directory.starts_with(local)) directory.erase(0, local.size());
-    return directory.starts_with('/') ? directory : "";
+// kdump(5), KDUMP_SAVEDIR: a directory, or a URL.
+DumpTarget dump_target(string_view config, string_view) {
+    if (takes_a_shell(config, "KDUMP_SAVEDIR")) return {};
+    const std::string target = assigned_or(config, "KDUMP_SAVEDIR", "/var/crash");
+    const string_view text = target;
+    for (const string_view local : {"file://", "file:"})
+        if (text.starts_with(local)) return directory_target(text.substr(local.size()));
+    for (const auto& [scheme, how] : {std::pair("nfs:", "by NFS"),
+                                      {"cifs:", "by CIFS"},
+                                      {"ssh:", "by ssh"},
+                                      {"sftp:", "by sftp"},
+                                      {"ftp:", "by FTP"}})
+        if (text.starts_with(scheme)) return {DumpTarget::Kind::elsewhere, "", how};
+    return directory_target(text);
 }
 
 string_view undoes_crashkernel(string_view config, string_view) {
@@ -106,7 +116,7 @@ KdumpService suse() {
         .kexec_options = "KEXEC_OPTIONS",
         .collector = collector,
         .collector_options = collector_options,
-        .dump_directory = dump_directory,
+        .dump_target = dump_target,
         .undoes_crashkernel = undoes_crashkernel,
         .reserve_by_hand = reserve_by_hand,
     };

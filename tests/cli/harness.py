@@ -41,6 +41,7 @@ def can_inject():
 
 def run(*arguments, stdin=None, environment=None, cwd=None, inject=None):
     """A crash or a hang is an AssertionError: no test has to look for one. `inject` is what strace calls an injection."""
+    environment = {**(os.environ if environment is None else environment), "SWIOTLB_HANDOFF_NEVER_CRASH": "1"}
     under = ["strace", "-qq", "-f", "-o", "/dev/null", "-e", "inject=" + inject] if inject else []
     process = subprocess.Popen([*under, tool, *arguments], stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL, stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, env=environment, cwd=cwd)

@@ -385,6 +385,38 @@ def of_shrinks():
         yield from (("shrink --to 8M", one) for one in tree.shrink("", "", "--to", "8M"))
 
 
+def of_crash_tests():
+    """A crash on purpose: before it, after it with each outcome, and the report."""
+    import test_crash_test
+    after = (("not-crashed", lambda tree: None), ("dump-written", lambda tree: (tree.dumps(), tree.boots("b"))), ("no-dump", lambda tree: tree.boots("b")),
+             ("pool-elsewhere", lambda tree: (tree.dumps(verdict=b"landing     elsewhere\n"), tree.boots("b"))),
+             *(("pool-elsewhere", lambda tree, word=word: (tree.dumps(verdict=f"landing     {word}\n".encode()), tree.boots("b"))) for word in ("no-pool", "no-handoff", "not-lent")),
+             ("dump-written", lambda tree: (tree.dumps(verdict=b"landing     lent\n"), tree.boots("b"))),
+             ("unknown", lambda tree: (tree.boots("b"), tree.remove("var/crash"))))
+    for outcome, change in after:
+        with test_crash_test.Machine() as tree:
+            root = ("--root", tree.root)
+            tree.write("run/systemd/sessions/1", b"UID=0\nCLASS=user\n")
+            tree.write("run/systemd/sessions/2", b"UID=0\nCLASS=user\n")
+            yield from (("test --dry-run", one) for one in printed("test", "--dry-run", *root))
+            yield from (("test", one) for one in printed("test", "--yes", *root))
+            yield from (("test again", one) for one in printed("test", "--yes", *root))
+            change(tree)
+            tree.write("proc/cmdline", tree.read("proc/cmdline").replace(b"crashkernel=", b"crashkernel=1"))
+            for command in (("test", "--result"), ("status",)):
+                for one in printed(*command, *root):
+                    assert one["test"]["outcome"] == outcome, one["test"]
+                    yield f"{command} with {outcome}", one
+            # Of a load that says all that there is to say.
+            kept = tree.kept()
+            kept["record"].update(kexec_tools="2.0.25", segments=[{"name": "kernel", "start": "0x1000", "end": "0x2000"}], fences=[{"start": "0x5000", "end": "0x6000"}],
+                                  reasons=[{"rule": "pool-exact", "severity": "refusal", "text": "x", "evidence": None, "advice": None}])
+            tree.write(test_crash_test.kept, json.dumps(kept).encode())
+            tree.write("etc/os-release", b"ID=debian\n")
+            run("test", "--report", tree.path("report"), *root)
+            yield f"the report of {outcome}", json.loads(tree.read("report"))
+
+
 def of_the_rest():
     with Tree() as tree:
         yield from (("capture", one) for one in printed("capture", "--root", os.path.join(machines, "debian-6.1-kexec-load"), tree.path("new")))
@@ -405,7 +437,7 @@ def of_the_goldens():
 
 @functools.cache
 def documents():
-    return [one for some in (of_the_machines, of_checks, of_crash_kernels, of_loans, of_devices, of_initrds, of_last_crashes, of_crashes, of_services, of_reservations, of_loads, of_shrinks, of_the_rest, of_the_goldens) for one in some()]
+    return [one for some in (of_the_machines, of_checks, of_crash_kernels, of_loans, of_devices, of_initrds, of_last_crashes, of_crashes, of_services, of_reservations, of_loads, of_shrinks, of_crash_tests, of_the_rest, of_the_goldens) for one in some()]
 
 
 # --- the tests
@@ -415,7 +447,7 @@ class Schemas(unittest.TestCase):
     def test_every_command_that_has_json_has_one_and_there_is_no_other(self):
         have = {path.stem for path in schemas.glob("*.json")} - {"common"}
         self.assertGreater(len(with_json()), 10)
-        self.assertEqual(have, {*with_json(), "kexec", "watch"})  # the record of a load, and that of its memory
+        self.assertEqual(have, {*with_json(), "kexec", "watch", "test-report"})  # the record of a load, that of its memory, and what a crash showed
 
     def test_they_describe_each_property_and_allow_no_other(self):
         for path in schemas.glob("*.json"):
@@ -459,7 +491,7 @@ class Documents(unittest.TestCase):
                 self.fail(f"{label}: " + "; ".join(wrong[:5]))
 
     def test_there_is_one_of_every_command(self):
-        self.assertEqual({document["command"] for _, document in documents()}, {*with_json(), "kexec", "watch"})
+        self.assertEqual({document["command"] for _, document in documents()}, {*with_json(), "kexec", "watch", "test-report"})
 
     def test_everything_that_is_described_is_seen(self):
         everything = {what for path in schemas.glob("*.json") for name, one in described(path.stem) for what in allowed(name, one)}

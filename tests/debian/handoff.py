@@ -20,6 +20,8 @@ SECTIONS = [("`swiotlb-handoff status`, before the first crash", "status"), ("`s
             ("`swiotlb-handoff plan`", "plan"), ("`swiotlb-handoff recommend`", "recommend"),
             ("Beside the first dump", "first-files"), ("The verdict beside the first dump", "first-verdict"),
             ("`swiotlb-handoff check --record` on the record beside it", "first-record"),
+            ("`swiotlb-handoff test --dry-run`, before the first crash", "test-dry-run"),
+            ("`swiotlb-handoff test --result`, after it", "test-result"),
             ("`swiotlb-handoff shrink`", "shrink"), ("The verdict beside the second dump", "second-verdict")]
 
 LIMIT = 512  # KiB that verify may add to a crash kernel's initramfs
@@ -74,6 +76,10 @@ def judge(said, image):
         (last("disabled-record") == "0", "disable leaves no record that says otherwise"),
         (last("divert") == "0" and number("divert-handoffs") == 1, "with kexec diverted, the stand-in in its place loads with the handoff"),
         *dump(said, "first", "first crash", "exact"),
+        (last("test-dry-run") == "0" and "test-failed" not in said, "'swiotlb-handoff test' crashed it the first time"),
+        (last("test-service") == "success 0" and last("test-kept") == "1", "... and at the next boot its service keeps the result"),
+        (last("test-result") == "0" and "dump-written" in text("test-result") and "where the handoff promised it" in text("test-result")
+         and "were available to the crash kernel" in text("test-result"), f"... {text('test-result')}"),
         (number("boot-handoffs") == 1 and last("boot-status") == "0", "at the next boot, kdump-tools.service loads with the handoff by itself"),
         (last("dracut-load") == "0" and "with the handoff" in last("dracut-note"), "with dracut's initramfs in place of the other, too"),
         (last("shrink") == "0" and shrunk > 0, f"shrink gives back {shrunk // 1024} MiB at once, as MemTotal says"),

@@ -175,8 +175,7 @@ def image(tar, packages, out, suite, crashkernel):
         found = {"release": release}
         kdump_initrd, dracut_initrd = root / f"var/lib/kdump/initrd.img-{release}", root / "var/lib/kdump/dracut.img"
         # Without systemd in it, as kdump's are small; the drivers are those of the VM.
-        dracut = ("dracut", "--force", "--no-hostonly", "--kver", release, "--drivers", MODULES, "--omit", "systemd systemd-initrd dracut-systemd",
-                  "/var/lib/kdump/dracut.img")
+        dracut = ("dracut", "--force", "--no-hostonly", "--kver", release, "--drivers", MODULES, "--omit", "systemd systemd-initrd dracut-systemd")
 
         hook = ("/etc/kernel/postinst.d/kdump-tools", release)
         progress("kdump's initramfs without the package")
@@ -205,11 +204,13 @@ def image(tar, packages, out, suite, crashkernel):
         chroot(root, "update-initramfs", "-u", "-k", release)
         found["initramfs-tools-regular"] = chroot(root, "lsinitramfs", f"/boot/initrd.img-{release}")
         if "dracut-core" in suite.packages():
-            # A regular initramfs is what one for kdump was without the package.
-            chroot(root, *dracut)
-            found["dracut-before"] = dracut_initrd.stat().st_size
-            found["dracut-regular"] = chroot(root, "lsinitrd", "/var/lib/kdump/dracut.img")
-            chroot(root, *dracut, variables=["IN_KDUMP=1"])
+            # A regular initramfs is what one for kdump was without the package. One in /var/lib/kdump is for kdump.
+            regular = root / "boot/dracut.img"
+            chroot(root, *dracut, "/boot/dracut.img")
+            found["dracut-before"] = regular.stat().st_size
+            found["dracut-regular"] = chroot(root, "lsinitrd", "/boot/dracut.img")
+            regular.unlink()
+            chroot(root, *dracut, "/var/lib/kdump/dracut.img", variables=["IN_KDUMP=1"])
             found["dracut-after"] = dracut_initrd.stat().st_size
             found["dracut"] = chroot(root, "lsinitrd", "/var/lib/kdump/dracut.img")
         shown = ("dash", "dracut-core", "initramfs-tools", "kdump-tools", "kexec-tools", f"linux-image-{release}", "makedumpfile",

@@ -25,14 +25,17 @@ class Said:
         return "\n".join(line.strip() for line in self.lines(key))
 
 
-def dump(said, name, what, verdict):
-    """Checks of a dump that kdump-tools saved: `verdict` is a word of the one beside it, or None where nothing was handed over."""
+def dump(said, name, what, verdict, same_reservation=True):
+    """Checks of a dump that kdump-tools saved: `verdict` is a word of the one beside it, or None where nothing was handed over. The record is
+    judged for the boot after the crash, which may have another reservation than the one that was loaded into."""
     found = said.text(f"{name}-verdict")
     checks = [
         (said.number(f"{name}-bytes") > 0, f"{what}: kdump-tools saved a dump ({said.last(f'{name}-bytes') or 'no'} bytes) and the machine rebooted"),
         (said.last(f"{name}-canary") == "found", "... makedumpfile reads it, and it is of this crash"),
     ]
     if verdict:
-        checks += [(f"({verdict})" in found, f"... the verdict beside it: {(found or 'none').splitlines()[0]}"),
-                   (said.last(f"{name}-record") == "0", "... the load's record is beside it, and sound for check --record")]
+        checks.append((f"({verdict})" in found, f"... the verdict beside it: {(found or 'none').splitlines()[0]}"))
+        checks.append((said.last(f"{name}-record") == "0", "... the load's record is beside it, and sound for check --record") if same_reservation else
+                      (said.last(f"{name}-record") == "3" and "requires    pool-exact" in said.text(f"{name}-record"),
+                       "... the load's record is beside it, and refused for this boot, whose reservation is as large as before: pool-exact"))
     return checks

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstdint>
 
 #include <nlohmann/json.hpp>
@@ -150,8 +149,7 @@ std::optional<Record> record_of(string_view object) {
             while (record.message.ends_with('\n')) record.message.pop_back();
         } else if (key == "time" && value.is_number()) {
             const double seconds = value.get<double>();
-            if (seconds >= 0 && seconds < 1e12)
-                record.time_us = static_cast<std::uint64_t>(std::llround(seconds * 1e6));
+            if (seconds >= 0 && seconds < 1e12) record.time_us = static_cast<std::uint64_t>(seconds * 1e6 + 0.5);
         } else if (text) {
             record.take(key, *text, 0);
         }

@@ -46,8 +46,9 @@ using handoff::KexecRun;
 
 // To the system log, by a process that nobody waits for: a logger that hangs must not keep a crash
 // kernel from being loaded.
-void note_apart(const std::string& text) {
+void note_apart(const std::string& text, const StageReport* report = nullptr) {
     if (::fork() != 0) return;
+    if (report) report->close_here();
     ::signal(SIGALRM, SIG_DFL);
     ::alarm(5);
     note(text);
@@ -139,7 +140,7 @@ void load(const Options& options, const handoff::Host& host, const std::string& 
         report.say(loaded ? Stage::loaded : Stage::plain);
         ::alarm(0);
         ::signal(SIGPIPE, SIG_IGN);
-        if (host.live()) note_apart(loaded ? result.why : result.why + "; loading without the handoff");
+        if (host.live()) note_apart(loaded ? result.why : result.why + "; loading without the handoff", &report);
         if (!loaded) return;
         write_all(STDOUT_FILENO, result.output);
         write_all(STDERR_FILENO, result.errors);

@@ -109,9 +109,12 @@ KexecRun run_kexec(Argv& command, const std::optional<std::string>& iomem) {
     write_err = Fd();
     write_hide = Fd();
     int status = 0;
-    std::array<pollfd, 2> ends{{{read_out.get(), POLLIN, 0}, {read_err.get(), POLLIN, 0}}};
+    // Woken by the end of the output only, and not by each of the hundreds of lines that kexec -d writes: a pipe holds
+    // those that come between two looks, or the writer waits.
+    constexpr int between_looks = 100;  // ms
+    std::array<pollfd, 2> ends{{{read_out.get(), 0, 0}, {read_err.get(), 0, 0}}};
     for (pid_t ended = 0; ended == 0;) {
-        if (ends[0].fd >= 0 || ends[1].fd >= 0) ::poll(ends.data(), ends.size(), 100);
+        if (ends[0].fd >= 0 || ends[1].fd >= 0) ::poll(ends.data(), ends.size(), between_looks);
         // In this order, so that nothing of what an ended kexec wrote is missed; a process that it
         // left behind may hold the pipes open for ever.
         const bool done = ends[0].fd < 0 && ends[1].fd < 0;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <unistd.h>
+
 #include <csignal>
 #include <functional>
 #include <string>
@@ -25,6 +27,8 @@ class StageReport {
 public:
     explicit StageReport(base::Fd to) : to_(std::move(to)) {}
     void say(Stage) const;
+    /// In a process that the child starts and that nobody waits for: nobody takes its life for the child's.
+    void close_here() const { ::close(to_.get()); }
 
 private:
     base::Fd to_;

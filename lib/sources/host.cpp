@@ -31,29 +31,33 @@ std::string_view key(const std::shared_ptr<const Files>& files, Source source, c
 
 }  // namespace
 
-Host::Host(std::string root) : root_(std::move(root)), live_(root_ == "/") {}
+Host::Host(std::string root, std::shared_ptr<const Files> files)
+    : root_(std::move(root)),
+      top_(::open(root_.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)),
+      top_error_(top_ ? 0 : errno),
+      live_(!files && root_ == "/"),
+      files_(std::move(files)) {}
 
 std::string_view Host::path(Source source) const {
     if (files_) return files_->place_of(info(source).path);
     return source == Source::kernel_log && live_ ? live_log : info(source).path;
 }
 
-Result<Fd> Host::open_root() const {
-    Fd root(::open(root_.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-    if (!root) return Error{Errc::io, root_, 0, std::strerror(errno)};
-    return root;
+Result<int> Host::top() const {
+    if (!top_) return Error{Errc::io, root_, 0, std::strerror(top_error_)};
+    return top_.get();
 }
 
 std::optional<Error> Host::unusable() const {
     if (files_) return std::nullopt;
-    auto root = open_root();
-    return root ? std::nullopt : std::optional(std::move(root).error());
+    const auto directory = top();
+    return directory ? std::nullopt : std::optional(directory.error());
 }
 
 Result<Fd> Host::open_path(std::string_view path, int flags) const {
-    auto root = open_root();
-    if (!root) return root;
-    Fd fd(open_inside(root->get(), path, flags, live_));
+    const auto directory = top();
+    if (!directory) return directory.error();
+    Fd fd(open_inside(*directory, path, flags, live_));
     if (!fd) return system_error(path, errno);
     return fd;
 }

@@ -60,9 +60,8 @@ public:
 /// machine's own path. A file may have 64 MiB, kcore any size.
 class Host {
 public:
-    explicit Host(std::string root = "/");
-    /// Files that are in memory; `root` is what the user calls them.
-    Host(std::string root, std::shared_ptr<const Files> files);
+    /// `files`: they are in memory, and `root` is what the user calls them.
+    explicit Host(std::string root = "/", std::shared_ptr<const Files> files = nullptr);
 
     /// Reads "/": the running machine.
     [[nodiscard]] bool live() const { return live_; }
@@ -135,11 +134,14 @@ private:
                                                                                       std::string_view file) const;
     /// At most so many bytes of a file.
     [[nodiscard]] base::Result<std::string> beginning(std::string_view path, std::size_t bytes) const;
-    [[nodiscard]] base::Result<Fd> open_root() const;
+    /// The directory `root_`, which is open for as long as this lives.
+    [[nodiscard]] base::Result<int> top() const;
     [[nodiscard]] base::Result<Fd> open_regular(std::string_view path) const;
     [[nodiscard]] base::Result<Fd> open_path(std::string_view path, int flags) const;
 
     std::string root_;
+    Fd top_;
+    int top_error_;  ///< why it is not open
     bool live_;
     std::shared_ptr<const Files> files_;  ///< nullptr: the directory `root_` has them
 };

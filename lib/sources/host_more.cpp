@@ -80,13 +80,10 @@ Error Host::with_full_path(Error error) const {
     return error;
 }
 
-Host::Host(std::string root, std::shared_ptr<const Files> files)
-    : root_(std::move(root)), live_(false), files_(std::move(files)) {}
-
 Result<Place> Host::place(std::string_view path, Link link) const {
-    auto root = open_root();
-    if (!root) return std::move(root).error();
-    return place_inside(root->get(), path, link, live_);
+    const auto directory = top();
+    if (!directory) return directory.error();
+    return place_inside(*directory, path, link, live_);
 }
 
 std::optional<Error> Host::resize_reservation(std::uint64_t bytes) const {

@@ -235,9 +235,10 @@ def report_vm(values):
     rows = [[title, *(f"{seconds(values[f'{k}/{name}_s'])}, {values[f'{k}/{name}_s'] / values[f'{k}/kexec_s']:.2f}" for k in kernels)]
             for name, title in parts.items()]
     return ["The table has the time of one run, in a virtual machine, and that time divided by the time in which kexec loads the same kernel and initial RAM",
-            "disk. The aim was 0.02, and it is missed by far. The start of the program alone takes about that long. The kernel needs several times as long to produce",
-            "/proc/kallsyms and BTF. The rest is the program's own work. The processor is emulated, and an emulated processor is slow with short programs; without",
-            "emulation the work takes a few milliseconds (below). kexec itself could not be timed without emulation here. A load happens once in a boot.", "",
+            "disk. The aim for a whole load with the handoff is 1.3. The first aim for a plan alone was 0.02, and it is missed by far: the start of the program takes longer.",
+            "The kernel needs several times as long to produce /proc/kallsyms and BTF. The rest is the program's own work. The processor is emulated, and an emulated",
+            "processor is slow with short programs; without emulation the work takes a few milliseconds (below). kexec itself could not be timed without emulation here.",
+            "A load happens once in a boot.", "",
             *table(["", *(f"Linux {values[f'{k}/release']}" for k in kernels)], rows)]
 
 

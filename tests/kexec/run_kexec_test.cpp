@@ -57,6 +57,14 @@ TEST(RunKexec, DoesNotRunItWhereThatIsNotPermittedAndSaysSo) {
     EXPECT_EXIT(without_permission(), testing::ExitedWithCode(0), "");
 }
 
+TEST(RunKexec, TakesMoreThanAPipeHoldsAndBothStreamsWhole) {
+    Argv command("/bin/sh", std::vector<std::string>{"-c", "seq 40000; seq 40000 >&2; seq 3"});
+    const KexecRun run = run_kexec(command, std::nullopt);
+    EXPECT_EQ(run.status, 0);
+    EXPECT_TRUE(run.output.starts_with("1\n2\n") && run.output.ends_with("\n40000\n1\n2\n3\n"));
+    EXPECT_TRUE(run.errors.starts_with("1\n2\n") && run.errors.ends_with("\n40000\n"));
+}
+
 TEST(RunKexec, AStatusOf126IsKexecsOwn) {
     Argv command("/bin/sh", std::vector<std::string>{"-c", "exit 126"});
     const KexecRun run = run_kexec(command, std::nullopt);

@@ -32,7 +32,8 @@ TITLE = "How long the dump takes"
 ABOUT = f"""\
 Made by `bench/dump_time.py`: the same machine, reservation (256 MiB) and dump in each row. The time is that of `makedumpfile -l -d 31` in the
 machine's own clock, each boot in turn. With kexec_load the pool's pages are not in the ELF headers, and the dump is to take at most {LIMIT} of
-plain's time. With kexec_file_load the kernel makes the headers, which have them: that is what it costs.
+plain's time. With kexec_file_load the kernel makes the headers, which have them: that is what it costs. Other work on the host lengthens single
+boots; the rows of a kernel took turns, so that it fell on each of them.
 """
 
 

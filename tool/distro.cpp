@@ -43,11 +43,16 @@ std::string said_of(const Options& options, const KdumpService& service, bool en
                '\n';
     std::string text =
         field_text(enabled ? "enabled" : "disabled", config + (changed ? "" : "  (nothing had to be changed)"));
-    if (!enabled) return changed ? fmt::format("{}\nNext: Run '{}'.\n", text, service.reload) : text;
+    if (!enabled)
+        return changed ? fmt::format(
+                             "{}\nNext: Run '{}'.\n      Then 'swiotlb-handoff plan' says whether the reservation "
+                             "is large enough without the handoff.\n",
+                             text, service.reload)
+                       : text;
     return fmt::format(
-        "{}{}\nNext: Run '{}', so that the crash kernel takes over the pool if that is proven.\n      Run '{}', so "
-        "that the crash kernel reports where its pool is.\n      Then run 'swiotlb-handoff status'.\n{}{}{}",
-        text, field_text("backup", backup_of(config)), service.reload, service.rebuild,
+        "{}{}\nNext: Run '{}', so that the crash kernel reports where its pool is.\n      Run '{}', so that the crash "
+        "kernel takes over the pool if that is proven.\n      Then run 'swiotlb-handoff status'.\n{}{}{}",
+        text, field_text("backup", backup_of(config)), service.rebuild, service.reload,
         note.empty() ? "" : "Note: ", note, note.empty() ? "" : "\n");
 }
 

@@ -75,8 +75,9 @@ std::string next_where_ready(const PlanNews& news) {
                "In the crash kernel, 'swiotlb-handoff verify' says whether the pool is there.";
     if (news.enabled)
         return fmt::format(
-            "The handoff is enabled. '{}' loads the crash kernel with it, and 'swiotlb-handoff status' "
-            "says whether it is in use.",
+            "The handoff is enabled. 'swiotlb-handoff status' says whether it is in use. If it is not, '{}' loads the "
+            "crash "
+            "kernel with it.",
             news.reload);
     return fmt::format("Run 'swiotlb-handoff enable', and then '{}' to load the crash kernel with the handoff.",
                        news.reload);

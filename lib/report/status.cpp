@@ -61,6 +61,10 @@ std::string next_of(const StatusFacts& facts, const StatusReport& report) {
     if (report.reservation.reserved == Reserved::otherwise) return "Look at the boot menu. " + report.reservation.why;
     if (facts.crashkernel_bytes == 0) return "Boot with crashkernel=. No memory is reserved for a crash kernel.";
     if (handoff == Handoff::stale || state.unknown == Unknown::no_image) return run_reload + " " + state.why;
+    if (facts.enabled == false && state.unknown == Unknown::no_record)
+        return run_reload + " The handoff is disabled, but the crash kernel that is loaded may still have it.";
+    if (report.reservation.reserved == Reserved::pending)
+        return "Reboot, so that this machine has the reservation that 'swiotlb-handoff reserve' asked for.";
     if (facts.plan && facts.plan->verdict == Verdict::not_needed) return next_where_not_needed(*facts.plan);
     if (facts.enabled && !*facts.enabled) {
         if (facts.plan && facts.plan->verdict == Verdict::ready)

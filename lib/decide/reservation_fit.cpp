@@ -59,7 +59,7 @@ const char* answer(const ReservationFit& fit) {
 
 std::string assumed_text(const ReservationFit& fit) {
     if (fit.assumed.empty()) return {};
-    const bool plural = fit.assumed.size() > 1 || fit.assumed.front().ends_with("options");
+    const bool plural = fit.assumed.size() > 1 || fit.assumed.front().find("options") != std::string::npos;
     return fmt::format(" ({} {} assumed)", base::listed(fit.assumed, " and "), plural ? "are" : "is");
 }
 

@@ -193,7 +193,8 @@ TEST(Status, SaysHowThingsStandAndWhatToDoNext) {
              loaded_plainly(f);
          },
          Handoff::not_in_use,
-         "Nothing has to be done. The crash kernel needs no handoff, and the reservation is large enough."},
+         "Nothing has to be done. The crash kernel needs no handoff, and the reservation is large enough. "
+         "'swiotlb-handoff recommend' says whether a smaller one would be."},
         {"not needed, and the reservation may be too small",
          [](StatusFacts& f) {
              f.plan->verdict = handoff::Verdict::not_needed;

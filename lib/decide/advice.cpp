@@ -108,7 +108,8 @@ std::string next_where_not_needed(const Plan& plan) {
         return needless->advice + " " + shortage_sentence(plan.reservation);
     if (plan.fallback && plan.fallback->plain_fits == Fit::no) return to_text(*plan.fallback);
     if (plan.reservation.fits == Fit::surely)
-        return "Nothing has to be done. The crash kernel needs no handoff, and the reservation is large enough.";
+        return "Nothing has to be done. The crash kernel needs no handoff, and the reservation is large enough. "
+               "'swiotlb-handoff recommend' says whether a smaller one would be.";
     return "The crash kernel needs no handoff. " + shortage_sentence(plan.reservation);
 }
 

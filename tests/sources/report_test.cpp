@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <map>
 #include <utility>
@@ -301,7 +302,7 @@ protected:
         tree_.write("report/" + path, content);
         tar_.add("report/" + path, content);
     }
-    std::vector<Host> both() { return {only(tree_ / "report"), only(write(tar_))}; }
+    std::array<Host, 2> both() { return {only(tree_ / "report"), only(write(tar_))}; }
 
     TarFile tar_;
 };

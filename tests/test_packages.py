@@ -60,7 +60,7 @@ class WithoutApt(unittest.TestCase):
         (Path(self.path.name) / "ninja").unlink()
         status, said = self.run_script(SOURCE / "scripts/install-deps")
         self.assertEqual(status, 1)
-        self.assertIn("to build against them: ninja lzo2\n", said)
+        self.assertIn("with their development files: ninja lzo2\n", said)
 
     def test_what_the_checks_need_besides_is_named_too(self):
         status, said = self.run_script(SOURCE / "scripts/install-deps", "--check")
@@ -68,8 +68,8 @@ class WithoutApt(unittest.TestCase):
         self.assertIn(" mandoc ", said)
 
     def test_checks_in_virtual_machines_are_refused_in_words(self):
-        self.assertEqual(self.run_script(SOURCE / "scripts/check"), (2, "check: the virtual machines run programs of Debian, which apt fetches. There is no apt here: "
-                                                                        "run scripts/check --no-vm\n"))
+        self.assertEqual(self.run_script(SOURCE / "scripts/check"), (2, "check: The tests in virtual machines need programs of Debian, which apt fetches, but "
+                                                                        "this system has no apt. Run scripts/check --no-vm.\n"))
 
 
 class DebianPackage(unittest.TestCase):

@@ -86,6 +86,8 @@ KexecRun run_kexec(Argv& command, const std::optional<std::string>& iomem) {
     if (::pipe2(hide, O_CLOEXEC) != 0) return finished.how = std::strerror(errno), finished;
     const Fd read_hide(hide[0]);
     Fd write_hide(hide[1]);
+    // What kexec -d prints on a large machine. A pipe that stays as small as it is works as well.
+    for (const Fd* end : {&read_out, &read_err}) ::fcntl(end->get(), F_SETPIPE_SZ, 1 << 20);
     ::fcntl(read_out.get(), F_SETFL, O_NONBLOCK);
     ::fcntl(read_err.get(), F_SETFL, O_NONBLOCK);
     ::fcntl(read_hide.get(), F_SETFL, O_NONBLOCK);

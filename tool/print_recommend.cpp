@@ -144,10 +144,10 @@ std::string present_text(const Recommendation& r) {
     ReservationFit fit = r.present.reservation;
     fit.assumed.clear();
     fit.crashkernel.clear();
-    if (fit.fits == Fit::surely)
+    if (!fit.fits) return (r.now != 0 ? fmt::format("{} MiB. ", whole_mib(r.now)) : "") + to_text(fit);
+    if (*fit.fits == Fit::surely)
         return fmt::format("{} MiB, which is enough{}", whole_mib(fit.reserved),
                            fit.rung == handoff::Rung::handoff ? " with the handoff." : ".");
-    if (!fit.fits && r.now != 0) return fmt::format("{} MiB. {}", whole_mib(r.now), to_text(fit));
     return to_text(fit);
 }
 

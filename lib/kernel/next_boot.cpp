@@ -33,7 +33,8 @@ RangeSet setup_data(const Machine& machine) {
     for (const IomemEntry& entry : machine.iomem)
         if (entry.kind() == IomemKind::system_ram && !entry.range.empty())
             shown.entries.push_back({entry.range, e820::Type::ram});
-    RangeSet all = e820::with_setup_data(std::move(shown)).of(e820::Type::reserved_kern);
+    const e820::Table with_data = e820::with_setup_data(std::move(shown));
+    RangeSet all = with_data.of(e820::Type::reserved_kern);
     for (const MapSighting& map : machine.other_maps) {
         const RangeSet shown_there = map.table.of(e820::Type::reserved_kern);
         for (const AddressRange& range : shown_there.ranges()) all.add(range);

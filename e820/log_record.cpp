@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdint>
 
 #include <nlohmann/json.hpp>
@@ -134,6 +135,12 @@ std::optional<std::string> text_of(const json& value) {
     return all;
 }
 
+// `seconds` is not negative.
+std::uint64_t microseconds_of(double seconds) {
+    const auto time = std::chrono::round<std::chrono::microseconds>(std::chrono::duration<double>(seconds));
+    return static_cast<std::uint64_t>(time.count());
+}
+
 /// {"MESSAGE": …} of a journal, {"pri": 6, "time": 0.000000, "msg": …} of dmesg, {"log": …} of containers, {"message":
 /// …} of what collects logs. nullopt: it is none of them.
 std::optional<Record> record_of(string_view object) {
@@ -149,7 +156,7 @@ std::optional<Record> record_of(string_view object) {
             while (record.message.ends_with('\n')) record.message.pop_back();
         } else if (key == "time" && value.is_number()) {
             const double seconds = value.get<double>();
-            if (seconds >= 0 && seconds < 1e12) record.time_us = static_cast<std::uint64_t>(seconds * 1e6 + 0.5);
+            if (seconds >= 0 && seconds < 1e12) record.time_us = microseconds_of(seconds);
         } else if (text) {
             record.take(key, *text, 0);
         }

@@ -46,7 +46,7 @@ DumpSeen look_at_dump(const Host& host, const std::string& path, const std::stri
     const auto names = host.names_in(path);
     if (!names) return dump;
     for (const std::string& name : *names) {
-        const std::string file = path + "/" + name;
+        const std::string file = fmt::format("{}/{}", path, name);
         if (is_dump(name)) look_at_file(host, file, name, dump);
         if (is_log(name))
             if (const auto log = host.read(file))

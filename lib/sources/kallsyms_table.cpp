@@ -97,58 +97,14 @@ private:
     std::array<std::pair<std::uint16_t, std::uint16_t>, count> at_{};  ///< start and size
 };
 
-/// Which first tokens a name that is wanted can have: by its first two letters, which one or two tokens tell.
-class Beginnings {
-public:
-    Beginnings(const std::vector<string_view>& wanted, const Tokens& tokens) {
-        const auto begins_one = [&](string_view text) {  // the first letters, two at most, as far as the text goes
-            text = text.substr(0, 2);
-            return std::any_of(wanted.begin(), wanted.end(), [&](string_view name) { return name.starts_with(text); });
-        };
-        for (std::size_t i = 0; i < first_.size(); ++i) {
-            const string_view text = tokens[static_cast<std::byte>(i)];
-            first_[i] = text.size() == 1                             ? First::type
-                        : text.empty() || begins_one(text.substr(1)) ? First::may
-                                                                     : First::cannot;
-            may_follow_type_[i] = begins_one(text);
-        }
-    }
-    /// `second`: nullptr where there is none.
-    [[nodiscard]] bool may_begin(std::byte first, const std::byte* second) const {
-        const First tells = first_[std::to_integer<std::size_t>(first)];
-        if (tells != First::type || !second) return tells != First::cannot;
-        return may_follow_type_[std::to_integer<std::size_t>(*second)];
-    }
-
-private:
-    enum class First : unsigned char { cannot, may, type };  ///< the type of a symbol, and no letter of its name
-    std::array<First, 256> first_{};
-    std::array<bool, 256> may_follow_type_{};
-};
-
 /// The names in the order of the table, as they are packed there: a length and so many tokens.
 class PackedNames {
 public:
     PackedNames(const MemoryReader& read, Address at) : read_(read), at_(at) {}
 
-    /// How many names were passed over because their first tokens cannot begin one that is wanted: `most` at most, and
-    /// not all that could be. A kernel has some 150,000 names, and this is the whole cost of nearly all of them.
-    std::uint32_t pass_over(const Beginnings& beginnings, std::uint32_t most) {
-        if (bytes_.size() - used_ < longest) read_more();
-        const std::byte* at = bytes_.data() + used_;
-        const std::byte* const end = at + (bytes_.size() - used_ > longest ? bytes_.size() - used_ - longest : 0);
-        std::uint32_t passed = 0;
-        for (; passed < most && at < end; ++passed) {
-            const auto length = std::to_integer<std::size_t>(at[0]);
-            if (length == 0 || (length & 0x80) != 0 || beginnings.may_begin(at[1], length > 1 ? &at[2] : nullptr))
-                break;
-            at += 1 + length;
-        }
-        used_ = static_cast<std::size_t>(at - bytes_.data());
-        return passed;
-    }
     /// The tokens of the next name, valid until the next call; empty where memory cannot be read or has no name there.
     std::span<const std::byte> next() {
+        constexpr std::size_t longest = 2 + 0x7fff;
         if (bytes_.size() - used_ < longest) read_more();
         const std::span<const std::byte> rest = std::span(bytes_).subspan(used_);
         if (rest.size() < 2) return {};
@@ -174,7 +130,6 @@ private:
         bytes_.insert(bytes_.end(), more->begin(), more->end());
     }
 
-    static constexpr std::size_t longest = 2 + 0x7fff;
     const MemoryReader& read_;
     Address at_;  ///< behind what is in bytes_
     std::vector<std::byte> bytes_;
@@ -187,18 +142,27 @@ struct Place {
     std::uint32_t index = 0;
 };
 
-/// The names that are looked for. Nearly all others differ from each of them in their first two letters.
+/// Nearly all names differ from each of those in their first two letters, which one or two tokens tell.
 class Wanted {
 public:
-    Wanted(const std::vector<string_view>& names, const Tokens& tokens)
-        : tokens_(tokens), names_(names), beginnings_(0x10000) {
+    Wanted(std::vector<string_view> names, const Tokens& tokens)
+        : tokens_(tokens), names_(std::move(names)), beginnings_(0x10000) {
         for (const string_view name : names_) {
             longest_ = std::max(longest_, name.size());
             if (name.size() >= 2) beginnings_[place_of(name[0], name[1])] = true;
         }
+        for (std::size_t i = 0; i < may_begin_.size(); ++i) {
+            const string_view text = tokens_[static_cast<std::byte>(i)];
+            may_begin_[i] = text.empty() || begins_one(text.substr(1));
+            may_follow_type_[i] = begins_one(text);
+            is_type_[i] = text.size() == 1;
+        }
     }
     /// "" where it is none of them.
     [[nodiscard]] string_view find(std::span<const std::byte> packed) const {
+        const auto token = [&](std::size_t i) { return std::to_integer<std::size_t>(packed[i]); };
+        if (!may_begin_[token(0)]) return {};
+        if (is_type_[token(0)] && packed.size() > 1 && !may_follow_type_[token(1)]) return {};
         std::string name;  // with its type in front
         bool looked_at = false;
         for (const std::byte each : packed) {
@@ -217,10 +181,16 @@ private:
     static std::size_t place_of(char first, char second) {
         return static_cast<std::size_t>(static_cast<unsigned char>(first)) << 8 | static_cast<unsigned char>(second);
     }
+    /// The first letters of one of the names, two at most, are those of the text as far as it goes.
+    [[nodiscard]] bool begins_one(string_view text) const {
+        text = text.substr(0, 2);
+        return std::any_of(names_.begin(), names_.end(), [&](string_view name) { return name.starts_with(text); });
+    }
 
     const Tokens& tokens_;
-    const std::vector<string_view>& names_;
-    std::vector<bool> beginnings_;  ///< by the first two letters
+    std::vector<string_view> names_;
+    std::vector<bool> beginnings_;                                       ///< by the first two letters
+    std::array<bool, 256> may_begin_{}, may_follow_type_{}, is_type_{};  ///< by token
     std::size_t longest_ = 0;
 };
 
@@ -244,19 +214,16 @@ Address address_of(Form form, std::int32_t offset, Address base, Address entry) 
     return 0;
 }
 
-std::optional<std::vector<Place>> places_of(const Vmcoreinfo& said, const std::vector<string_view>& names,
+std::optional<std::vector<Place>> places_of(const Vmcoreinfo& said, std::vector<string_view> names,
                                             const MemoryReader& read) {
     constexpr std::uint32_t most = 4 << 20;  // a kernel with all its drivers built in has some 300,000
     const auto count = read_number<std::uint32_t>(read, said.count);
     const auto tokens = Tokens::read(said, read);
     if (!count || *count > most || !tokens) return std::nullopt;
-    const Beginnings beginnings(names, *tokens);
-    const Wanted wanted(names, *tokens);
+    const Wanted wanted(std::move(names), *tokens);
     PackedNames packed(read, said.names);
     std::vector<Place> places;
-    const auto names_in_table = static_cast<std::uint32_t>(*count);  // at most `most`
-    for (std::uint32_t i = 0; i < names_in_table; ++i) {
-        i += packed.pass_over(beginnings, names_in_table - i - 1);
+    for (std::uint32_t i = 0; i < *count; ++i) {
         const auto name = packed.next();
         if (name.empty()) return std::nullopt;
         if (const string_view found = wanted.find(name); !found.empty()) places.push_back({found, i});
@@ -315,7 +282,7 @@ std::optional<Symbols> symbols_from_table(string_view vmcoreinfo, std::span<cons
     std::vector<string_view> looked_for(names.begin(), names.end());
     for (const auto& known : said->known)
         if (std::find(names.begin(), names.end(), known.first) == names.end()) looked_for.push_back(known.first);
-    const auto places = places_of(*said, looked_for, read);
+    const auto places = places_of(*said, std::move(looked_for), read);
     if (!places) return std::nullopt;
     const std::array<Form, 2> with_base = {Form::absolute_or_relative, Form::relative_to_base};
     const std::array<Form, 1> without = {Form::relative_to_entry};

@@ -12,6 +12,7 @@
 #include "lib/load/wishes.hpp"
 #include "lib/sources/host.hpp"
 #include "tests/bzimage_file.hpp"
+#include "tests/changed_text.hpp"
 #include "tests/cpio_archive.hpp"
 #include "tests/temp_tree.hpp"
 
@@ -82,12 +83,7 @@ TEST(WatchedMemoryDocument, HasTheTimeAsADate) {
 
 TEST(WatchedMemoryDocument, OfAnybodyIsRefusedWhereItIsNotOne) {
     const std::string text = to_text(seen());
-    const auto with = [&](std::string_view part, std::string_view other) {
-        std::string changed = text;
-        const auto at = changed.find(part);
-        EXPECT_NE(at, changed.npos) << part;
-        return changed.replace(at, part.size(), other);
-    };
+    const auto with = [&](std::string_view part, std::string_view other) { return changed_text(text, part, other); };
     for (const auto& [document, why] : std::initializer_list<std::pair<std::string, const char*>>{
              {"", "JSON"},
              {text.substr(0, text.size() / 2), "JSON"},

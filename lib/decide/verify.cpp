@@ -23,6 +23,13 @@ const char* name(Landing landing) {
     return "unknown";
 }
 
+std::optional<Landing> landing_from(std::string_view text) {
+    for (const Landing landing :
+         {Landing::exact, Landing::elsewhere, Landing::no_pool, Landing::no_handoff, Landing::lent, Landing::not_lent})
+        if (text == name(landing)) return landing;
+    return std::nullopt;
+}
+
 Result<Verification> verify(const Machine& machine) {
     Verification verification;
     const auto line = CommandLine::parse(machine.command_line);

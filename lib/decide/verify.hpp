@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string_view>
 
 #include "swiotlb-handoff/machine.hpp"
 
@@ -18,6 +19,8 @@ enum class Landing {
 };
 /// "exact", "elsewhere", "no-pool", "no-handoff", "lent", "not-lent".
 const char* name(Landing);
+/// The one of this name().
+std::optional<Landing> landing_from(std::string_view name);
 
 struct Verification {
     Landing landing = Landing::no_handoff;

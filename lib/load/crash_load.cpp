@@ -264,9 +264,8 @@ Result<PlannedLoad> plan_load(const Host& host, const KexecArguments& arguments,
     if (!request) return request.error();
     look_where_asked(host, *request, *machine);
     Plan plan = decide(*machine, *request);
-    const auto sum = [](const std::optional<std::string>& file) -> std::optional<FileSum> {
-        const auto found = file && !file->empty() ? sum_of(*file) : Result<FileSum>(FileSum{});
-        return found ? std::optional(*found) : std::nullopt;
+    const auto sum = [](const std::optional<std::string>& file) {
+        return file && !file->empty() ? sum_if_read(*file) : FileSum{};
     };
     return PlannedLoad{std::move(plan), *std::move(machine), *std::move(request), sum(wishes.kernel),
                        sum(wishes.initrd)};

@@ -90,12 +90,8 @@ namespace {
 PresentLoad present_load(const Machine& machine, const PlanRequest& request) {
     PresentLoad now;
     now.release = request.image && !request.image->release.empty() ? request.image->release : machine.release;
-    const auto sum = [](const std::string& file) -> std::optional<FileSum> {
-        const auto found = sum_of(file);
-        return found ? std::optional(*found) : std::nullopt;
-    };
-    if (!request.image_from.empty()) now.kernel = sum(request.image_from);
-    if (!request.initrd_from.empty()) now.initrd = sum(request.initrd_from);
+    if (!request.image_from.empty()) now.kernel = sum_if_read(request.image_from);
+    if (!request.initrd_from.empty()) now.initrd = sum_if_read(request.initrd_from);
     if (request.initrd_bytes == 0u) now.initrd = FileSum{};
     now.cpus = known_crash_cpus(machine, request);
     now.loader = request.loader;

@@ -13,6 +13,11 @@ namespace {
 using base::MiB;
 using Kind = DumpTarget::Kind;
 
+// Whether the reservation is large enough for what is loaded, which has no handoff.
+Fit fit_of_loaded(const TestFacts& facts) {
+    return facts.state.rung == Rung::own_pool ? facts.fallback->fits : facts.fallback->plain_fits;
+}
+
 // Why a crash now would probably lose the dump, or show nothing of what kdump is meant to do; "" where it would not.
 std::string loaded_problem(const TestFacts& facts) {
     const HandoffState& state = facts.state;
@@ -23,8 +28,7 @@ std::string loaded_problem(const TestFacts& facts) {
                "Load it again first. " +
                state.why;
     if (state.handoff == Handoff::in_use || !facts.fallback) return {};
-    const bool own_pool = state.rung == Rung::own_pool;
-    if ((own_pool ? facts.fallback->fits : facts.fallback->plain_fits) == Fit::no)
+    if (fit_of_loaded(facts) == Fit::no)
         return fmt::format(
             "The loaded crash kernel has no handoff, and the reservation of {} MiB is too small for that: the dump "
             "would be lost. 'swiotlb-handoff plan' says what would be large enough.",
@@ -87,8 +91,7 @@ std::vector<std::string> warnings_of(const TestFacts& facts) {
             "works without it. 'swiotlb-handoff status' says how to load with the handoff.");
     if (facts.state.handoff == Handoff::in_use && facts.reservation.fits == Fit::no)
         warnings.push_back("The dump may be lost. " + to_text(facts.reservation));
-    if (facts.state.handoff == Handoff::not_in_use && facts.fallback &&
-        (facts.state.rung == Rung::own_pool ? facts.fallback->fits : facts.fallback->plain_fits) == Fit::perhaps)
+    if (facts.state.handoff == Handoff::not_in_use && facts.fallback && fit_of_loaded(facts) == Fit::perhaps)
         warnings.emplace_back("The reservation may be too small for the loaded crash kernel, which has no handoff.");
     if (facts.sessions.value_or(0) > 1)
         warnings.push_back(fmt::format("{} sessions of users are open, and their work is lost. loginctl lists them.",

@@ -3,7 +3,6 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include <fmt/format.h>
@@ -18,12 +17,6 @@ namespace handoff {
 namespace {
 
 constexpr std::size_t most_directories = 64;
-
-std::optional<FileSum> sum_if_read(const std::optional<std::filesystem::path>& path) {
-    if (!path) return std::nullopt;
-    const auto sum = sum_of(*path);
-    return sum ? std::optional(*sum) : std::nullopt;
-}
 
 // The kernel's log as kdump takes it out of a dump: Debian, Fedora, SUSE.
 bool is_log(std::string_view name) {
@@ -77,23 +70,19 @@ Tested tested_now(const Host& host, const HandoffState& state, const std::option
         return tested;
     }
     const CrashImage image = crash_image(host, tested.release);
-    tested.kernel = sum_if_read(image.kernel);
-    tested.initrd = sum_if_read(image.initrd);
+    if (image.kernel) tested.kernel = sum_if_read(*image.kernel);
+    if (image.initrd) tested.initrd = sum_if_read(*image.initrd);
     return tested;
 }
 
 std::optional<Landing> landing_in(std::string_view text) {
     constexpr std::string_view label = "landing     ";
-    constexpr std::array all{Landing::exact,      Landing::elsewhere, Landing::no_pool,
-                             Landing::no_handoff, Landing::lent,      Landing::not_lent};
     while (!text.empty()) {
         const std::string_view line = base::take_line(text);
         const auto at = line.find(label);
         // By itself in the report; in a kernel's log behind our name.
         if (at == line.npos || (at != 0 && line.find("swiotlb-handoff:") > at)) continue;
-        const std::string_view word = base::trimmed(line.substr(at + label.size()));
-        for (const Landing landing : all)
-            if (word == name(landing)) return landing;
+        if (const auto landing = landing_from(base::trimmed(line.substr(at + label.size())))) return landing;
     }
     return std::nullopt;
 }

@@ -102,9 +102,7 @@ DumpSeen dump_in(JsonReader& in) {
     dump.bytes = in.number("size_bytes");
     dump.modified = in.number("modified_seconds");
     if (!in.null("canary")) dump.canary = in.boolean("canary");
-    dump.landing = name_in(
-        in, "landing",
-        {Landing::exact, Landing::elsewhere, Landing::no_pool, Landing::no_handoff, Landing::lent, Landing::not_lent});
+    if (!in.null("landing")) dump.landing = in.named("landing", landing_from);
     dump.memory = document_in(in, "memory", parse_watched_memory);
     return dump;
 }

@@ -16,12 +16,6 @@
 namespace handoff {
 namespace {
 
-std::string first_refusal(const Plan& plan) {
-    const auto refusal = std::find_if(plan.reasons.begin(), plan.reasons.end(),
-                                      [](const Reason& r) { return r.severity == Severity::refusal; });
-    return refusal == plan.reasons.end() ? "" : refusal->rule;
-}
-
 HandoffState state_of(const StatusFacts& facts) {
     HandoffState state = judge_handoff(facts);
     const bool judged_anew = state.handoff == Handoff::in_use && facts.record->loan && facts.plan;
@@ -77,9 +71,11 @@ std::string next_of(const StatusFacts& facts, const StatusReport& report) {
     if (handoff == Handoff::in_use && facts.record->loan)
         return "Nothing has to be done. The pool is lent to the crash kernel as ordinary RAM.";
     if (handoff == Handoff::in_use) return "Nothing has to be done. The crash kernel takes over the pool.";
-    if (facts.plan && facts.plan->verdict == Verdict::refused)
+    if (facts.plan && facts.plan->verdict == Verdict::refused) {
+        const Reason* refusal = first_refusal(facts.plan->reasons);
         return fmt::format("{} 'swiotlb-handoff plan' and 'swiotlb-handoff explain {}' say why.",
-                           next_without(*facts.plan), first_refusal(*facts.plan));
+                           next_without(*facts.plan), refusal ? refusal->rule : "");
+    }
     if (!facts.plan) return "Run 'swiotlb-handoff plan': " + full_sentence(facts.plan_problem);
     if (load_failed(facts))
         return fmt::format("The last load was without the handoff: {1}. Remove the cause, and then run '{0}'.", reload,

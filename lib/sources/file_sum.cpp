@@ -33,4 +33,9 @@ base::Result<FileSum> sum_of(const std::filesystem::path& path) {
     return sum;
 }
 
+std::optional<FileSum> sum_if_read(const std::filesystem::path& path) {
+    const auto sum = sum_of(path);
+    return sum ? std::optional(*sum) : std::nullopt;
+}
+
 }  // namespace handoff

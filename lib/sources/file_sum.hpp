@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 
 #include "swiotlb-handoff/result.hpp"
 
@@ -20,5 +21,7 @@ struct FileSum {
 
 /// Errors: as of open_user_file(), and an io error where it is larger than 2 GiB or cannot be read.
 base::Result<FileSum> sum_of(const std::filesystem::path&);
+/// The same; nullopt where it cannot be read.
+std::optional<FileSum> sum_if_read(const std::filesystem::path&);
 
 }  // namespace handoff

@@ -5,6 +5,7 @@
 
 #include "lib/sources/crash_trigger.hpp"
 #include "lib/sources/host.hpp"
+#include "tests/changed_text.hpp"
 #include "tests/temp_tree.hpp"
 
 namespace handoff {
@@ -368,12 +369,7 @@ TEST(CrashTestDocument, IsReadBackAsItWasWritten) {
 
 TEST(CrashTestDocument, OfAnybodyIsRefusedWhereItIsNotOne) {
     const std::string text = text_of(begun());
-    const auto with = [&](std::string_view part, std::string_view other) {
-        std::string changed = text;
-        const auto at = changed.find(part);
-        EXPECT_NE(at, changed.npos) << part;
-        return changed.replace(at, part.size(), other);
-    };
+    const auto with = [&](std::string_view part, std::string_view other) { return changed_text(text, part, other); };
     for (const auto& [document, why] : std::initializer_list<std::pair<std::string, const char*>>{
              {"", "JSON"},
              {"[]", "an object"},

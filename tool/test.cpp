@@ -3,6 +3,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <iostream>
 #include <optional>
@@ -66,14 +67,13 @@ std::optional<std::uint64_t> free_bytes_of(const Host& host, const std::string& 
 
 // Of users who are logged in, by systemd-logind; nullopt where that does not run.
 std::optional<unsigned> sessions_on(const Host& host) {
-    const std::string directory = "run/systemd/sessions";
-    const auto names = host.names_in(directory);
+    const auto names = host.names_in("run/systemd/sessions");
     if (!names) return std::nullopt;
-    unsigned sessions = 0;
-    for (const std::string& name : *names)
-        if (const auto text = host.read(directory + "/" + name); text && text->find("\nCLASS=user\n") != text->npos)
-            ++sessions;
-    return sessions;
+    const auto of_a_user = [&host](const std::string& name) {
+        const auto text = host.read("run/systemd/sessions/" + name);
+        return text && text->find("\nCLASS=user\n") != text->npos;
+    };
+    return static_cast<unsigned>(std::count_if(names->begin(), names->end(), of_a_user));
 }
 
 handoff::TestFacts facts_for(const Host& host, const handoff::StatusReport& status,

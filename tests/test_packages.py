@@ -88,6 +88,59 @@ class DebianPackage(unittest.TestCase):
             self.assertIn(f"fixtures/{folder.name}/*", stanzas)
 
 
+class DebianUnits(unittest.TestCase):
+    """What deb-systemd-helper and debian/swiotlb-handoff.postrm make of the links of enabled units, in a directory that is the root."""
+
+    UNITS = {"swiotlb-handoff-status.timer": "timers", "swiotlb-handoff-status.path": "paths", "swiotlb-handoff-test.service": "multi-user"}
+
+    def setUp(self):
+        if not os.access("/usr/bin/deb-systemd-helper", os.X_OK):
+            self.skipTest("no deb-systemd-helper")
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.root = Path(directory.name)
+        (self.root / "lib/systemd/system").mkdir(parents=True)
+        self.put_units()
+
+    def put_units(self):
+        for unit, target in self.UNITS.items():
+            (self.root / "lib/systemd/system" / unit).write_text(f"[Install]\nWantedBy={target}.target\n")
+
+    def script(self, text, *arguments):
+        done = run("sh", "-ec", text, "sh", *arguments, env={**os.environ, "DPKG_ROOT": str(self.root), "DPKG_MAINTSCRIPT_PACKAGE": "swiotlb-handoff"})
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+    def configured(self):
+        """As debhelper's postinst does it."""
+        for unit in self.UNITS:
+            self.script(f"if deb-systemd-helper --quiet was-enabled {unit}; then deb-systemd-helper enable {unit}; else deb-systemd-helper update-state {unit}; fi")
+        return self.links()
+
+    def links(self):
+        return {path.name for path in (self.root / "etc/systemd/system").glob("*.wants/*")}
+
+    def removed(self):
+        for unit in self.UNITS:
+            (self.root / "lib/systemd/system" / unit).unlink()
+        postrm = (SOURCE / "debian/swiotlb-handoff.postrm").read_text()
+        self.assertNotRegex(postrm, r"rm -r?f (?!\"\$DPKG_ROOT/)", "it is about to be run")
+        self.script(postrm, "remove")
+        return self.links()
+
+    def test_no_link_is_left_when_the_package_is_removed_and_all_are_there_when_it_is_installed_again(self):
+        self.assertEqual(self.configured(), set(self.UNITS))
+        self.assertEqual(self.removed(), set())
+        self.put_units()
+        self.assertEqual(self.configured(), set(self.UNITS))
+
+    def test_a_unit_that_was_disabled_is_not_enabled_by_a_new_installation(self):
+        self.configured()
+        (self.root / "etc/systemd/system/timers.target.wants/swiotlb-handoff-status.timer").unlink()
+        self.assertEqual(self.removed(), set())
+        self.put_units()
+        self.assertEqual(self.configured(), set(self.UNITS) - {"swiotlb-handoff-status.timer"})
+
+
 class Archive(unittest.TestCase):
     def test_of_a_commit_is_the_same_each_time(self):
         if git("rev-parse", "HEAD").returncode:

@@ -178,6 +178,11 @@ class Readme(unittest.TestCase):
             text = re.sub(rf"\b{given}".replace(" ", r"\s+"), "", text)
         self.assertEqual(re.findall(rf"\b\d[\d.,]*\s+(?:{COUNTED})", text), [], "neither a claim nor GIVEN")
 
+    def test_who_has_one_minute_can_install_it_before_the_first_table_of_results(self):
+        headings = re.findall(r"(?m)^## (.*)$", read("README.md"))
+        order = ["Is it for you?", "What you gain, and what you risk", "Install", "Switch it on, check, switch it off", "How much does it save?", "Is it safe?"]
+        self.assertEqual([heading for heading in headings if heading in order], order)
+
     def test_the_example_is_of_the_log(self):
         log = read("fixtures/machines/dell-r6515-high/dmesg")
         for word in re.findall(r"Its command line has `(crashkernel=[^`]+)`", read("README.md")) or [""]:

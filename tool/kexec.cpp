@@ -140,7 +140,8 @@ void load(const Options& options, const handoff::Host& host, const std::string& 
         report.say(loaded ? Stage::loaded : Stage::plain);
         ::alarm(0);
         ::signal(SIGPIPE, SIG_IGN);
-        if (host.live()) note_apart(loaded ? result.why : result.why + "; loading without the handoff", &report);
+        if (host.live())
+            note_apart(loaded ? result.why : result.why + ". The crash kernel is loaded without the handoff.", &report);
         if (!loaded) return;
         write_all(STDOUT_FILENO, result.output);
         write_all(STDERR_FILENO, result.errors);
@@ -158,8 +159,10 @@ bool load_in_child(const Options& options, const handoff::Host& host, const std:
     if (end.stage == Stage::plain) return false;
     directory.forget();
     if (host.live())
-        note_apart(fmt::format(
-            "the process that loads with the handoff ended too early ({}); loading without the handoff", end.how));
+        note_apart(
+            fmt::format("The process that loads with the handoff ended too early ({}). The crash kernel is loaded "
+                        "without the handoff.",
+                        end.how));
     return false;
 }
 
@@ -200,7 +203,7 @@ Status print_command(const Options& options, const handoff::Host& host, const st
                 !modelled ? arguments->not_modelled.front() + " changes the load in a way that is not modelled"
                 : planned ? headline(planned->plan)
                           : planned.error().message();
-            complain(why + "; loading without the handoff");
+            complain(why + ". This command loads the crash kernel without the handoff.");
             const auto fallback = planned ? handoff::fallback_of(host, *planned) : std::nullopt;
             if (fallback && fallback->rung == handoff::Rung::own_pool)
                 words = handoff::given_with_words(*arguments, fallback->append);
@@ -219,7 +222,7 @@ std::string objection_to(const Options& options, const handoff::Host& host, cons
     if (!options.kexec) return "With --root, give a stand-in for kexec with --kexec, or use --dry-run.";
     const auto content = handoff::read_user_file(program, 64 * base::MiB);
     if (content && handoff::kexec_tools_version(*content))
-        return "With --root the plan is for another machine, but --kexec names a real kexec.";
+        return "With --root the plan is for another machine, but --kexec names a real kexec. Name a stand-in for it.";
     return {};
 }
 

@@ -54,6 +54,12 @@ def try_deb(directory, suite):
             shutil.copy(SOURCE / "debian/tests" / test, root.path / "source")
             done = root.run(f"cd /source && ./{test}")
             check(done.returncode == 0, f"debian/tests/{test} {(done.stdout + done.stderr)[-600:] if done.returncode else ''}")
+        root.run("dpkg --remove swiotlb-handoff")
+        links = [str(path) for path in (root.path / "etc/systemd").rglob("*swiotlb*")]
+        check(links == [], f"dpkg --remove leaves no link of a unit {' '.join(links)}")
+        root.run("dpkg -i /swiotlb-handoff_*.deb")
+        done = root.run("systemctl is-enabled " + " ".join(UNITS))
+        check(done.stdout.split() == ["enabled"] * len(UNITS), "a new installation enables its units again")
         root.run("swiotlb-handoff enable")
         done = root.run("dpkg --purge swiotlb-handoff")
         check(done.returncode == 0 and "swiotlb" not in (root.path / "etc/default/kdump-tools").read_text(), "dpkg --purge takes it and its block away")

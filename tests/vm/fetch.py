@@ -40,6 +40,9 @@ MODULES = ["virtio", "virtio_ring", "virtio_pci_legacy_dev", "virtio_pci_modern_
 # Drivers of the devices that are kept busy when a machine crashes under load; what these need comes with them.
 LOAD_MODULES = ["nvme", "ahci", "sd_mod", "e1000", "virtio_net"]
 
+# What mounts a packed root file system, as dracut's module 99squash does.
+SQUASH_MODULES = ["loop", "squashfs", "overlay"]
+
 # Bump when the layout of a cached directory changes.
 LAYOUT = 1
 
@@ -191,8 +194,8 @@ def keep_kernel(suite, work, packages):
     return {"release": release, "version": packages[parts[0]]["version"]}
 
 
-def keep_drivers(suite, work, packages, kernel):
-    """LOAD_MODULES of a kernel that is in the cache already, and whatever they need, named in the order of loading."""
+def keep_drivers(suite, work, packages, kernel, names=tuple(LOAD_MODULES)):
+    """These modules of a kernel that is in the cache already, and whatever they need, named in the order of loading."""
     manifest = Store.verify(CACHE / kernel)
     if manifest is None:
         raise Unavailable(f"{suite.name}: {kernel} first, since these are its modules")
@@ -204,7 +207,7 @@ def keep_drivers(suite, work, packages, kernel):
         packages[part] = {"version": version, "sha256": digest}
         archives.append(path)
     tree, found, order = work / "tree", {}, []
-    wanted = set(LOAD_MODULES)
+    wanted = set(names)
     while missing := wanted - found.keys():
         for path in archives:
             extract(path, tree, *(f"*/{name.replace('_', '?').replace('-', '?')}.ko*" for name in missing))
@@ -224,7 +227,7 @@ def keep_drivers(suite, work, packages, kernel):
         if found[name] and name not in order:
             order.append(name)
 
-    for name in LOAD_MODULES:
+    for name in names:
         add(name)
     for number, name in enumerate(order):
         (work / f"{number:02}-{name}.ko").write_bytes(found[name])
@@ -289,9 +292,12 @@ ITEMS |= {f"kernel-{series}": (suite, lambda *a, series=series: kernels.keep_pat
           for series, (suite, _, _) in kernels.SERIES.items()}
 ITEMS |= {f"drivers-{series}": (suite, lambda *a, kernel=f"kernel-{series}": keep_drivers(*a, kernel))
           for series, suite in KERNEL_SUITES.items()}
+ITEMS |= {f"squash-{series}": (suite, lambda *a, kernel=f"kernel-{series}": keep_drivers(*a, kernel, SQUASH_MODULES))
+          for series, suite in KERNEL_SUITES.items()}
 ITEMS |= {f"kexec-{version}": (suite, lambda *a: keep_program(*a, "kexec-tools", "kexec"))
           for version, suite in KEXEC_SUITES.items()}
 ITEMS["makedumpfile"] = ("bookworm", lambda *a: keep_program(*a, "makedumpfile", "makedumpfile"))
+ITEMS["sqfstar"] = ("bookworm", lambda *a: keep_program(*a, "squashfs-tools", "sqfstar"))
 ITEMS["busybox"] = ("bookworm", lambda *a: keep_file(*a, "busybox-static", "*/bin/busybox"))
 ITEMS["ovmf"] = ("bookworm", lambda *a: keep_file(*a, "ovmf", "*/ovmf/OVMF.fd"))
 

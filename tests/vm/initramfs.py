@@ -4,9 +4,11 @@ early-userspace/buffer-format.rst): no cpio program, no root, no temporary tree.
 
 import gzip
 import hashlib
+import io
 import os
 import re
 import subprocess
+import tarfile
 import tempfile
 from pathlib import Path
 
@@ -16,12 +18,14 @@ class Archive:
 
     def __init__(self):
         self.chunks = []
+        self.members = []
         self.inode = 0
         self.names = set()
         self.contents = {}
 
     def entry(self, name, mode, data=b""):
         self.inode += 1
+        self.members.append((name, mode, data))
         encoded = name.encode() + b"\0"
         fields = [self.inode, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(encoded), 0]
         header = b"070701" + b"".join(b"%08x" % field for field in fields) + encoded
@@ -52,6 +56,20 @@ class Archive:
         home = f"/opt/{name}"
         self.file(f"bin/{name}", f'#!/bin/busybox sh\nexec {home}/ld-linux-x86-64.so.2 --library-path {home} '
                                  f'{home}/{name} "$@"\n'.encode())
+
+    def tar(self):
+        """The same as a tar archive."""
+        made = io.BytesIO()
+        kinds = {0o040000: tarfile.DIRTYPE, 0o120000: tarfile.SYMTYPE, 0o100000: tarfile.REGTYPE}
+        with tarfile.open(fileobj=made, mode="w") as tar:
+            for name, mode, data in self.members:
+                member = tarfile.TarInfo(name)
+                member.mode, member.type = mode & 0o7777, kinds[mode & 0o170000]
+                if member.issym():
+                    member.linkname = data.decode()
+                member.size = len(data) if member.isreg() else 0
+                tar.addfile(member, io.BytesIO(data))
+        return made.getvalue()
 
     def bytes(self):
         closed = Archive()
@@ -108,6 +126,24 @@ def common(kernel, busybox, init, witness, tool, drivers=None, pattern=None, ext
 def crash_image(archive, makedumpfile):
     archive.program("makedumpfile", makedumpfile)
     return gzip.compress(archive.bytes(), 6, mtime=0)
+
+
+def squash_image(archive, makedumpfile, busybox, init, modules, sqfstar):
+    """The same as crash_image(), with nearly all of it in one packed file, as dracut's module 99squash does."""
+    archive.program("makedumpfile", makedumpfile)
+    outside = Archive()
+    for name in ("dev", "squash/root", "squash/changes", "newroot"):
+        outside.directory(name)
+    with tempfile.TemporaryDirectory() as directory:
+        packed = Path(directory) / "squashfs-root.img"
+        subprocess.run([sqfstar / "ld-linux-x86-64.so.2", "--library-path", sqfstar, sqfstar / "sqfstar", "-quiet", "-no-progress", "-all-root", packed],
+                       input=archive.tar(), stdout=subprocess.DEVNULL, check=True, env={**os.environ, "SOURCE_DATE_EPOCH": "0"})
+        outside.file("squashfs-root.img", packed.read_bytes(), 0o644)
+    outside.file("bin/busybox", (busybox / "busybox").read_bytes())
+    outside.file("init", init.read_bytes())
+    for path in sorted(modules.glob("*.ko")):
+        outside.file(f"modules/{path.name}", path.read_bytes(), 0o644)
+    return gzip.compress(outside.bytes(), 6, mtime=0)
 
 
 def acpi_table(size):

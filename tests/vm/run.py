@@ -72,11 +72,14 @@ class Images:
 
     def crash(self, cell):
         makedumpfile, _ = self.store.get("makedumpfile")
-        key = f"crash-{cell.loaded_kernel}{load.kind(cell)}"
+        packed = cell.initrd == "squash"
+        key = f"crash-{cell.loaded_kernel}{load.kind(cell)}{packed}"
         if key not in self.ready:
-            self.ready[key] = initramfs.crash_image(self.common(cell, crash=True), makedumpfile)
+            root = self.common(cell, crash=True)
+            self.ready[key] = initramfs.squash_image(root, makedumpfile, self.store.get("busybox")[0], HERE / "guest/squash-init", self.store.get(f"squash-{cell.loaded_kernel}")[0],
+                                                     self.store.get("sqfstar")[0]) if packed else initramfs.crash_image(root, makedumpfile)
         small = self.ready[key]
-        image = small if cell.initrd == "small" else initramfs.pad(small, vm.size_of(cell.initrd))
+        image = small if cell.initrd in ("small", "squash") else initramfs.pad(small, vm.size_of(cell.initrd))
         return (initramfs.acpi_table(vm.size_of(cell.acpi)) if cell.acpi else b"") + image
 
     def first(self, cell):
@@ -256,7 +259,8 @@ def unavailable(store, cell):
         return "no qemu-system-x86_64 on this machine (package qemu-system-x86)"
     try:
         for item in (f"kernel-{cell.kernel}", f"kernel-{cell.loaded_kernel}", f"kexec-{cell.kexec}", "busybox", "makedumpfile",
-                     *([f"drivers-{cell.kernel}"] if load.has_drivers(cell) else []), *(["ovmf"] if cell.firmware == "ovmf" else [])):
+                     *([f"drivers-{cell.kernel}"] if load.has_drivers(cell) else []),
+                     *([f"squash-{cell.loaded_kernel}", "sqfstar"] if cell.initrd == "squash" else []), *(["ovmf"] if cell.firmware == "ovmf" else [])):
             store.get(item)
         return None
     except fetch.Unavailable as reason:

@@ -15,6 +15,7 @@ MiB. The ways:
     handoff         what the tool says; works if it says ready, the pool is the old one and the dump is written
     high            crashkernel=X,high with the low part that the kernel adds by itself, 256 MiB
     high-72         the rival: with crashkernel=72M,low
+    high-8192       the rival: with crashkernel=32M,low, and swiotlb=8192,force in the crash kernel
     high-handoff    with crashkernel=32M,low: what 'swiotlb-handoff recommend' names where it does not know the devices
     high-handoff-0  with crashkernel=0,low
     idle            a machine that bounces nothing: its crash kernel makes no pool
@@ -75,6 +76,7 @@ WAYS = {way.name: way for way in [
     Way("handoff", "**handoff**", 102, mode="handoff", pool=POOL),
     Way("high", "`,high`, low part of the kernel's choice", 96, words="crashkernel={size}M,high", pool=POOL),
     Way("high-72", "`,high`, rival: `72M,low`", 96, words="crashkernel={size}M,high crashkernel=72M,low", pool=POOL),
+    Way("high-8192", "`,high`, rival: `swiotlb=8192` with `32M,low`", 80, words="crashkernel={size}M,high crashkernel=32M,low", crash_words="swiotlb=8192,force"),
     Way("high-handoff", "`,high`, **handoff**, `32M,low`", 96, words="crashkernel={size}M,high crashkernel=32M,low",
         mode="handoff", pool=POOL),
     Way("high-handoff-0", "`,high`, **handoff**, `0,low`", 96, words="crashkernel={size}M,high crashkernel=0,low", mode="handoff", pool=POOL),
@@ -242,9 +244,15 @@ Each initial RAM disk has the `verify` and the hook of the package, and each cra
 (docs/cost.md, "In the crash kernel").
 """
 
-BUSY_HEAD = """\
-## While other devices are busy
+EARLIER = """\
+What is marked *earlier run*, and what stands under "Of an earlier run", is of a run in which each crash kernel ran the whole
+`swiotlb-handoff verify` with its libraries before its dump, with the handoff and without. That takes up to 13 MiB more than the small `verify` of the
+package, so compare rows of one table only.
+"""
 
+BUSY_TITLE = "While other devices are busy"
+BUSY_EARLIER = "This table is of an earlier run."
+BUSY_HEAD = f"## {BUSY_TITLE}\n" + """
 Here the reservation has {size} MiB in every row. The crash kernel loads the drivers of three more disks (virtio, virtio, NVMe), an AHCI disk and two
 network cards (e1000, virtio-net). It keeps 32 requests of 128 KiB in flight on each disk, and saves the dump meanwhile. *Full* is how often the kernel
 said "swiotlb buffer is full" in each boot, with the messages that it only counted. There were more such events, since NVMe asks it to say nothing.
@@ -269,13 +277,15 @@ def busy_markdown(rows):
     return [*lines, ""]
 
 
-def markdown(rows, versions, missing, busy=()):
-    lines = [HEAD, *[f"- {name} {version}" for name, version in sorted(versions.items())], ""]
+def markdown(rows, versions, missing, busy=(), before=""):
+    """The page. `before`: the one that it replaces, of which the rows stay that were not measured since."""
+    lines = [HEAD, *([EARLIER] if before and missing else []), *[f"- {name} {version}" for name, version in sorted(versions.items())], ""]
     for kernel in KERNELS:
         mine = {one["way"]: one for one in rows if one["kernel"] == kernel}
         if not mine:
             continue
-        lines += [f"## Linux {versions.get(f'Linux {kernel}', kernel)}", ""]
+        began, title = len(lines), f"Linux {versions.get(f'Linux {kernel}', kernel)}"
+        lines += [f"## {title}", ""]
         for ours, names in (("handoff", ("plain", "plain-full", "8192", "cma", "handoff")), ("high-handoff", [n for n in WAYS if n.startswith("high")]),
                             ("lend", ("idle", "lend"))):
             table = {name: one for name, one in mine.items() if name in names}
@@ -298,11 +308,43 @@ def markdown(rows, versions, missing, busy=()):
             for name, one in table.items():
                 if one["refused"]:
                     lines += [f"{WAYS[name].title}: the tool refused {', '.join(map(str, one['refused']))} MiB and said *ready* to all larger ones that were tried.", ""]
+        lines[began:] = [*with_earlier("\n".join(lines[began:]), section(before, title)).rstrip().splitlines(), ""]
+        missing[kernel] = [name for name in missing.get(kernel, []) if name not in rows_of("\n".join(lines[began:]))]
     if busy:
         lines += busy_markdown(busy)
+    elif kept := section(before, BUSY_TITLE):
+        lines += [kept.rstrip().removesuffix(BUSY_EARLIER).rstrip(), "", BUSY_EARLIER, ""]
+        missing = {kernel: [name for name in names if not name.startswith(BUSY_TITLE.lower())] for kernel, names in missing.items()}
+    missing = {kernel: names for kernel, names in missing.items() if names}
     if missing:
         lines += ["## Not measured", "", *(f"- {kernel}: {'; '.join(names)}" for kernel, names in missing.items()), ""]
     return "\n".join(lines)
+
+
+def section(page, title):
+    """What stands under this heading, with the heading; "" where there is none."""
+    found = re.search(rf"(?ms)^## {re.escape(title)}.*?(?=^## |\Z)", page)
+    return found[0] if found else ""
+
+
+def rows_of(text):
+    """The rows of its tables of sizes, by the title of their way."""
+    return {line.split("|")[1].strip(): line for line in text.splitlines() if re.match(r"\| [^|]+ \| \d+ MiB", line)}
+
+
+def with_earlier(text, before):
+    """The section of one kernel, with what `before`, the same section of an earlier page, has of ways that were not measured since: in the
+    table of the handoff each row in its place, else all of their table."""
+    order = [way.title for way in WAYS.values()]
+    for table in re.findall(r"(?ms)^\| \| smallest.*?(?=^\| \| smallest|^Of an earlier run|\Z)", before):
+        lacking = [title for title in rows_of(table) if title not in rows_of(text)]
+        if lacking and WAYS["handoff"].title in rows_of(table):
+            for title in lacking:
+                above = [line for one, line in rows_of(text).items() if order.index(one) < order.index(title)][-1]
+                text = text.replace(above, above + "\n" + rows_of(table)[title].removesuffix(" |").removesuffix("; earlier run") + "; earlier run |")
+        elif lacking:
+            text = f"{text.rstrip()}\n\nOf an earlier run:\n\n{table.rstrip()}\n"
+    return text
 
 
 def versions_of(results):
@@ -395,7 +437,7 @@ def write_report(arguments, asked, boots):
             try:
                 busy.append(busy_row(kernel, way, boots.tries(kernel, way, BUSY_SIZE, arguments.repeat, busy=True)))
             except Missing:
-                missing.setdefault(kernel, []).append(f"while other devices are busy: {way.title}")
+                missing.setdefault(kernel, []).append(f"{BUSY_TITLE.lower()}: {way.title}")
         try:
             rows.append(row(kernel, way, boots.found(kernel, way, arguments.repeat)))
         except Missing:
@@ -404,10 +446,9 @@ def write_report(arguments, asked, boots):
     versions |= {"QEMU": program_version("qemu-system-x86_64", "--version"),
                  "swiotlb-handoff": program_version(arguments.tool, "--version")}
     (arguments.out / "results.json").write_text(json.dumps({"schema": 1, "versions": versions, "rows": rows, "busy": busy}, indent=1) + "\n")
-    # What bench/dump_time.py has measured stays.
     before = arguments.report.read_text() if arguments.report.exists() else ""
-    kept = re.search(r"(?ms)^## How long the dump takes\n.*?(?=^## |\Z)", before)
-    arguments.report.write_text(markdown(rows, versions, missing, busy) + (f"\n{kept[0]}" if kept else ""))
+    kept = section(before, "How long the dump takes")  # which bench/dump_time.py has measured
+    arguments.report.write_text(markdown(rows, versions, missing, busy, before) + (f"\n{kept}" if kept else ""))
 
 
 if __name__ == "__main__":

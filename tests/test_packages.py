@@ -67,6 +67,25 @@ class WithoutApt(unittest.TestCase):
         self.assertEqual(status, 1)
         self.assertIn(" mandoc ", said)
 
+    def quickstart(self):
+        """In a copy, since it writes into the sources that it is in."""
+        copy = Path(self.path.name) / "copy"
+        shutil.copytree(SOURCE / "scripts", copy / "scripts")
+        return self.run_script(copy / "scripts/quickstart")
+
+    def test_quickstart_names_what_is_missing_and_builds_nothing(self):
+        self.has("pkg-config", '[ "$2" != lzo2 ]')
+        self.has("cmake", "echo built >&2")
+        status, said = self.quickstart()
+        self.assertEqual(status, 1)
+        self.assertIn("There is no apt on this system. Install these programs and libraries, with their development files: lzo2\n", said)
+        self.assertNotIn("built", said)
+
+    def test_quickstart_goes_on_where_all_is_there(self):
+        self.has("cmake", "echo the build began; exit 1")
+        self.has("tail", f'exec {shutil.which("tail")} "$@"')
+        self.assertEqual(self.quickstart(), (1, "the build began\nquickstart: The build failed. Its output is in build-quickstart.log.\n"))
+
     def test_checks_in_virtual_machines_are_refused_in_words(self):
         self.assertEqual(self.run_script(SOURCE / "scripts/check"), (2, "check: The tests in virtual machines need programs of Debian, which apt fetches, but "
                                                                         "this system has no apt. Run scripts/check --no-vm.\n"))
@@ -213,7 +232,7 @@ class Installed(unittest.TestCase):
 class Rpm(unittest.TestCase):
     """The spec with what this build has installed, in place of a build of its own, for its own prefix."""
 
-    def build(self, family, *more):
+    def build(self, family):
         top = Path(tempfile.mkdtemp(prefix="handoff-rpm-"))
         self.addCleanup(shutil.rmtree, top)
         spec = (SOURCE / "rpm/swiotlb-handoff.spec").read_text()
@@ -234,9 +253,18 @@ class Rpm(unittest.TestCase):
                    "_mandir": f"{PREFIX}/share/man", "_datadir": f"{PREFIX}/share", "_includedir": f"{PREFIX}/include", "_docdir": "/usr/share/doc", "_unitdir": full(variables["HANDOFF_UNIT_DIR"]), "_udevrulesdir": full(variables["HANDOFF_UDEV_DIR"]),
                    "_handoff_dracut": full(variables["HANDOFF_DRACUT_DIR"]), "_handoff_initramfs_tools": full(variables["HANDOFF_INITRAMFS_TOOLS_DIR"]),
                    "_sharedstatedir": "/var/lib", "debug_package": "%{nil}", "__os_install_post": "%{nil}", "_binary_payload": "w.ufdio", **family}
-        done = run("rpmbuild", "-bb", "--nodeps", *(word for name, value in defines.items() for word in ("--define", f"{name} {value}")), top / "test.spec", *more)
+        # As scripts/package has it.
+        defines.update(one.split(" ", 1) for one in re.findall(r'--define "([a-z_]+ [a-z0-9]+)"', (SOURCE / "scripts/package").read_text()))
+        done = run("rpmbuild", "-bb", "--nodeps", *(word for name, value in defines.items() for word in ("--define", f"{name} {value}")), top / "test.spec",
+                   env={**os.environ, "SOURCE_DATE_EPOCH": "1700000000"})
         self.assertEqual(done.returncode, 0, done.stdout[-1500:] + done.stderr[-3000:])
         return list((top / "RPMS").rglob("*.rpm"))
+
+    def test_has_the_same_bytes_each_time(self):
+        one, other = ({path.name: path.read_bytes() for path in self.build({"fedora": "41"})} for _ in range(2))
+        self.assertEqual(one.keys(), other.keys())
+        for name in one:
+            self.assertTrue(one[name] == other[name], name)
 
     def test_installs_where_enable_looks_and_leaves_nothing_when_it_is_taken_away(self):
         for name, family, requires in (("Fedora", {"fedora": "41"}, "kdump-utils"), ("SUSE", {"suse_version": "1600"}, "kdump")):

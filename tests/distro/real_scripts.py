@@ -53,6 +53,7 @@ MAKES_AN_INITRD = "#!/bin/sh\nfor word; do case $word in /*img*) truncate -s 9M 
 
 # (row, repository, commit or branch, family); the repository of a package is "package", and its commit the suite.
 VERSIONS = [
+    ("RHEL 6 (kexec-tools 2.0.0, an init script)", "kdump-utils", "6d2cc25", "fedora"),
     ("RHEL 7 (kexec-tools 2.0.8)", "kdump-utils", "f58228a", "fedora"),
     ("RHEL 8 (kexec-tools 2.0.19-2)", "kdump-utils", "8af2875", "fedora"),
     ("RHEL 8 (kexec-tools 2.0.20-2)", "kdump-utils", "ae142da", "fedora"),
@@ -62,12 +63,16 @@ VERSIONS = [
     ("kdump-utils 1.0.43 (Fedora 41, RHEL 10)", "kdump-utils", "v1.0.43", "fedora"),
     ("kdump-utils 1.0.51", "kdump-utils", "v1.0.51", "fedora"),
     ("kdump-utils 1.0.61 (Fedora)", "kdump-utils", "v1.0.61", "fedora"),
+    ("kdump 0.8.10, setup-kdump.sh", "kdump", "v0.8.10", "suse"),
+    ("kdump 0.8.16, before SLE 15", "kdump", "v0.8.16", "suse"),
+    ("kdump 0.9.0, before SLE 15 SP4", "kdump", "v0.9.0", "suse"),
     ("SLE 15 SP4", "kdump", "SLE-15-SP4", "suse"),
     ("SLE 15 SP5, Leap 15.5", "kdump", "SLE-15-SP5", "suse"),
     ("SLE 15 SP6, Leap 15.6", "kdump", "SLE-15-SP6", "suse"),
     ("SLE 15 SP7", "kdump", "SLE-15-SP7", "suse"),
     ("SLFO-1.2 (SLES 16, Leap 16)", "kdump", "SLFO-1.2", "suse"),
     ("Tumbleweed (kdump 2.1.9)", "kdump", "v2.1.9", "suse"),
+    ("Debian 11 (kdump-tools 1.6.8.4), by 1.6.8.3", "kdump-tools", "c71ccde", "debian"),
     ("Debian 12 (kdump-tools 1.8.1)", "kdump-tools", "812e8e5", "debian"),
     ("Debian 13 (kdump-tools 1.10.7)", "package", "trixie", "debian"),
     ("Debian sid (kdump-tools 1.10.9)", "package", "sid", "debian"),
@@ -182,7 +187,7 @@ class Root:
     def run(self, *command, log="log"):
         for name in ("log", "words"):
             (self.top / name).write_text("")
-        done = subprocess.run(["chroot", self.top, *command], capture_output=True, text=True, timeout=120,
+        done = subprocess.run(["chroot", self.top, *command], capture_output=True, text=True, timeout=600,
                               env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/", "TERM": "dumb", "DEBIAN_FRONTEND": "noninteractive"})
         self.output = done.stdout + done.stderr
         return done.returncode, (self.top / log).read_text().splitlines()
@@ -193,16 +198,20 @@ def run(*command):
 
 
 class Fedora:
-    config = "etc/sysconfig/kdump"
+    config, script = "etc/sysconfig/kdump", "usr/bin/kdumpctl"
 
     def install(self, root, repository, commit):
         for name in ("kdump-lib.sh", "kdump-lib-initramfs.sh", "kdump-logger.sh"):
             text = repository.show(commit, name)
             if text is not None:
                 root.write(f"usr/lib/kdump/{name}", text)
+        root.write("etc/os-release", "ID=rhel\nID_LIKE=fedora\n")
         script = repository.show(commit, "kdumpctl")
-        self.verb = "reload" if b"reload)" in script else "restart"
-        root.program("usr/bin/kdumpctl", script)
+        if script is None:  # before systemd
+            root.program("etc/init.d/kdump", repository.show(commit, "kdump.init"))
+        else:
+            self.verb = "reload" if b"reload)" in script else "restart"
+            root.program(self.script, script)
         root.write("usr/lib/dracut/dracut-functions.sh", DRACUT_FUNCTIONS)
         for name in ("sbin/mkdumprd", "sbin/mkfadumprd", "usr/sbin/grubby"):
             root.program(name, MAKES_AN_INITRD)
@@ -225,7 +234,7 @@ class Fedora:
 
 
 class Suse:
-    config = "etc/sysconfig/kdump"
+    config, script = "etc/sysconfig/kdump", "usr/lib/kdump/load.sh"
 
     def template(self, repository, commit):
         """As its build system makes it for x86-64."""
@@ -274,7 +283,7 @@ class Suse:
 
 
 class Debian:
-    config = "etc/default/kdump-tools"
+    config, script = "etc/default/kdump-tools", "usr/sbin/kdump-config"
 
     def install(self, root, repository, commit):
         root.shell("dash")
@@ -332,16 +341,19 @@ def cells(root, family, repository, commit, fillup):
     """(enable, loads, words, without the tool, unloads, disable, after an update) of one version."""
     family.install(root, repository, commit)
     original = (root.top / family.config).read_bytes()
-    status, plain = family.load(root)
+    old = not (root.top / family.script).exists()
+    status, plain = (0, []) if old else family.load(root)
     plain = [call for call in plain if "-u]" not in call]
-    if not plain or status:
+    if status or not plain and not old:
         return ["the scripts do not load here: " + " ".join(root.output.split())[-160:]] + ["-"] * 6
     enabled = subprocess.run(["chroot", root.top, PROGRAM, "enable"], capture_output=True, text=True)
     if enabled.returncode:
         unchanged = (root.top / family.config).read_bytes() == original
         said = re.search(r"this script does not read .*? has no effect", enabled.stderr)
-        return [f"refused: {said[0] if said else enabled.stderr.strip()}{'' if unchanged else ', AND CHANGED THE FILE'}"] + ["-"] * 6
-    result = ["works, and names `" + re.search(r"Next: (.*)", enabled.stdout)[1] + "`"]
+        return [f"refused: {said[0] if said else ' '.join(enabled.stderr.split())}{'' if unchanged else ', AND CHANGED THE FILE'}"] + ["-"] * 6
+    if old:
+        return ["NO: enabled without a script that it knows"] + ["-"] * 6
+    result = ["works, and names `" + re.findall(r"(?:Next:|^ +) Run '([^']*)'", enabled.stdout, re.M)[-1] + "`"]
     status, calls = family.load(root)
     loads = [call for call in calls if "-u]" not in call]
     through = [call.replace("tool [kexec] [--]", "kexec", 1) for call in loads if call.startswith("tool")]

@@ -16,7 +16,7 @@ public:
     [[nodiscard]] std::size_t offset() const { return offset_; }  ///< of the next byte
     [[nodiscard]] std::size_t remaining() const { return bytes_.size() - offset_; }
 
-    /// The next integer; nullopt, and nothing taken, where fewer bytes are left.
+    /// Takes the next integer. If fewer bytes are left, it takes nothing and returns nullopt.
     template <std::unsigned_integral Integer>
     [[nodiscard]] std::optional<Integer> take() {
         if (sizeof(Integer) > remaining()) return std::nullopt;

@@ -6,8 +6,8 @@
 
 namespace base {
 
-/// `text` for an error message: in single quotes, control and non-ASCII bytes as
-/// '?', cut to 40 characters with "..." after them; "nothing" where it is empty.
+/// `text` for an error message: in single quotes, with '?' for each control or non-ASCII byte.
+/// A text of more than 40 bytes is cut there, and "..." follows. An empty text becomes "nothing".
 inline std::string excerpt(std::string_view text) {
     constexpr std::size_t longest = 40;
     if (text.empty()) return "nothing";

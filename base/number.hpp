@@ -9,8 +9,8 @@
 
 namespace base {
 
-/// The whole of `text` as a number in `base`, no sign, no prefix, no blanks,
-/// no trailing bytes; nullopt as well where it exceeds 64 bits.
+/// Reads all of `text` as a number in `base`. nullopt if there is anything but digits, such as a sign, a prefix,
+/// a blank or trailing bytes, if there is no digit, or if the number exceeds 64 bits.
 inline std::optional<std::uint64_t> parse_number(std::string_view text, int base) {
     std::uint64_t value = 0;
     const char* end = text.data() + text.size();
@@ -19,19 +19,19 @@ inline std::optional<std::uint64_t> parse_number(std::string_view text, int base
     return value;
 }
 
-/// The whole of `text` as the kernel's simple_strtoull() reads it with base 0: "0x…" is hexadecimal, "0…" octal,
-/// everything else decimal.
+/// Reads all of `text` as the kernel's simple_strtoull() does with base 0: "0x…" is hexadecimal, "0…" is octal, and
+/// everything else is decimal. nullopt as for parse_number().
 inline std::optional<std::uint64_t> parse_prefixed(std::string_view text) {
     if (text.size() > 1 && text[0] == '0' && (text[1] | 0x20) != 'x') return parse_number(text.substr(1), 8);
     if (text.starts_with("0x") || text.starts_with("0X")) return parse_number(text.substr(2), 16);
     return parse_number(text, 10);
 }
 
-/// A size as the kernel's command line reads one: decimal, 0x hexadecimal or
-/// 0 octal digits, then at most one of K M G T P E (either case).
-/// Takes what it used off the front of `text`; nullopt (and `text` unchanged)
-/// where there is no digit or the value exceeds 64 bits. The kernel wraps
-/// silently there (lib/cmdline.c, memparse()); a handoff must not.
+/// Reads a size from the front of `text`, as the kernel reads one on its command line: decimal digits, hexadecimal
+/// digits after "0x" or octal digits after "0", and then at most one of the letters K M G T P E, in either case.
+/// What was read is removed from `text`. If there is no digit, or if the value exceeds 64 bits, the result is
+/// nullopt and `text` stays as it is. The kernel lets such a value wrap around without a word (lib/cmdline.c,
+/// memparse()). A handoff must not do that.
 inline std::optional<std::uint64_t> take_memparse(std::string_view& text) {
     std::string_view rest = text;
     int base = 10;

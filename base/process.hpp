@@ -7,13 +7,13 @@
 
 namespace base {
 
-/// A program and its arguments for execv(2), made while there is still memory. It runs with the caller's environment.
+/// A program and its arguments for execv(2). exec() allocates no memory. The program has the caller's environment.
 class Argv {
 public:
     Argv(std::string program, std::vector<std::string> arguments);
     Argv(const Argv&) = delete;
     Argv& operator=(const Argv&) = delete;
-    /// Returns only where it cannot be run; errno says why.
+    /// Returns only if the program cannot be run; errno then says why.
     void exec();
     [[nodiscard]] const std::string& program() const { return words_.front(); }
 
@@ -22,10 +22,10 @@ private:
     std::vector<char*> argv_;
 };
 
-/// Waits until the child ends. The status that waitpid(2) gives; -1 where there is no such child.
+/// Waits until the child ends, and returns the status that waitpid(2) gives; -1 if there is no such child.
 int wait_for(pid_t child);
 
-/// "exit status 1", "signal 9": of a status that waitpid(2) gave.
+/// Describes a status that waitpid(2) gave: "exit status 1", "signal 9".
 std::string describe_status(int wait_status);
 
 }  // namespace base

@@ -11,20 +11,20 @@
 
 namespace base {
 
-/// Takes the first line of a text, without its end; "" of an empty one.
+/// Removes the first line from `text` and returns it without its newline; "" if `text` is empty.
 inline std::string_view take_line(std::string_view& text) {
     const std::string_view line = text.substr(0, text.find('\n'));
     text.remove_prefix(std::min(text.size(), line.size() + 1));
     return line;
 }
 
-/// Without the blanks and newlines at its end.
+/// `text` without the blanks, newlines and carriage returns at its end.
 inline std::string_view trimmed(std::string_view text) {
     while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) text.remove_suffix(1);
     return text;
 }
 
-/// Whether one of the words, which blanks and tabs separate, is this one.
+/// Whether `wanted` is one of the words of `words`, which blanks and tabs separate.
 inline bool has_word(std::string_view words, std::string_view wanted) {
     while (!words.empty()) {
         const std::string_view word = words.substr(0, words.find_first_of(" \t"));
@@ -34,7 +34,7 @@ inline bool has_word(std::string_view words, std::string_view wanted) {
     return false;
 }
 
-/// Takes pieces off the front of a text; what does not match leaves it unchanged.
+/// Reads pieces from the front of a text. A piece that does not match is not taken, and the text stays as it is.
 class Scan {
 public:
     explicit Scan(std::string_view text) : rest_(text) {}
@@ -52,7 +52,7 @@ public:
         return true;
     }
     std::optional<std::uint64_t> decimal() { return digits<10>(); }
-    /// With or without "0x".
+    /// A hexadecimal number, with or without "0x" before it.
     std::optional<std::uint64_t> hex() {
         const std::string_view before = rest_;
         take("0x");
@@ -72,7 +72,7 @@ private:
         return of;
     }();
 
-    /// All digits there are; nullopt for none, and for more than 64 bits.
+    /// Takes all digits that follow. nullopt if there is none, or if the number exceeds 64 bits.
     template <unsigned base>
     std::optional<std::uint64_t> digits() {
         std::uint64_t value = 0;

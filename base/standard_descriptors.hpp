@@ -6,8 +6,8 @@
 
 namespace base {
 
-/// Opens what is closed of standard input, output and error, so that no file that is opened later takes its place. What
-/// was closed still fails when it is written to.
+/// Opens those of standard input, output and error that are closed, so that no file that is opened later takes their
+/// place. They are opened for reading, so that writing to them still fails.
 inline void open_standard_descriptors() {
     int fd = -1;
     do {

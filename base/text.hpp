@@ -11,7 +11,7 @@
 
 namespace base {
 
-/// A number that is written as "0x1f", or in decimal, with zeros in front where there are fewer digits.
+/// A number that text() writes as "0x1f" (Hex) or in decimal (Decimal), with zeros in front up to `digits` digits.
 struct Hex {
     std::uint64_t value = 0;
     std::size_t digits = 1;
@@ -43,8 +43,8 @@ inline void append(std::string& to, const Decimal& number) { append(to, number.v
 
 }  // namespace parts
 
-/// One text of many: texts and unsigned numbers. For what the crash kernel's verify is made of, which has
-/// no room for fmt.
+/// Joins texts and unsigned numbers to one text. The code that goes into the crash kernel's verify uses it, because
+/// fmt would make that program too large.
 template <class... Parts>
 std::string text(const Parts&... all) {
     std::string joined;

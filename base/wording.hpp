@@ -10,13 +10,13 @@
 
 namespace base {
 
-/// "64 MiB", or where that is no whole number "4 KiB", rounded down.
+/// `bytes` as "64 MiB", or if that is no whole number as "4 KiB", rounded down.
 inline std::string size_text(std::uint64_t bytes) {
     const bool whole = bytes % MiB == 0;
     return std::to_string(bytes / (whole ? MiB : KiB)) + (whole ? " MiB" : " KiB");
 }
 
-/// "a", "a and b", "a, b and c", where `last` is " and ". `words` is any container of texts.
+/// A list in words: "a", "a and b", "a, b and c" if `last` is " and ". `words` is any container of texts.
 template <class Words>
 std::string listed(const Words& words, std::string_view last) {
     std::string text;
@@ -27,7 +27,7 @@ std::string listed(const Words& words, std::string_view last) {
     return text;
 }
 
-/// `text` in single quotes, as sh, zsh and fish read it.
+/// `text` in single quotes, so that sh, zsh and fish read it as one word.
 inline std::string shell_quoted(std::string_view text) {
     std::string quoted = "'";
     for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);

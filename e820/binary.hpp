@@ -18,10 +18,10 @@ inline constexpr std::size_t boot_entry_size = 20;
 /// E820_MAX_ENTRIES_ZEROPAGE: what boot_params.e820_table holds.
 inline constexpr std::size_t boot_params_entries = 128;
 
-/// A run of such entries, of boot_params or of a SETUP_E820_EXT node, not
-/// sanitised. Errors carry the offset: a truncated entry, a range past the end of
-/// the 64-bit space (where append_e820_table() and e820__update_table() give up).
-/// No bytes are no entries.
+/// Reads a sequence of such entries, of boot_params or of a SETUP_E820_EXT node. The result is not sanitised.
+/// Input errors, with the offset: an entry is truncated, or a range goes beyond the end of the 64-bit space,
+/// where append_e820_table() and e820__update_table() give up. An empty input has no entries,
+/// which is no error.
 Result<Table> parse_binary(std::span<const std::byte>);
 
 /// A table as a boot loader hands it over.
@@ -31,7 +31,7 @@ struct BootEntries {
     friend bool operator==(const BootEntries&, const BootEntries&) = default;
 };
 
-/// The entries in the order of the table.
+/// Writes the entries in the order of the table.
 BootEntries render_binary(const Table&);
 
 }  // namespace e820

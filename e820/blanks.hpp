@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-// The blanks of a log's lines: those that stand between a prefix and what the kernel said.
+// The blanks in the lines of a log that stand between a prefix and what the kernel said.
 namespace e820 {
 
 inline bool is_blank(char c) { return c == ' ' || c == '\t'; }

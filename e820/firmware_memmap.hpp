@@ -19,10 +19,10 @@ struct FirmwareMapEntry {
     std::string_view type;   ///< "System RAM\n"
 };
 
-/// The firmware's map in the order given, not sanitised. Errors name the entry
-/// and its file: a number that is none, bounds that are reversed or reach the end
-/// of the 64-bit space, a type the kernel does not have. No entry at all is an
-/// input error too.
+/// The firmware's map in the order of the entries, not sanitised. Input errors name the entry and its file:
+/// something is not a number, the end is below the start, a range reaches the end of the 64-bit space, or
+/// the kernel has no such type. It is an input error as well
+/// if there is no entry at all.
 Result<Table> parse_firmware_memmap(std::span<const FirmwareMapEntry>);
 
 }  // namespace e820

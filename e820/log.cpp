@@ -28,7 +28,7 @@ namespace {
 
 using std::string_view;
 
-/// Of which a log may have lines in turn.
+/// The most machines whose lines may stand in turn in one log.
 constexpr std::size_t most_hosts = 4096;
 
 struct Heading {
@@ -45,7 +45,7 @@ constexpr std::array<Heading, 4> headings = {{
 struct Speaker {
     string_view text;
     MapKind kind;
-    bool only_entries;  ///< nothing but map entries begins like this
+    bool only_entries;  ///< only the entries of a map begin like this
 };
 constexpr std::array<Speaker, 8> speakers = {{
     {"BIOS-e820:", MapKind::firmware, true},
@@ -75,7 +75,7 @@ bool starts_like_range(string_view text) {
     return text.starts_with('[') || text.substr(0, 8).find_first_not_of("0123456789abcdef") == string_view::npos;
 }
 
-/// Who says the entry and what follows; nullopt for lines that are no entry.
+/// The map that a line belongs to, and its text behind the name of the map; nullopt for lines that are no entry.
 struct Statement {
     MapKind kind = MapKind::firmware;
     string_view rest;
@@ -89,7 +89,7 @@ std::optional<Statement> statement_of(string_view line) {
     return std::nullopt;
 }
 
-/// Takes "0x…<separator>0x…<close>" off the front; the prefix is "" in the old form.
+/// Removes "0x…<separator>0x…<close>" from the front; in the old form the prefix is "".
 struct Bounds {
     Address first = 0;
     Address second = 0;
@@ -108,7 +108,7 @@ std::optional<Bounds> take_bounds(string_view& text, string_view prefix, string_
     return bounds;
 }
 
-/// An entry, a gap, or what was wrong with it.
+/// What was read: an entry, a gap, or what is wrong with the line.
 struct Parsed {
     enum { entry, gap, broken, impossible } reading = broken;
     Entry value;
@@ -140,7 +140,7 @@ Error error_of(const Parsed& parsed, std::size_t line) {
     return input_error(line, fmt::format("expected {}, found {}", parsed.expected, excerpt(parsed.found)));
 }
 
-/// Puts entries where they belong.
+/// Puts each entry into the map and the boot that it belongs to.
 class Collector {
 public:
     void start_boot(std::size_t line) {

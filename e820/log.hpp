@@ -11,11 +11,11 @@ namespace e820 {
 
 using base::Result;
 
-/// Which of the maps that a kernel prints while it boots.
+/// The maps that a kernel prints while it boots.
 enum class MapKind {
     firmware,    ///< "BIOS-e820:", or "Xen:" on a PV guest
-    extended,    ///< "extended:", the whole map where SETUP_E820_EXT brought more than the firmware's 128
-    setup_data,  ///< "reserve setup_data:", up to 6.19; what memmap= did is in it too
+    extended,    ///< "extended:", the whole map, printed if SETUP_E820_EXT has entries beyond the first 128
+    setup_data,  ///< "reserve setup_data:", up to 6.19; it has the effects of memmap= as well
     user,        ///< "user:", after mem= and memmap=
     modified,    ///< "modified:", after a quirk
 };
@@ -23,19 +23,19 @@ enum class MapKind {
 struct LogMap {
     MapKind kind = MapKind::firmware;
     Table table;           ///< as printed; never empty
-    std::size_t line = 0;  ///< of the first entry, 1-based
-    /// The heading above the first entry is there too ("BIOS-provided physical RAM
-    /// map:"). Without it the start may be lost: the log buffer wrapped, or somebody
+    std::size_t line = 0;  ///< of the first entry, counted from 1
+    /// The heading above the first entry is in the log as well ("BIOS-provided physical RAM map:"). Without it
+    /// the beginning of the map may be missing, because the log buffer wrapped around, or because somebody
     /// used grep.
     bool headed = false;
 };
 
 /// The maps between one start of the kernel and the next.
 struct LogBoot {
-    std::size_t line = 0;      ///< where it begins, 1-based
-    std::vector<LogMap> maps;  ///< in the order of the log; empty where the log has lost them
+    std::size_t line = 0;      ///< where it begins, counted from 1
+    std::vector<LogMap> maps;  ///< in the order of the log; empty if they are not in the log
 
-    /// The last of this kind; nullptr where there is none.
+    /// The last map of this kind; nullptr if there is none.
     [[nodiscard]] const LogMap* find(MapKind) const;
 };
 
@@ -45,18 +45,18 @@ struct LogBoot {
 /// in all at most. Entries in order, as printed.
 Table with_setup_data(Table);
 
-/// Whether a line (LogLine::text) is the first of a boot: the kernel's banner.
+/// Whether a line (LogLine::text) is the kernel's banner, with which a boot begins.
 bool starts_boot(std::string_view line);
 
-/// Every boot in the text of a kernel log, oldest first; the last is the one that
-/// counts, and says so by an empty LogBoot::maps where its maps are not in the text. A
-/// boot begins at starts_boot(), at a second firmware map, or where a map without
-/// a heading starts over at its first address. Empty where the text has neither a
-/// banner nor a map. Reads every form from 2.6 to 7.x (exclusive ends up to 3.3,
-/// "[gap ...]" lines from 7.0). Where lines name their hosts, or consoles, each has
-/// boots of its own. An entry that a mailer cut in two at a blank is joined
-/// again. Errors, with the line: an entry that does not parse, reversed bounds,
-/// entries out of order.
+/// Every boot in the text of a kernel log, the oldest first. The last one counts. If its maps are not in the text, its
+/// LogBoot::maps is empty. A boot begins at starts_boot(), at a second firmware map, or where a map without a heading
+/// begins again at its first address. The result is empty if the text has neither a banner nor a map.
+///
+/// It reads the forms of all kernels from 2.6 to 7.x: up to 3.3 the end of a range is exclusive, and from 7.0 on there
+/// are "[gap ...]" lines. If lines name their hosts or consoles, each of these has boots of its own. An entry that a
+/// mailer has broken at a blank is joined again.
+///
+/// Input errors, with the line: an entry cannot be read, an end is below its start, or entries are not in order.
 Result<std::vector<LogBoot>> parse_log_table(std::string_view text);
 
 }  // namespace e820

@@ -253,8 +253,8 @@ bool take_json_message(string_view& text, LogPrefix&) {
     return true;
 }
 
-/// What of an unknown program may stand before printk's own time: a date in whatever form, the name of a console, the
-/// number of a line. "tag:" is a program that quotes the kernel, "log.txt:7:" is grep.
+/// Whether an unknown program may put this word before printk's own time, such as a date, the name of a console or the
+/// number of a line. A word "tag:" is of a program that quotes the kernel, and "log.txt:7:" is of grep.
 bool may_precede(string_view word) {
     if (word.starts_with('{') && word.ends_with('}')) return true;  // labels
     if (word.find_first_of("[]()\"'={}<") != string_view::npos) return false;
@@ -286,7 +286,7 @@ bool take_anything(string_view& text, LogPrefix& so_far) {
     return true;
 }
 
-/// A form of a part. Those that look for less stand behind those that look for more.
+/// One form of a part. A form that asks for more stands before those that ask for less.
 using Form = bool(string_view& text, LogPrefix& so_far);
 constexpr std::array<Form*, 11> forms{take_bracket,      take_priority,   take_node,    take_decoded_priority,
                                       take_kmsg_head,    take_service,    take_logcat,  take_wall_clock,

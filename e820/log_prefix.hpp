@@ -8,19 +8,19 @@
 
 namespace e820 {
 
-/// What was taken off the front of a line so far.
+/// What has been removed from the beginning of a line so far.
 struct LogPrefix {
     std::optional<std::uint64_t> time_us;  ///< the kernel's own, microseconds since boot
-    std::string_view host;                 ///< whose log it is, as syslog and journald name it; "" where nobody does
-    bool any = false;                      ///< there was something
-    bool stamped = false;                  ///< a time of any kind
-    bool tagged = false;                   ///< the kernel's name, or systemd's where it speaks through the kernel's log
-    bool padded = false;                   ///< of logcat, which pads what it takes for a tag: see padding_of()
-    bool has_pid = false;                  ///< and has the number of the process behind the tag
+    std::string_view host;                 ///< the machine, as syslog and journald name it; "" if nobody names it
+    bool any = false;                      ///< something was removed
+    bool stamped = false;                  ///< there was a time of any kind
+    bool tagged = false;                   ///< there was the kernel's name, or systemd's in the kernel's log
+    bool padded = false;                   ///< the line is of logcat, which pads tags: see padding_of()
+    bool has_pid = false;                  ///< the number of the process follows the tag
 };
 
-/// Takes one part of a prefix off the front of a line, and the blanks behind it: a time, a priority, a name. Every form
-/// has a row in log_prefix.cpp. Whether there was one. Looks at the first bytes only, however long the line is.
+/// Removes one part of a prefix from the beginning of a line, such as a time, a priority or a name, and the blanks
+/// behind it. Returns whether there was one. Each form has a row in log_prefix.cpp. Only the first bytes are read.
 bool take_prefix_part(std::string_view& text, LogPrefix& so_far);
 
 /// What logcat put into a line, as offset and number of bytes. "efi     : EFI v2.7": it pads what stands before the

@@ -18,22 +18,22 @@ namespace {
 
 using std::string_view;
 
-/// Of one record, what a line is made of. Names of fields: systemd.journal-fields(7).
+/// What is used of one record to make its line. The names of the fields are those of systemd.journal-fields(7).
 struct Record {
     std::string transport, identifier, pid, host, boot, message;
     std::optional<std::uint64_t> time_us;
     bool said = false;     ///< there is a message
-    bool lost = false;     ///< it is not in the text
-    std::size_t line = 0;  ///< of the message, counted from the first of the record
+    bool lost = false;     ///< there is a message, but the text does not have it
+    std::size_t line = 0;  ///< line of the message, counted from the first line of the record
     bool of_journal = false;
 
-    /// By journald from the kernel, by syslog from a daemon that read the kernel's log, or nobody says by whom.
+    /// journald had it from the kernel, or syslog from a daemon that reads the kernel's log, or no field says who did.
     [[nodiscard]] bool of_kernel() const {
         if (identifier == "kernel") return transport.empty() || transport == "kernel" || transport == "syslog";
         return identifier.empty() && (transport.empty() || transport == "kernel");
     }
 
-    /// A field; those that say nothing here are not kept.
+    /// Takes a field. Those that are not used are not kept.
     void take(string_view key, string_view value, std::size_t at) {
         of_journal = of_journal || key.starts_with('_');
         if (key == "MESSAGE") {
@@ -57,10 +57,10 @@ struct Record {
     }
 };
 
-/// Writes lines, and keeps the count of those that were read.
+/// Writes one line for each line that was read, so that the numbers of lines stay the same.
 class Writer {
 public:
-    /// As many lines of the text went by.
+    /// `count` lines of the text have been read.
     void end_lines(std::size_t count) {
         out_.append(count, '\n');
         used_ = used_ && count == 0;
@@ -97,7 +97,7 @@ private:
             std::string text = record.message;
             std::replace(text.begin(), text.end(), '\n', ' ');
             const string_view speaker = record.identifier.empty() ? "program" : string_view(record.identifier);
-            // Of systemd's own there is one that tells of encryption; all others are told by the host before them.
+            // One message of systemd says how memory is encrypted. All others are known by the host before them.
             const bool first = record.identifier == "systemd" && record.pid == "1";
             return line(base::text("<30>", first ? "" : "host ", speaker, "[", record.pid, "]: ", text));
         }
@@ -118,7 +118,7 @@ std::size_t count_lines(string_view text) {
 
 using nlohmann::json;
 
-/// A text, or bytes where it is no UTF-8, or several of them; nullopt where journalctl left it out.
+/// The value is a text, or bytes if it is not UTF-8, or a list of these; nullopt if journalctl left it out.
 std::optional<std::string> text_of(const json& value) {
     if (value.is_string()) return value.get<std::string>();
     if (value.is_number_unsigned()) return std::to_string(value.get<std::uint64_t>());
@@ -167,8 +167,8 @@ std::optional<Record> record_of(string_view object) {
     return record;
 }
 
-/// The end of the object that begins here, behind its brace; or where an inner one begins, or where the text cannot be
-/// JSON any more. No record is larger than a megabyte.
+/// The offset behind the closing brace of the object that begins at `start`; or the offset of an inner object, or of
+/// what cannot be JSON. No record is larger than one megabyte.
 std::size_t object_end(string_view text, std::size_t start) {
     constexpr std::size_t most = 1 << 20;
     const std::size_t stop = std::min(text.size(), start + most);
@@ -188,7 +188,7 @@ std::size_t object_end(string_view text, std::size_t start) {
     return stop;
 }
 
-/// Whether `text` is nothing but what stands between the records of a document.
+/// Whether `text` has only what may stand between the records of a document.
 bool is_structure(string_view text) {
     constexpr string_view key = "\"dmesg\"";
     const auto is_punctuation = [](string_view part) {

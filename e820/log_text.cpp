@@ -25,7 +25,7 @@ void append_utf8(std::string& out, std::uint32_t c) {
     byte(0x80 | (c & 0x3f));
 }
 
-/// Of the half of UTF-16 that has no surrogates, which a kernel log never needs: each becomes a character of its own.
+/// Converts UTF-16 to UTF-8. A kernel log needs no surrogates, so each of these becomes a character of its own.
 std::string from_utf16(string_view text, bool big_endian) {
     std::string out;
     out.reserve(text.size() / 2);

@@ -6,23 +6,23 @@
 #include <optional>
 #include <string_view>
 
-// Times as logs have them, and the words that a prefix is made of.
+// How logs write times, and the words of a prefix.
 namespace e820 {
 
-/// Longest prefix parts are dates; nothing that looks for the end of a part
-/// looks further than this, which keeps hostile lines linear.
+/// The longest parts of a prefix are dates. Nothing looks further than this for the end of a part, so that
+/// the time for a hostile line stays linear.
 inline constexpr std::size_t longest_part = 96;
 
 inline bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool all_digits(std::string_view text);
 
-/// The first word of `text`, taken off its front together with the blanks before it.
+/// Removes the first word from `text`, together with the blanks before it, and returns the word.
 std::string_view take_word(std::string_view& text);
 
 /// Whether `text` begins like `form`, in which 'd' stands for a digit.
 bool has_form(std::string_view text, std::string_view form);
 
-/// "0.000000" or "+0.000000", as printk and dmesg print seconds; in microseconds.
+/// Reads seconds as printk and dmesg print them, "0.000000" or "+0.000000". The result is in microseconds.
 std::optional<std::uint64_t> parse_seconds(std::string_view text);
 
 /// "10:21:07", "10:21:07.123456", "10:21:07,559", "10:21:07+0100", "10:21:07Z", and "10:21:07.12+0000:" of libvirt.
@@ -32,7 +32,7 @@ bool is_date(std::string_view word);
 /// "2024-05-14T10:21:07.123456+02:00".
 bool is_iso_time(std::string_view word);
 
-/// "May 14 10:21:07", "Thu 2024-05-14 10:21:07 CEST", "10:21:07", ISO 8601; up to and with the clock.
+/// Removes a time up to the end of its clock: "May 14 10:21:07", "Thu 2024-05-14 10:21:07 CEST", "10:21:07", ISO 8601.
 bool take_clock(std::string_view& text);
 
 /// "Nov13 14:11", "Nov 3 14:11", "11月13 14:11": dmesg -H writes it before the first line of each minute.

@@ -18,7 +18,7 @@ using base::Result;
 /// What one part of a `memmap=` or `mem=` option does to the firmware's map
 /// (arch/x86/kernel/e820.c, parse_memmap_one(), the same from 5.10 to 7.2).
 
-/// `exactmap`: forget everything so far.
+/// `exactmap`: the map becomes empty.
 struct ExactMap {
     friend bool operator==(const ExactMap&, const ExactMap&) = default;
 };
@@ -44,18 +44,18 @@ struct RemoveRange {
 
 using MemmapOp = std::variant<ExactMap, AddRange, UpdateRange, RemoveRange>;
 
-/// The value of a `memmap=` option: one or more parts, comma separated.
-/// Errors: whatever the kernel ignores, reads in another way than it looks (a
-/// missing or wrapping number, trailing characters) or stops on (a range past the
-/// 64-bit space, a type updated to itself). The message quotes the part.
+/// Reads the value of a `memmap=` option: one or more parts, separated by commas. Input errors, which quote the part:
+/// the kernel ignores it; the kernel reads it in another way than it looks, because a number is missing or too
+/// large or because characters follow; or the kernel stops at it, because a range goes beyond the 64-bit space
+/// or because a type is to become itself.
 Result<std::vector<MemmapOp>> parse_memmap(std::string_view value);
 
-/// The value of a `mem=` option; no operation for `nopentium`, which x86-64
-/// ignores. Errors as in parse_memmap(), and 0, which the kernel refuses.
+/// Reads the value of a `mem=` option. `nopentium` gives no operation, because x86-64 ignores it. Errors are those of
+/// parse_memmap(), and the value 0, which the kernel refuses.
 Result<std::vector<MemmapOp>> parse_mem(std::string_view value);
 
-/// Does what the kernel does when it meets the option. The result is not
-/// sanitised: the kernel handles all options first.
+/// Changes the map as the kernel does when it reads the option. The result is not sanitised, because the kernel
+/// does that only after all options.
 void apply(Table&, const MemmapOp&);
 
 /// The "user-defined physical RAM map": `firmware` with all the operations in
@@ -64,7 +64,7 @@ void apply(Table&, const MemmapOp&);
 /// "Invalid user supplied memory map" (`memmap=exactmap memmap=4G@0` alone).
 Result<Table> with_memmap(const Table& firmware, const std::vector<MemmapOp>&);
 
-/// The part that parse_memmap() reads back, without "memmap=": "64M@0x75000000".
+/// One part as parse_memmap() reads it, without "memmap=": "64M@0x75000000".
 std::string to_word(const MemmapOp&);
 
 }  // namespace e820

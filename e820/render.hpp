@@ -9,13 +9,13 @@
 
 namespace e820 {
 
-/// The table as the kernel would print it when it boots: the heading and a line an
-/// entry, ends included, gaps as 7.0 and later print them. parse_log_table() reads it
-/// back. Empty entries have no form there and are left out.
+/// The table as the kernel prints it when it boots: the heading, and a line for each entry, with inclusive ends. Gaps
+/// are printed as Linux 7.0 and later print them. parse_log_table() reads the result. Empty entries are left out,
+/// because the kernel has no form for them.
 std::string render_log(const Table&, LabelStyle = LabelStyle::classic);
 
-/// The options that make a kernel use this table whatever its firmware says:
-/// "memmap=exactmap" and one "memmap=…" an entry.
+/// The options with which a kernel uses this table in place of that of its firmware:
+/// "memmap=exactmap", and one "memmap=…" for each entry.
 std::vector<std::string> render_memmap(const Table&);
 
 }  // namespace e820

@@ -18,7 +18,7 @@ namespace {
 struct Edge {
     Address at;
     Type type;
-    int delta;  ///< of the number of entries of this type that cover what follows
+    int delta;  ///< how the number of entries of this type changes here
 };
 
 std::vector<Edge> edges_of(const Table& table) {

@@ -7,12 +7,12 @@
 
 namespace e820 {
 
-/// e820__range_update(): every byte of `range` that is `from` becomes `to`. The two
-/// must differ (the kernel stops on BUG_ON()).
+/// What e820__range_update() does: every byte of `range` that has type `from` gets type `to`. The two
+/// must differ, else the kernel stops with BUG_ON().
 void update(Table&, const AddressRange& range, Type from, Type to);
 
-/// e820__range_remove(): every byte of `range` that is `type` leaves the map;
-/// nullopt: whatever it is.
+/// What e820__range_remove() does: every byte of `range` that has this type is removed from the map;
+/// nullopt: every byte of any type.
 void remove(Table&, const AddressRange& range, std::optional<Type> type);
 
 }  // namespace e820

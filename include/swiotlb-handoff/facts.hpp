@@ -25,20 +25,20 @@ using base::Error;
 using base::RangeSet;
 using base::Result;
 
-/// Where a fact was read, for the user to look at.
+/// Where a fact was read, so that the user can look there.
 struct Evidence {
-    std::string file;      ///< at the machine's own path, without the leading slash: "proc/iomem"
-    std::size_t line = 0;  ///< 1-based; 0: the file as a whole
+    std::string file;      ///< the path on the machine, without the leading slash: "proc/iomem"
+    std::size_t line = 0;  ///< counted from 1; 0: the file as a whole
     [[nodiscard]] std::string text() const { return line == 0 ? file : file + ":" + std::to_string(line); }
     friend bool operator==(const Evidence&, const Evidence&) = default;
 };
 
-/// Where a pool can be seen, in order of trust.
+/// The sources that can show a pool. The one that is trusted most comes first.
 enum class PoolSource { iomem, memory, log, user };
 /// "iomem", "memory", "log", "user".
 const char* name(PoolSource);
 
-/// One source's word on where the pool of the running kernel is.
+/// Where one source says that the pool of the running kernel is.
 struct PoolSighting {
     AddressRange range;
     PoolSource source = PoolSource::user;
@@ -46,15 +46,15 @@ struct PoolSighting {
     friend bool operator==(const PoolSighting&, const PoolSighting&) = default;
 };
 
-/// What guards the machine's memory, from the weakest to the strongest. `unknown_kind` where memory is encrypted and no
-/// source names how; `unknown` only where no source could say whether it is.
+/// How the machine's memory is encrypted, from the weakest kind to the strongest. `unknown_kind`: it is encrypted, but
+/// no source says how. `unknown`: no source could say whether it is.
 enum class Encryption { none, unknown_kind, sme, sev, sev_es, vbs, sev_snp, tdx, unknown };
 const char* name(Encryption);
 
-/// What a line of /proc/iomem is about, as far as a pool is concerned.
+/// What a line of /proc/iomem names, as far as it matters for a pool.
 enum class IomemKind {
     system_ram,
-    crash_kernel,  ///< the reservation, or one of two
+    crash_kernel,  ///< the reservation, or one of its two parts
     kernel_image,  ///< code, data or bss of the running kernel
     pool,          ///< the swiotlb pool, which kernels with the patches in kernel/ list
     other,
@@ -67,25 +67,25 @@ struct IomemEntry {
     std::string name;          ///< "System RAM"
     std::size_t line = 0;      ///< 1-based
 
-    /// By the name alone, at any depth.
+    /// Decided by the name alone, at any depth.
     [[nodiscard]] IomemKind kind() const;
     friend bool operator==(const IomemEntry&, const IomemEntry&) = default;
 };
 
-/// A PCI device that a driver drives, and how far it says that it can address memory.
+/// A PCI device that has a driver, and how many bits of an address its driver says that it can use.
 struct DmaDevice {
     std::string name;             ///< "0000:00:1f.2"
     std::string driver;           ///< "ahci"
     std::uint32_t pci_class = 0;  ///< 24 bits: base class, subclass, programming interface
-    unsigned streaming_bits = 0;  ///< bounced through the pool where it is too short
-    unsigned coherent_bits = 0;   ///< nothing bounces coherent memory
-    /// It is no bridge to another bus, and bus mastering is on: it may write to memory by itself. nullopt: its
+    unsigned streaming_bits = 0;  ///< of the streaming DMA mask; what lies beyond it is bounced through the pool
+    unsigned coherent_bits = 0;   ///< of the coherent DMA mask; coherent memory is never bounced
+    /// It is not a bridge to another bus, and bus mastering is on, so it may write to memory by itself. nullopt: its
     /// configuration space was not read.
     std::optional<bool> masters_bus = std::nullopt;
     friend bool operator==(const DmaDevice&, const DmaDevice&) = default;
 };
 
-/// A device of the platform bus that a driver drives: sysfs does not say how far such a one can address memory.
+/// A device of the platform bus that has a driver. sysfs does not say how many bits of an address it can use.
 struct PlatformDevice {
     std::string name;    ///< of the directory: "PNP0103:00"
     std::string driver;  ///< "rtc_cmos"
@@ -98,40 +98,40 @@ struct PlatformDevice {
 /// swiotlb_search_pool_area(); find_slots() of 5.10).
 struct PoolTraces {
     AddressRange pool;                     ///< the one that was looked at
-    std::uint64_t areas = 0;               ///< that the kernel divides the pool into; 1 up to 5.19
-    std::uint64_t moved_areas = 0;         ///< of them, those whose search index is not 0 any more
-    std::uint64_t slabs_used = 0;          ///< now, by the areas' own counts
-    std::uint64_t blank_bytes = 0;         ///< from the start of the pool, read and found to be 0
+    std::uint64_t areas = 0;               ///< into which the kernel divides the pool; 1 up to 5.19
+    std::uint64_t moved_areas = 0;         ///< those of them whose search index is not 0 any more
+    std::uint64_t slabs_used = 0;          ///< now, by the counts of the areas
+    std::uint64_t blank_bytes = 0;         ///< how much from the start of the pool was read and is 0
     std::optional<Address> first_written;  ///< of the first byte that is not 0; nullopt where none was found
     friend bool operator==(const PoolTraces&, const PoolTraces&) = default;
 };
 
-/// What else claims memory over kexec, or changes what the crash kernel is told while it is loaded.
+/// What else keeps memory across a kexec, or changes a crash kernel that is loaded already.
 struct Neighbours {
     /// crashkernel=SIZE,cma (6.17 and later): movable memory that a crash kernel loaded by
     /// kexec_file_load may use as well.
-    std::optional<std::uint64_t> cma_bytes;              ///< of the log; "in N ranges", not where
-    std::optional<std::vector<base::AddressRange>> cma;  ///< of sysfs (7.0 and later)
-    /// Kexec HandOver's scratch areas (6.16 and later, CONFIG_KEXEC_HANDOVER_DEBUGFS): where a
-    /// kernel that takes over boots from. nullopt: there is no KHO, or nobody can see it.
+    std::optional<std::uint64_t> cma_bytes;              ///< by the log, which does not say where it is
+    std::optional<std::vector<base::AddressRange>> cma;  ///< by sysfs (7.0 and later)
+    /// Kexec HandOver's scratch areas (6.16 and later, CONFIG_KEXEC_HANDOVER_DEBUGFS): the
+    /// next kernel boots in them. nullopt: there is no KHO, or no source shows it.
     std::optional<std::vector<base::AddressRange>> kho_scratch;
-    /// The kernel itself rebuilds the elfcorehdr of a loaded crash kernel when memory, or CPUs, come
-    /// and go (6.6 and later). nullopt: older.
+    /// The kernel itself makes the elfcorehdr of a loaded crash kernel anew when memory, or a CPU, is added
+    /// or removed (6.6 and later). nullopt: the kernel is older.
     std::optional<bool> memory_crash_hotplug, cpu_crash_hotplug;
     /// Bytes that kexec_load with --hotplug keeps for those headers.
     std::optional<std::uint64_t> crash_elf_headers;
-    /// Keys of dm-crypt that kexec_file_load passes on to the crash kernel (6.16 and later); nullopt: none can be.
+    /// Number of dm-crypt keys that kexec_file_load passes to the crash kernel (6.16 and later); nullopt: none.
     std::optional<std::uint64_t> dm_crypt_keys;
     /// Bytes of IMA's measurement list, where the kernel may pass it on to what kexec_file_load loads.
     std::optional<std::uint64_t> ima_list_bytes;
     friend bool operator==(const Neighbours&, const Neighbours&) = default;
 };
 
-/// What the log of the last boot has lost, up to where the kernel has said all that is looked for (but for the pool).
+/// What the log of the last boot lacks. Only the part is looked at in which the kernel says what a plan needs.
 struct LogGaps {
-    std::uint64_t not_understood = 0;  ///< lines with nothing in front that is known, where others have something
+    std::uint64_t not_understood = 0;  ///< lines without a known prefix, where others have one
     std::uint64_t dropped = 0;         ///< messages, as the log itself says
-    std::uint64_t of_others = 0;       ///< lines that another machine's name is in front of, mixed with these
+    std::uint64_t of_others = 0;       ///< lines of another machine, mixed with these
     [[nodiscard]] bool any() const { return not_understood != 0 || dropped != 0 || of_others != 0; }
     /// "3 lines were not understood, 2 messages were dropped"; "" where there are none.
     [[nodiscard]] std::string text() const;
@@ -145,23 +145,23 @@ struct LogQuote {
     friend bool operator==(const LogQuote&, const LogQuote&) = default;
 };
 
-/// A memory map, and whose it is.
+/// A memory map, and where it was read.
 struct MapSighting {
     e820::Table table;
     Evidence where;
     friend bool operator==(const MapSighting&, const MapSighting&) = default;
 };
 
-/// Two sources that cannot be of the same boot of the same machine.
+/// Something in which two sources differ, so that they cannot be of the same boot of the same machine.
 struct Contradiction {
     std::string text;
     Evidence where;
     friend bool operator==(const Contradiction&, const Contradiction&) = default;
 };
 
-/// What a kernel's configuration decides about memory that it takes before its pool, and about its command line. The
-/// values here are those of Debian's kernels of 5.10, 6.1, 6.12, 7.2 and 7.3; where these differ, the one that takes
-/// more memory.
+/// What a kernel's configuration decides about the memory that it takes before its pool, and about its command line.
+/// The default values are those of Debian's kernels 5.10, 6.1, 6.12, 7.2 and 7.3. Where these differ, it is the value
+/// with which the kernel takes more memory.
 struct KernelConfig {
     /// How the size of the default area for contiguous DMA is chosen: kernel/dma/Kconfig, CMA_SIZE_SEL_*.
     enum class CmaSize { mbytes, percentage, smaller, larger };
@@ -178,19 +178,19 @@ struct KernelConfig {
     bool lock_stat = false;  ///< CONFIG_LOCK_STAT: MiB for each CPU (kernel/locking/lockdep.c, cpu_lock_stats)
     /// CONFIG_ACPI_TABLE_OVERRIDE_VIA_BUILTIN_INITRD: the image itself may bring ACPI tables (drivers/acpi/tables.c).
     bool builtin_tables = false;
-    /// CONFIG_KEXEC_HANDOVER_ENABLE_DEFAULT: scratch areas also without kho=on.
+    /// CONFIG_KEXEC_HANDOVER_ENABLE_DEFAULT: there are scratch areas without kho=on, too.
     bool kexec_handover = false;
 
     unsigned log_buf_shift = 17;          ///< the kernel's log has 1 << this bytes
-    unsigned log_cpu_max_buf_shift = 12;  ///< where there are many CPUs, each adds 1 << this bytes
+    unsigned log_cpu_max_buf_shift = 12;  ///< with many CPUs, each adds 1 << this bytes
 
-    /// Of the pool that the kernel makes where nobody says how large, bytes: CONFIG_SWIOTLB_DEFAULT_SIZE_MB, Linux 7.3
-    /// and later. Before, a constant.
+    /// Size of the pool that the kernel makes if no swiotlb= gives one, in bytes: CONFIG_SWIOTLB_DEFAULT_SIZE_MB of
+    /// Linux 7.3 and later. Before, it was a constant.
     std::uint64_t pool_bytes = 64 * base::MiB;
 
-    std::string command_line;          ///< CONFIG_CMDLINE: stands in front of what the loader says
-    bool command_line_alone = false;   ///< CONFIG_CMDLINE_OVERRIDE: what the loader says is not read
-    bool bootconfig_embedded = false;  ///< CONFIG_BOOT_CONFIG_EMBED: the image has words that nobody sees
+    std::string command_line;          ///< CONFIG_CMDLINE: it comes before the words of the loader
+    bool command_line_alone = false;   ///< CONFIG_CMDLINE_OVERRIDE: the words of the loader are not read
+    bool bootconfig_embedded = false;  ///< CONFIG_BOOT_CONFIG_EMBED: the image has words that are not shown
     /// CONFIG_BOOT_CONFIG_FORCE: the words of a bootconfig at the end of the initrd count, also without "bootconfig" on
     /// the command line.
     bool bootconfig_forced = false;
@@ -202,10 +202,10 @@ struct KernelConfig {
     friend bool operator==(const KernelConfig&, const KernelConfig&) = default;
 };
 
-/// What a crash kernel says in its own log: on a serial console, in kexec-dmesg.log, or in the lines of its program
-/// that saves the dump. Lines are 1-based, of the whole text.
+/// What a crash kernel says in its own log: on a serial console, in kexec-dmesg.log, or in the lines of the program
+/// that saves the dump. Lines are counted from 1, from the beginning of the whole text.
 struct CrashLog {
-    /// In the order in which they make a dump unlikely.
+    /// What ran short, in the order in which they make a dump unlikely.
     enum class Kind {
         no_pool,       ///< it could not make the pool that it wanted
         pool_full,     ///< a transfer found no room in the pool
@@ -221,7 +221,7 @@ struct CrashLog {
         friend bool operator==(const Shortage&, const Shortage&) = default;
     };
 
-    std::string file;                        ///< that has it; its reader's to fill in
+    std::string file;                        ///< the file that has it; the caller fills it in
     std::size_t line = 0;                    ///< where its boot begins
     std::uint64_t total_bytes = 0;           ///< RAM that it manages; 0 where no line says so
     std::uint64_t available_bytes = 0;       ///< of that, free when memory management began

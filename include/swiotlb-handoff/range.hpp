@@ -22,27 +22,27 @@ inline constexpr std::uint64_t page_size = 4 * KiB;
 /// The multiple of `to` at or below `a`, and the one at or above it; `a` + `to` must not wrap.
 constexpr std::uint64_t align_down(std::uint64_t a, std::uint64_t to) { return a / to * to; }
 constexpr std::uint64_t align_up(std::uint64_t a, std::uint64_t to) { return align_down(a + to - 1, to); }
-/// For a reader: MiB, rounded up.
+/// `bytes` in MiB, rounded up, for texts that people read.
 constexpr std::uint64_t whole_mib(std::uint64_t bytes) { return (bytes + MiB - 1) / MiB; }
 
-/// Physical addresses [start, end), never inverted and never wrapping. The
-/// last byte of the 64-bit space cannot be in a range; no x86-64 has RAM there.
+/// Physical addresses [start, end), half-open. The end is never below the start, and nothing wraps around. The last
+/// byte of the 64-bit address space cannot be in a range; no x86-64 machine has RAM there.
 class AddressRange {
 public:
     constexpr AddressRange() = default;  ///< empty, at 0
 
-    /// Half-open bounds; nullopt where end < start.
+    /// From half-open bounds; nullopt if end < start.
     static constexpr std::optional<AddressRange> from_bounds(Address start, Address end) {
         if (end < start) return std::nullopt;
         return AddressRange(start, end);
     }
-    /// Bounds as /proc/iomem and e820 logs print them, `last` included;
-    /// nullopt where last < start, or last is the last 64-bit address.
+    /// From bounds as /proc/iomem and e820 logs print them, where `last` is a part of the range (inclusive);
+    /// nullopt if last < start, or if `last` is the last 64-bit address.
     static constexpr std::optional<AddressRange> from_inclusive(Address start, Address last) {
         if (last < start || last == ~Address{0}) return std::nullopt;
         return AddressRange(start, last + 1);
     }
-    /// nullopt where start + size exceeds 64 bits.
+    /// `size` bytes from `start` on; nullopt if start + size exceeds 64 bits.
     static constexpr std::optional<AddressRange> from_size(Address start, std::uint64_t size) {
         if (size > ~Address{0} - start) return std::nullopt;
         return AddressRange(start, start + size);
@@ -54,14 +54,14 @@ public:
     [[nodiscard]] constexpr bool empty() const { return start_ == end_; }
 
     [[nodiscard]] constexpr bool contains(Address a) const { return start_ <= a && a < end_; }
-    /// Every byte of `other`; an empty range is contained nowhere.
+    /// Whether every byte of `other` is in this range; false if `other` is empty.
     [[nodiscard]] constexpr bool contains(const AddressRange& other) const {
         return !other.empty() && start_ <= other.start_ && other.end_ <= end_;
     }
     [[nodiscard]] constexpr bool overlaps(const AddressRange& other) const {
         return start_ < other.end_ && other.start_ < end_ && !empty() && !other.empty();
     }
-    /// The bytes in both; empty where there are none.
+    /// The bytes that are in both ranges; empty if there are none.
     [[nodiscard]] constexpr AddressRange intersect(const AddressRange& other) const {
         const Address low = start_ > other.start_ ? start_ : other.start_;
         const Address high = end_ < other.end_ ? end_ : other.end_;
@@ -76,14 +76,14 @@ private:
     Address end_ = 0;
 };
 
-/// "[0x75000000-0x79000000)": half-open, as the brackets say.
+/// Half-open, as the brackets say: "[0x75000000-0x79000000)".
 std::string to_string(const AddressRange&);
 
-/// Addresses as a sorted list of disjoint, non-empty ranges that do not touch.
+/// A set of addresses, kept as a sorted list of non-empty ranges that neither overlap nor touch.
 class RangeSet {
 public:
     RangeSet() = default;
-    /// Any ranges, in any order: overlaps are merged, empty ones dropped.
+    /// From any ranges in any order: those that overlap or touch are merged, and empty ones are dropped.
     explicit RangeSet(std::vector<AddressRange> ranges);
 
     void add(const AddressRange&);
@@ -93,10 +93,10 @@ public:
     [[nodiscard]] std::uint64_t size() const;  ///< bytes
     [[nodiscard]] bool contains(const AddressRange&) const;
     [[nodiscard]] bool overlaps(const AddressRange&) const;
-    /// The parts that lie in `window`.
+    /// The parts of this set that lie in `window`.
     [[nodiscard]] RangeSet within(const AddressRange& window) const;
-    /// `size` bytes at the highest place where they fit, their start aligned down to `align`; nullopt where they fit
-    /// nowhere. This is how memblock, kexec-tools and kexec_file_load look for memory (mm/memblock.c,
+    /// `size` bytes at the highest place where they fit, with the start aligned down to `align`; nullopt if they do not
+    /// fit anywhere. This is how memblock, kexec-tools and kexec_file_load look for memory (mm/memblock.c,
     /// __memblock_find_range_top_down(); kexec-tools' locate_hole(); kernel/kexec_file.c, locate_mem_hole_top_down()).
     [[nodiscard]] std::optional<AddressRange> highest_fit(std::uint64_t size, std::uint64_t align) const;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// A value or an error. An error is a value as well: nothing here throws it.
+// A value or an error. An error is a value as well: nothing in this library throws one.
 #pragma once
 
 #include <cstddef>
@@ -12,27 +12,27 @@
 #pragma GCC visibility push(default)
 namespace base {
 
-/// What a caller can do about an error, and nothing finer.
+/// The kinds of errors, by what a caller can do about them.
 enum class Errc {
-    input,          ///< the text is not what it should be: name it to the user
-    io,             ///< the read failed: name the file and errno
-    not_found,      ///< the file is not there: no source, try the next one
-    not_permitted,  ///< needs root (or CAP_SYS_ADMIN, or no lockdown)
+    input,          ///< the text is not what it should be: show the message to the user
+    io,             ///< reading failed: the message names the file and says what errno means
+    not_found,      ///< the file does not exist: try the next source
+    not_permitted,  ///< this needs root, CAP_SYS_ADMIN, or a kernel that is not locked down
 };
 
-/// An error is a value: where it was found and what was expected there.
-/// Parsers fill `line` and `what`; whoever knows the file adds it with at().
+/// Where something was wrong, and what was expected there. A parser fills in `line` and `what`; the caller, who
+/// knows the file, adds its name with at().
 struct Error {
     Errc code = Errc::input;
-    std::string source;    ///< file, or "" where the caller has not said
-    std::size_t line = 0;  ///< 1-based; 0: the input as a whole
+    std::string source;    ///< the file; "" if nobody has named it
+    std::size_t line = 0;  ///< counted from 1; 0: the input as a whole
     std::string what;      ///< "expected …, found …": one line, no full stop
 
     Error at(std::string_view file) && {
         if (source.empty()) source = file;
         return std::move(*this);
     }
-    /// "file:line: what", without the parts that are not known.
+    /// One line for the user: "file:line: what", without the parts that are not known.
     [[nodiscard]] std::string message() const {
         std::string text = source;
         if (line != 0) text += (text.empty() ? "line " : ":") + std::to_string(line);
@@ -43,8 +43,8 @@ struct Error {
 
 inline Error input_error(std::size_t line, std::string what) { return Error{Errc::input, {}, line, std::move(what)}; }
 
-/// A value or an Error; the interface is a strict subset of std::expected's,
-/// plus construction from an Error without std::unexpected.
+/// A value or an Error. The interface is a subset of that of std::expected, except that it is constructed from
+/// an Error without std::unexpected.
 template <class T>
 class [[nodiscard]] Result {
 public:

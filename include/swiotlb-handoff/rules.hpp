@@ -14,12 +14,12 @@ namespace handoff {
 struct RuleInfo {
     std::string_view id;       ///< stable: scripts may rely on it
     std::string_view demands;  ///< what has to be true: the rule is a requirement, and its id is read with "requires"
-    /// The user may accept the risk by name (--accept ID): only where nothing is
-    /// known to be wrong but nobody has shown it on real hardware.
+    /// The user may accept the risk by name (--accept ID). Only such rules are acceptable where nothing is known
+    /// to be wrong, but where nobody has shown on real hardware that it works.
     bool acceptable = false;
 };
 
-/// Every rule there is. A new rule is a row here, and a section of docs/rules.md.
+/// All rules. A new rule needs a row here and a section of docs/rules.md.
 inline constexpr auto rule_table = std::to_array<RuleInfo>({
     {"machine-x86-64",
      "The machine is an x86-64 machine. Others have no e820 map, and their kernels have no memmap= word."},
@@ -192,7 +192,7 @@ enum class Severity { info, warning, refusal };
 /// "info", "warning", "refusal".
 const char* name(Severity);
 
-/// What a rule found on this machine.
+/// What was found about a rule on this machine.
 struct Reason {
     std::string rule;  ///< the id; that of a record may be of another version's rule
     Severity severity = Severity::info;
@@ -203,20 +203,20 @@ struct Reason {
     friend bool operator==(const Reason&, const Reason&) = default;
 };
 
-/// What a plan for a captured machine takes for granted, since the capture lacks a source that the machine itself has.
-/// On the machine the source is read, or the rule refuses.
+/// What a plan for a captured machine assumes, because the capture lacks a source that the machine itself has. On the
+/// running machine nothing is assumed: the source is read, or the rule refuses.
 struct Assumption {
     std::string rule;    ///< the id
     std::string text;    ///< what is assumed: "ready if …" goes on with it
     std::string where;   ///< where the machine itself has it: "boot/config-6.1.0-50-amd64"
-    std::string advice;  ///< how to have it for this plan, one line; "" where there is no way
+    std::string advice;  ///< how to make the assumption needless, one line; "" if there is no way
     [[nodiscard]] bool is(Rule other) const { return rule == other.id(); }
     friend bool operator==(const Assumption&, const Assumption&) = default;
 };
 
 /// The rules of rule_table.
 std::span<const RuleInfo> rules();
-/// By an id that a user gave; nullptr where there is none.
+/// The rule with an id that a user gave; nullptr if there is none.
 const RuleInfo* find_rule(std::string_view id);
 
 }  // namespace handoff

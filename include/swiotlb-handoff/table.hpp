@@ -15,9 +15,9 @@ namespace e820 {
 using base::AddressRange;
 using base::RangeSet;
 
-/// An address range type. The values are the kernel's and firmware's own
-/// (arch/x86/include/asm/e820/types.h, enum e820_type); a Type may hold a value
-/// that has no name here, as firmware does ("type 20").
+/// The type of an address range. The values are those of the kernel and the firmware
+/// (arch/x86/include/asm/e820/types.h, enum e820_type). A Type may hold a value
+/// that has no name here, because firmware uses such values ("type 20").
 enum class Type : std::uint32_t {
     ram = 1,
     reserved = 2,
@@ -26,37 +26,37 @@ enum class Type : std::uint32_t {
     unusable = 5,
     pmem = 7,
     pram = 12,
-    reserved_kern = 128,  ///< up to 6.12: setup_data, still RAM to memblock
+    reserved_kern = 128,  ///< setup_data, up to Linux 6.12; memblock takes it for RAM
     soft_reserved = 0xefffffff,
 };
 
-/// "usable", "ACPI data", "type 20": what the log of a kernel up to 6.19 prints after a range.
+/// What the log of a kernel up to 6.19 prints behind a range of this type: "usable", "ACPI data", "type 20".
 std::string log_label(Type);
 
-/// A line of a memory map.
+/// One entry of a memory map; the range is half-open.
 struct Entry {
     AddressRange range;
     Type type = Type::reserved;
     friend bool operator==(const Entry&, const Entry&) = default;
 };
 
-/// A memory map in the order it was given. Only sanitised() promises sorted,
-/// disjoint entries.
+/// A memory map, with its entries in the order in which they were given. They are sorted and disjoint only after
+/// sanitised().
 struct Table {
     std::vector<Entry> entries;
 
     void add(const AddressRange& range, Type type) { entries.push_back({range, type}); }
-    /// The addresses of one type, merged; meaningful on a sanitised table.
+    /// All addresses of one type. The table has to be sanitised: where entries overlap, this does not look which wins.
     [[nodiscard]] RangeSet of(Type type) const;
 
     friend bool operator==(const Table&, const Table&) = default;
 };
 
-/// Sorted and disjoint, without empty entries; where entries overlap the highest
-/// type value wins; equal neighbours are merged, except legacy persistent memory and
-/// soft-reserved ranges, which are cut wherever any entry of the input begins or
-/// ends. As e820__update_table() and e820_nomerge() (arch/x86/kernel/e820.c, the
-/// same from 5.10 to 7.2) do it, in O(n log n).
+/// The table sorted and disjoint, without empty entries, as e820__update_table() and e820_nomerge() make it
+/// (arch/x86/kernel/e820.c, the same from Linux 5.10 to 7.2). Where entries overlap, the type with the highest value
+/// wins. Neighbours of one type are merged, but not legacy persistent memory and soft-reserved ranges: these are
+/// divided wherever any entry of the input begins or ends.
+/// It takes O(n log n).
 Table sanitised(const Table&);
 
 }  // namespace e820

@@ -15,6 +15,13 @@ else()
 endif()
 set(HANDOFF_INITRAMFS_TOOLS_DIR ${initramfs_tools_dir} CACHE STRING "Where the hooks of initramfs-tools are installed; relative to the prefix, or absolute")
 set(HANDOFF_DRACUT_DIR ${dracut_dir} CACHE STRING "Where dracut's module is installed; relative to the prefix, or absolute")
+foreach(variable HANDOFF_UNIT_DIR HANDOFF_UDEV_DIR HANDOFF_DRACUT_DIR HANDOFF_INITRAMFS_TOOLS_DIR)
+  cmake_path(ABSOLUTE_PATH ${variable} BASE_DIRECTORY ${CMAKE_INSTALL_PREFIX} OUTPUT_VARIABLE place)
+  if(NOT place MATCHES "^(/usr)?/lib/|^/usr/local/lib/|^/usr/share/|^/etc/")
+    message(NOTICE "No program looks into ${place}. Set ${variable} to a directory that is looked into, if kdump of this system is to use "
+      "what is installed there.")
+  endif()
+endforeach()
 
 set(made ${PROJECT_BINARY_DIR}/dropins)
 # What three of them do alike.

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <algorithm>
+
 #include "lib/load/crash_records.hpp"
 #include "lib/report/json_reader.hpp"
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lib/sources/listing.hpp"
 
+#include <algorithm>
 #include <optional>
 
 #include "base/number.hpp"

@@ -18,7 +18,7 @@ import re
 class Cell:
     name: str
     # The machine.
-    kernel: str = "6.1"  # 5.10, 6.1, 6.12, 7.3 or newest (of Debian unstable, 7.2); patched-6.1 or patched-newest, with the patches of kernel/
+    kernel: str = "6.1"  # 5.10, 6.1, 6.12, 7.3 or newest (of Debian unstable, 7.2); patched-6.1, patched-6.12 or patched-newest (7.3), with the patches of kernel/
     firmware: str = "seabios"  # or ovmf
     plug: str = ""  # a device that is plugged in once the crash kernel is loaded
     iommu: str = ""  # or intel
@@ -70,7 +70,7 @@ class Cell:
 # In every column a word is either one of these, or key=value with a key of that column.
 COLUMNS = [
     ("machine", {"5.10": "kernel", "6.1": "kernel", "6.12": "kernel", "newest": "kernel", "7.3": "kernel",
-                 "patched-6.1": "kernel", "patched-newest": "kernel", "seabios": "firmware",
+                 "patched-6.1": "kernel", "patched-6.12": "kernel", "patched-newest": "kernel", "seabios": "firmware",
                  "ovmf": "firmware", "q35": "machine", "pc": "machine", "machine": "machine", "cpus": "cpus", "nodes": "nodes",
                  "iommu": "iommu", "external": "external", "plug": "plug"}),
     ("words", None),

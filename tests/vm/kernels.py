@@ -19,7 +19,8 @@ from pathlib import Path
 PATCHES = Path(__file__).resolve().parents[2] / "kernel"
 
 # Series of a kernel in the tables -> suite, source package, and the directory of its patches.
-SERIES = {"patched-6.1": ("bookworm-security", "linux-source-6.1", "6.1"), "patched-newest": ("unstable", "linux-source-7.2", "7.2")}
+SERIES = {"patched-6.1": ("bookworm-security", "linux-source-6.1", "6.1"), "patched-6.12": ("trixie", "linux-source-6.12", "6.12"),
+          "patched-newest": ("trixie-backports", "linux-source-7.3", "7.3")}
 
 # So that the same inputs make the same image.
 ENVIRONMENT = {"KBUILD_BUILD_USER": "swiotlb-handoff", "KBUILD_BUILD_HOST": "localhost", "KBUILD_BUILD_TIMESTAMP": "@0",

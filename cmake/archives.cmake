@@ -22,16 +22,17 @@ foreach(archive target IN ZIP_LISTS archives instead_of)
 endforeach()
 
 # The C++ library is the largest of all. It can be linked statically only where no shared library needs it, and Debian has
-# fmt as a shared one alone: then the program has fmt's functions from its headers (tool/fmt.cpp).
+# fmt as a shared one alone: then the program has fmt's functions from its headers (tool/fmt.cpp), if no other are needed.
 set(HANDOFF_OWN_FMT OFF)
 if(HANDOFF_STATIC_LIBRARIES AND NOT CMAKE_CXX_FLAGS MATCHES "-fsanitize|--coverage")
-  if(NOT DEFINED HANDOFF_FMT_COMPILES)
-    set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
-    try_compile(HANDOFF_FMT_COMPILES ${PROJECT_BINARY_DIR}/try-fmt ${PROJECT_SOURCE_DIR}/tool/fmt.cpp
-      LINK_LIBRARIES fmt::fmt CXX_STANDARD 20 CXX_STANDARD_REQUIRED ON)
-    unset(CMAKE_TRY_COMPILE_TARGET_TYPE)
+  if(NOT DEFINED HANDOFF_FMT_LINKS)
+    get_target_property(includes fmt::fmt INTERFACE_INCLUDE_DIRECTORIES)
+    file(WRITE ${PROJECT_BINARY_DIR}/try-fmt.cpp "#include <fmt/format.h>
+int main(int n, char** words) { return fmt::format(\"{} {:.2f} {:#x} {}\", n, n * 1.5, n, words[0]).empty(); }\n")
+    try_compile(HANDOFF_FMT_LINKS SOURCES ${PROJECT_SOURCE_DIR}/tool/fmt.cpp ${PROJECT_BINARY_DIR}/try-fmt.cpp
+      CMAKE_FLAGS "-DINCLUDE_DIRECTORIES=${includes}" CXX_STANDARD 20 CXX_STANDARD_REQUIRED ON)
   endif()
-  set(HANDOFF_OWN_FMT ${HANDOFF_FMT_COMPILES})
+  set(HANDOFF_OWN_FMT ${HANDOFF_FMT_LINKS})
 endif()
 if(HANDOFF_OWN_FMT)
   execute_process(COMMAND ${CMAKE_CXX_COMPILER} -print-file-name=libstdc++.a OUTPUT_VARIABLE runtime OUTPUT_STRIP_TRAILING_WHITESPACE)

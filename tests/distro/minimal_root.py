@@ -21,12 +21,14 @@ def run(*command, **more):
 
 
 class Root:
-    def __init__(self, path):
-        self.path = path
+    def __init__(self, path, cache=None):
+        self.path, self.cache = path, cache
 
     def run(self, script, **more):
-        """A shell script in it, in a mount namespace with /proc; ends at the first command that fails."""
-        return run("unshare", "--mount", "--fork", "sh", "-ec", 'mount -t proc proc "$1/proc"; exec chroot "$1" sh -ec "$2"', "sh", self.path, script, **more)
+        """A shell script in it, in a mount namespace with /proc, and with the cache's directory at /cache; ends at the first command that fails."""
+        cache = 'mkdir -p "$3" "$1/cache"; mount --bind "$3" "$1/cache"; ' if self.cache else ""
+        return run("unshare", "--mount", "--fork", "sh", "-ec", f'mount -t proc proc "$1/proc"; {cache}exec chroot "$1" sh -ec "$2"', "sh", self.path, script,
+                   self.cache or "", **more)
 
     def versions(self):
         """package -> version"""
@@ -35,14 +37,15 @@ class Root:
 
 
 @contextlib.contextmanager
-def minimal_root(suite, packages):
+def minimal_root(suite, packages, cache=None):
     path = Path(tempfile.mkdtemp(prefix=f"handoff-{suite}-"))
     settings = re.findall(r'^(Acquire::(?:https?|Retries|Check-Valid-Until)\S* ".*");$', run("apt-config", "dump").stdout, re.M)
     try:
-        done = run("mmdebstrap", "--variant=minbase", "--mode=root", f"--include={','.join(packages)}", *(f"--aptopt={one}" for one in settings),
+        include = [f"--include={','.join(packages)}"] if packages else []
+        done = run("mmdebstrap", "--variant=minbase", "--mode=root", *include, *(f"--aptopt={one}" for one in settings),
                    suite, path, f"deb {fetch.debian_archive()} {suite} main")
         if done.returncode:
             raise NoRoot(f"no root of {suite}: {done.stderr[-800:]}")
-        yield Root(path)
+        yield Root(path, cache)
     finally:
         shutil.rmtree(path, ignore_errors=True)

@@ -22,6 +22,10 @@ PATCHES = Path(__file__).resolve().parents[2] / "kernel"
 SERIES = {"patched-6.1": ("bookworm-security", "linux-source-6.1", "6.1"), "patched-6.12": ("trixie", "linux-source-6.12", "6.12"),
           "patched-newest": ("trixie-backports", "linux-source-7.3", "7.3")}
 
+# What every kernel is configured with, and what is added where the patches bring tests.
+TINY = PATCHES / "tiny.config"
+KUNIT = PATCHES / "kunit.config"
+
 # So that the same inputs make the same image.
 ENVIRONMENT = {"KBUILD_BUILD_USER": "swiotlb-handoff", "KBUILD_BUILD_HOST": "localhost", "KBUILD_BUILD_TIMESTAMP": "@0",
                "LC_ALL": "C"}
@@ -35,7 +39,7 @@ def inputs(series):
     """Everything besides the source package that decides what is built."""
     _, _, directory = SERIES[series]
     digest = hashlib.sha256()
-    for path in [*sorted((PATCHES / directory).glob("*.patch")), PATCHES / "tiny.config"]:
+    for path in [*sorted((PATCHES / directory).glob("*.patch")), TINY, KUNIT]:
         digest.update(path.read_bytes())
     compiler = subprocess.run(["gcc", "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
     return {"patches and configuration": digest.hexdigest(), "compiler": compiler}
@@ -88,9 +92,10 @@ def build(package, directory, work, log):
     if shutil.which("ccache"):
         make += ["CC=ccache gcc"]
     run(*make, "tinyconfig", cwd=tree, log=log)
-    run("scripts/kconfig/merge_config.sh", "-m", "-O", out, out / ".config", PATCHES / "tiny.config", cwd=tree, log=log)
+    fragments = [TINY, *([KUNIT] if (tree / "kernel/dma/swiotlb_kunit.c").exists() else [])]
+    run("scripts/kconfig/merge_config.sh", "-m", "-O", out, out / ".config", *fragments, cwd=tree, log=log)
     run(*make, "olddefconfig", cwd=tree, log=log)
-    lost = missing_options((out / ".config").read_text(), (PATCHES / "tiny.config").read_text())
+    lost = missing_options((out / ".config").read_text(), "".join(path.read_text() for path in fragments))
     if lost:
         raise BuildFailed(f"{package} has no {' '.join(lost)}")
     run(*make, "bzImage", cwd=tree, log=log)

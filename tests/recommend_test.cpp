@@ -296,7 +296,7 @@ TEST(Recommend, ALowPartFollowsFromTheDevices) {
         std::size_t because;
     };
     for (const Row& row :
-         {Row{"nobody knows", {}, 32, 0}, Row{"none", {{}}, 0, 0},
+         {Row{"nobody knows", {}, 32, 0}, Row{"none", std::vector<DmaDevice>(), 0, 0},
           Row{"all of them address everything",
               {{device("nvme", 0x010802, 64), device("xhci_hcd", 0x0c0330, 64)}},
               0,

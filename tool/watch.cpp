@@ -241,6 +241,8 @@ std::optional<Collector> Watch::collector_of(const std::string& process) const {
     look_at_files(collector);
     if (collector.descriptor.empty()) return std::nullopt;
     collector.words = words_of(read(process + "/cmdline"));
+    // makedumpfile --dump-dmesg and vmcore-dmesg save only the log. After them the dump is still to come, and may fail.
+    if (string_view(collector.words).find("dmesg") != string_view::npos) return std::nullopt;
     // The 22nd member is when it began, in units of 10 ms since the kernel began; the second is its name, in brackets.
     std::string status = read(process + "/stat");
     string_view rest = status;

@@ -348,6 +348,26 @@ class Watch(unittest.TestCase):
                 self.memory(180224, 120000, 110000)
                 self.file.unlink()
 
+    def test_who_saves_the_log_saves_no_dump(self):
+        self.write("var/crash/now/dmesg.now", "x" * 5000)
+        for words in ("makedumpfile\0--dump-dmesg\0/proc/vmcore\0/var/crash/now/dmesg.now", "/sbin/vmcore-dmesg\0/proc/vmcore"):
+            with self.subTest(words):
+                self.collector(70, {3: "/proc/vmcore", 4: "/var/crash/now/dmesg.now"}, words=words, wrote=1 << 20)
+                running = subprocess.Popen(self.command())
+                try:
+                    self.until(lambda: self.file.exists() and json.loads(self.file.read_text() or "{}").get("looks", 0) > 20)
+                    shutil.rmtree(self.root / "proc/70")
+                    looks = json.loads(self.file.read_text())["looks"]
+                    self.until(lambda: json.loads(self.file.read_text())["looks"] > looks + 20)
+                finally:
+                    running.kill()
+                    running.wait()
+                seen = json.loads(self.file.read_text())
+                self.assertEqual((seen["dump_done"], seen["dump_bytes"], seen["collector"]), (False, 0, ""))
+                self.assertEqual([line for line in self.said() if "done" in line], [])
+                self.assertEqual(os.listdir(self.root / "var/crash/now"), ["dmesg.now"])
+                self.file.unlink()
+
     def until(self, condition):
         end = time.monotonic() + 60
         while not condition():

@@ -95,7 +95,7 @@ def build(package, directory, work, log):
     fragments = [TINY, *([KUNIT] if (tree / "kernel/dma/swiotlb_kunit.c").exists() else [])]
     run("scripts/kconfig/merge_config.sh", "-m", "-O", out, out / ".config", *fragments, cwd=tree, log=log)
     run(*make, "olddefconfig", cwd=tree, log=log)
-    lost = missing_options((out / ".config").read_text(), "".join(path.read_text() for path in fragments))
+    lost = missing_options((out / ".config").read_text(), "\n".join(path.read_text() for path in fragments))
     if lost:
         raise BuildFailed(f"{package} has no {' '.join(lost)}")
     run(*make, "bzImage", cwd=tree, log=log)

@@ -91,6 +91,12 @@ class WithoutApt(unittest.TestCase):
                                                                         "this system has no apt. Run scripts/check --no-vm.\n"))
 
 
+class Removal(unittest.TestCase):
+    def test_of_both_packages_takes_away_what_the_program_wrote(self):
+        taken = [re.findall(r"rm -r?f (.*)", re.sub(r'"|\$DPKG_ROOT', "", (SOURCE / script).read_text())) for script in ("debian/swiotlb-handoff.postrm", "rpm/swiotlb-handoff.spec")]
+        self.assertEqual(taken[0], taken[1])
+
+
 class DebianPackage(unittest.TestCase):
     def test_what_is_linked_statically_is_named_with_its_version(self):
         if not shutil.which("dpkg-query") or not shutil.which("ninja") or not (Path(BUILD) / "build.ninja").exists():

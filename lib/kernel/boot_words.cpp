@@ -3,8 +3,7 @@
 
 #include <algorithm>
 #include <array>
-#include <iterator>
-#include <unordered_map>
+#include <deque>
 #include <unordered_set>
 
 #include <fmt/format.h>
@@ -173,20 +172,20 @@ bool read_heading(std::string_view line, WordEntry& heading) {
     return true;
 }
 
-bool read_word(std::string_view line, const WordEntry& heading, std::unordered_set<std::string_view>& names,
-               std::vector<WordEntry>& table) {
+// "NAME KIND...", below that heading. nullopt: not so.
+std::optional<WordEntry> read_word(std::string_view line, const WordEntry& heading) {
     WordEntry entry = heading;
     entry.name = take_until(line, ' ');
     while (!line.empty()) {
         const auto kind = find_named(kind_names, take_until(line, ' '));
-        if (kind == kind_names.end()) return false;
+        if (kind == kind_names.end()) return std::nullopt;
         entry.kinds.add(kind->value);
     }
-    if (entry.kinds.empty() != (entry.effect == WordClass::no_kernel_word)) return false;
-    if (!names.insert(entry.name).second) return false;
-    table.push_back(entry);
-    return true;
+    if (entry.kinds.empty() != (entry.effect == WordClass::no_kernel_word)) return std::nullopt;
+    return entry;
 }
+
+bool says_nothing(std::string_view line) { return line.empty() || line.front() == '#'; }
 
 // --- which entries a word meets
 
@@ -194,16 +193,12 @@ std::string_view key_of(const WordEntry& entry) {
     return entry.name.ends_with('=') ? entry.name.substr(0, entry.name.size() - 1) : entry.name;
 }
 
-// A longer word that a harmless one answers to may be another kernel's, of which nothing is known.
-bool meets_longer(const WordEntry& entry) {
-    return entry.name.ends_with(".*") || (entry.kinds.has(WordKind::setup) && entry.effect > WordClass::harmless);
-}
-
-// Of an entry that longer words meet.
 bool meets(const WordEntry& entry, const Word& word) {
-    if (same(word.key, key_of(entry))) return false;  // found by its key
+    if (same(word.key, key_of(entry))) return true;
     if (entry.name.ends_with(".*")) return begins_with(word.key, entry.name.substr(0, entry.name.size() - 1));
-    return begins_with(word.value ? word.key + '=' + *word.value : word.key, entry.name);
+    // A longer word that a harmless one answers to may be another kernel's, of which nothing is known.
+    return entry.kinds.has(WordKind::setup) && entry.effect > WordClass::harmless &&
+           begins_with(word.value ? word.key + '=' + *word.value : word.key, entry.name);
 }
 
 bool holds_in(const WordEntry& entry, std::optional<Series> series) {
@@ -277,14 +272,17 @@ Result<std::vector<WordEntry>> read_word_table(std::string_view text) {
     bool have_heading = false;
     for (std::size_t number = 1; !text.empty(); ++number) {
         const std::string_view line = take_until(text, '\n');
-        if (line.empty() || line.front() == '#') continue;
+        if (says_nothing(line)) continue;
         if (line.front() == '[') {
             if (!read_heading(line, heading))
                 return input_error(number, fmt::format("expected a heading, found '{}'", line));
             have_heading = true;
-        } else if (!have_heading || !read_word(line, heading, names, table)) {
-            return input_error(number, fmt::format("expected a new word and its kinds, found '{}'", line));
+            continue;
         }
+        const auto entry = have_heading ? read_word(line, heading) : std::nullopt;
+        if (!entry || !names.insert(entry->name).second)
+            return input_error(number, fmt::format("expected a new word and its kinds, found '{}'", line));
+        table.push_back(*entry);
     }
     return table;
 }
@@ -296,42 +294,42 @@ const std::vector<WordEntry>& word_table() {
 
 namespace {
 
-// Of keys that are the same word to the kernel.
-struct FoldedHash {
-    std::size_t operator()(std::string_view key) const {
-        std::size_t hash = 0;
-        for (const char c : key) hash = hash * 31 + static_cast<unsigned char>(fold(c));
-        return hash;
+// The lines of the table that is built in, by the first character of their words. A whole table takes longer to read
+// than all else that a plan does, and a command line meets a few of its words.
+class Lines {
+public:
+    explicit Lines(std::string_view text) {
+        while (!text.empty()) {
+            const std::string_view line = take_until(text, '\n');
+            if (says_nothing(line)) continue;
+            if (line.front() == '[')
+                read_heading(line, headings_.emplace_back());
+            else
+                lines_[first(line)].push_back({&headings_.back(), line});
+        }
     }
-};
-struct FoldedEqual {
-    bool operator()(std::string_view a, std::string_view b) const { return same(a, b); }
-};
-
-// The table, by the words that meet an entry.
-struct Index {
-    std::unordered_multimap<std::string_view, const WordEntry*, FoldedHash, FoldedEqual> exact;  // by the key
-    std::vector<const WordEntry*> prefixes;  // those that longer words meet as well
-};
-
-Index index_of(const std::vector<WordEntry>& table) {
-    Index index;
-    index.exact.reserve(table.size());
-    for (const WordEntry& entry : table) {
-        index.exact.emplace(key_of(entry), &entry);
-        if (meets_longer(entry)) index.prefixes.push_back(&entry);
+    std::vector<WordEntry> met_by(const Word& word) const {
+        std::vector<WordEntry> met;
+        if (word.key.empty()) return met;  // "=1"
+        for (const auto& [heading, line] : lines_[first(word.key)])
+            if (const auto entry = read_word(line, *heading); entry && meets(*entry, word)) met.push_back(*entry);
+        return met;
     }
-    return index;
-}
 
-std::vector<const WordEntry*> entries_met(const Word& word) {
-    static const Index index = index_of(word_table());
-    std::vector<const WordEntry*> met;
-    const auto [first, last] = index.exact.equal_range(word.key);
-    std::transform(first, last, std::back_inserter(met), [](const auto& keyed) { return keyed.second; });
-    std::copy_if(index.prefixes.begin(), index.prefixes.end(), std::back_inserter(met),
-                 [&](const WordEntry* entry) { return meets(*entry, word); });
-    return met;
+private:
+    struct Line {
+        const WordEntry* heading;
+        std::string_view text;
+    };
+    static std::size_t first(std::string_view word) { return static_cast<unsigned char>(fold(word.front())); }
+
+    std::deque<WordEntry> headings_;
+    std::array<std::vector<Line>, 256> lines_;
+};
+
+std::vector<WordEntry> entries_met(const Word& word) {
+    static const Lines lines(word_classes_text);
+    return lines.met_by(word);
 }
 
 }  // namespace
@@ -339,8 +337,7 @@ std::vector<const WordEntry*> entries_met(const Word& word) {
 WordEffect classify(const Word& word, std::optional<Series> series) {
     if (word.for_init) return {WordClass::no_kernel_word, Taker::nothing, "It stands behind '--'."};
     std::optional<WordEffect> worst;
-    for (const WordEntry* met : entries_met(word)) {
-        const WordEntry& entry = *met;
+    for (const WordEntry& entry : entries_met(word)) {
         WordEffect effect{entry.effect, entry.taker, entry.why};
         if (!holds_in(entry, series)) effect = {WordClass::harmless, Taker::nothing, "Not in this kernel."};
         if (harmless_value(entry, word, series)) effect = {WordClass::harmless, Taker::nothing, "Not with this value."};
@@ -357,7 +354,7 @@ WordsJudged judge_boot_words(const CommandLine& line, std::optional<Series> seri
         const WordEffect effect = classify(word, series);
         if (effect.effect <= WordClass::elsewhere) continue;
         const auto met = entries_met(word);
-        const bool last_counts = std::any_of(met.begin(), met.end(), [](const WordEntry* e) { return e->last_counts; });
+        const bool last_counts = std::any_of(met.begin(), met.end(), [](const WordEntry& e) { return e.last_counts; });
         if (last_counts && line.all(word.key).back() != &word) continue;
         if (sizes_pages(word) && !line.has("hugepages")) continue;  // a size alone takes nothing
         if (effect.effect == WordClass::takes_memory)

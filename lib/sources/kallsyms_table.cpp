@@ -105,35 +105,39 @@ public:
     /// The tokens of the next name, valid until the next call; empty where memory cannot be read or has no name there.
     std::span<const std::byte> next() {
         constexpr std::size_t longest = 2 + 0x7fff;
-        if (bytes_.size() - used_ < longest) read_more();
-        const std::span<const std::byte> rest = std::span(bytes_).subspan(used_);
-        if (rest.size() < 2) return {};
-        std::size_t length = std::to_integer<std::size_t>(rest[0]), head = 1;
+        if (rest_.size() < longest) read_more();
+        if (rest_.size() < 2) return {};
+        std::size_t length = std::to_integer<std::size_t>(rest_[0]), head = 1;
         if (length & 0x80) {  // Linux commit 73bbb94466fd ("kallsyms: support \"big\" kernel symbols") (in v6.1)
-            length = (length & 0x7f) | std::to_integer<std::size_t>(rest[1]) << 7;
+            length = (length & 0x7f) | std::to_integer<std::size_t>(rest_[1]) << 7;
             head = 2;
         }
-        if (rest.size() < head + length) return {};
-        used_ += head + length;
-        return rest.subspan(head, length);
+        if (rest_.size() < head + length) return {};
+        const auto name = rest_.subspan(head, length);
+        rest_ = rest_.subspan(head + length);
+        return name;
     }
 
 private:
     /// Where there is no more, the names may still end before that.
     void read_more() {
-        constexpr std::size_t piece = 128 * 1024;
+        // With what is left of the last piece it is less than what malloc() maps, and unmaps, by itself.
+        constexpr std::size_t piece = 64 * 1024;
         const auto more = read_(at_, piece);
         if (!more) return;
         at_ += piece;
-        bytes_.erase(bytes_.begin(), bytes_.begin() + static_cast<std::ptrdiff_t>(used_));
-        used_ = 0;
-        bytes_.insert(bytes_.end(), more->begin(), more->end());
+        std::vector<std::byte> bytes;
+        bytes.reserve(rest_.size() + piece);
+        bytes.assign(rest_.begin(), rest_.end());
+        bytes.insert(bytes.end(), more->begin(), more->end());
+        bytes_ = std::move(bytes);
+        rest_ = bytes_;
     }
 
     const MemoryReader& read_;
     Address at_;  ///< behind what is in bytes_
     std::vector<std::byte> bytes_;
-    std::size_t used_ = 0;
+    std::span<const std::byte> rest_;  ///< of bytes_
 };
 
 /// A name that was looked for, and its place in the table.
@@ -158,11 +162,14 @@ public:
             is_type_[i] = text.size() == 1;
         }
     }
+    /// False for nearly all names that are none of them. For each of the 200,000 names of a kernel.
+    [[nodiscard]] bool may_be(std::span<const std::byte> packed) const {
+        const std::size_t first = std::to_integer<std::size_t>(packed[0]);
+        if (!may_begin_[first]) return false;
+        return !is_type_[first] || packed.size() < 2 || may_follow_type_[std::to_integer<std::size_t>(packed[1])];
+    }
     /// "" where it is none of them.
     [[nodiscard]] string_view find(std::span<const std::byte> packed) const {
-        const auto token = [&](std::size_t i) { return std::to_integer<std::size_t>(packed[i]); };
-        if (!may_begin_[token(0)]) return {};
-        if (is_type_[token(0)] && packed.size() > 1 && !may_follow_type_[token(1)]) return {};
         std::string name;  // with its type in front
         bool looked_at = false;
         for (const std::byte each : packed) {
@@ -226,6 +233,7 @@ std::optional<std::vector<Place>> places_of(const Vmcoreinfo& said, std::vector<
     for (std::uint32_t i = 0; i < *count; ++i) {
         const auto name = packed.next();
         if (name.empty()) return std::nullopt;
+        if (!wanted.may_be(name)) continue;
         if (const string_view found = wanted.find(name); !found.empty()) places.push_back({found, i});
     }
     return places;

@@ -25,6 +25,7 @@
 #include "lib/load/kexec_arguments.hpp"
 #include "lib/load/lend.hpp"
 #include "lib/load/record.hpp"
+#include "lib/sources/file_sum.hpp"
 #include "lib/sources/host.hpp"
 #include "lib/sources/kexec_program.hpp"
 #include "lib/sources/loaded_kernel.hpp"
@@ -73,6 +74,7 @@ public:
         if (planned) needs_messages_ = handoff::needs_load_messages(arguments, planned->machine.release);
         return planned;
     }
+    std::optional<handoff::FileSum> sum_of(const std::string& file) override { return handoff::sum_if_read(file); }
     std::optional<handoff::Fallback> fallback(const handoff::PlannedLoad& planned) override {
         return handoff::fallback_of(host_, planned);
     }

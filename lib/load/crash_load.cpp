@@ -93,9 +93,8 @@ private:
     void name_files(Record& record) const {
         record.kernel = arguments_.kernel;
         record.initrd = arguments_.initrd.value_or("");
-        if (!planned_) return;
-        record.kernel_sum = planned_->kernel_sum;
-        record.initrd_sum = planned_->initrd_sum;
+        record.kernel_sum = kernel_sum_;
+        record.initrd_sum = initrd_sum_;
     }
     KexecRun run_with_words(const Plan& plan, std::string& shown);
     std::optional<std::string> against_the_loan();
@@ -105,6 +104,7 @@ private:
     const KexecArguments& arguments_;
     Record record_;
     std::optional<PlannedLoad> planned_;
+    std::optional<FileSum> kernel_sum_, initrd_sum_;  // as in the record; once there is a plan
 };
 
 LoadResult Loading::plain(std::string why) {
@@ -130,6 +130,8 @@ bool Loading::make_plan(std::string& why) {
         return false;
     }
     planned_ = *std::move(planned);
+    kernel_sum_ = effects_.sum_of(arguments_.kernel);
+    initrd_sum_ = arguments_.initrd.value_or("").empty() ? FileSum{} : effects_.sum_of(*arguments_.initrd);
     record_ = record_of(planned_->plan, {}, {});
     name_files(record_);
     record_.release = planned_->machine.release;
@@ -264,11 +266,7 @@ Result<PlannedLoad> plan_load(const Host& host, const KexecArguments& arguments,
     if (!request) return request.error();
     look_where_asked(host, *request, *machine);
     Plan plan = decide(*machine, *request);
-    const auto sum = [](const std::optional<std::string>& file) {
-        return file && !file->empty() ? sum_if_read(*file) : FileSum{};
-    };
-    return PlannedLoad{std::move(plan), *std::move(machine), *std::move(request), sum(wishes.kernel),
-                       sum(wishes.initrd)};
+    return PlannedLoad{std::move(plan), *std::move(machine), *std::move(request)};
 }
 
 std::optional<Fallback> fallback_of(const Host& host, const PlannedLoad& planned) {

@@ -31,8 +31,6 @@ struct PlannedLoad {
     Plan plan;  ///< by decide()
     Machine machine;
     PlanRequest request;
-    /// Of the image and the initrd, for the record; nullopt where they could not be read.
-    std::optional<FileSum> kernel_sum = std::nullopt, initrd_sum = std::nullopt;
 };
 
 /// Everything that loading a crash kernel reads and does. What to do is decided elsewhere;
@@ -42,6 +40,8 @@ public:
     virtual ~LoadEffects() = default;
     /// Reads the machine and the files, and plans.
     virtual Result<PlannedLoad> plan(const KexecArguments&) = 0;
+    /// Of the image or the initrd; nullopt where it cannot be read.
+    virtual std::optional<FileSum> sum_of(const std::string& file) = 0;
     /// What that load comes to without the handoff: fallback_of().
     virtual std::optional<Fallback> fallback(const PlannedLoad&) = 0;
     /// Runs kexec and waits for it. `left_out`: memory that kexec must not see as System RAM in /proc/iomem.

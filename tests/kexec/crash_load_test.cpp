@@ -73,6 +73,9 @@ public:
         if (again && planned_later) return *planned_later;
         return planned;
     }
+    std::optional<FileSum> sum_of(const std::string& file) override {
+        return file == "v" ? std::optional(FileSum{1000, 0x1234}) : std::nullopt;
+    }
     std::optional<Fallback> fallback(const PlannedLoad& load) override { return load.plan.fallback; }
     KexecRun run(const std::vector<std::string>& arguments, const std::optional<AddressRange>& hidden) override {
         did.emplace_back("run");
@@ -119,6 +122,21 @@ TEST(CrashLoad, AReportAsPlannedKeepsTheHandoff) {
     EXPECT_TRUE(fake.records.back().segments_reported);
     EXPECT_TRUE(judge_record(fake.records.back()).empty());
     EXPECT_EQ(fake.records.back().release, "6.1.0-50-amd64");
+}
+
+TEST(CrashLoad, TheRecordNamesTheFilesByTheirSums) {
+    Fake fake;
+    fake.finished.errors = tools_report(load_of(fake));
+    load_with_handoff(fake, arguments());
+    EXPECT_EQ(fake.records.front().kernel, "v");
+    EXPECT_EQ(fake.records.front().kernel_sum, std::nullopt) << "nothing was read yet";
+    EXPECT_EQ(fake.records.back().kernel_sum, (FileSum{1000, 0x1234}));
+    EXPECT_EQ(fake.records.back().initrd, "i");
+    EXPECT_EQ(fake.records.back().initrd_sum, std::nullopt) << "it cannot be read";
+
+    const KexecArguments alone = read_kexec_arguments({"-p", "-c", "--append=nr_cpus=1", "v"}).value();
+    load_with_handoff(fake, alone);
+    EXPECT_EQ(fake.records.back().initrd_sum, FileSum{}) << "there is none";
 }
 
 TEST(CrashLoad, TheCallersOwnDIsPassedOn) {

@@ -10,7 +10,7 @@
     commands  whole commands on a captured machine (hyperfine), and their peak memory
     audit     100,000 captured machines: peak memory at 1,000, 10,000 and 100,000, throughput on one core and two
     archives  sosreports of 15 MB, beside a program that only lists them, and 100,000 machines in one archive
-    vm        plan and cmdline beside kexec, in a virtual machine of the lab
+    vm        plan and cmdline beside kexec, in a virtual machine of the lab; by the first qemu-system-x86_64 in PATH
     verify    what verify needs in the crash kernel of each Linux, and that dumps are written whatever becomes of it, in
               machines of the lab with the smallest reservations of docs/memory-saved.md
 
@@ -128,12 +128,16 @@ def archives(build):
     return values
 
 
+# A word for the machine: every process is at the same addresses.
+STILL = " norandmaps"
+
+
 def vm(build):
     sys.path.insert(0, str(ROOT / "tests/vm"))
     import fetch
     import run as lab_run
     from cells import Cell
-    values = {}
+    values = {"qemu": re.search(r"version ([0-9.]+)", run("qemu-system-x86_64", "--version"))[1]}
     out = ROOT / "build/cost-vm"
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
@@ -143,17 +147,19 @@ def vm(build):
     lab = lab_run.Lab(arguments, store, lab_run.Images(store, out / "images", tool))
     cell = Cell(name="cost", memory="2G", cpus=1, words="swiotlb=force crashkernel=256M", crash_words="swiotlb=force lab.cost")
     for kernel, loader in (("6.1", "kexec_load"), ("newest", "kexec_file_load")):
-        one = dataclasses.replace(cell, name=f"cost-{kernel}", kernel=kernel, loader=loader, kexec="newest" if kernel == "newest" else "2.0.25")
-        result = lab.run(one, 1)
-        said = out / "cells" / one.name / "1/first/cost"
-        if not said.exists():
-            sys.exit(f"cost: the machine {one.name} measured nothing: {result['reasons']}")
-        seconds = {name: float(total) / int(runs) for name, runs, total in re.findall(r"^(\w+) (\d+) ([0-9.]+)$", said.read_text(), re.M)}
-        if "status" in said.read_text():
-            sys.exit(f"cost: a command failed in {one.name}:\n{said.read_text()}")
-        values |= {f"{kernel}/{name}_s": round(each, 3) for name, each in seconds.items()}
-        values |= {f"{kernel}/{name}_by_kexec": round(seconds[name] / seconds["kexec"], 3) for name in ("plan", "cmdline")}
-        values[f"{kernel}/release"] = result["versions"]["kernel"]
+        for name, words in ((kernel, cell.words), (f"{kernel}{STILL}", f"{cell.words} norandmaps")):
+            one = dataclasses.replace(cell, name=f"cost-{name.replace(' ', '-')}", words=words, kernel=kernel, loader=loader,
+                                      kexec="newest" if kernel == "newest" else "2.0.25")
+            result = lab.run(one, 1)
+            said = out / "cells" / one.name / "1/first/cost"
+            if not said.exists():
+                sys.exit(f"cost: the machine {one.name} measured nothing: {result['reasons']}")
+            seconds = {what: float(total) / int(runs) for what, runs, total in re.findall(r"^(\w+) (\d+) ([0-9.]+)$", said.read_text(), re.M)}
+            if "status" in said.read_text():
+                sys.exit(f"cost: a command failed in {one.name}:\n{said.read_text()}")
+            values |= {f"{name}/{what}_s": round(each, 3) for what, each in seconds.items()}
+            values[f"{name}/wrapper_by_kexec"] = round(seconds["wrapper"] / seconds["kexec"], 3)
+            values[f"{name}/release"] = result["versions"]["kernel"]
     shutil.rmtree(out / "images", ignore_errors=True)
     return values
 
@@ -207,9 +213,14 @@ def measured_on():
             "compiler": run("c++", "--version").splitlines()[0], "tool_at": run("git", "-C", ROOT, "describe", "--always", "--dirty").strip()}
 
 
+def results_file(section, values):
+    """Of each QEMU its own."""
+    return RESULTS / (f"{section}-qemu-{values['qemu']}.json" if "qemu" in values else f"{section}.json")
+
+
 def compare(section, values):
     """A line for each value, and what it was the last time."""
-    file = RESULTS / f"{section}.json"
+    file = results_file(section, values)
     last = json.loads(file.read_text())["values"] if file.exists() else {}
     for name, value in values.items():
         was = last.get(name)
@@ -227,19 +238,21 @@ def seconds(value):
     return f"{value * 1e3:.0f} ms" if value < 1 else f"{value:.1f} s"
 
 
-def report_vm(values):
-    kernels = list(dict.fromkeys(name.split("/")[0] for name in values))
-    parts = {"kexec": "`kexec -p`", "plan": "`plan`", "cmdline": "`cmdline`", "wrapper": "`swiotlb-handoff kexec`, which plans, loads, looks at what was loaded",
-             "version": "`--version`: the program is started, and nothing else", "kallsyms": "`cat /proc/kallsyms`", "btf": "`cat /sys/kernel/btf/vmlinux`",
-             "dmesg": "`dmesg`", "iomem": "`cat /proc/iomem`"}
-    rows = [[title, *(f"{seconds(values[f'{k}/{name}_s'])}, {values[f'{k}/{name}_s'] / values[f'{k}/kexec_s']:.2f}" for k in kernels)]
-            for name, title in parts.items()]
-    return ["The table has the time of one run, in a virtual machine, and that time divided by the time in which kexec loads the same kernel and initial RAM",
-            "disk. The aim for a whole load with the handoff is 1.3. The first aim for a plan alone was 0.02, and it is missed by far: the start of the program takes longer.",
-            "The kernel needs several times as long to produce /proc/kallsyms and BTF. The rest is the program's own work. The processor is emulated, and an emulated",
-            "processor is slow with short programs; without emulation the work takes a few milliseconds (below). kexec itself could not be timed without emulation here.",
-            "A load happens once in a boot.", "",
-            *table(["", *(f"Linux {values[f'{k}/release']}" for k in kernels)], rows)]
+def report_vm(*runs):
+    parts = ("kexec", "wrapper", "plan", "cmdline", "version", "kallsyms", "btf")
+    rows = []
+    for values in runs:
+        for k in dict.fromkeys(name.split("/")[0] for name in values if "/" in name):
+            took = {part: values[f"{k}/{part}_s"] for part in parts}
+            rows.append([f"Linux {values[f'{k}/release']}, QEMU {values['qemu']}{', `norandmaps`' * k.endswith(STILL)}", seconds(took["kexec"]), seconds(took["wrapper"]),
+                         f"**{took['wrapper'] / took['kexec']:.2f}**", *(seconds(took[part]) for part in parts[2:])])
+    return ["The table has the time of one run, in a virtual machine: of `kexec -p`, which loads a kernel and an initial RAM disk; of `swiotlb-handoff kexec` for the same",
+            "two, which plans, loads and looks at what was loaded; and the second divided by the first. A load happens once in a boot. The aim is 1.3.", "",
+            "The processor is emulated. It translates code before it runs it for the first time. QEMU 7.2 translates a program again when it is at another address, and each",
+            "process has random addresses. So there each run of a short program pays for the translation of all that it runs, where a real processor pays nothing. QEMU 10.0",
+            "translates it once. So does QEMU 7.2 with `norandmaps` on the command line of the machine, which gives every process the same addresses.", "",
+            "The first aim for a plan alone was 0.02 of `kexec -p`, and it is missed by far. The kernel needs a large part of that time to produce what is read.", "",
+            *table(["", "`kexec -p`", "with the handoff", "divided", "`plan`", "`cmdline`", "`--version`", "`cat /proc/kallsyms`", "`cat /sys/kernel/btf/vmlinux`"], rows)]
 
 
 def report_parser(values):
@@ -309,12 +322,12 @@ def report():
     lines = ["# What it costs", "", "This page is made by `bench/cost.py --report` from the last recorded runs, `bench/results/*.json`. Times depend on the machine, so compare",
              "columns and not pages.", ""]
     for section, (title, write) in REPORTS.items():
-        file = RESULTS / f"{section}.json"
-        if not file.exists():
+        files = sorted(RESULTS.glob(f"{section}-*.json"), reverse=True) or [RESULTS / f"{section}.json"]
+        recorded = [json.loads(file.read_text()) for file in files if file.exists()]
+        if not recorded:
             continue
-        recorded = json.loads(file.read_text())
-        on = recorded["measured_on"]
-        lines += [f"## {title}", "", *write(recorded["values"]), f"{on['cpu']}, {on['cores']} cores, {on['compiler']}, commit {on['tool_at']}.", ""]
+        on = dict.fromkeys(f"{one['cpu']}, {one['cores']} cores, {one['compiler']}, commit {one['tool_at']}." for one in (each["measured_on"] for each in recorded))
+        lines += [f"## {title}", "", *write(*(each["values"] for each in recorded)), *on, ""]
     return "\n".join(lines)
 
 
@@ -339,7 +352,7 @@ def main():
         compare(section, values)
         if arguments.record:
             RESULTS.mkdir(exist_ok=True)
-            (RESULTS / f"{section}.json").write_text(json.dumps({"schema": 1, "measured_on": on, "values": values}, indent=1) + "\n")
+            results_file(section, values).write_text(json.dumps({"schema": 1, "measured_on": on, "values": values}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

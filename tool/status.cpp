@@ -104,10 +104,7 @@ handoff::TestView view_of(const handoff::Host& host, handoff::CrashTest test, co
     return view;
 }
 
-}  // namespace
-
-bool is_crash_kernel(const handoff::Host& host) { return host.exists("proc/vmcore"); }
-
+// The last test that was begun; nullopt where there is none. Errors: what it left cannot be read.
 Result<std::optional<handoff::CrashTest>> last_test(const handoff::Host& host) {
     const std::string path = state_path(handoff::crash_test_file);
     const auto text = read_file(host, path);
@@ -117,6 +114,10 @@ Result<std::optional<handoff::CrashTest>> last_test(const handoff::Host& host) {
     if (!test) return machine_error(host, std::move(test).error().at(path));
     return std::optional(*std::move(test));
 }
+
+}  // namespace
+
+bool is_crash_kernel(const handoff::Host& host) { return host.exists("proc/vmcore"); }
 
 handoff::Tested tested_now(const handoff::Host& host, const handoff::StatusFacts& facts) {
     return handoff::tested_now(host, handoff::judge_handoff(facts), facts.record, facts.reservation.words,

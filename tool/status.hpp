@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
-#include <optional>
-
 #include "lib/report/status.hpp"
 #include "lib/sources/host.hpp"
 
@@ -11,8 +9,6 @@ namespace tool {
 /// How things stand with the handoff on a machine.
 handoff::StatusFacts status_facts(const handoff::Host&);
 
-/// The last test that was begun; nullopt where there is none. Errors: what it left cannot be read.
-base::Result<std::optional<handoff::CrashTest>> last_test(const handoff::Host&);
 /// What would be tested now, as the facts have it.
 handoff::Tested tested_now(const handoff::Host&, const handoff::StatusFacts&);
 /// A crash kernel runs: it has the memory of the one that crashed.

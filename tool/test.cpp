@@ -76,8 +76,7 @@ std::optional<unsigned> sessions_on(const Host& host) {
     return static_cast<unsigned>(std::count_if(names->begin(), names->end(), of_a_user));
 }
 
-handoff::TestFacts facts_for(const Host& host, const handoff::StatusReport& status,
-                             const std::optional<handoff::CrashTest>& before) {
+handoff::TestFacts facts_for(const Host& host, const handoff::StatusReport& status) {
     const handoff::StatusFacts& known = status.facts;
     handoff::TestFacts facts;
     facts.crash_kernel = is_crash_kernel(host);
@@ -98,7 +97,7 @@ handoff::TestFacts facts_for(const Host& host, const handoff::StatusReport& stat
     facts.ram_bytes = known.ram_bytes;
     facts.sessions = sessions_on(host);
     facts.boot_id = boot_id_of(host);
-    facts.before = before;
+    if (known.test) facts.before = known.test->test;
     return facts;
 }
 
@@ -207,11 +206,10 @@ Status test(const Options& options) {
     if (options.report) return write_report(*options.report, host);
     if (root_could_do_more(host))
         return fail(with_cure(host, {Errc::not_permitted, "", 0, "Only root can crash this machine"}));
-    const auto before = last_test(host);
-    if (!before) return fail(before.error());
 
     const handoff::StatusReport status = handoff::judge_status(status_facts(host));
-    const handoff::TestFacts facts = facts_for(host, status, *before);
+    if (!status.facts.test_problem.empty()) return fail(Error{Errc::input, "", 0, status.facts.test_problem});
+    const handoff::TestFacts facts = facts_for(host, status);
     handoff::TestPlan plan = plan_test(facts);
     if (plan.possible() && host.live() && std::getenv(never))
         plan.problem = fmt::format("{} is set in the environment. No machine is crashed.", never);

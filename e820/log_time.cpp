@@ -68,6 +68,7 @@ bool is_name(string_view word) {
     if (word.empty() || word.size() > 24 || word.find_first_of(":=[](){}<>/,;\"'") != string_view::npos) return false;
     if (std::any_of(word.begin(), word.end(), [](char c) { return c < 0; })) return true;
     if (word.back() == '.') word.remove_suffix(1);
+    if (word.empty()) return false;
     const bool short_one = word.size() <= 4 && !is_digit(word.front());
     return word.size() <= 16 && word.find_first_of(short_one ? "." : ".0123456789") == string_view::npos;
 }

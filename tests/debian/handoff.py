@@ -5,26 +5,37 @@ The first crash kernel has the initramfs of initramfs-tools, the second one that
 """
 
 import re
+from pathlib import Path
 
 from said import dump
 
 TITLE = "the pool handed over"
-ABOUT = """The package is installed as dpkg installs it, and the machine crashes twice, by sysrq. The first crash kernel has the initramfs of
-initramfs-tools, the second one that of dracut, and a reservation that `shrink` made smaller."""
+ABOUT = """The package is installed as dpkg installs it, and the machine crashes twice: by `swiotlb-handoff test --yes`, and by sysrq. The first crash
+kernel has the initramfs of initramfs-tools, the second one that of dracut, and a reservation that `shrink` made smaller."""
 WORDS = "swiotlb=force"
 DEVICES = []
 GRUB = False
 PLUG = ""
+
+
+def outline(said):
+    """The report without what lies deeper than two levels, which is mostly maps of memory."""
+    return [line for line in said.lines("report-file") if not line.startswith("     ")]
+
 
 SECTIONS = [("`swiotlb-handoff status`, before the first crash", "status"), ("`swiotlb-handoff status --prometheus`", "prometheus"),
             ("`swiotlb-handoff plan`", "plan"), ("`swiotlb-handoff recommend`", "recommend"),
             ("Beside the first dump", "first-files"), ("The verdict beside the first dump", "first-verdict"),
             ("`swiotlb-handoff check --record` on the record beside it", "first-record"),
             ("`swiotlb-handoff test --dry-run`, before the first crash", "test-dry-run"),
-            ("`swiotlb-handoff test --result`, after it", "test-result"),
+            ("`swiotlb-handoff test --result`, after it", "test-result"), ("`swiotlb-handoff status`, after it", "boot-status"),
+            ("The metrics of the test, after it", "fresh-metrics"),
+            ("`swiotlb-handoff test --report`: what it writes, without its maps of memory", outline),
+            ("`swiotlb-handoff test --result`, with another initramfs loaded", "stale-result"),
             ("`swiotlb-handoff shrink`", "shrink"), ("The verdict beside the second dump", "second-verdict")]
 
 LIMIT = 512  # KiB that verify may add to a crash kernel's initramfs
+PAGE = Path(__file__).resolve().parents[2] / "docs/own-initramfs.md"  # says how large verify is
 
 
 def judge(said, image):
@@ -34,9 +45,19 @@ def judge(said, image):
     def added(kind):
         return (image[f"{kind}-after"] - image[f"{kind}-before"]) / 1024
 
+    def flat(key):
+        return " ".join(text(key).split())
+
+    def metrics(when):
+        """What the metrics say of the test: the outcome that they give a 1, and whether they call it stale."""
+        lines = dict(line.rsplit(" ", 1) for line in said.lines(f"{when}-metrics"))
+        outcomes = [name.split('"')[1] for name, value in lines.items() if "_outcome{" in name and value == "1"]
+        return {"outcome": " ".join(outcomes), "stale": lines.get("swiotlb_handoff_test_stale")}
+
     def loaded(key, what):
         return last(key) == "0", what
 
+    size = int(re.search(r"without a C library, of about (\d+) KiB", PAGE.read_text())[1])
     verify, report = "usr/lib/swiotlb-handoff/verify", "hooks/cmdline/01-report.sh"
     exposure = re.search(r"exposure level .*: ([\d.]+) (\w+)", text("security"))
     shrunk = number("memory-after") - number("memory-before")
@@ -50,6 +71,7 @@ def judge(said, image):
         (verify in image["dracut"] and report in image["dracut"] and verify not in image["dracut-regular"],
          "dracut: verify and its hook are in an initramfs for kdump, and not in a regular one"),
         (0 < added("dracut") <= LIMIT, f"... which grows by {added('dracut'):.0f} KiB, at most {LIMIT}"),
+        (abs(image["verify"] / 1024 - size) < size / 10, f"verify has {image['verify'] / 1024:.0f} KiB, docs/own-initramfs.md says {size}"),
         ("man-missing" not in said, "the man pages are there"),
         ("_swiotlb_handoff" in last("completion") and {"plan", "kexec", "recommend", "shrink", "status"} <= offered, "bash completes the commands"),
         (last("verify-units") == "0" and "swiotlb" not in text("verify-units"), "systemd-analyze verify has nothing to say of the units"),
@@ -78,10 +100,17 @@ def judge(said, image):
         *dump(said, "first", "first crash", "exact"),
         (last("test-dry-run") == "0" and "test-failed" not in said, "'swiotlb-handoff test' crashed it the first time"),
         (last("test-service") == "success 0" and last("test-kept") == "1", "... and at the next boot its service keeps the result"),
-        (last("test-result") == "0" and "dump-written" in text("test-result") and "where the handoff promised it" in text("test-result")
-         and "were available to the crash kernel" in text("test-result"), f"... {text('test-result')}"),
+        (last("test-result") == "0" and "dump-written" in text("test-result") and "where the handoff promised it" in flat("test-result")
+         and "were available to the crash kernel" in flat("test-result"), f"... {flat('test-result')}"),
+        ("dump-written" in text("boot-status") and metrics("fresh") == {"outcome": "dump-written", "stale": "0"},
+         "... status and the metrics say so as well, and that it is of what is loaded now"),
+        (last("report") == "0" and '"outcome": "dump-written"' in text("report-file") and last("report-names") == "0",
+         "... test --report writes a report that does not name the machine, this boot, its disk or where the dump is"),
         (number("boot-handoffs") == 1 and last("boot-status") == "0", "at the next boot, kdump-tools.service loads with the handoff by itself"),
         (last("dracut-load") == "0" and "with the handoff" in last("dracut-note"), "with dracut's initramfs in place of the other, too"),
+        ("The test is stale: the crash kernel's initrd has changed since" in flat("stale-result") and "The test is stale" in flat("stale-status")
+         and metrics("stale") == {"outcome": "dump-written", "stale": "1"},
+         f"... and the test, which was of the other initramfs, is stale for test --result, status and the metrics: {flat('stale-result')}"),
         (last("shrink") == "0" and shrunk > 0, f"shrink gives back {shrunk // 1024} MiB at once, as MemTotal says"),
         (last("shrunk-status") == "0", "... and the handoff is in use again"),
         (last("shrunk-check") == "0", "... and check --record finds the record of this load sound"),

@@ -197,6 +197,7 @@ def image(tar, packages, out, suite, crashkernel):
         chroot(root, "dpkg", "--install", *installed)
         for name in installed:
             (root / name[1:]).unlink()
+        found["verify"] = (root / "usr/lib/swiotlb-handoff/verify").stat().st_size
         progress("each initramfs with the package")
         chroot(root, *hook)
         found["initramfs-tools-after"] = kdump_initrd.stat().st_size
@@ -316,9 +317,9 @@ def report(suite, part, said, image, checks, crashkernel):
     words = " ".join(f"crashkernel={crashkernel} {part.WORDS}".split())
     lines = [*part.ABOUT.splitlines(), f"First kernel: `{words}`.", "",
              *(f"- {name} {version}" for name, version in sorted(image["versions"].items())), f"- {run('qemu-system-x86_64', '--version').splitlines()[0]}",
-             "", f"{len(checks) - failed} passed, {failed} failed:", "", *(f"- {'' if good else '**FAILED** '}{what}" for good, what in checks), ""]
+             "", f"{len(checks) - failed} passed, {failed} failed:", "", *(f"- {'' if good else '**FAILED** '}{what.rstrip()}" for good, what in checks), ""]
     for title, key in part.SECTIONS:
-        lines += [f"### {title}", "", "```", *said.lines(key), "```", ""]
+        lines += [f"### {title}", "", "```", *(key(said) if callable(key) else said.lines(key)), "```", ""]
     return f"{SUITES[suite].title}: {part.TITLE}", lines
 
 

@@ -274,6 +274,17 @@ TEST(Fallback, SaysWhatKdumpDoesAndWhetherTheReservationIsLargeEnough) {
         "kdump loads the crash kernel without the handoff. The reservation of 160 MiB may be too small for that: the "
         "crash kernel needs 90 to 170 MiB and a pool of 64 MiB below 4 GiB. Without the handoff, crashkernel=240M "
         "would be large enough.");
+    f.reserved = 208 * MiB;
+    f.enough = 32 * MiB;
+    f.sure = true;
+    EXPECT_EQ(
+        to_text(f),
+        "kdump loads the crash kernel without the handoff. The reservation of 208 MiB is large enough for that "
+        "and a pool of 32 MiB, which is enough as far as it was measured. The crash kernel makes a pool of 64 MiB "
+        "by itself. Then 144 MiB are left, and it needs 90 to 170 MiB. Without the handoff, crashkernel=240M "
+        "would be large enough.")
+        << "recommend names such a size, and so it is not called too small";
+    f.sure = false;
     f.plain_fits = f.fits = Fit::no;
     f.reserved = 100 * MiB;
     EXPECT_EQ(
@@ -290,6 +301,11 @@ TEST(Fallback, SaysWhatKdumpDoesAndWhetherTheReservationIsLargeEnough) {
               "only 8 MiB. The reservation of 100 MiB is too small for the pool of 64 MiB that it would make "
               "otherwise. It may be too small even for the smaller pool. Without the handoff, crashkernel=240M would "
               "be large enough.");
+    f.fits = Fit::surely;
+    EXPECT_EQ(to_text(f),
+              "kdump loads the crash kernel without the handoff, but with swiotlb=4096, so that it makes a pool of "
+              "only 8 MiB. The reservation of 100 MiB is large enough for that, but too small for the pool of 64 MiB "
+              "that it would make otherwise. Without the handoff, crashkernel=240M would be large enough.");
 }
 
 }  // namespace

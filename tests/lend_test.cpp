@@ -474,7 +474,7 @@ TEST(Lend, AReservationShrinksByTheLoanForWhoCountsOnIt) {
 
     const ShrinkPlan too_far =
         plan_shrink(machine, lending_request(), counted.to.size() - 8 * MiB, Need::default_margin, true);
-    EXPECT_NE(too_far.problem.find("less than the crash kernel needs"), std::string::npos) << too_far.problem;
+    EXPECT_NE(too_far.problem.find("less than the crash kernel should have"), std::string::npos) << too_far.problem;
     machine.pool_traces->slabs_used = 1;
     const ShrinkPlan used = plan_shrink(machine, lending_request(), std::nullopt, Need::default_margin, true);
     EXPECT_NE(used.problem.find("lend-idle"), std::string::npos) << used.problem;

@@ -47,7 +47,8 @@ bool has(const std::string& text, const char* words) { return text.find(words) !
 TEST(ReservationFit, IsOneLineWithItsAssumptions) {
     Case c{with_low(512)};
     EXPECT_EQ(c.text(),
-              "512 MiB is enough: the crash kernel should have 233 MiB (the size of the unpacked initrd and the "
+              "512 MiB is enough: in a reservation of this size the crash kernel should have 233 MiB (the size of the "
+              "unpacked initrd and the "
               "options of makedumpfile are assumed).");
     c.request.initrd_bytes.reset();
     EXPECT_TRUE(has(c.text(), "(the size of the initrd and the options of makedumpfile are assumed)")) << c.text();
@@ -61,7 +62,9 @@ TEST(ReservationFit, IsOneLineWithItsAssumptions) {
 
 TEST(ReservationFit, SaysWhatIsTooSmallAndWhatToBootWith) {
     const std::string perhaps = Case{with_low(192)}.text(), no = Case{with_low(64)}.text();
-    EXPECT_TRUE(perhaps.starts_with("192 MiB may be too small: the crash kernel needs 68 to 228 MiB ")) << perhaps;
+    EXPECT_TRUE(perhaps.starts_with(
+        "192 MiB may be too small: in a reservation of this size the crash kernel needs 68 to 228 MiB "))
+        << perhaps;
     EXPECT_TRUE(perhaps.ends_with(" Boot with crashkernel=240M.")) << perhaps;
     EXPECT_EQ(no, "64 MiB is too small: the crash kernel needs at least 66 MiB. Boot with crashkernel=240M.")
         << "nothing that is assumed makes it so";
@@ -72,7 +75,8 @@ TEST(ReservationFit, OfAHandoffIsOfALoadWithIt) {
     const ReservationFit fit = c.planned().reservation;
     EXPECT_EQ(fit.rung, Rung::handoff);
     EXPECT_EQ(fit.pool, 0u);
-    EXPECT_TRUE(to_text(fit).starts_with("768 MiB is enough with the handoff: the crash kernel should have "))
+    EXPECT_TRUE(to_text(fit).starts_with(
+        "768 MiB is enough with the handoff: in a reservation of this size the crash kernel should have "))
         << to_text(fit);
     EXPECT_TRUE(has(to_text(fit), " in addition to the pool that it takes over")) << to_text(fit);
 }
@@ -81,8 +85,9 @@ TEST(ReservationFit, WithoutTheHandoffThePoolCounts) {
     Case c{with_low(256)};
     *c.request.command_line += " swiotlb=force";
     c.machine.encryption = Encryption::sev_snp;  // refused
-    EXPECT_TRUE(
-        has(c.text(), "may be too small: the crash kernel needs 68 to 228 MiB and a pool of 64 MiB below 4 GiB"))
+    EXPECT_TRUE(has(c.text(),
+                    "may be too small: in a reservation of this size the crash kernel needs 68 to 228 MiB and a pool "
+                    "of 64 MiB below 4 GiB"))
         << c.text();
     c.machine.crash_kernel = {*AddressRange::from_size(0x70000000, 100 * MiB)};
     EXPECT_TRUE(c.text().starts_with("100 MiB is too small: ")) << "of the load that was asked for: " << c.text();

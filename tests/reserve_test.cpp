@@ -112,6 +112,16 @@ TEST(BootEntries, AreCountedByTheWordsThatTheKernelReads) {
     EXPECT_EQ(boot_entries(menu, "crashkernel=32M,low crashkernel=144M,high").as_asked, 0u);
 }
 
+TEST(BootEntries, AreToldInSentences) {
+    EXPECT_EQ(to_text(BootEntries{4, 0, 0}), "4 entries have these words.");
+    EXPECT_EQ(to_text(BootEntries{1, 0, 1}),
+              "1 entry has these words. 1 entry has no crashkernel= and stays as it is, as GRUB's recovery mode does.");
+    EXPECT_EQ(
+        to_text(BootEntries{2, 1, 2}),
+        "2 entries have these words. 2 entries have no crashkernel= and stay as they are, as GRUB's recovery mode "
+        "does. 1 entry has another crashkernel=, which this file does not change.");
+}
+
 TEST(GrubFile, IsKnownAgainByItsFirstLine) {
     EXPECT_TRUE(is_our_grub_file(grub_file_with("crashkernel=144M")));
     EXPECT_FALSE(is_our_grub_file("GRUB_CMDLINE_LINUX=x\n"));

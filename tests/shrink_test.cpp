@@ -67,8 +67,9 @@ TEST(ShrinkPlan, WritesWhatThisKernelCounts) {
 
 TEST(ShrinkPlan, RefusesWhatIsNotProvenOrTooSmall) {
     const Machine machine = with_reservations({low, high}, 512 * MiB);
-    EXPECT_NE(plan_shrink(machine, synthetic_request(), 64 * MiB).problem.find("less than the crash kernel needs"),
-              std::string::npos);
+    EXPECT_NE(
+        plan_shrink(machine, synthetic_request(), 64 * MiB).problem.find("less than the crash kernel should have"),
+        std::string::npos);
     EXPECT_NE(plan_shrink(machine, synthetic_request(), 512 * MiB)
                   .problem.find("is not smaller than the current reservation"),
               std::string::npos);
@@ -89,12 +90,23 @@ TEST(ShrinkPlan, LeavesEnoughForALoadWithoutTheHandoff) {
     Machine machine = with_reservations({*AddressRange::from_size(0x70000000, 32 * MiB), high}, 512 * MiB);
     const ShrinkPlan little = plan_shrink(machine, synthetic_request());
     EXPECT_FALSE(little.possible()) << "a pool of 32 MiB and other buffers do not fit into 32 MiB";
-    EXPECT_NE(little.problem.find("a load without the handoff could have too little memory"), std::string::npos)
+    EXPECT_NE(little.problem.find("a reservation of 544 MiB may have no room for it there"), std::string::npos)
         << little.problem;
     machine.crash_kernel.front() = low;
     const ShrinkPlan enough = plan_shrink(machine, synthetic_request());
     ASSERT_TRUE(enough.possible()) << enough.problem;
     EXPECT_TRUE(enough.plan.fallback->sure);
+}
+
+TEST(ShrinkPlan, SaysWhereThereIsNothingToHandOver) {
+    const AddressRange below = *AddressRange::from_size(0x70000000, 256 * MiB);
+    const ShrinkPlan s = plan_shrink(with_reservations({below}, below.size()), synthetic_request());
+    EXPECT_FALSE(s.possible());
+    EXPECT_TRUE(
+        s.problem.starts_with("There is nothing to hand over, and only a reservation for a handoff is made "
+                              "smaller here. The crash kernel makes no pool: "))
+        << s.problem;
+    EXPECT_TRUE(s.problem.ends_with("whether a smaller crashkernel= is enough from the next boot on.")) << s.problem;
 }
 
 // --- the effects: a kernel that has a crash kernel loaded, and in which any step may fail

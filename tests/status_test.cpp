@@ -100,6 +100,17 @@ TEST(Status, SaysHowThingsStandAndWhatToDoNext) {
     const Case cases[] = {
         {"all is well", [](StatusFacts&) {}, Handoff::in_use,
          "Nothing has to be done. The crash kernel takes over the pool."},
+        {"the initrd was made anew after the load",
+         [](StatusFacts& f) { f.changed_files = {"/var/lib/kdump/initrd.img"}; }, Handoff::in_use,
+         "Run 'kdump-config reload'. /var/lib/kdump/initrd.img changed after the crash kernel was loaded. What is "
+         "loaded "
+         "is older."},
+        {"the same, but the record is of another load",
+         [](StatusFacts& f) {
+             f.changed_files = {"/var/lib/kdump/initrd.img"};
+             loaded_plainly(f);
+         },
+         Handoff::not_in_use, "Run 'kdump-config reload'. Then the crash kernel takes over the pool."},
         {"no kdump at all", [](StatusFacts& f) { f.service.reset(); }, Handoff::in_use,
          "Install the kdump service of the distribution (Debian: kdump-tools)."},
         {"two kdumps",

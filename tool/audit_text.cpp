@@ -137,7 +137,7 @@ void print_audit_sums(const handoff::AuditSummary& sum) {
     count("machines", sum.machines(), {});
     count("ready", sum.ready,
           sum.ready_if == 0 ? std::string()
-                            : fmt::format("{} of them only if what was not read is as assumed:", sum.ready_if));
+                            : fmt::format("{} of them only if these assumptions are true:", sum.ready_if));
     if (sum.ready_if != 0) counts("assume", sum.assumed);
     count("not needed", sum.not_needed, {});
     count("refused", sum.refused, sum.refused_by.empty() ? "" : "of which");
@@ -150,7 +150,7 @@ void print_audit_sums(const handoff::AuditSummary& sum) {
     count("oversized", sum.by_right_sizing / MiB,
           fmt::format("MiB on {} machines are reserved without need, with or without a handoff", sum.oversized));
     count("too small", sum.too_small / MiB,
-          fmt::format("MiB lack on {} machines. {} of them certainly lose their dump.", sum.undersized,
+          fmt::format("MiB are missing on {} machines. {} of them certainly lose their dump.", sum.undersized,
                       sum.certainly_undersized));
     count("could lend", sum.lent / MiB,
           fmt::format("MiB to {} crash kernels that make no pool. For {} more only evidence is missing. A loan gives "

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -17,6 +18,9 @@
 #include "tool/difference.hpp"
 #include "tool/machine_file.hpp"
 #include "tool/print.hpp"
+#include "tool/status.hpp"
+#include "tool/terminal.hpp"
+#include "tool/text.hpp"
 
 namespace tool {
 namespace {
@@ -34,9 +38,37 @@ std::filesystem::path config_path(const Options& options, const KdumpService& se
 
 std::string backup_of(std::string_view config) { return fmt::format("{}.before-swiotlb-handoff", config); }
 
-// The text for the user after enable or disable; `note` is one more sentence for enable.
+// What the handoff comes to on this machine as it is now, for somebody who enables it; "" where it is ready, or where
+// nothing is known.
+std::string effect_now(const handoff::Host& host) {
+    const auto plan = status_facts(host).plan;
+    if (!plan || plan->verdict == handoff::Verdict::ready) return {};
+    if (plan->verdict == handoff::Verdict::refused)
+        return fmt::format("At present kdump loads without the handoff: {}. 'swiotlb-handoff plan' says what to do.",
+                           handoff::headline(*plan));
+    return "At present the handoff has no effect: the crash kernel makes no pool, and kdump loads it as before. This "
+           "changes if a later boot has its reservation above 4 GiB or swiotlb=force. A pool that nobody uses can be "
+           "lent to the crash kernel instead, with SWIOTLB_HANDOFF_LEND=yes in this file: swiotlb-handoff-lending(7).";
+}
+
+// What an administrator should know besides.
+std::vector<std::string> notes_for(const handoff::Host& host, const KdumpService& service) {
+    std::vector<std::string> notes{effect_now(host), std::string(handoff::undoes_crashkernel(host, service))};
+    std::erase(notes, "");
+    return notes;
+}
+
+// The last lines: what to do, one after the other.
+std::string steps_text(const std::vector<std::string>& steps) {
+    std::string text;
+    for (const std::string& step : steps)
+        text += fmt::format("{}{}\n", text.empty() ? "\nNext: " : "      ", wrapped(step, 6, text_width()));
+    return text;
+}
+
+// The text for the user after enable or disable.
 std::string said_of(const Options& options, const KdumpService& service, bool enabled, bool changed,
-                    std::string_view note = {}) {
+                    const std::vector<std::string>& notes = {}) {
     const std::string config = config_path(options, service).string();
     if (options.json)
         return e820::to_text(handoff::enable_document(enabled ? "enable" : "disable", service.name, config, changed)) +
@@ -44,16 +76,17 @@ std::string said_of(const Options& options, const KdumpService& service, bool en
     std::string text =
         field_text(enabled ? "enabled" : "disabled", config + (changed ? "" : "  (nothing had to be changed)"));
     if (!enabled)
-        return changed ? fmt::format(
-                             "{}\nNext: Run '{}'.\n      Then 'swiotlb-handoff plan' says whether the reservation "
-                             "is large enough without the handoff.\n",
-                             text, service.reload)
+        return changed ? text + steps_text({fmt::format("Run '{}'.", service.reload),
+                                            "Then 'swiotlb-handoff plan' says whether the reservation is large enough "
+                                            "without the handoff."})
                        : text;
-    return fmt::format(
-        "{}{}\nNext: Run '{}', so that the crash kernel reports where its pool is.\n      Run '{}', so that the crash "
-        "kernel takes over the pool if that is proven.\n      Then run 'swiotlb-handoff status'.\n{}{}{}",
-        text, field_text("backup", backup_of(config)), service.rebuild, service.reload,
-        note.empty() ? "" : "Note: ", note, note.empty() ? "" : "\n");
+    text += field_text("backup", backup_of(config));
+    for (const std::string& note : notes) text += sentence_text("note", note);
+    return text +
+           steps_text({fmt::format("Run '{}', so that the crash kernel reports where its pool is.", service.rebuild),
+                       fmt::format("Run '{}', so that the crash kernel takes over the pool if that is proven.",
+                                   service.reload),
+                       "Then run 'swiotlb-handoff status'."});
 }
 
 Status say_difference(const Options& options, const KdumpService& service, std::string_view old,
@@ -86,9 +119,13 @@ Status enable(const Options& options) {
     if (!text) return fail(machine_error(host, std::move(text).error().at(service->config)));
     if (const auto ignored = handoff::ignores_block(host, *service)) return fail(machine_error(host, *ignored));
     if (const auto problem = incomplete(host, *service)) return fail(*problem);
-    if (options.dry_run) return say_difference(options, *service, *old, *text);
+    const std::vector<std::string> notes = notes_for(host, *service);
+    if (options.dry_run) {
+        for (const std::string& note : notes) complain(note);
+        return say_difference(options, *service, *old, *text);
+    }
     const bool changed = *text != *old;
-    const std::string said = said_of(options, *service, true, changed, handoff::undoes_crashkernel(host, *service));
+    const std::string said = said_of(options, *service, true, changed, notes);
     if (changed) {
         // The backup is written first: if there is no room for it, nothing else is changed.
         if (const auto done = write_file(host, backup_of(service->config), handoff::Link::stay, *old, 0600); !done)

@@ -56,9 +56,11 @@ std::string field_text(std::string_view label, std::string_view value) {
 
 void field(std::string_view label, std::string_view value) { put(field_text(label, value)); }
 
-void sentence(std::string_view label, std::string_view text) {
-    print(fmt::format("{:<12}{}\n", label, wrapped(printable(text, false), label_width, text_width())));
+std::string sentence_text(std::string_view label, std::string_view text) {
+    return fmt::format("{:<12}{}\n", label, wrapped(printable(text, false), label_width, text_width()));
 }
+
+void sentence(std::string_view label, std::string_view text) { print(sentence_text(label, text)); }
 
 void print_json(const e820::Json& document) { print(e820::to_text(document) + '\n'); }
 

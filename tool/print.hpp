@@ -27,6 +27,8 @@ std::string field_text(std::string_view label, std::string_view value);
 /// The same, printed.
 void field(std::string_view label, std::string_view value);
 /// The same for a text that people read: in lines of text_width() columns, which begin below `value`.
+std::string sentence_text(std::string_view label, std::string_view text);
+/// The same, printed.
 void sentence(std::string_view label, std::string_view text);
 /// Indented, and UTF-8 whatever is in it.
 void print_json(const e820::Json&);

@@ -121,7 +121,10 @@ void print_plan(const handoff::Plan& plan, const PlanNews& news, bool verbose) {
     if (verbose)
         verdict_line("verdict", handoff::verdict_text(plan.verdict, plan.assumptions), tone_of(plan.verdict));
     else
-        print_verdict(plan.verdict, plan.assumptions);
+        print_verdict(plan.verdict, plan.assumptions,
+                      plan.verdict != Verdict::ready ? ""
+                      : plan.loan                    ? "With the reservation of this boot the pool can be lent."
+                                                     : "With the reservation of this boot the handoff is proven.");
     if (const auto& pool = plan.pool ? plan.pool : news.pool) field("pool", row(*pool));
     if (plan.part) field("part", row(*plan.part) + ", which is not all of the pool");
     if (verbose) print_layout(plan);

@@ -67,10 +67,19 @@ const char* when(NeedPart part) {
     return "";
 }
 
-void print_need(const handoff::Need& need) {
-    sentence("needs", fmt::format("The crash kernel should have {} MiB in addition to its pool. With less than {} MiB "
-                                  "no dump can be written.",
-                                  whole_mib(need.recommended()), whole_mib(need.lower_bound())));
+// What the crash kernel should have of the reservation that is recommended.
+std::string should_have(const Recommendation& r) {
+    return fmt::format("{} crash kernel should have {} MiB{}.", r.chosen ? "In a reservation of this size the" : "The",
+                       whole_mib(r.need.recommended()),
+                       r.verdict == Verdict::not_needed ? "" : " in addition to its pool");
+}
+
+void print_need(const Recommendation& r) {
+    const handoff::Need& need = r.need;
+    sentence("needs",
+             fmt::format("{} With less than {} MiB no dump can be written. In a larger reservation it needs a little "
+                         "more, because the kernel keeps a description of each page.",
+                         should_have(r), whole_mib(need.lower_bound())));
     for (const handoff::NeedLine& line : need.lines)
         if (line.bytes != 0)
             size_row(whole_mib(line.bytes), name(line.basis),
@@ -162,8 +171,7 @@ std::string chosen_text(const Recommendation& r) {
     if (r.counts_on_loan)
         return text + fmt::format(". The crash kernel should have {} MiB, and {} MiB of these are in the lent pool.",
                                   whole_mib(r.need.recommended()), whole_mib(r.on_loan()));
-    text +=
-        fmt::format(". The crash kernel should have {} MiB in addition to its pool.", whole_mib(r.need.recommended()));
+    text += ". " + should_have(r);
     if (r.by_handoff() != 0)
         text += fmt::format(" Without the handoff {} MiB would have to be reserved.", whole_mib(r.without_handoff));
     else if (back > 0 && r.present.reservation.fits == Fit::surely)
@@ -171,16 +179,16 @@ std::string chosen_text(const Recommendation& r) {
     return text;
 }
 
+// The plan for this boot may say something else, because this is about the next one.
 std::string meaning_of(const Recommendation& r) {
-    switch (r.verdict) {
-        case Verdict::ready:
-            return "With this reservation the crash kernel takes over the pool.";
-        case Verdict::not_needed:
-            return "With this reservation the crash kernel makes no pool.";
-        case Verdict::refused:
-            break;
-    }
-    return "No crashkernel= was found that can be proven for this machine.";
+    if (r.verdict == Verdict::refused) return "No crashkernel= was found that can be proven for this machine.";
+    const std::string meaning = r.verdict == Verdict::ready
+                                    ? "With this reservation the crash kernel takes over the pool."
+                                    : "With this reservation the crash kernel makes no pool.";
+    if (r.present.verdict == r.verdict) return meaning;
+    return fmt::format(
+        "{} That holds from the next boot on. For the reservation of this boot 'swiotlb-handoff plan' says {}.",
+        meaning, name(r.present.verdict));
 }
 
 // Nothing is gained by the next boot, and nothing is lacking in this one.
@@ -229,8 +237,8 @@ void print_loan(const handoff::LoanOutlook& loan) {
 }
 
 void print_details(const Recommendation& r) {
-    print_need(r.need);
-    print_low_part(r.low);
+    print_need(r);
+    if (!r.chosen || r.chosen->reservation.high) print_low_part(r.low);
     if (r.loan && !r.counts_on_loan) print_loan(*r.loan);
     if (r.verdict != Verdict::refused) print_candidates(r);
     if (r.reproduced.layout)

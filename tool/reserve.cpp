@@ -100,24 +100,23 @@ std::string why_not_lent(const Host& host, const handoff::Machine& machine) {
     return handoff::objection_to_counting_on_loan(loaded);
 }
 
+// What this boot has, and what the next one has instead.
+void print_words(const ReservationChange& change) {
+    field("now", change.now.empty() ? "no crashkernel=" : change.now);
+    if (!change.words.empty()) field("boot with", change.words);
+    if (change.on_loan != 0) sentence("note", handoff::counts_on_loan_text);
+}
+
 void print_change(const ReservationChange& change, const Host& host) {
     if (!change.problem.empty()) {
         sentence("refused", change.problem);
         return;
     }
-    if (!change.words.empty()) field("boot with", change.words);
-    if (change.on_loan != 0) sentence("note", handoff::counts_on_loan_text);
+    print_words(change);
     for (const std::string& command : change.by_hand) field(&command == &change.by_hand.front() ? "do" : "", command);
     if (!change.file.empty()) field(change.undo ? "removed" : "written", change.file);
     if (!change.ran.empty()) field("ran", change.ran);
-    if (change.entries)
-        sentence("boot menu",
-                 fmt::format("{} entries with these words, {} entries without crashkernel={}", change.entries->as_asked,
-                             change.entries->without,
-                             change.entries->otherwise == 0
-                                 ? ""
-                                 : fmt::format(", and {} entries with other words, which this file does not change",
-                                               change.entries->otherwise)));
+    if (change.entries) sentence("boot menu", to_text(*change.entries));
     if (!change.undone_by.empty()) sentence("note", change.undone_by);
     if (!change.file.empty() && change.ran.empty())
         sentence("note",
@@ -152,8 +151,13 @@ Status change_boot(const Options& options, const Host& host, const BootConfig& b
     if (const auto problem = not_ours(host, boot, before->ours())) return fail(*problem);
     const std::string text = change.words.empty() ? "" : handoff::grub_file_with(change.words);
     if (options.dry_run) {
-        if (change.on_loan != 0) report(std::string(handoff::counts_on_loan_text));
-        print(unified_difference(full_path(host, boot.file), before->ours().value_or(""), text));
+        const std::string difference =
+            unified_difference(full_path(host, boot.file), before->ours().value_or(""), text);
+        print_words(change);
+        print(difference);
+        next(difference.empty() ? "Nothing has to be done. This file is as it should be."
+                                : fmt::format("Run 'swiotlb-handoff reserve{}' without --dry-run, and reboot.",
+                                              change.undo ? " --undo" : ""));
         return Status::ready;
     }
     if (change.undo && !before->ours()) return say(options, host, change);
@@ -190,6 +194,8 @@ Status reserve(const Options& options) {
     ReservationChange change;
     change.service = service->name;
     change.undo = options.undo;
+    if (const auto line = host.read(handoff::Source::command_line))
+        change.now = handoff::crashkernel_words(*line).value_or("");
     if (options.undo) {
         if (boot) return change_boot(options, host, *boot, change);
         return fail(Error{Errc::not_found, "", 0,

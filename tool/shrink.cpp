@@ -10,7 +10,6 @@
 
 #include <fmt/format.h>
 
-#include "lib/decide/findings.hpp"
 #include "lib/load/reserve.hpp"
 #include "lib/report/documents.hpp"
 #include "lib/service/service.hpp"
@@ -68,24 +67,30 @@ std::string words_of(const std::vector<std::string>& words) {
 using Loader = base::Result<std::vector<std::string>>;
 
 void print_shrink(const handoff::ShrinkPlan& s, const std::string& kexec, const Loader& loader) {
-    if (s.from) field("now", fmt::format("{}  {} MiB", base::to_string(*s.from), s.from->size() / MiB));
+    if (s.from) field("now", row(*s.from));
     if (!s.possible()) {
-        field("refused", s.problem);
+        sentence("refused", s.problem);
         return;
     }
-    field("then", fmt::format("{}  {} MiB", base::to_string(s.to), s.to.size() / MiB));
+    field("then", row(s.to));
     field("gives back", fmt::format("{} MiB", s.given_back() / MiB));
-    field("needs",
-          fmt::format("{} MiB{}{}; 'swiotlb-handoff recommend' has the sum", base::whole_mib(s.need.recommended()),
-                      s.on_loan == 0 ? std::string(" in addition to the pool")
-                                     : fmt::format(", {} MiB of them in the pool", base::whole_mib(s.on_loan)),
-                      s.need.rests_on_assumptions() ? ", some of it assumed" : ""));
+    sentence(
+        "needs",
+        fmt::format("The crash kernel should have {} MiB{}. {}'swiotlb-handoff recommend --verbose' has the sum.",
+                    base::whole_mib(s.need.recommended()),
+                    s.on_loan == 0 ? std::string(" in addition to the pool")
+                                   : fmt::format(", and {} MiB of these are in the pool", base::whole_mib(s.on_loan)),
+                    s.need.rests_on_assumptions() ? "Some of it is assumed. " : ""));
     if (s.on_loan != 0) sentence("note", handoff::counts_on_loan_text);
     field("append", s.plan.append);
-    field("steps", kexec + " -p -u");
-    field("", fmt::format("write {} to /sys/kernel/kexec_crash_size", s.write));
-    field("", loader ? words_of(*loader)
-                     : "load again, with a command that is given after --: " + loader.error().message());
+    sentence("steps", fmt::format("1. {} -p -u", kexec));
+    sentence("", fmt::format("2. write {} to /sys/kernel/kexec_crash_size", s.write));
+    sentence("", loader ? "3. " + words_of(*loader)
+                        : "3. the command that loads the crash kernel. It is not known: " + loader.error().message());
+    next(fmt::format(
+        "Run this command without --dry-run{}. No crash kernel is loaded for some seconds between the first "
+        "step and the last.",
+        loader ? "" : ", with the command that loads the crash kernel after --"));
 }
 
 Status status_of(Outcome outcome) {
@@ -125,7 +130,7 @@ Status shrink(const Options& options) {
     handoff::ShrinkPlan wanted =
         handoff::plan_shrink(*machine, *request, options.to, options.margin, options.count_on_loan);
     if (options.count_on_loan && wanted.possible())
-        wanted.problem = handoff::without_full_stop(handoff::lends_at_no_load(handoff::load_settings(host)));
+        wanted.problem = handoff::lends_at_no_load(handoff::load_settings(host));
     const auto pool = machine->pool.empty() ? std::nullopt : std::optional(machine->pool.front().range);
     if (options.dry_run && wanted.possible()) {
         const handoff::HandoffState state = state_on(host, pool);
@@ -159,10 +164,11 @@ Status shrink(const Options& options) {
         print_json(handoff::shrink_document(wanted, result));
     } else {
         field("outcome", handoff::name(result.outcome));
-        for (const std::string& step : result.steps) field("did", step);
+        for (const std::string& step : result.steps) sentence("did", step);
         if (result.outcome == Outcome::done)
-            field("gives back", fmt::format("{} MiB: the reservation has now {} of {} MiB", wanted.given_back() / MiB,
-                                            wanted.to.size() / MiB, wanted.from->size() / MiB));
+            sentence("gives back",
+                     fmt::format("{} MiB. The reservation had {} MiB and has {} MiB now.", wanted.given_back() / MiB,
+                                 wanted.from->size() / MiB, wanted.to.size() / MiB));
         if (wanted.on_loan != 0) sentence("note", handoff::counts_on_loan_text);
     }
     if (!result.text.empty()) report(result.text);

@@ -129,6 +129,7 @@ handoff::StatusFacts status_facts(const handoff::Host& host) {
     const std::string config = read_service(host, facts);
     read_reservation_asked(host, facts);
     static_cast<handoff::HandoffEvidence&>(facts) = handoff::read_handoff_evidence(host);
+    if (facts.record) facts.changed_files = handoff::changed_since_load(host, *facts.record);
     facts.now = static_cast<std::int64_t>(std::time(nullptr));
     read_machine(host, config, facts);
     if (auto test = last_test(host); !test)

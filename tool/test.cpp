@@ -171,7 +171,7 @@ Status write_report(const std::string& file, const Host& host) {
     const std::string text = e820::to_text(handoff::test_report(*facts.test, host, facts.map, service)) + "\n";
     if (const auto done = replace_file(*place, file, text); !done) return fail(done.error());
     field("written", file);
-    next("look through it, and send it. It names no machine, user, file or address of a network.");
+    next("Look through it, and send it. It names no machine, user, file or address of a network.");
     return Status::ready;
 }
 

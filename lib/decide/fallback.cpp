@@ -198,11 +198,20 @@ std::string to_text(const Fallback& f) {
     if (f.rung == Rung::own_pool)
         return fmt::format(
             "kdump loads the crash kernel without the handoff, but with {}, so that it makes a pool of only {} MiB. "
-            "The {} is too small for the pool of {} MiB that it would make otherwise.{}{}",
-            f.append, whole_mib(f.pool), reserved, whole_mib(f.plain_pool),
-            f.fits == Fit::surely ? "" : " It may be too small even for the smaller pool.", larger);
+            "The {} is {} the pool of {} MiB that it would make otherwise.{}{}",
+            f.append, whole_mib(f.pool), reserved,
+            f.fits == Fit::surely ? "large enough for that, but too small for" : "too small for",
+            whole_mib(f.plain_pool), f.fits == Fit::surely ? "" : " It may be too small even for the smaller pool.",
+            larger);
     const std::string text = "kdump loads the crash kernel without the handoff. The " + reserved;
     if (f.fits == Fit::surely) return text + " is large enough for that.";
+    // recommend() and shrink count on the pool that is enough, and not on all that the crash kernel makes by itself.
+    if (f.fits == Fit::perhaps && f.sure)
+        return fmt::format(
+            "{} is large enough for that and a pool of {} MiB, which is enough as far as it was measured. The crash "
+            "kernel makes a pool of {} MiB by itself. Then {} MiB are left, and it needs {} to {} MiB.{}",
+            text, whole_mib(f.enough), whole_mib(f.pool), whole_mib(f.reserved - std::min(f.reserved, f.pool)),
+            whole_mib(f.lower_bound), whole_mib(f.recommended), larger);
     const std::string pool = f.plain_pool == 0 ? std::string(" and makes no pool")
                                                : fmt::format(" and a pool of {} MiB below 4 GiB", whole_mib(f.pool));
     if (f.fits == Fit::perhaps)

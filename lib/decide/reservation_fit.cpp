@@ -71,10 +71,13 @@ std::string pool_text(const ReservationFit& fit) {
 
 std::string need_text(const ReservationFit& fit) {
     const std::string pool = pool_text(fit), assumed = assumed_text(fit);
+    // The need grows a little with the reservation, so recommend() has another number for another size.
+    constexpr std::string_view size = "in a reservation of this size ";
     if (fit.fits == Fit::surely || fit.reserved == 0)
-        return fmt::format("the crash kernel should have {} MiB{}{}", whole_mib(fit.recommended), pool, assumed);
+        return fmt::format("{}the crash kernel should have {} MiB{}{}", fit.reserved == 0 ? "" : size,
+                           whole_mib(fit.recommended), pool, assumed);
     if (fit.fits == Fit::perhaps)
-        return fmt::format("the crash kernel needs {} to {} MiB{}{}", whole_mib(fit.lower_bound),
+        return fmt::format("{}the crash kernel needs {} to {} MiB{}{}", size, whole_mib(fit.lower_bound),
                            whole_mib(fit.recommended), pool, assumed);
     if (fit.lower_bound + fit.pool > fit.reserved)
         return fmt::format("the crash kernel needs at least {} MiB{}", whole_mib(fit.lower_bound), pool);

@@ -81,6 +81,19 @@ Result<Record> last_record(const Host& host) {
     return record;
 }
 
+std::vector<std::string> changed_since_load(const Host& host, const Record& record) {
+    std::vector<std::string> changed;
+    const auto look = [&](const std::string& path, const std::optional<FileSum>& loaded) {
+        if (!loaded || !path.starts_with('/')) return;
+        const auto file = host.file(std::string_view(path).substr(1));
+        const auto now = file ? sum_if_read(*file) : std::nullopt;
+        if (now && *now != *loaded) changed.push_back(path);
+    };
+    look(record.kernel, record.kernel_sum);
+    look(record.initrd, record.initrd_sum);
+    return changed;
+}
+
 std::vector<Reason> judge_record(const Record& record) {
     Findings found;
     const auto refuse = [&](std::string text) { found.refuse("record-agrees", std::move(text)); };

@@ -72,6 +72,10 @@ inline constexpr std::string_view record_file = "record.json";  ///< in record_d
 /// of another version.
 Result<Record> last_record(const Host&);
 
+/// Those of the record's kernel and initrd, with their paths, that have other bytes now than when they were loaded. A
+/// file that cannot be read now, or could not be read then, is not among them.
+std::vector<std::string> changed_since_load(const Host&, const Record&);
+
 /// What in a record contradicts itself, as reasons of the rule record-agrees: none where it
 /// is whole. A handoff's marker is the pool, or a part of it, and on the command line, no segment
 /// lies in the pool or (besides the kernel's) over a fence, the ELF headers are a segment, the map

@@ -35,6 +35,7 @@ std::string lends_at_no_load(const LoadSettings&);
 /// What came of `reserve`.
 struct ReservationChange {
     std::string_view service;   ///< KdumpService::name
+    std::string now;            ///< crashkernel= of this boot; "" where there is none, or where it was not read
     std::string words;          ///< for the next boot; "" where there are none, or with `undo`
     std::string problem;        ///< of the ReservePlan
     std::uint64_t on_loan = 0;  ///< Recommendation::on_loan()

@@ -36,18 +36,28 @@ std::optional<std::uint64_t> counted_besides(const Machine& machine) {
     return std::nullopt;
 }
 
-std::string what_decided(const Plan& plan) {
-    if (const Reason* refusal = first_refusal(plan.reasons)) return requirement(*refusal);
+// Of a plan that is not ready for a reservation of `size` bytes.
+std::string why_not_ready(const Plan& plan, std::uint64_t size) {
+    if (const Reason* refusal = first_refusal(plan.reasons))
+        return fmt::format("With a reservation of {} MiB the handoff is refused ({}).", whole_mib(size),
+                           requirement(*refusal));
+    std::string text = "There is nothing to hand over, and only a reservation for a handoff is made smaller here.";
     for (const Reason& r : plan.reasons)
-        if (r.is("pool-needed")) return without_full_stop(r.text);
-    return name(plan.verdict);
+        if (r.is("pool-needed")) text += " " + r.text;
+    return text + " 'swiotlb-handoff recommend' says whether a smaller crashkernel= is enough from the next boot on.";
 }
 
-std::string too_little(const Fallback& without) {
+std::string too_little(std::uint64_t size, const Fallback& without) {
+    if (size >= without.recommended + without.enough)
+        return fmt::format(
+            "A load without the handoff should have a pool of {} MiB below 4 GiB, and a reservation of {} MiB may have "
+            "no "
+            "room for it there.",
+            whole_mib(without.enough), whole_mib(size));
     return fmt::format(
-        "a load without the handoff could have too little memory: it should have {} MiB and a pool of {} MiB below 4 "
-        "GiB",
-        whole_mib(without.recommended), whole_mib(without.enough));
+        "A reservation of {} MiB may be too small for a load without the handoff, which should have {} MiB and a pool "
+        "of {} MiB below 4 GiB.",
+        whole_mib(size), whole_mib(without.recommended), whole_mib(without.enough));
 }
 
 }  // namespace
@@ -59,30 +69,31 @@ ShrinkPlan plan_shrink(const Machine& machine, const PlanRequest& request, std::
         shrink.problem = std::move(why);
         return shrink;
     };
-    if (machine.crash_kernel.empty()) return refuse("no memory is reserved for a crash kernel");
+    if (machine.crash_kernel.empty()) return refuse("No memory is reserved for a crash kernel.");
     const AddressRange main = machine.crash_kernel.back();
     shrink.from = shrink.to = main;
     shrink.need = need_for(machine, request, main.size(), margin);
     // shrink unloads and loads again, and loads a second time if the first load fails. Each load may be two calls.
     if (constexpr std::uint64_t calls = 5; machine.loads_left && *machine.loads_left < calls)
         return refuse(
-            fmt::format("the kernel accepts only {} more loads of a crash kernel (kernel.kexec_load_limit_panic), and "
-                        "this may need {}",
+            fmt::format("The kernel accepts only {} more loads of a crash kernel (kernel.kexec_load_limit_panic), and "
+                        "making the reservation smaller may need {}.",
                         *machine.loads_left, calls));
     const auto besides = counted_besides(machine);
     if (!besides)
         return refuse(
             machine.crash_size
-                ? fmt::format("/sys/kernel/kexec_crash_size says {} bytes, which is not what /proc/iomem shows",
+                ? fmt::format("/sys/kernel/kexec_crash_size says {} bytes, which is not what /proc/iomem shows.",
                               *machine.crash_size)
-                : std::string("/sys/kernel/kexec_crash_size cannot be read"));
+                : std::string("/sys/kernel/kexec_crash_size cannot be read, so it is not known what the kernel would "
+                              "make smaller."));
 
     const std::uint64_t gain = on_loan ? loan_gain(machine) : 0, lent = on_loan ? pool_bytes(machine) : 0;
     if (on_loan) {
         if (const LoanOutlook now = loan_outlook(machine, request, 0); !now.possible)
-            return refuse("the size cannot count on a loan: " + now.why);
+            return refuse(fmt::format("The size cannot count on a loan: {}.", without_full_stop(now.why)));
     } else if (const auto now = fallback_for(machine, request, margin); now && !now->sure) {
-        return refuse(too_little(*now));  // what is too small for it now is so when it is smaller
+        return refuse(too_little(now->reserved, *now));  // what is too small for it now is so when it is smaller
     }
 
     const auto attempt = [&](std::uint64_t size) {
@@ -91,18 +102,18 @@ ShrinkPlan plan_shrink(const Machine& machine, const PlanRequest& request, std::
         shrink.write = size + *besides;
         shrink.on_loan = on_loan ? shrink.need.recommended() - std::min(shrink.need.recommended(), size) : 0;
         if (size + gain < shrink.need.recommended()) {
-            shrink.problem =
-                fmt::format("{} MiB is less than the crash kernel needs, which is {} MiB{}", whole_mib(size),
-                            whole_mib(shrink.need.recommended() - gain), on_loan ? " besides what the loan gives" : "");
+            shrink.problem = fmt::format("{} MiB is less than the crash kernel should have: {} MiB{}.", whole_mib(size),
+                                         whole_mib(shrink.need.recommended() - gain),
+                                         on_loan ? " in addition to what the loan gives" : "");
             return false;
         }
         const Machine smaller = with_size(machine, size);
         shrink.plan = decide(smaller, request);
         shrink.plan.fallback = fallback_for(smaller, request, margin);
         if (shrink.plan.verdict != Verdict::ready)
-            shrink.problem = fmt::format("with {} MiB: {}", whole_mib(size), what_decided(shrink.plan));
+            shrink.problem = why_not_ready(shrink.plan, size);
         else if (const auto& without = shrink.plan.fallback; without && !without->sure && !on_loan)
-            shrink.problem = fmt::format("with {} MiB {}", whole_mib(size), too_little(*without));
+            shrink.problem = too_little(without->reserved, *without);
         else
             shrink.problem.clear();
         return shrink.possible();
@@ -110,7 +121,7 @@ ShrinkPlan plan_shrink(const Machine& machine, const PlanRequest& request, std::
     if (to) {
         const std::uint64_t size = align_up(*to, base::page_size);
         if (size >= main.size())
-            return refuse(fmt::format("{} MiB is not smaller than the current reservation of {} MiB", whole_mib(size),
+            return refuse(fmt::format("{} MiB is not smaller than the current reservation of {} MiB.", whole_mib(size),
                                       whole_mib(main.size())));
         attempt(size);
         return shrink;
@@ -120,7 +131,7 @@ ShrinkPlan plan_shrink(const Machine& machine, const PlanRequest& request, std::
         if (attempt(size)) return shrink;
     if (shrink.problem.empty())
         return refuse(
-            fmt::format("the reservation has {} MiB, but the crash kernel needs {} MiB", whole_mib(main.size()),
+            fmt::format("The reservation has {} MiB, and the crash kernel should have {} MiB.", whole_mib(main.size()),
                         whole_mib(need_for(machine, request, main.size() + lent, margin).recommended() - gain)));
     return shrink;
 }
@@ -159,7 +170,7 @@ ShrinkResult shrink(ShrinkEffects& effects, const ShrinkPlan& wanted) {
     if (!wanted.possible()) return end(Outcome::unchanged, wanted.problem);
     const auto loaded = effects.loaded();
     if (!loaded) return end(Outcome::unchanged, loaded.error().message());
-    if (!*loaded) return end(Outcome::unchanged, "no crash kernel is loaded; load one with the handoff first");
+    if (!*loaded) return end(Outcome::unchanged, "No crash kernel is loaded. Load one with the handoff first.");
     const auto has_handoff = [&] { return effects.state().handoff == Handoff::in_use; };
     if (const std::string objection = objection_to_shrinking(effects.state()); !objection.empty())
         return end(Outcome::unchanged, objection);
@@ -172,28 +183,33 @@ ShrinkResult shrink(ShrinkEffects& effects, const ShrinkPlan& wanted) {
             result.steps.push_back("load");
             const auto failure = effects.reload();
             if (is_loaded()) return std::nullopt;  // whatever the command's status was
-            why = failure ? failure->message() : "the command succeeded, but no crash kernel is loaded";
+            why = failure ? failure->message() : "The command succeeded, but no crash kernel is loaded";
         }
         return why;
     };
     const auto restore = [&](const std::string& what) {
-        if (is_loaded()) return end(Outcome::unchanged, what);
+        if (is_loaded()) return end(Outcome::unchanged, what + " Nothing was changed.");
         const auto failure = load();
-        return failure ? end(Outcome::not_loaded, what + "; loading it again failed too: " + *failure)
-                       : end(Outcome::restored, what);
+        return failure ? end(Outcome::not_loaded, fmt::format("{} Loading it again failed too: {}. No crash kernel is "
+                                                              "loaded, so a crash leaves no dump.",
+                                                              what, *failure))
+                       : end(Outcome::restored, what + " The crash kernel was loaded again.");
     };
 
     result.steps.push_back("unload");
     if (const auto failure = effects.unload())
-        return restore("unloading the crash kernel failed: " + failure->message());
+        return restore(fmt::format("Unloading the crash kernel failed: {}.", failure->message()));
     result.steps.push_back(fmt::format("write {} to /sys/kernel/kexec_crash_size", wanted.write));
     if (const auto failure = effects.resize(wanted.write))
-        return restore("making the reservation smaller failed: " + failure->message());
-    if (const auto failure = load()) return end(Outcome::not_loaded, "loading the crash kernel failed: " + *failure);
+        return restore(fmt::format("Making the reservation smaller failed: {}.", failure->message()));
+    if (const auto failure = load())
+        return end(Outcome::not_loaded, fmt::format("Loading the crash kernel failed: {}. No crash kernel is loaded, "
+                                                    "so a crash leaves no dump.",
+                                                    *failure));
     if (!has_handoff()) load();
     if (!has_handoff())
         return end(Outcome::without_handoff,
-                   "the crash kernel was loaded without the handoff. Load it with the handoff, or boot again. " +
+                   "The crash kernel was loaded without the handoff. Load it with the handoff, or boot again. " +
                        (wanted.plan.fallback ? to_text(*wanted.plan.fallback) : "It may have too little memory."));
     return end(Outcome::done, {});
 }

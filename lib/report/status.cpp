@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "base/wording.hpp"
 #include "lib/decide/advice.hpp"
 #include "lib/decide/findings.hpp"
 
@@ -39,6 +40,11 @@ bool load_failed(const StatusFacts& facts) {
     return facts.record && facts.record->outcome != Rung::handoff && facts.record->verdict == Verdict::ready;
 }
 
+// Only where the record is of what is loaded does it say from which files that came.
+bool is_outdated(const StatusFacts& facts, const HandoffState& state) {
+    return !facts.changed_files.empty() && (state.rung == Rung::handoff || state.rung == Rung::own_pool);
+}
+
 std::string next_of(const StatusFacts& facts, const StatusReport& report) {
     const HandoffState& state = report.state;
     const Handoff handoff = state.handoff;
@@ -59,6 +65,9 @@ std::string next_of(const StatusFacts& facts, const StatusReport& report) {
         return run_reload + " The handoff is disabled, but the crash kernel that is loaded may still have it.";
     if (report.reservation.reserved == Reserved::pending)
         return "Reboot, so that this machine has the reservation that 'swiotlb-handoff reserve' asked for.";
+    if (is_outdated(facts, state))
+        return fmt::format("{} {} changed after the crash kernel was loaded. What is loaded is older.", run_reload,
+                           base::listed(facts.changed_files, " and "));
     if (facts.plan && facts.plan->verdict == Verdict::not_needed) return next_where_not_needed(*facts.plan);
     if (facts.enabled && !*facts.enabled) {
         if (facts.plan && facts.plan->verdict == Verdict::ready)

@@ -27,6 +27,7 @@ struct StatusFacts : HandoffEvidence {
     std::optional<std::uint64_t> crashkernel_bytes;  ///< reserved; nullopt: the machine could not be read
     std::optional<std::uint64_t> ram_bytes;          ///< of the machine
     e820::Table map;                                 ///< its memory
+    std::vector<std::string> changed_files;          ///< since the load of the record: changed_since_load()
     ReservationFacts reservation;                    ///< of this boot, and what `reserve` asked for
     std::string reservation_problem;                 ///< why what it asked for cannot be read; "" else
     std::optional<TestView> test;                    ///< the last one

@@ -48,6 +48,20 @@ base::Result<std::string> crashkernel_words(string_view command_line) {
     return words;
 }
 
+std::string to_text(const BootEntries& entries) {
+    const auto some = [](unsigned number, string_view one, string_view many) {
+        return fmt::format("{} {} {}", number, number == 1 ? "entry" : "entries", number == 1 ? one : many);
+    };
+    std::string text = some(entries.as_asked, "has these words.", "have these words.");
+    if (entries.without != 0)
+        text += " " + some(entries.without, "has no crashkernel= and stays as it is, as GRUB's recovery mode does.",
+                           "have no crashkernel= and stay as they are, as GRUB's recovery mode does.");
+    if (entries.otherwise != 0)
+        text += " " + some(entries.otherwise, "has another crashkernel=, which this file does not change.",
+                           "have another crashkernel=, which this file does not change.");
+    return text;
+}
+
 BootEntries boot_entries(string_view grub_cfg, string_view words) {
     BootEntries entries;
     while (!grub_cfg.empty()) {

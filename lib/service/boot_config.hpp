@@ -32,6 +32,8 @@ struct BootEntries {
     unsigned without = 0;    ///< none, such as a recovery entry
 };
 BootEntries boot_entries(std::string_view grub_cfg, std::string_view words);
+/// The same in sentences.
+std::string to_text(const BootEntries&);
 
 /// "crashkernel=256M,high crashkernel=32M,low": what a kernel reads of this kind on its command line, in its order.
 /// Input errors: those of CommandLine::parse().

@@ -95,6 +95,34 @@ class FirstScreen(unittest.TestCase):
             if "too small" in out:
                 self.assertNotIn("without need", out)
 
+    def test_recommend_says_that_it_is_about_the_next_boot_where_the_plan_says_something_else(self):
+        plan, recommend = (run(command, "--root", at("debian-6.12-high-no-low")).out for command in ("plan", "recommend"))
+        self.assertRegex(plan, r"\Averdict +ready")
+        self.assertRegex(" ".join(recommend.split()), r"^verdict not-needed: .* That holds from the next boot on\. For the reservation of this boot "
+                                                      r"'swiotlb-handoff plan' says ready\. boot with ")
+        self.assertNotIn("from the next boot on", run("recommend", "--root", at("kvm-low-512M")).out)
+
+    def test_two_needs_of_two_sizes_say_so(self):
+        for command, label in (("plan", "reservation"), ("recommend", "now"), ("recommend", "then")):
+            out = " ".join(run(command, "--root", at("debian-6.12-high-no-low")).out.split())
+            self.assertRegex(out, rf" {label} \d+ MiB[^.:]*[.:] [Ii]n a reservation of this size the crash kernel (needs|should have) ")
+
+    def test_recommend_speaks_of_a_pool_and_of_a_low_part_only_where_its_reservation_has_one(self):
+        for out in self.screens("recommend", "--verbose"):
+            words = re.search(r"(?m)^boot with +(.*)$", out)
+            if words:
+                self.assertEqual(",high" in words[1], bool(re.search(r"(?m)^low part ", out)), out)
+            if out.startswith("verdict     not-needed"):
+                self.assertNotRegex(out[re.search(r"(?m)^then ", out).start():], r"should\s+have\s+\d+\s+MiB\s+in\s+addition")
+
+    def test_shrink_says_where_there_is_nothing_to_hand_over(self):
+        with Tree(not_needed) as tree:
+            tree.write("sys/kernel/kexec_crash_size", f"{512 << 20}\n".encode())
+            out = run("shrink", "--dry-run", "--root", tree.root).out
+        self.assertLessEqual(widest(out), 100, out)
+        self.assertRegex(" ".join(out.split()), r"refused There is nothing to hand over, and only a reservation for a handoff is made smaller here\. The crash kernel makes "
+                                                r"no pool: .* 'swiotlb-handoff recommend' says whether a smaller crashkernel= is enough from the next boot on\.$")
+
     def test_audit_has_a_line_for_each_machine_and_says_what_to_do(self):
         done = run("audit", machines)
         self.assertLessEqual(widest(done.out), 100, done.out)

@@ -8,6 +8,7 @@
 #include "lib/sources/gather.hpp"
 #include "lib/sources/host.hpp"
 #include "swiotlb-handoff/machine.hpp"
+#include "tests/temp_tree.hpp"
 
 namespace handoff {
 namespace {
@@ -66,6 +67,26 @@ TEST(Record, IsOfTheLoadThatExplainsMostOfWhatWasReported) {
         EXPECT_EQ(record.loader, done.loader);
         EXPECT_EQ(record.segments, done.segments);
     }
+}
+
+TEST(Record, TellsWhichOfItsFilesChangedSinceTheLoad) {
+    TempTree tree;
+    tree.write("boot/vmlinuz", "kernel");
+    tree.write("boot/initrd", "initrd");
+    const Host host(tree.path());
+    Record record;
+    record.kernel = "/boot/vmlinuz";
+    record.initrd = "/boot/initrd";
+    record.kernel_sum = *sum_of(tree / "boot/vmlinuz");
+    record.initrd_sum = *sum_of(tree / "boot/initrd");
+    EXPECT_EQ(changed_since_load(host, record), std::vector<std::string>());
+    tree.write("boot/initrd", "initrd with a hook");
+    EXPECT_EQ(changed_since_load(host, record), std::vector<std::string>{"/boot/initrd"});
+    record.initrd_sum.reset();
+    EXPECT_EQ(changed_since_load(host, record), std::vector<std::string>()) << "what was loaded is not known";
+    record.initrd = "/boot/gone";
+    record.initrd_sum = FileSum{};
+    EXPECT_EQ(changed_since_load(host, record), std::vector<std::string>()) << "it cannot be read now";
 }
 
 TEST(Record, KeysThatAreNotKnownAreIgnored) {

@@ -150,7 +150,7 @@ begin
 : >"$work/load-fails"
 shrink -- "$work/load"
 expect "every load fails" 1 0
-grep -q 'loading the crash kernel failed' "$work/err" || problem "every load fails: said $(cat "$work/err")"
+grep -q 'Loading the crash kernel failed' "$work/err" || problem "every load fails: said $(cat "$work/err")"
 
 begin
 shrink -- load

@@ -134,6 +134,16 @@ TEST(CrashRecord, HoldsForTheSameLoadAndNoOther) {
              {"", [](WatchedMemory&m, Record&, PresentLoad&) { m.slabs.reset(); }},
              {"", [](WatchedMemory&m, Record&, PresentLoad&) { m.oom_kills.reset(); }},
              {"", [](WatchedMemory&m, Record&, PresentLoad&) { m.command_line = "elfcorehdr=1K  " + m.command_line; }},
+             {"",
+              [](WatchedMemory&m, Record&, PresentLoad&p) {
+                  m.possible_cpus = "0-6";  // without the machine's first CPU
+                  p.cpus = 8;
+              }},
+             {"for the CPUs 0-5, and",
+              [](WatchedMemory&m, Record&, PresentLoad&p) {
+                  m.possible_cpus = "0-5";
+                  p.cpus = 8;
+              }},
              {"another image", [](WatchedMemory&, Record&, PresentLoad&p) { p.kernel->crc32++; }},
              {"another initrd", [](WatchedMemory&, Record&, PresentLoad&p) { p.initrd->bytes++; }},
              {"was Linux 6.1.0, and now Linux 6.12.0 would be loaded",

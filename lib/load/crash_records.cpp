@@ -27,6 +27,14 @@ constexpr std::size_t largest_memory_record = 64 * base::KiB, largest_load_recor
 // As words, however many blanks are between them.
 std::string spaced(std::string_view line) { return fmt::format(" {} ", fmt::join(split(line), " ")); }
 
+// A crash kernel that runs on another CPU than the machine's first one may leave that one out, because starting it
+// would reset the machine: check_for_real_bsp() in arch/x86/kernel/cpu/topology.c (6.9 and later). The margin covers
+// one CPU.
+bool for_as_many(const WatchedMemory& memory, unsigned cpus) {
+    const auto then = count_of_list(memory.possible_cpus);
+    return then && (*then == cpus || *then + 1 == cpus);
+}
+
 // A difference between the load that was seen and the present one; "" where there is none.
 std::string difference(const WatchedMemory& memory, const Record& load, const PresentLoad& now) {
     if (memory.release != now.release)
@@ -38,7 +46,7 @@ std::string difference(const WatchedMemory& memory, const Record& load, const Pr
     if (load.kernel_sum != now.kernel) return "another image was loaded then";
     if (load.initrd_sum != now.initrd) return "another initrd was loaded then";
     if (!now.cpus) return "it is not known for how many CPUs the crash kernel will prepare";
-    if (count_of_list(memory.possible_cpus) != now.cpus)
+    if (!for_as_many(memory, *now.cpus))
         return fmt::format("that crash kernel prepared for the CPUs {}, and the next one will prepare for {} in all",
                            memory.possible_cpus, *now.cpus);
     if (now.loader != Loader::automatic && load.loader != now.loader)

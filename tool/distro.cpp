@@ -48,7 +48,8 @@ std::string effect_now(const handoff::Host& host) {
                            handoff::headline(*plan));
     return "At present the handoff has no effect: the crash kernel makes no pool, and kdump loads it as before. This "
            "changes if a later boot has its reservation above 4 GiB or swiotlb=force. A pool that nobody uses can be "
-           "lent to the crash kernel instead, with SWIOTLB_HANDOFF_LEND=yes in this file: swiotlb-handoff-lending(7).";
+           "lent to the crash kernel instead, with SWIOTLB_HANDOFF_LEND=yes in kdump's configuration: "
+           "swiotlb-handoff-lending(7).";
 }
 
 // What an administrator should know besides.

@@ -150,7 +150,7 @@ class Enabling(unittest.TestCase):
         idle = said("kvm-low-512M").out
         self.assertLessEqual(max(map(len, idle.split("\n")[2:])), 100, idle)
         self.assertRegex(idle, r"(?m)^note +At present the handoff has no effect: the crash kernel makes no pool")
-        self.assertIn("lent to the crash kernel instead, with SWIOTLB_HANDOFF_LEND=yes in this file: swiotlb-handoff-lending(7).", " ".join(idle.split()))
+        self.assertIn("lent to the crash kernel instead, with SWIOTLB_HANDOFF_LEND=yes in kdump's configuration: swiotlb-handoff-lending(7).", " ".join(idle.split()))
         self.assertRegex(said("debian-6.1-kexec-load").out, r"At present kdump loads without the handoff: refused \(requires pool-exact\)")
         dry = said("kvm-low-512M", "--dry-run")
         self.assertTrue(dry.out.startswith("--- "), "the difference alone, so that it can be applied")

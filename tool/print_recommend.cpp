@@ -182,9 +182,8 @@ std::string chosen_text(const Recommendation& r) {
 // The plan for this boot may say something else, because this is about the next one.
 std::string meaning_of(const Recommendation& r) {
     if (r.verdict == Verdict::refused) return "No crashkernel= was found that can be proven for this machine.";
-    const std::string meaning = r.verdict == Verdict::ready
-                                    ? "With this reservation the crash kernel takes over the pool."
-                                    : "With this reservation the crash kernel makes no pool.";
+    std::string meaning = r.verdict == Verdict::ready ? "With this reservation the crash kernel takes over the pool."
+                                                      : "With this reservation the crash kernel makes no pool.";
     if (r.present.verdict == r.verdict) return meaning;
     return fmt::format(
         "{} That holds from the next boot on. For the reservation of this boot 'swiotlb-handoff plan' says {}.",

@@ -190,7 +190,7 @@ def write_report(arguments, boots):
                      f"{'`' + smaller(after) + '`: ' if after and less else ''}{count(configuration, less)} |")
     text = HEAD + "\n".join(lines) + "\n"
     named, less = ([(one, result) for one in CONFIGURATIONS.values() for result in boots.done.get(f"{one.name}-{step}", [])] for step in ("recommended", "less"))
-    text += (f"\nIn all, {sum(works(*one) for one in named)} of {len(named)} machines wrote their dump with what `recommend` named after the crash, "
+    text += (f"\nIn all, {sum(works(*one) for one in named)} of {len(named)} crashes wrote a dump with what `recommend` named after the crash, "
              f"and {sum(works(*one) for one in less)} of {len(less)} with 15 % less.\n")
     if missing:
         text += "\nNot run: " + ", ".join(missing) + ".\n"

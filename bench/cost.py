@@ -130,6 +130,8 @@ def archives(build):
 
 # A word for the machine: every process is at the same addresses.
 STILL = " norandmaps"
+# The most that a load with the handoff is to take of a plain one.
+AIM = 1.3
 
 
 def vm(build):
@@ -147,7 +149,7 @@ def vm(build):
     lab = lab_run.Lab(arguments, store, lab_run.Images(store, out / "images", tool))
     cell = Cell(name="cost", memory="2G", cpus=1, words="swiotlb=force crashkernel=256M", crash_words="swiotlb=force lab.cost")
     for kernel, loader in (("6.1", "kexec_load"), ("newest", "kexec_file_load")):
-        for name, words in ((kernel, cell.words), (f"{kernel}{STILL}", f"{cell.words} norandmaps")):
+        for name, words in ((kernel, cell.words), (f"{kernel}{STILL}", f"{cell.words}{STILL}")):
             one = dataclasses.replace(cell, name=f"cost-{name.replace(' ', '-')}", words=words, kernel=kernel, loader=loader,
                                       kexec="newest" if kernel == "newest" else "2.0.25")
             result = lab.run(one, 1)
@@ -240,15 +242,18 @@ def seconds(value):
 
 def report_vm(*runs):
     parts = ("kexec", "wrapper", "plan", "cmdline", "version", "kallsyms", "btf")
-    rows = []
+    rows, missed = [], []
     for values in runs:
         for k in dict.fromkeys(name.split("/")[0] for name in values if "/" in name):
             took = {part: values[f"{k}/{part}_s"] for part in parts}
-            rows.append([f"Linux {values[f'{k}/release']}, QEMU {values['qemu']}{', `norandmaps`' * k.endswith(STILL)}", seconds(took["kexec"]), seconds(took["wrapper"]),
+            machine = f"Linux {values[f'{k}/release']}, QEMU {values['qemu']}{', `norandmaps`' * k.endswith(STILL)}"
+            if took["wrapper"] > AIM * took["kexec"]:
+                missed.append(machine)
+            rows.append([machine, seconds(took["kexec"]), seconds(took["wrapper"]),
                          f"**{took['wrapper'] / took['kexec']:.2f}**", *(seconds(took[part]) for part in parts[2:])])
     return ["The table has the time of one run, in a virtual machine: of `kexec -p`, which loads a kernel and an initial RAM disk; of `swiotlb-handoff kexec` for the same",
-            "two, which plans, loads and looks at what was loaded; and the second divided by the first. A load happens once in a boot. The aim is 1.3,",
-            "and with Linux 6.1 it is missed on QEMU 7.2.", "",
+            "two, which plans, loads and looks at what was loaded; and the second divided by the first. A load happens once in a boot.",
+            f"The aim is {AIM}.{' It is missed in: ' + '; '.join(missed) + '.' if missed else ''}", "",
             "The processor is emulated. It translates code before it runs it for the first time. QEMU 7.2 translates a program again when it is at another address, and each",
             "process has random addresses. So there each run of a short program pays for the translation of all that it runs, where a real processor pays nothing. QEMU 10.0",
             "translates it once. So does QEMU 7.2 with `norandmaps` on the command line of the machine, which gives every process the same addresses.", "",

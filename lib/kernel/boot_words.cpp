@@ -294,8 +294,7 @@ const std::vector<WordEntry>& word_table() {
 
 namespace {
 
-// The lines of the table that is built in, by the first character of their words. A whole table takes longer to read
-// than all else that a plan does, and a command line meets a few of its words.
+// The lines of the table that is built in, by the first character of their words: a command line meets few of them.
 class Lines {
 public:
     explicit Lines(std::string_view text) {
@@ -332,12 +331,10 @@ std::vector<WordEntry> entries_met(const Word& word) {
     return lines.met_by(word);
 }
 
-}  // namespace
-
-WordEffect classify(const Word& word, std::optional<Series> series) {
+WordEffect worst_of(const std::vector<WordEntry>& met, const Word& word, std::optional<Series> series) {
     if (word.for_init) return {WordClass::no_kernel_word, Taker::nothing, "It stands behind '--'."};
     std::optional<WordEffect> worst;
-    for (const WordEntry& entry : entries_met(word)) {
+    for (const WordEntry& entry : met) {
         WordEffect effect{entry.effect, entry.taker, entry.why};
         if (!holds_in(entry, series)) effect = {WordClass::harmless, Taker::nothing, "Not in this kernel."};
         if (harmless_value(entry, word, series)) effect = {WordClass::harmless, Taker::nothing, "Not with this value."};
@@ -348,12 +345,18 @@ WordEffect classify(const Word& word, std::optional<Series> series) {
     return {WordClass::not_covered, Taker::nothing, "It is not known what it does in this kernel."};
 }
 
+}  // namespace
+
+WordEffect classify(const Word& word, std::optional<Series> series) {
+    return worst_of(entries_met(word), word, series);
+}
+
 WordsJudged judge_boot_words(const CommandLine& line, std::optional<Series> series, const CommandLine* running) {
     WordsJudged judged;
     for (const Word& word : line.words()) {
-        const WordEffect effect = classify(word, series);
-        if (effect.effect <= WordClass::elsewhere) continue;
         const auto met = entries_met(word);
+        const WordEffect effect = worst_of(met, word, series);
+        if (effect.effect <= WordClass::elsewhere) continue;
         const bool last_counts = std::any_of(met.begin(), met.end(), [](const WordEntry& e) { return e.last_counts; });
         if (last_counts && line.all(word.key).back() != &word) continue;
         if (sizes_pages(word) && !line.has("hugepages")) continue;  // a size alone takes nothing

@@ -50,9 +50,8 @@ std::string why_not_ready(const Plan& plan, std::uint64_t size) {
 std::string too_little(std::uint64_t size, const Fallback& without) {
     if (size >= without.recommended + without.enough)
         return fmt::format(
-            "A load without the handoff should have a pool of {} MiB below 4 GiB, and a reservation of {} MiB may have "
-            "no "
-            "room for it there.",
+            "A load without the handoff should have a pool of {} MiB below 4 GiB, and a reservation of {} MiB "
+            "may have no room for it there.",
             whole_mib(without.enough), whole_mib(size));
     return fmt::format(
         "A reservation of {} MiB may be too small for a load without the handoff, which should have {} MiB and a pool "

@@ -26,6 +26,9 @@ SERIES = {"patched-6.1": ("bookworm-security", "linux-source-6.1", "6.1"), "patc
 TINY = PATCHES / "tiny.config"
 KUNIT = PATCHES / "kunit.config"
 
+# What a newer kernel has under another name.
+RENAMED = {"CONFIG_PROC_SYSCTL=y": "CONFIG_SYSCTL=y"}
+
 # So that the same inputs make the same image.
 ENVIRONMENT = {"KBUILD_BUILD_USER": "swiotlb-handoff", "KBUILD_BUILD_HOST": "localhost", "KBUILD_BUILD_TIMESTAMP": "@0",
                "LC_ALL": "C"}
@@ -60,7 +63,7 @@ def missing_options(config, wanted):
     """Options of a fragment that a configuration does not have as asked for."""
     have = set(config.splitlines())
     lines = [line for line in wanted.splitlines() if line.startswith("CONFIG_")]
-    return [line for line in lines if line not in have and not line.endswith("=n")]
+    return [line for line in lines if line not in have and RENAMED.get(line) not in have and not line.endswith("=n")]
 
 
 def unpack(package, tree, log):
@@ -82,12 +85,30 @@ def unpack(package, tree, log):
         shutil.rmtree(fetched, ignore_errors=True)
 
 
+def patched_tree(package, tree, patches, log):
+    """The source tree with these patches. One that is there from the same package loses its old patches instead of being unpacked."""
+    origin, applied = tree / ".package", tree / ".applied"
+    try:
+        if origin.exists() and origin.read_text() == package.name:
+            for patch in sorted(applied.iterdir(), reverse=True):
+                run("patch", "-p1", "-R", "-F0", "-i", patch, cwd=tree, log=log)
+                patch.unlink()
+        else:
+            unpack(package, tree, log)
+            applied.mkdir()
+            origin.write_text(package.name)
+        for patch in patches:
+            run("patch", "-p1", "-F0", "-i", patch, cwd=tree, log=log)
+            shutil.copy(patch, applied)
+    except BuildFailed:
+        shutil.rmtree(tree)  # nobody knows what is applied
+        raise
+
+
 def build(package, directory, work, log):
     """Unpack, patch, configure and make in `work`. Returns the build directory."""
     tree, out = work / package, work / f"b{directory.replace('.', '')}"
-    unpack(next(work.glob(f"{package}_*.deb")), tree, log)
-    for patch in sorted((PATCHES / directory).glob("*.patch")):
-        run("patch", "-p1", "-F0", "-i", patch, cwd=tree, log=log)
+    patched_tree(next(work.glob(f"{package}_*.deb")), tree, sorted((PATCHES / directory).glob("*.patch")), log)
     make = ["make", "-s", f"O={out}", f"-j{os.cpu_count() + 2}"]
     if shutil.which("ccache"):
         make += ["CC=ccache gcc"]

@@ -67,7 +67,12 @@ class Images:
         if small or "lab.verify" in cell.crash_words:
             extra += initramfs.crash_side(self.built)
         extra.append(("bin/reload-lent", (ROOT / "udev/reload-lent").read_bytes()))
-        drivers, pattern = (self.store.get(f"drivers-{cell.kernel}")[0], self.pattern) if load.has_drivers(cell) else (None, None)
+        drivers = pattern = None
+        if load.has_drivers(cell):
+            pattern = self.pattern
+            # A patched kernel has its drivers built in, and no modules: kernel/tiny.config.
+            if not cell.kernel.startswith("patched-"):
+                drivers = self.store.get(f"drivers-{cell.kernel}")[0]
         return initramfs.common(kernel, busybox, HERE / "guest/init", self.witness, None if small else self.tool, drivers, pattern, extra)
 
     def crash(self, cell):

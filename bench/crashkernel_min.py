@@ -363,9 +363,9 @@ def program_version(*words):
     return (done.stdout.splitlines() or ["unknown"])[0].removeprefix("QEMU emulator version ").removeprefix("swiotlb-handoff ")
 
 
-def read_arguments(description, kernels, ways, out, report):
+def read_arguments(description, kernels, ways, out, report, more=lambda parser: None):
     """The options of a bench that boots each kernel in each way, with the directory of its results made, and the file that has a line
-    for each boot. `report`: what --report does with its file."""
+    for each boot. `report`: what --report does with its file; `more` adds options."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kernels", type=lambda text: text.split(","), default=kernels, metavar="A,B", help=" ".join(kernels))
     parser.add_argument("--ways", type=lambda text: text.split(","), default=list(ways), metavar="A,B", help=" ".join(ways))
@@ -374,6 +374,7 @@ def read_arguments(description, kernels, ways, out, report):
     parser.add_argument("--out", type=Path, default=ROOT / "build" / out)
     parser.add_argument("--resume", action="store_true", help="keep the boots that are there")
     parser.add_argument("--report", type=Path, metavar="FILE", help=f"boot nothing, {report}")
+    more(parser)
     arguments = parser.parse_args()
     for given, known in ((arguments.kernels, kernels), (arguments.ways, ways)):
         if unknown := [one for one in given if one not in known]:
@@ -387,7 +388,8 @@ def read_arguments(description, kernels, ways, out, report):
 
 
 def main():
-    arguments, journal = read_arguments(__doc__, KERNELS, WAYS, "crashkernel-min", "write the tables to FILE")
+    arguments, journal = read_arguments(__doc__, KERNELS, WAYS, "crashkernel-min", "write the tables to FILE",
+                                        lambda parser: parser.add_argument("--hint", type=int, metavar="MIB", help="begin each search here"))
     asked = [(kernel, WAYS[way]) for kernel in arguments.kernels for way in arguments.ways if kernel in WAYS[way].kernels]
 
     def key(cell):
@@ -406,7 +408,7 @@ def main():
     lab = run.Lab(arguments, store, images)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     boots = Boots(journal, key, lab)
-    hints = {way.name: way.hint for way in WAYS.values()}
+    hints = {way.name: arguments.hint or way.hint for way in WAYS.values()}
     try:
         # By kernel, the handoff first: the others differ from it much the same for each kernel.
         for number, (kernel, way) in enumerate(sorted(asked, key=lambda one: (arguments.kernels.index(one[0]), one[1].name != "handoff")), 1):

@@ -25,10 +25,12 @@ At one size that is enough for all, a crash kernel of plain, 8192 and handoff is
 devices are busy at the same time (lab.busy): how fast, and how often the kernel says "swiotlb buffer is full".
 
 Sizes are even numbers of MiB. Boots differ (KASLR): the size that the bisection finds and the one below it are tried --repeat times,
-and larger ones until one works each time. Each boot is a line of OUT/results.jsonl, which --resume starts from.
+and larger ones until one works each time. Each boot is a line of OUT/results.jsonl, which --resume starts from. What --report finds
+there it keeps in bench/results/memory-saved.json, row by row, and of the rows that it does not find it shows what is kept.
 """
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import os
@@ -47,6 +49,7 @@ import run  # noqa: E402
 from cells import Cell  # noqa: E402
 
 KERNELS = ["5.10", "6.1", "6.12", "newest"]
+RESULTS = ROOT / "bench/results/memory-saved.json"
 POOL = 64 << 20
 SMALLEST, LARGEST, STEP = 48, 320, 2  # MiB
 BUSY_SIZE = 176  # MiB; nowhere enough for a pool of 64 MiB beside the rest
@@ -83,6 +86,10 @@ WAYS = {way.name: way for way in [
     Way("idle", "no bouncing: no pool", 80, crash_words="", pool=0, first_words="", kernels=("6.12", "newest")),
     Way("lend", "**the idle pool lent**", 66, crash_words="", pool=0, first_words="", mode="handoff", lend="lend", kernels=("6.12", "newest")),
 ]}
+
+
+def all_cells():
+    return [(kernel, way) for kernel in KERNELS for way in WAYS.values() if kernel in way.kernels]
 
 
 def cell_of(kernel, way, size, busy=False):
@@ -244,14 +251,7 @@ Each initial RAM disk has the `verify` and the hook of the package, and each cra
 (docs/cost.md, "In the crash kernel").
 """
 
-EARLIER = """\
-What is marked *earlier run*, and what stands under "Of an earlier run", is of a run in which each crash kernel ran the whole
-`swiotlb-handoff verify` with its libraries before its dump, with the handoff and without. That takes up to 13 MiB more than the small `verify` of the
-package, so compare rows of one table only.
-"""
-
 BUSY_TITLE = "While other devices are busy"
-BUSY_EARLIER = "This table is of an earlier run."
 BUSY_HEAD = f"## {BUSY_TITLE}\n" + """
 Here the reservation has {size} MiB in every row. The crash kernel loads the drivers of three more disks (virtio, virtio, NVMe), an AHCI disk and two
 network cards (e1000, virtio-net). It keeps 32 requests of 128 KiB in flight on each disk, and saves the dump meanwhile. *Full* is how often the kernel
@@ -277,29 +277,29 @@ def busy_markdown(rows):
     return [*lines, ""]
 
 
-def markdown(rows, versions, missing, busy=(), before=""):
-    """The page. `before`: the one that it replaces, of which the rows stay that were not measured since."""
-    lines = [HEAD, *([EARLIER] if before and missing else []), *[f"- {name} {version}" for name, version in sorted(versions.items())], ""]
+def markdown(rows, versions, missing, busy=()):
+    lines = [HEAD, *[f"- {name} {version}" for name, version in sorted(versions.items())], ""]
     for kernel in KERNELS:
         mine = {one["way"]: one for one in rows if one["kernel"] == kernel}
         if not mine:
             continue
-        began, title = len(lines), f"Linux {versions.get(f'Linux {kernel}', kernel)}"
-        lines += [f"## {title}", ""]
+        linux = versions.get(f"Linux {kernel}", kernel)
+        lines += [f"## Linux {linux}", ""]
         for ours, names in (("handoff", ("plain", "plain-full", "8192", "cma", "handoff")), ("high-handoff", [n for n in WAYS if n.startswith("high")]),
                             ("lend", ("idle", "lend"))):
-            table = {name: one for name, one in mine.items() if name in names}
+            table = {name: mine[name] for name in WAYS if name in mine and name in names}
             if not table:
                 continue
             best = table.get(ours, {}).get("reserved_mib")
             lines += [f"| | smallest `X` | lost | more than with {'the loan' if ours == 'lend' else 'handoff'} | pool | free | dump in | boots that worked |", "|---|--:|--:|--:|--:|--:|--:|---|"]
             for name, one in table.items():
+                with_what = "" if one.get("linux", linux) == linux else f"; Linux {one['linux']}"
                 if one["smallest_mib"] is None:
-                    lines.append(f"| {WAYS[name].title} | none up to {LARGEST} MiB | | | | | | |")
+                    lines.append(f"| {WAYS[name].title} | none up to {LARGEST} MiB | | | | | |{with_what} |")
                     continue
                 more = "" if best is None or "handoff" in name or name == "lend" else f"{one['reserved_mib'] - best} MiB"
                 lines.append(f"| {WAYS[name].title} | {one['smallest_mib']} MiB | {one['reserved_mib']} MiB | {more} | {one['pool_mib']} MiB | "
-                             f"{one['free_mib']} MiB | {known(one['dump_s'], '{:.1f} s')} | {listed(one['near'])} |")
+                             f"{one['free_mib']} MiB | {known(one['dump_s'], '{:.1f} s')} | {listed(one['near'])}{with_what} |")
             lines.append("")
             if "cma" in table:
                 lines += ["`crashkernel=,cma` (6.17 and later) needs the least. The running system can use its 256 MiB for user pages, and after a crash the crash",
@@ -308,14 +308,8 @@ def markdown(rows, versions, missing, busy=(), before=""):
             for name, one in table.items():
                 if one["refused"]:
                     lines += [f"{WAYS[name].title}: the tool refused {', '.join(map(str, one['refused']))} MiB and said *ready* to all larger ones that were tried.", ""]
-        lines[began:] = [*with_earlier("\n".join(lines[began:]), section(before, title)).rstrip().splitlines(), ""]
-        missing[kernel] = [name for name in missing.get(kernel, []) if name not in rows_of("\n".join(lines[began:]))]
     if busy:
         lines += busy_markdown(busy)
-    elif kept := section(before, BUSY_TITLE):
-        lines += [kept.rstrip().removesuffix(BUSY_EARLIER).rstrip(), "", BUSY_EARLIER, ""]
-        missing = {kernel: [name for name in names if not name.startswith(BUSY_TITLE.lower())] for kernel, names in missing.items()}
-    missing = {kernel: names for kernel, names in missing.items() if names}
     if missing:
         lines += ["## Not measured", "", *(f"- {kernel}: {'; '.join(names)}" for kernel, names in missing.items()), ""]
     return "\n".join(lines)
@@ -327,24 +321,11 @@ def section(page, title):
     return found[0] if found else ""
 
 
-def rows_of(text):
-    """The rows of its tables of sizes, by the title of their way."""
-    return {line.split("|")[1].strip(): line for line in text.splitlines() if re.match(r"\| [^|]+ \| \d+ MiB", line)}
-
-
-def with_earlier(text, before):
-    """The section of one kernel, with what `before`, the same section of an earlier page, has of ways that were not measured since: in the
-    table of the handoff each row in its place, else all of their table."""
-    order = [way.title for way in WAYS.values()]
-    for table in re.findall(r"(?ms)^\| \| smallest.*?(?=^\| \| smallest|^Of an earlier run|\Z)", before):
-        lacking = [title for title in rows_of(table) if title not in rows_of(text)]
-        if lacking and WAYS["handoff"].title in rows_of(table):
-            for title in lacking:
-                above = [line for one, line in rows_of(text).items() if order.index(one) < order.index(title)][-1]
-                text = text.replace(above, above + "\n" + rows_of(table)[title].removesuffix(" |").removesuffix("; earlier run") + "; earlier run |")
-        elif lacking:
-            text = f"{text.rstrip()}\n\nOf an earlier run:\n\n{table.rstrip()}\n"
-    return text
+def together(kept, rows):
+    """The rows that are kept, with those that are measured anew in their places: one for each kernel and way, in their order."""
+    latest = {(one["kernel"], one["way"]): one for one in [*kept, *rows]}
+    order = list(WAYS)
+    return [latest[cell] for cell in sorted(latest, key=lambda cell: (KERNELS.index(cell[0]), order.index(cell[1])))]
 
 
 def versions_of(results):
@@ -390,13 +371,13 @@ def read_arguments(description, kernels, ways, out, report, more=lambda parser: 
 def main():
     arguments, journal = read_arguments(__doc__, KERNELS, WAYS, "crashkernel-min", "write the tables to FILE",
                                         lambda parser: parser.add_argument("--hint", type=int, metavar="MIB", help="begin each search here"))
-    asked = [(kernel, WAYS[way]) for kernel in arguments.kernels for way in arguments.ways if kernel in WAYS[way].kernels]
+    asked = [(kernel, way) for kernel, way in all_cells() if kernel in arguments.kernels and way.name in arguments.ways]
 
     def key(cell):
         return run.Lab.key(argparse.Namespace(arguments=arguments), cell)
 
     if arguments.report:
-        return write_report(arguments, asked, Boots(journal, key))
+        return write_report(arguments, Boots(journal, key))
     if not arguments.resume:
         journal.unlink(missing_ok=True)
         shutil.rmtree(arguments.out / "cells", ignore_errors=True)
@@ -432,25 +413,27 @@ def main():
         shutil.rmtree(images.directory, ignore_errors=True)
 
 
-def write_report(arguments, asked, boots):
-    rows, missing, busy = [], {}, []
-    for kernel, way in asked:
+def write_report(arguments, boots):
+    """The tables of what the boots so far say, and of what RESULTS keeps of earlier ones; RESULTS has both then."""
+    kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"versions": {}, "rows": [], "busy": []}
+    versions = kept["versions"] | versions_of(boots.done) | {"QEMU": program_version("qemu-system-x86_64", "--version"),
+                                                             "swiotlb-handoff": program_version(arguments.tool, "--version")}
+    rows, busy = [], []
+    for kernel, way in all_cells():
         if way.name in BUSY_WAYS:
-            try:
+            with contextlib.suppress(Missing):
                 busy.append(busy_row(kernel, way, boots.tries(kernel, way, BUSY_SIZE, arguments.repeat, busy=True)))
-            except Missing:
-                missing.setdefault(kernel, []).append(f"{BUSY_TITLE.lower()}: {way.title}")
-        try:
-            rows.append(row(kernel, way, boots.found(kernel, way, arguments.repeat)))
-        except Missing:
-            missing.setdefault(kernel, []).append(WAYS[way.name].title)
-    versions = versions_of(boots.done)
-    versions |= {"QEMU": program_version("qemu-system-x86_64", "--version"),
-                 "swiotlb-handoff": program_version(arguments.tool, "--version")}
-    (arguments.out / "results.json").write_text(json.dumps({"schema": 1, "versions": versions, "rows": rows, "busy": busy}, indent=1) + "\n")
-    before = arguments.report.read_text() if arguments.report.exists() else ""
-    kept = section(before, "How long the dump takes")  # which bench/dump_time.py has measured
-    arguments.report.write_text(markdown(rows, versions, missing, busy, before) + (f"\n{kept}" if kept else ""))
+        with contextlib.suppress(Missing):
+            rows.append(row(kernel, way, boots.found(kernel, way, arguments.repeat)) | {"linux": versions[f"Linux {kernel}"]})
+    rows, busy = together(kept["rows"], rows), together(kept["busy"], busy)
+    missing = {}
+    for kernel, way in all_cells():
+        for title, have in ((way.title, rows), (f"{BUSY_TITLE.lower()}: {way.title}", busy if way.name in BUSY_WAYS else None)):
+            if have is not None and not any((one["kernel"], one["way"]) == (kernel, way.name) for one in have):
+                missing.setdefault(kernel, []).append(title)
+    RESULTS.write_text(json.dumps({"schema": 1, "versions": versions, "rows": rows, "busy": busy}, indent=1) + "\n")
+    duration = section(arguments.report.read_text() if arguments.report.exists() else "", "How long the dump takes")  # by bench/dump_time.py
+    arguments.report.write_text(markdown(rows, versions, missing, busy) + (f"\n{duration}" if duration else ""))
 
 
 if __name__ == "__main__":

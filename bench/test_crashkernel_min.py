@@ -99,20 +99,16 @@ class Report(unittest.TestCase):
         self.assertIn("| 6.1 | rival: `swiotlb=8192` | 16 MiB | 8030 | 0, 7, 30 | 16 MiB | 4.0 MiB/s | 3 of 3 |",
                       bench.markdown([], {}, {}, [row]))
 
-    def test_keeps_of_the_page_before_what_was_not_measured_since(self):
-        made = boots(boot(94, False), boot(96), boot(60, False, "handoff"), boot(62, True, "handoff"), boot(66, False, "high-handoff"), boot(68, True, "high-handoff"))
-        before = "## Linux 6.1\n\n" + "\n\n".join("\n".join(["| | smallest `X` | lost |", "|---|--:|--:|", *(f"| {bench.WAYS[way].title} | 300 MiB | 300 MiB | 1 of 1 |" for way in ways)])
-                                                  for ways in (["plain", "plain-full", "handoff"], ["high", "high-handoff"])) + "\n\n## While other devices are busy\n\nrows\n"
-        rows = [bench.row("6.1", bench.WAYS[way], made.found("6.1", bench.WAYS[way], 1)) for way in ("plain", "handoff", "high-handoff")]
-        missing = {"6.1": [bench.WAYS["plain-full"].title, bench.WAYS["high"].title, bench.WAYS["high-72"].title]}
-        text = bench.markdown(rows, {}, dict(missing), before=before)
-        self.assertRegex(text, r"\| plain, as the kernel degrades it \| 96 MiB[^\n]*\n\| plain, with the whole pool \| 300 MiB[^\n]*; earlier run \|\n\| \*\*handoff\*\* \| 62 MiB")
-        new, old = text.split("\nOf an earlier run:\n")
-        self.assertIn("| `,high`, **handoff**, `32M,low` | 68 MiB", new)
-        self.assertIn("| `,high`, low part of the kernel's choice | 300 MiB", old)
-        self.assertIn("rows\n\nThis table is of an earlier run.\n", old)
-        self.assertIn("## Not measured\n\n- 6.1: `,high`, rival: `72M,low`\n", old)
-        self.assertEqual(bench.markdown(rows, {}, dict(missing), before=text), text, "and once more")
+    def test_a_row_that_is_measured_anew_takes_the_place_of_the_one_that_is_kept(self):
+        kept = [{"kernel": "6.1", "way": way, "smallest_mib": 300} for way in ("handoff", "plain")] + [{"kernel": "5.10", "way": "plain", "smallest_mib": 200}]
+        rows = bench.together(kept, [{"kernel": "6.1", "way": "plain", "smallest_mib": 126}])
+        self.assertEqual([(one["kernel"], one["way"], one["smallest_mib"]) for one in rows], [("5.10", "plain", 200), ("6.1", "plain", 126), ("6.1", "handoff", 300)])
+
+    def test_a_row_of_another_version_of_the_kernel_says_so(self):
+        made = boots(boot(94, False), boot(96))
+        row = bench.row("6.1", bench.WAYS["plain"], made.found("6.1", bench.WAYS["plain"], 1))
+        for linux, said in (("6.1.170-1", "; Linux 6.1.170-1 |"), ("6.1.176-1", "96: 1 of 1 |")):
+            self.assertIn(said, bench.markdown([row | {"linux": linux}], {"Linux 6.1": "6.1.176-1"}, {}))
 
     def test_boots_under_load_are_not_those_of_the_search(self):
         cell = bench.cell_of("6.1", bench.WAYS["plain"], 96)

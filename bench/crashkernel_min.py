@@ -370,7 +370,8 @@ def read_arguments(description, kernels, ways, out, report, more=lambda parser: 
 
 def main():
     arguments, journal = read_arguments(__doc__, KERNELS, WAYS, "crashkernel-min", "write the tables to FILE",
-                                        lambda parser: parser.add_argument("--hint", type=int, metavar="MIB", help="begin each search here"))
+                                        lambda parser: (parser.add_argument("--hint", type=int, metavar="MIB", help="begin each search here"),
+                                                        parser.add_argument("--busy", action="store_true", help="no search, only while other devices are busy")))
     asked = [(kernel, way) for kernel, way in all_cells() if kernel in arguments.kernels and way.name in arguments.ways]
 
     def key(cell):
@@ -392,7 +393,7 @@ def main():
     hints = {way.name: arguments.hint or way.hint for way in WAYS.values()}
     try:
         # By kernel, the handoff first: the others differ from it much the same for each kernel.
-        for number, (kernel, way) in enumerate(sorted(asked, key=lambda one: (arguments.kernels.index(one[0]), one[1].name != "handoff")), 1):
+        for number, (kernel, way) in enumerate([] if arguments.busy else sorted(asked, key=lambda one: (arguments.kernels.index(one[0]), one[1].name != "handoff")), 1):
             print(f"{number} of {len(asked)}: {kernel} {way.name}, from {hints[way.name]} MiB", flush=True)
             try:
                 boots.search(kernel, way, hints[way.name], arguments.repeat)

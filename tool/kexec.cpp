@@ -185,8 +185,8 @@ std::optional<Status> unload_in_child(Argv& plain, const RunDirectory& directory
     return static_cast<Status>(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 }
 
-// A shell word.
-std::string quoted(const std::string& word) {
+// As one word of a shell.
+std::string shell_word(const std::string& word) {
     constexpr std::string_view plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-";
     if (!word.empty() && word.find_first_not_of(plain) == word.npos) return word;
     return base::shell_quoted(word);
@@ -211,8 +211,8 @@ Status print_command(const Options& options, const handoff::Host& host, const st
                 words = handoff::given_with_words(*arguments, fallback->append);
         }
     }
-    std::string line = quoted(program);
-    for (const std::string& word : words) line += ' ' + quoted(word);
+    std::string line = shell_word(program);
+    for (const std::string& word : words) line += ' ' + shell_word(word);
     print_line(line);
     return Status::ready;
 }

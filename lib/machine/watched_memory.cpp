@@ -9,7 +9,7 @@
 namespace handoff {
 namespace {
 
-std::string quoted(std::string_view text) {
+std::string json_string(std::string_view text) {
     std::string json = "\"";
     for (const char c : text) {
         if (c == '"' || c == '\\') json += '\\';
@@ -41,11 +41,11 @@ std::string to_text(const WatchedMemory& m) {
     };
     member("schema", base::text(WatchedMemory::schema));
     member("command", "\"watch\"");
-    member("time", quoted(m.time));
-    member("release", quoted(m.release));
-    member("command_line", quoted(m.command_line));
-    member("possible_cpus", quoted(m.possible_cpus));
-    member("running_cpus", quoted(m.running_cpus));
+    member("time", json_string(m.time));
+    member("release", json_string(m.release));
+    member("command_line", json_string(m.command_line));
+    member("possible_cpus", json_string(m.possible_cpus));
+    member("running_cpus", json_string(m.running_cpus));
     member("ram_bytes", or_null(m.ram_bytes));
     member("total_bytes", base::text(m.total_bytes));
     member("first_free_bytes", base::text(m.first_free_bytes));
@@ -56,7 +56,7 @@ std::string to_text(const WatchedMemory& m) {
     member("slabs_used", or_null(m.slabs_used));
     member("oom_kills", or_null(m.oom_kills));
     member("vmcore_bytes", or_null(m.vmcore_bytes));
-    member("collector", quoted(m.collector));
+    member("collector", json_string(m.collector));
     member("dump_bytes", base::text(m.dump_bytes));
     member("dump_seconds", base::text(m.dump_seconds));
     member("dump_done", m.dump_done ? "true" : "false");

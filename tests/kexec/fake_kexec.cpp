@@ -26,7 +26,7 @@
 
 namespace {
 
-std::string quoted(const std::string& text) {
+std::string json_string(const std::string& text) {
     std::string out = "\"";
     for (const char c : text) {
         if (c == '"' || c == '\\') out += '\\';
@@ -37,8 +37,8 @@ std::string quoted(const std::string& text) {
 
 void log_call(int argc, char** argv, const std::string& did) {
     std::string line = "{\"argv\": [";
-    for (int i = 1; i < argc; ++i) line += (i > 1 ? ", " : "") + quoted(argv[i]);
-    line += "], \"did\": " + quoted(did) + "}\n";
+    for (int i = 1; i < argc; ++i) line += (i > 1 ? ", " : "") + json_string(argv[i]);
+    line += "], \"did\": " + json_string(did) + "}\n";
     const char* path = std::getenv("FAKE_LOG");
     const int fd = path ? ::open(path, O_WRONLY | O_APPEND | O_CREAT, 0600) : -1;
     if (fd < 0 || ::write(fd, line.data(), line.size()) < 0) ::_exit(99);

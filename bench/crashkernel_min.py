@@ -96,6 +96,8 @@ def cell_of(kernel, way, size, busy=False):
     # A small machine, since most of a boot is its dump; with memory above 4 GiB where the reservation is to lie there.
     return Cell(name=f"{'busy' if busy else 'min'}-{kernel}-{way.machine or way.name}-{size}", kernel=kernel, cpus=1,
                 memory="3G" if way.name.startswith("high") or not way.pool else "1G",
+                # Without a driver for it, the firmware leaves q35's SATA controller as a bus master, which forbids to lend.
+                machine="q35" if way.pool else "q35,sata=off",
                 words=way.first_words + way.words.format(size=size), lend=way.lend, by="wrapper" if way.mode == "handoff" else "kexec",
                 loader="kexec_file_load" if kernel == "newest" else "kexec_load",
                 kexec="newest" if kernel == "newest" else "2.0.25",

@@ -15,6 +15,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "lib/decide/next_kernel.hpp"
 #include "lib/load/record.hpp"
 #include "swiotlb-handoff/check.hpp"
 #include "tests/reasons.hpp"
@@ -74,6 +75,14 @@ const Question lent_reviewed = {"review of a loan",
                                     c.line() += std::string(" ") + synthetic_loan_words;
                                 },
                                 reviewed.answer};
+
+const Question next = {"kexec -l",
+                       [](Case& c) {
+                           c.request.image->swiotlb_addr = true;
+                           c.request.loader = Loader::kexec_load;
+                           c.line() = "root=/dev/vda1 crashkernel=256M";
+                       },
+                       [](const Case& c) { return decide_next(c.machine, c.request).plan.reasons; }};
 
 const Question checked = {"check", [](Case& c) { c.input.command_line = c.line() + " " + synthetic_words; },
                           [](const Case& c) { return check(c.input).reasons; }};
@@ -696,6 +705,8 @@ const Row rows[] = {
      [](Case& c) { c.request.loader = Loader::kexec_load; }},
     {"loader-permitted", refusal, "the kernel takes too few loads more", planned,
      [](Case& c) { c.machine.loads_left = 2; }, [](Case& c) { c.machine.loads_left = 3; }},
+    {"loader-permitted", refusal, "the kernel takes too few loads more for a reboot", next,
+     [](Case& c) { c.machine.next_loads_left = 5; }, [](Case& c) { c.machine.next_loads_left = 6; }},
     {"loader-permitted", refusal, "kexec_load under lockdown", planned,
      [](Case& c) {
          c.machine.lockdown = true;
@@ -1011,6 +1022,76 @@ const Row rows[] = {
          blank_pool(c);
      }},
 
+    // --- the kernel that an ordinary kexec starts
+    {"next-pool", info, "the image does not know addr=", next, [](Case& c) { c.request.image->swiotlb_addr = false; },
+     [](Case& c) { c.request.image->swiotlb_addr = true; }},
+    {"next-pool", info, "all memory is below 4 GiB", next, [](Case& c) { c.machine.map.entries.pop_back(); },
+     [](Case& c) { c.line() += " swiotlb=force"; }},
+    {"next-pool", info, "the caller forbids a pool", next, [](Case& c) { c.line() += " swiotlb=noforce"; },
+     [](Case& c) { replace(c.line(), "noforce", "force"); }},
+    {"next-pool", info, "the caller names another address", next,
+     [](Case& c) { c.line() += " swiotlb=32768,addr=0x6c001000"; },
+     [](Case& c) { replace(c.line(), "0x6c001000", "0x6c000000"); }},
+    {"next-pool", info, "the caller names another size", next, [](Case& c) { c.line() += " swiotlb=65536"; },
+     [](Case& c) { replace(c.line(), "65536", "32768"); }},
+    {"pool-found", refusal, "no source shows one, before a kexec", next, [](Case& c) { c.machine.pool.clear(); },
+     [](Case& c) { c.request.pool = synthetic_pool; }},
+    {"pool-power-of-two", refusal, "it has 24 MiB, before a kexec", next,
+     [](Case& c) { c.pool() = range(0x6e800000, 0x70000000); },
+     [](Case& c) { c.pool() = range(0x6e000000, 0x70000000); }},
+    {"encryption-none", refusal, "a guest with TDX, before a kexec", next,
+     [](Case& c) { c.machine.encryption = Encryption::tdx; }, [](Case& c) { c.machine.encryption = Encryption::none; }},
+    {"next-map", refusal, "a memmap= takes the last page of the pool", next,
+     [](Case& c) { c.line() += " memmap=4K$0x6ffff000"; },
+     [](Case& c) { replace(c.line(), "0x6ffff000", "0x70000000"); }},
+    {"next-map", refusal, "mem= ends inside of the pool", next, [](Case& c) { c.line() += " swiotlb=force mem=1788M"; },
+     [](Case& c) { replace(c.line(), "1788M", "1792M"); }},
+    {"next-map", refusal, "kexec_file_load passes 128 entries of the map", next,
+     [](Case& c) {
+         c.request.loader = Loader::kexec_file_load;
+         c.line() += " swiotlb=force";
+         std::vector<e820::Entry> small;
+         for (Address page = 0; page < 126; ++page)
+             small.push_back({range(0x1000 + page * 0x1000, 0x2000 + page * 0x1000), Type::reserved});
+         c.machine.map.entries.erase(c.machine.map.entries.begin(), c.machine.map.entries.begin() + 2);
+         c.machine.map.entries.insert(c.machine.map.entries.begin(), small.begin(), small.end());
+         c.machine.map.entries.insert(c.machine.map.entries.begin() + 126, 2,
+                                      {range(0xf0000, 0x100000), Type::reserved});
+     },
+     [](Case& c) { c.machine.map.entries.erase(c.machine.map.entries.begin()); }},
+    {"next-words", refusal, "words after a -- go to init", next, [](Case& c) { c.line() += " -- single"; },
+     [](Case& c) { replace(c.line(), "-- ", ""); }},
+    {"next-words", refusal, "a word in swiotlb= that is not known", next,
+     [](Case& c) { c.line() += " swiotlb=32768,any"; }, [](Case& c) { replace(c.line(), ",any", ""); }},
+    {"next-words", refusal, "a quote that is never closed", next, [](Case& c) { c.line() += " a=\"b"; },
+     [](Case& c) { c.line() += '"'; }},
+    {"next-words", refusal, "the image takes a byte less than the words need", next,
+     [](Case& c) { c.request.image->cmdline_size = c.line().size() + 29; },
+     [](Case& c) { ++c.request.image->cmdline_size; }},
+    {"next-words", refusal, "the image reads nobody's words", next,
+     [](Case& c) { c.request.config->command_line_alone = true; },
+     [](Case& c) { c.request.config->command_line_alone = false; }},
+    {"next-words", refusal, "the image has a bootconfig", next,
+     [](Case& c) { c.request.config->bootconfig_embedded = true; },
+     [](Case& c) { c.request.config->bootconfig_embedded = false; }},
+    {"next-crashkernel", refusal, "it has the last page of the pool", next,
+     [](Case& c) { replace(c.line(), "crashkernel=256M", "crashkernel=64M@0x6ffff000"); },
+     [](Case& c) { replace(c.line(), "0x6ffff000", "0x70000000"); }},
+    {"next-crashkernel", refusal, "the same is built into the image", next,
+     [](Case& c) {
+         replace(c.line(), "crashkernel=256M", "quiet");
+         c.request.config->command_line = "crashkernel=64M@0x6ffff000";
+     },
+     [](Case& c) { c.request.config->command_line = "crashkernel=64M@0x70000000"; }},
+    {"next-handover", refusal, "kho=on, and the kernel loads", next,
+     [](Case& c) {
+         c.request.loader = Loader::kexec_file_load;
+         c.machine.command_line += " kho=on";
+     },
+     [](Case& c) { c.request.loader = Loader::kexec_load; }},
+    {"next-segments", refusal, "no room above the pool, and none below", next,
+     [](Case& c) { c.request.image->init_size = 4 * GiB; }, [](Case& c) { c.request.image->init_size = 3 * GiB; }},
+
     // --- words, headers and records that somebody made
     {"handoff-present", refusal, "neither a marker nor RAM of the pool's size", checked,
      [](Case& c) { c.input.command_line = c.line() + " swiotlb=32768 memmap=60M@0x6c000000"; },
@@ -1097,7 +1178,7 @@ std::string test_name(const testing::TestParamInfo<Row>& row) {
 INSTANTIATE_TEST_SUITE_P(Each, Rules, testing::ValuesIn(rows), test_name);
 
 TEST(RuleTable, StartsFromCasesThatNothingRefuses) {
-    for (const Question& question : {planned, lent, reviewed, checked, lent_checked, recorded}) {
+    for (const Question& question : {planned, lent, reviewed, next, checked, lent_checked, recorded}) {
         Case sound;
         question.start(sound);
         const auto reasons = question.answer(sound);
@@ -1108,7 +1189,7 @@ TEST(RuleTable, StartsFromCasesThatNothingRefuses) {
 /// Rules that warn or inform, and never refuse: docs/rules.md says so of each.
 const std::set<std::string> never_refuse = {"pool-needed",   "pool-in-use",       "command-line-known",
                                             "reset-devices", "loader-setup-data", "reserve-mem-apart",
-                                            "hotplug-sound", "source-unread"};
+                                            "hotplug-sound", "source-unread",     "next-pool"};
 
 TEST(RuleTable, HasARefusalForEveryRuleThatCanRefuse) {
     for (const RuleInfo& rule : rules()) {

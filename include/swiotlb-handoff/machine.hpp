@@ -97,6 +97,8 @@ struct Machine {
     /// How often a crash kernel can still be loaded or unloaded: /proc/sys/kernel/kexec_load_limit_panic. Each call of
     /// kexec takes one of these (kernel/kexec_core.c, kexec_load_permitted()). nullopt: there is no limit.
     std::optional<std::uint64_t> loads_left;
+    /// The same of what a reboot by kexec starts: /proc/sys/kernel/kexec_load_limit_reboot.
+    std::optional<std::uint64_t> next_loads_left;
     std::optional<unsigned> memory_nodes;  ///< NUMA nodes with memory
     /// NUMA nodes that may have memory or processors later; at most 1 << CONFIG_NODES_SHIFT. nullopt: not known.
     std::optional<unsigned> possible_nodes;

@@ -163,6 +163,20 @@ inline constexpr auto rule_table = std::to_array<RuleInfo>({
      "--lend: the pages of the pool are not in the dump, or the program that saves the dump maps /proc/vmcore. Reading "
      "them fails, because they are RAM of the crash kernel."},
     {"lend-gain", "--lend: the crash kernel gets more memory with the pool than the pool costs it."},
+    {"next-pool",
+     "kexec -l: the image of the next kernel announces that it knows swiotlb=...,addr=, the kernel makes a pool, and "
+     "its "
+     "command line leaves place and size of it open. Otherwise the load is left as it is."},
+    {"next-map",
+     "kexec -l: the pool is RAM in the memory map that the next kernel is given, with the words on its command line."},
+    {"next-words",
+     "kexec -l: nothing on the command line of the next kernel, and nothing that its image adds to it, changes or "
+     "hides "
+     "the words that are appended."},
+    {"next-crashkernel", "kexec -l: no crashkernel=SIZE@OFFSET on the command line of the next kernel meets the pool."},
+    {"next-handover",
+     "kexec -l: kexec_file_load passes no Kexec HandOver on to the next kernel, which then refuses addr=."},
+    {"next-segments", "kexec -l: nothing of what is loaded is put into the pool, where devices may still write to it."},
     {"handoff-present",
      "check: the command line has a handoff, which is the word swiotlb_handoff= or RAM of the size of the pool."},
     {"elfcorehdr-agrees", "check: each PT_LOAD has the whole pool or nothing of it, and there are notes."},

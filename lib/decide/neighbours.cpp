@@ -87,24 +87,15 @@ void judge_cma(const Machine& machine, bool file_load, const AddressRange& pool,
                    where);
 }
 
-/// `uname -r` of both kernels; "" where unknown.
-struct Releases {
-    std::string running, crash_kernel;
-};
-
-void judge_kho(const Neighbours& n, const Releases& releases, const CommandLine& running, bool by_default_running,
-               const CommandLine& crash_kernel, bool file_load, const AddressRange& pool,
-               const std::vector<AddressRange>& fences, Findings& found) {
-    const bool configured = by_default_running && !running.has("kho");
+void judge_kho(const Machine& machine, const std::string& crash_release, const CommandLine& crash_kernel,
+               bool file_load, const AddressRange& pool, const std::vector<AddressRange>& fences, Findings& found) {
+    const Neighbours& n = machine.neighbours;
     const bool scratch_seen = n.kho_scratch && !n.kho_scratch->empty();
-    if (scratch_seen || asks_for_kho(running) || configured) {
-        const std::string where = scratch_seen            ? "sys/kernel/debug/kho/out/scratch_phys"
-                                  : asks_for_kho(running) ? "proc/cmdline"
-                                                          : "CONFIG_KEXEC_HANDOVER_ENABLE_DEFAULT";
+    if (const std::string where = handover_evidence(machine); !where.empty()) {
         if (const auto what = scratch_seen ? overlap(*n.kho_scratch, pool, fences) : std::nullopt)
             found.refuse("kho-apart", "The scratch area of Kexec HandOver at " + *what, where,
                          "Boot this kernel by the firmware, not by a kexec with a handover, or boot with kho=off.");
-        else if (file_load && keeps_handover_from_crash_kernel(releases.running))
+        else if (file_load && keeps_handover_from_crash_kernel(machine.release))
             found.note("kho-apart", "Kexec HandOver is on. This kernel passes nothing of it on to a crash kernel.",
                        where);
         else if (file_load)
@@ -118,7 +109,7 @@ void judge_kho(const Neighbours& n, const Releases& releases, const CommandLine&
             found.note("kho-apart",
                        "Kexec HandOver is on. A crash kernel that is loaded by kexec_load gets nothing of it.", where);
     }
-    if (makes_no_handover_in_kdump(releases.crash_kernel)) return;
+    if (makes_no_handover_in_kdump(crash_release)) return;
     // Scratch areas of the crash kernel's own: twice what is reserved, and no memory for the kernel itself.
     const bool by_default = scratch_seen && !crash_kernel.has("kho");
     if (asks_for_kho(crash_kernel) || by_default)
@@ -143,14 +134,22 @@ void judge_hotplug(const Neighbours& n, bool file_load, Findings& found) {
 
 }  // namespace
 
+std::string handover_evidence(const Machine& machine) {
+    const Neighbours& n = machine.neighbours;
+    if (n.kho_scratch && !n.kho_scratch->empty()) return "sys/kernel/debug/kho/out/scratch_phys";
+    const CommandLine running = CommandLine::parse(machine.command_line).value_or(CommandLine());
+    if (asks_for_kho(running)) return "proc/cmdline";
+    const bool configured = machine.config && machine.config->kexec_handover && !running.has("kho");
+    return configured ? "CONFIG_KEXEC_HANDOVER_ENABLE_DEFAULT" : "";
+}
+
 void judge_neighbours(const Machine& machine, const CommandLine& crash_kernel, const std::string& crash_release,
                       bool file_load, const AddressRange& pool, const std::vector<AddressRange>& fences,
                       Findings& found) {
     const Neighbours& n = machine.neighbours;
     const CommandLine running = CommandLine::parse(machine.command_line).value_or(CommandLine());
     judge_cma(machine, file_load, pool, fences, found);
-    judge_kho(n, {machine.release, crash_release}, running, machine.config && machine.config->kexec_handover,
-              crash_kernel, file_load, pool, fences, found);
+    judge_kho(machine, crash_release, crash_kernel, file_load, pool, fences, found);
     if (running.has("reserve_mem"))
         found.note("reserve-mem-apart",
                    "The running kernel has reserve_mem=. It takes that memory before the pool, from other memory, and "

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "lib/decide/findings.hpp"
@@ -15,5 +16,8 @@ namespace handoff {
 /// by kexec_file_load. Rules cma-apart, kho-apart, reserve-mem-apart, hotplug-sound.
 void judge_neighbours(const Machine&, const CommandLine& crash_kernel, const std::string& crash_release, bool file_load,
                       const AddressRange& pool, const std::vector<AddressRange>& fences, Findings&);
+
+/// Where it was read that Kexec HandOver is on in the running kernel; "" where nothing says so.
+std::string handover_evidence(const Machine&);
 
 }  // namespace handoff

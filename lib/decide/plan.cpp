@@ -109,8 +109,8 @@ std::string headline(const Plan& plan) {
                                                               : Rule("pool-exact");
     const Reason* reason = first_refusal(plan.reasons);
     if (!reason) {
-        const auto it =
-            std::find_if(plan.reasons.begin(), plan.reasons.end(), [&](const Reason& r) { return r.is(rests_on); });
+        const auto it = std::find_if(plan.reasons.begin(), plan.reasons.end(),
+                                     [&](const Reason& r) { return r.is(rests_on) || r.is("next-pool"); });
         if (it == plan.reasons.end()) return verdict_text(plan.verdict, plan.assumptions);
         reason = &*it;
     }

@@ -201,11 +201,10 @@ bool judge_pool(const Machine& machine, const Pool& pool, Findings& found) {
                    "sys/kernel/debug/swiotlb/io_tlb_used");
     const bool below = pool.range.end() <= low_memory_end;
     if (!below)
-        found.refuse(
-            "pool-below-4g",
-            fmt::format("The pool ends at {:#x}, above 4 GiB. The crash kernel makes its pool only below 4 GiB.",
-                        pool.range.end()),
-            where);
+        found.refuse("pool-below-4g",
+                     fmt::format("The pool ends at {:#x}, above 4 GiB. A new kernel makes its pool only below 4 GiB.",
+                                 pool.range.end()),
+                     where);
     bool in_ram = machine.ram.contains(pool.range);
     if (in_ram)
         in_ram = judge_maps(machine, pool, found);
@@ -215,15 +214,16 @@ bool judge_pool(const Machine& machine, const Pool& pool, Findings& found) {
     return below && in_ram && alone;
 }
 
-void judge_protection(const Machine& machine, Loader loader, Findings& found) {
+void judge_encryption(const Machine& machine, std::string_view who, Findings& found) {
     const std::string evidence = machine.encryption_from.text();
     switch (machine.encryption) {
         case Encryption::none:
             break;
         case Encryption::unknown_kind:
             found.refuse("encryption-none",
-                         "Memory is encrypted, and no source says how. The host may share the pages of the pool, and "
-                         "the crash kernel cannot know that.",
+                         fmt::format("Memory is encrypted, and no source says how. The host may share the pages of the "
+                                     "pool, and {} cannot know that.",
+                                     who),
                          evidence);
             break;
         case Encryption::sme:
@@ -241,16 +241,16 @@ void judge_protection(const Machine& machine, Loader loader, Findings& found) {
             if (machine.makes_memory_private)
                 found.refuse(
                     "encryption-unshared",
-                    fmt::format("This is a guest with {}. According to its source, the kernel makes the pool private "
-                                "again before the crash kernel starts. Nobody has seen that. If it fails for a page, "
-                                "the crash kernel ends the guest when it first uses that page.",
-                                name(machine.encryption)),
+                    fmt::format("This is a guest with {0}. According to its source, the kernel makes the pool private "
+                                "again before {1} starts. Nobody has seen that. If it fails for a page, "
+                                "{1} ends the guest when it first uses that page.",
+                                name(machine.encryption), who),
                     evidence, "Try it on a machine that may lose a dump, with --accept encryption-unshared.");
             else
                 found.refuse("encryption-none",
-                             fmt::format("This is a guest with {}. The host shares the pages of the pool, and the "
-                                         "crash kernel cannot know that.",
-                                         name(machine.encryption)),
+                             fmt::format("This is a guest with {}. The host shares the pages of the pool, and {} "
+                                         "cannot know that.",
+                                         name(machine.encryption), who),
                              evidence);
             break;
         case Encryption::unknown:
@@ -260,6 +260,10 @@ void judge_protection(const Machine& machine, Loader loader, Findings& found) {
                 "Give the boot log. If you know that memory is not encrypted, give --accept encryption-known.");
             break;
     }
+}
+
+void judge_protection(const Machine& machine, Loader loader, Findings& found) {
+    judge_encryption(machine, "the crash kernel", found);
     // One for the load and one more where kexec tries another system call, and one for a load without the handoff.
     constexpr std::uint64_t loads_of_a_handoff = 3;
     if (machine.loads_left && *machine.loads_left < loads_of_a_handoff)

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "lib/decide/question.hpp"
 
@@ -16,8 +17,14 @@ std::string log_loss(const Machine&);
 /// pci_swiotlb_detect(); drivers/acpi/numa/srat.c for the last one), or why not.
 enum class PoolCause { forbidden, forced, encryption, iommu_off, iommu_soft, high_memory, srat, none };
 PoolCause pool_cause(const Question&);
+/// The same of a kernel whose RAM ends at `memory_end`.
+PoolCause pool_cause(const Question&, Address memory_end);
 /// It makes one.
 bool makes_pool(PoolCause);
+
+/// The admin who forces bouncing on the running kernel means the machine, not the kernel; a swiotlb= of the other
+/// kernel's own has the last word.
+bool forced_by_running(const Question&);
 
 /// "numa=off" where the crash kernel would make a pool that it does not need, which that word prevents; else "".
 std::string words_against_needless_pool(const Question&);
@@ -55,8 +62,11 @@ std::optional<Pool> find_pool(const Question&, const std::optional<AddressRange>
 /// pool-slabs, pool-in-use, pool-below-4g, pool-in-ram, pool-disjoint.
 bool judge_pool(const Machine&, const Pool&, Findings&);
 
-/// What protects memory from the crash kernel, or from the loader. Rules encryption-none, encryption-unproven,
-/// encryption-known, loader-permitted.
+/// Whether another kernel can use memory as this one did. `who`: "the crash kernel". Rules encryption-none,
+/// encryption-unshared, encryption-unproven, encryption-known.
+void judge_encryption(const Machine&, std::string_view who, Findings&);
+
+/// What protects memory from the crash kernel, or from the loader. Rules of judge_encryption(), and loader-permitted.
 void judge_protection(const Machine&, Loader, Findings&);
 
 }  // namespace handoff

@@ -9,6 +9,11 @@
 namespace handoff {
 
 PoolCause pool_cause(const Question& question) {
+    const auto& reserved = question.machine.crash_kernel;
+    return pool_cause(question, reserved.empty() ? 0 : reserved.back().end());
+}
+
+PoolCause pool_cause(const Question& question, Address memory_end) {
     const Machine& machine = question.machine;
     const CommandLine& base = question.base;
     if (question.swiotlb.noforce) return PoolCause::forbidden;
@@ -18,8 +23,7 @@ PoolCause pool_cause(const Question& question) {
     const IommuWords iommu = iommu_words(base);
     if (iommu.off) return PoolCause::iommu_off;
     if (iommu.soft) return PoolCause::iommu_soft;
-    if (!machine.crash_kernel.empty() && machine.crash_kernel.back().end() > low_memory_end)
-        return PoolCause::high_memory;
+    if (memory_end > low_memory_end) return PoolCause::high_memory;
     const bool srat_counts = base.last("numa").value_or("") != "off" && base.last("acpi").value_or("") != "off";
     return machine.srat_memory_end.value_or(0) > low_memory_end && srat_counts ? PoolCause::srat : PoolCause::none;
 }
@@ -28,16 +32,10 @@ bool makes_pool(PoolCause cause) {
     return cause != PoolCause::forbidden && cause != PoolCause::iommu_off && cause != PoolCause::none;
 }
 
-namespace {
-
-// The admin who forces bouncing on the running kernel means the machine, not the kernel; a swiotlb= of the crash
-// kernel's own has the last word.
 bool forced_by_running(const Question& question) {
     const SwiotlbOption& running = question.running_swiotlb;
     return !question.base.has("swiotlb") && running.force && !running.noforce;
 }
-
-}  // namespace
 
 std::string words_against_needless_pool(const Question& question) {
     return !forced_by_running(question) && pool_cause(question) == PoolCause::srat ? "numa=off" : "";

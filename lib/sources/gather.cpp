@@ -103,6 +103,12 @@ void read_neighbours(Gathering& g) {
         n.ima_list_bytes = list->size();
 }
 
+// -1 is no limit.
+std::optional<std::uint64_t> read_limit(Gathering& g, Source source) {
+    const auto limit = g.text(source);
+    return limit && !limit->starts_with('-') ? read_count(g, source) : std::nullopt;
+}
+
 void read_values(Gathering& g) {
     Machine& machine = g.machine;
     machine.slabs = read_count(g, Source::slabs);
@@ -113,9 +119,8 @@ void read_values(Gathering& g) {
     machine.memory_nodes = read_list(g, Source::memory_nodes);
     machine.possible_nodes = read_list(g, Source::possible_nodes);
     machine.efi = g.host.exists(Source::efi);
-    // -1 is no limit.
-    if (const auto limit = g.text(Source::load_limit); limit && !limit->starts_with('-'))
-        machine.loads_left = read_count(g, Source::load_limit);
+    machine.loads_left = read_limit(g, Source::load_limit);
+    machine.next_loads_left = read_limit(g, Source::next_load_limit);
     // "[none] integrity confidentiality": the mode in force is in brackets.
     if (const auto lockdown = g.text(Source::lockdown))
         machine.lockdown = lockdown->find("[none]") == std::string::npos;

@@ -28,6 +28,7 @@ constexpr std::array table{
     SourceInfo{Source::possible_nodes, "sys/devices/system/node/possible", Kept::whole},
     SourceInfo{Source::lockdown, "sys/kernel/security/lockdown", Kept::whole},
     SourceInfo{Source::load_limit, "proc/sys/kernel/kexec_load_limit_panic", Kept::whole},
+    SourceInfo{Source::next_load_limit, "proc/sys/kernel/kexec_load_limit_reboot", Kept::whole},
     SourceInfo{Source::hypervisor, "sys/hypervisor/type", Kept::whole},
     SourceInfo{Source::xen_guest, "sys/hypervisor/guest_type", Kept::whole},
     SourceInfo{Source::efi, "sys/firmware/efi/fw_platform_size", Kept::whole},

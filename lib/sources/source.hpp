@@ -29,6 +29,7 @@ enum class Source {
     possible_nodes,
     lockdown,
     load_limit,
+    next_load_limit,
     hypervisor,
     xen_guest,         ///< which kind of Xen's guests it is; 4.13 and later
     efi,               ///< a file that is there on EFI machines only

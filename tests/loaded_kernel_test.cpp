@@ -139,6 +139,42 @@ TEST(LoadedKernel, IsAnErrorWhereNoSegmentIsBootParamsOrTwoAre) {
     EXPECT_EQ(error_in(two), "expected one segment with boot_params, found them at 0x7fffb000 and 0x7fff9000");
 }
 
+TEST(NextKernel, HasItsSegments) {
+    const ImageLayout layout = *layout_of(with_kimage({}));
+    const auto read = [&](const std::vector<MemoryPiece>& pieces) {
+        return read_next_segments(fake_kernel::next_variable, layout, reader(pieces, &MemoryPiece::address));
+    };
+    EXPECT_EQ(*read(fake_kernel::next_memory_of(segments)), segments);
+    EXPECT_TRUE(read(fake_kernel::next_memory_of({}))->empty()) << "nothing is loaded";
+    EXPECT_FALSE(read({})) << "not mapped";
+    auto broken = fake_kernel::next_memory_of(segments);
+    put(broken[kimage].bytes, count_at, std::uint64_t{17});
+    EXPECT_EQ(read(broken).error().what, "expected 1 to 16 segments in kexec_image, found 17");
+}
+
+TEST(NextKernel, ThatIsReplacedWhileItIsReadIsAnError) {
+    const std::vector<MemoryPiece> pieces = fake_kernel::next_memory_of(segments);
+    int asked = 0;
+    const MemoryReader changing = [&](Address at, std::size_t size) -> Result<Bytes> {
+        if (at == fake_kernel::next_variable && ++asked == 2) return Bytes(size);
+        return reader(pieces, &MemoryPiece::address)(at, size);
+    };
+    const auto found = read_next_segments(fake_kernel::next_variable, *layout_of(with_kimage({})), changing);
+    ASSERT_FALSE(found);
+    EXPECT_EQ(found.error().what, "the next kernel was replaced while it was read");
+}
+
+TEST(NextKernel, OfAMachineIsReadBesideItsCrashKernel) {
+    const TempTree tree;
+    EXPECT_FALSE(next_segments(Host(tree.path())));
+    fake_kernel::load_next(tree.path(), {segments[3]});
+    fake_kernel::load(tree.path(), segments, line);
+    EXPECT_EQ(*next_segments(Host(tree.path())), std::vector{segments[3]});
+    EXPECT_EQ((*loaded_kernel(Host(tree.path())))->segments, segments);
+    fake_kernel::load_next(tree.path(), {});
+    EXPECT_TRUE(next_segments(Host(tree.path()))->empty());
+}
+
 TEST(LoadedKernel, ThatIsReplacedWhileItIsReadIsAnError) {
     const std::vector<MemoryPiece> pieces = memory_of(segments, line);
     int asked = 0;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Loads a crash kernel with the handoff, or exactly as the caller asked.
+// Loads a crash kernel with the handoff, or exactly as the caller asked; and in the same way what a reboot by kexec
+// starts (next_kexec.cpp).
 //
 // It changes the machine by running kexec, and for that time what the kernel logs of a load. All that can go
 // wrong, planning above all, is done in a process of its own: whether it fails, crashes, hangs
@@ -23,7 +24,7 @@
 #include "base/wording.hpp"
 #include "lib/load/crash_load.hpp"
 #include "lib/load/kexec_arguments.hpp"
-#include "lib/load/lend.hpp"
+#include "lib/load/next_load.hpp"
 #include "lib/load/record.hpp"
 #include "lib/sources/file_sum.hpp"
 #include "lib/sources/host.hpp"
@@ -31,8 +32,9 @@
 #include "lib/sources/loaded_kernel.hpp"
 #include "lib/sources/user_file.hpp"
 #include "tool/commands.hpp"
-#include "tool/load_messages.hpp"
+#include "tool/logged_kexec.hpp"
 #include "tool/machine_file.hpp"
+#include "tool/next_kexec.hpp"
 #include "tool/print.hpp"
 #include "tool/run_directory.hpp"
 #include "tool/run_kexec.hpp"
@@ -45,17 +47,6 @@ using base::Argv;
 using handoff::KexecArguments;
 using handoff::KexecRun;
 
-// To the system log, by a process that nobody waits for: a logger that hangs must not keep a crash
-// kernel from being loaded.
-void note_apart(const std::string& text, const StageReport* report = nullptr) {
-    if (::fork() != 0) return;
-    if (report) report->close_here();
-    ::signal(SIGALRM, SIG_DFL);
-    ::alarm(5);
-    note(text);
-    ::_exit(0);
-}
-
 class Live final : public handoff::LoadEffects {
 public:
     /// `locked`: the lock is had. Without it the record is another load's.
@@ -63,10 +54,9 @@ public:
          bool locked, const StageReport& report)
         : options_(options),
           host_(host),
-          program_(std::move(program)),
+          kexec_(host, std::move(program), report),
           directory_(directory),
           locked_(locked),
-          report_(report),
           passed_before_(directory.passed()) {}
 
     handoff::Result<handoff::PlannedLoad> plan(const KexecArguments& arguments) override {
@@ -80,26 +70,9 @@ public:
     }
     KexecRun run(const std::vector<std::string>& arguments,
                  const std::optional<base::AddressRange>& left_out) override {
-        std::optional<std::string> iomem;
-        if (left_out && host_.live()) {
-            const auto text = host_.read(handoff::Source::iomem);
-            auto without = text ? handoff::iomem_without(*text, *left_out) : text.error();
-            if (!without) return {-1, without.error().message(), {}, {}, true};
-            iomem = *std::move(without);
-        }
-        auto end = host_.log_end();
-        log_end_ = end ? *std::move(end) : base::Fd();
-        Argv command(program_, arguments);
-        const bool messages = needs_messages_ && host_.live() && set_load_messages(true);
-        ::alarm(0);  // kexec may take as long as it would without us
-        report_.say(Stage::kexec);
-        KexecRun finished = run_kexec(command, iomem);
-        report_.say(Stage::thinking);
-        ::alarm(thinking_seconds);
-        if (messages) set_load_messages(false);
-        return finished;
+        return kexec_.run(arguments, left_out, needs_messages_);
     }
-    std::string kernel_log() override { return log_end_ ? host_.log_since(log_end_).value_or("") : ""; }
+    std::string kernel_log() override { return kexec_.kernel_log(); }
     handoff::Result<handoff::ElfCore> loaded_headers(const base::AddressRange& elfcorehdr) override {
         return handoff::loaded_headers(host_, elfcorehdr);
     }
@@ -115,33 +88,25 @@ public:
 private:
     const Options& options_;
     const handoff::Host& host_;
-    std::string program_;
+    LoggedKexec kexec_;
     const RunDirectory& directory_;
     bool locked_;
-    const StageReport& report_;
     std::optional<std::uint64_t> passed_before_;
     bool needs_messages_ = false;
-    base::Fd log_end_;  ///< before kexec ran
 };
 
 // The child's life. Nothing that comes after the record, such as an output that nobody reads, may fail the load.
 // `no_lock`: why the lock is not had; "" where it is.
 void load(const Options& options, const handoff::Host& host, const std::string& program, const RunDirectory& directory,
           const KexecArguments& arguments, const std::string& no_lock, const StageReport& report) {
-    ::signal(SIGALRM, SIG_DFL);
-    sigset_t alarms;
-    ::sigemptyset(&alarms);
-    ::sigaddset(&alarms, SIGALRM);
-    ::sigprocmask(SIG_UNBLOCK, &alarms, nullptr);
-    ::alarm(thinking_seconds);
+    begin_thinking();
     try {
         Live effects(options, host, program, directory, no_lock.empty(), report);
         const handoff::LoadResult result = no_lock.empty() ? handoff::load_with_handoff(effects, arguments)
                                                            : handoff::load_without_handoff(effects, arguments, no_lock);
         const bool loaded = result.rung != handoff::Rung::plain;
         report.say(loaded ? Stage::loaded : Stage::plain);
-        ::alarm(0);
-        ::signal(SIGPIPE, SIG_IGN);
+        end_thinking();
         if (host.live())
             note_apart(loaded ? result.why : result.why + ". The crash kernel is loaded without the handoff.", &report);
         if (!loaded) return;
@@ -192,25 +157,40 @@ std::string shell_word(const std::string& word) {
     return base::shell_quoted(word);
 }
 
+// What --dry-run says of a load that would not be made with a handoff.
+void say_refusal(const KexecArguments& arguments, const std::string& refusal, std::string_view kernel) {
+    const auto& unknown = arguments.not_modelled;
+    complain(fmt::format(
+        "{}. This command loads the {} kernel without the handoff.",
+        unknown.empty() ? refusal : unknown.front() + " changes the load in a way that is not modelled", kernel));
+}
+
+std::vector<std::string> words_of_crash_load(const Options& options, const handoff::Host& host,
+                                             const KexecArguments& arguments) {
+    const auto planned = handoff::plan_load(host, arguments, wishes_from(options));
+    if (arguments.not_modelled.empty() && planned && planned->plan.verdict == handoff::Verdict::ready)
+        return handoff::with_words(arguments, planned->plan.append, planned->machine.release);
+    say_refusal(arguments, planned ? headline(planned->plan) : planned.error().message(), "crash");
+    const auto fallback = planned ? handoff::fallback_of(host, *planned) : std::nullopt;
+    if (fallback && fallback->rung == handoff::Rung::own_pool)
+        return handoff::given_with_words(arguments, fallback->append);
+    return options.operands;
+}
+
+std::vector<std::string> words_of_next_load(const Options& options, const handoff::Host& host,
+                                            const KexecArguments& arguments) {
+    const auto planned = handoff::plan_next(host, arguments, wishes_from(options));
+    if (arguments.not_modelled.empty() && planned && planned->next.plan.verdict == handoff::Verdict::ready)
+        return handoff::next_arguments(arguments, *planned);
+    say_refusal(arguments, planned ? headline(planned->next.plan) : planned.error().message(), "next");
+    return options.operands;
+}
+
 Status print_command(const Options& options, const handoff::Host& host, const std::string& program) {
     std::vector<std::string> words = options.operands;
     const auto arguments = handoff::read_kexec_arguments(options.operands);
-    if (arguments && arguments->panic_load) {
-        const auto planned = handoff::plan_load(host, *arguments, wishes_from(options));
-        const bool modelled = arguments->not_modelled.empty();
-        if (modelled && planned && planned->plan.verdict == handoff::Verdict::ready) {
-            words = handoff::with_words(*arguments, planned->plan.append, planned->machine.release);
-        } else {
-            const std::string why =
-                !modelled ? arguments->not_modelled.front() + " changes the load in a way that is not modelled"
-                : planned ? headline(planned->plan)
-                          : planned.error().message();
-            complain(why + ". This command loads the crash kernel without the handoff.");
-            const auto fallback = planned ? handoff::fallback_of(host, *planned) : std::nullopt;
-            if (fallback && fallback->rung == handoff::Rung::own_pool)
-                words = handoff::given_with_words(*arguments, fallback->append);
-        }
-    }
+    if (arguments && arguments->panic_load) words = words_of_crash_load(options, host, *arguments);
+    if (arguments && arguments->next_load) words = words_of_next_load(options, host, *arguments);
     std::string line = shell_word(program);
     for (const std::string& word : words) line += ' ' + shell_word(word);
     print_line(line);
@@ -280,6 +260,8 @@ Status kexec(const Options& options) {
         if (!arguments || arguments->may_change_load) {
             directory.emplace(host);
             if (const auto done = before_plain(options, host, plain, *directory, arguments)) return *done;
+        } else if (arguments->next_load && load_next_in_child(options, host, real, *arguments)) {
+            return Status::ready;
         }
     } catch (...) {  // no memory: there is still the caller's command
         if (directory) directory->forget();

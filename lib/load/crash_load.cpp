@@ -40,30 +40,6 @@ std::optional<std::string> objection_to_headers(LoadEffects& effects, const Addr
     return pool_in_headers(*core, pool);
 }
 
-// The last lines of what a program printed, as one line of plain text.
-std::string last_words(std::string_view text) {
-    constexpr std::size_t most_lines = 3, longest = 300;
-    std::string words;
-    for (std::size_t lines = 0; lines < most_lines && !text.empty();) {
-        const auto newline = text.rfind('\n');
-        const std::string_view line = text.substr(newline == text.npos ? 0 : newline + 1);
-        text = text.substr(0, newline == text.npos ? 0 : newline);
-        if (line.find_first_not_of(" \t\r") == line.npos) continue;
-        words.insert(0, words.empty() ? "" : "; ").insert(0, line);
-        ++lines;
-    }
-    if (words.size() > longest) words = "..." + words.substr(words.size() - longest);
-    for (char& c : words)
-        if (c < ' ' || c > '~') c = '?';
-    return words;
-}
-
-std::string failure_of(const KexecRun& load, std::string_view with) {
-    std::string words = last_words(without_debug(load.errors));
-    if (words.empty()) words = last_words(without_debug(load.output));
-    return fmt::format("kexec failed with {} ({}){}{}", with, load.how, words.empty() ? "" : ": ", words);
-}
-
 // "[0x6c000000-0x70000000)"; of a part also how much it is.
 std::string what_is_given(const Plan& plan) {
     const std::string range = base::to_string(plan.part.value_or(*plan.pool));
@@ -115,12 +91,8 @@ LoadResult Loading::plain(std::string why) {
 }
 
 LoadResult Loading::passed_on(Rung rung, std::string why, KexecRun run) const {
-    LoadResult result{rung, std::move(why), std::move(run.output), std::move(run.errors)};
-    if (!arguments_.debug) {
-        result.output = without_debug(result.output);
-        result.errors = without_debug(result.errors);
-    }
-    return result;
+    if (!arguments_.debug) leave_out_debug(run);
+    return {rung, std::move(why), std::move(run.output), std::move(run.errors)};
 }
 
 bool Loading::make_plan(std::string& why) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "lib/load/kexec_arguments.hpp"
+#include "lib/load/kexec_run.hpp"
 #include "lib/load/record.hpp"
 #include "lib/load/wishes.hpp"
 #include "swiotlb-handoff/check.hpp"
@@ -15,16 +16,6 @@
 namespace handoff {
 
 class Host;
-
-/// How a run of kexec ended, and what it printed.
-struct KexecRun {
-    int status = -1;     ///< exit status; -1: killed by a signal, or it could not be run
-    std::string how;     ///< "exit status 255", "signal 9": for the user
-    std::string output;  ///< of standard output; of both where they are the same file
-    std::string errors;  ///< of standard error
-    /// It did not run, since what it was not to see cannot be hidden from it.
-    bool cannot_hide = false;
-};
 
 /// A load that the running machine was given, and what it says about it.
 struct PlannedLoad {

@@ -87,7 +87,7 @@ std::optional<KexecArguments> read(const std::vector<std::string>& arguments, st
 
     KexecArguments found;
     found.given = arguments;
-    bool panic = false, unload = false, other = false, asks = false;
+    bool panic = false, load = false, unload = false, other = false, asks = false;
     optind = 0;  // glibc: begin anew
     opterr = 0;
     while (true) {
@@ -115,6 +115,8 @@ std::optional<KexecArguments> read(const std::vector<std::string>& arguments, st
                 found.loader = Loader::automatic;
                 break;
             case 'l':
+                load = true;
+                [[fallthrough]];
             case 'x':
             case 'y':
             case 'i':
@@ -149,6 +151,7 @@ std::optional<KexecArguments> read(const std::vector<std::string>& arguments, st
     for (auto i = static_cast<std::size_t>(optind); argv[i] != nullptr; ++i) found.operands.emplace_back(argv[i]);
     if (!found.operands.empty()) found.kernel = found.operands.front();
     found.panic_load = panic && !unload && !other && !found.kernel.empty();
+    found.next_load = load && !panic && !unload && !other && !found.kernel.empty();
     found.panic_unload = panic && unload && !other;
     found.may_change_load = panic && !asks;
     return found;
@@ -165,16 +168,16 @@ void remove_parameter(std::string& line, std::string_view name, bool every) {
     } while (every);
 }
 
-std::string reused(const std::string& running, bool every) {
+std::string reused(const std::string& running, bool panic, bool every) {
     std::string line = running.substr(0, running.find_first_of("\r\n"));
     remove_parameter(line, "BOOT_IMAGE", every);
-    remove_parameter(line, "crashkernel", every);
+    if (panic) remove_parameter(line, "crashkernel", every);
     return line;
 }
 
 std::string append_option(const KexecArguments& arguments, std::string_view words) {
     std::string line = arguments.append.value_or("");
-    if (!line.empty() && !line.ends_with(' ')) line += ' ';
+    if (!words.empty() && !line.empty() && !line.ends_with(' ')) line += ' ';
     return "--append=" + line.append(words);
 }
 
@@ -199,11 +202,16 @@ Loader loader_of(const KexecArguments& arguments, const std::optional<std::strin
     return release && *release <= 26 ? Loader::kexec_load : Loader::automatic;
 }
 
+const char* loader_option(Loader loader) {
+    return loader == Loader::kexec_load ? "-c" : loader == Loader::kexec_file_load ? "-s" : "-a";
+}
+
 std::optional<std::string> kexec_command_line(const KexecArguments& arguments, const std::string& running,
                                               const std::optional<std::string>& version) {
     std::string line;
     if (arguments.reuse_command_line) {
-        const std::string first = reused(running, false), every = reused(running, true);
+        const bool panic = arguments.panic_load;
+        const std::string first = reused(running, panic, false), every = reused(running, panic, true);
         const auto release = release_of(version);
         if (first != every && (!release || (*release > 25 && *release < 32))) return std::nullopt;
         line = first != every && *release <= 25 ? first : every;
@@ -220,13 +228,11 @@ bool needs_load_messages(const KexecArguments& arguments, std::string_view relea
 }
 
 std::vector<std::string> with_words(const KexecArguments& arguments, std::string_view words, std::string_view release) {
-    std::vector<std::string> made{"-p"};
+    std::vector<std::string> made;
+    if (arguments.panic_load) made.emplace_back("-p");
     if (arguments.debug || arguments.loader != Loader::kexec_file_load || takes_file_debug(release))
         made.emplace_back("-d");
-    if (arguments.loader)
-        made.emplace_back(*arguments.loader == Loader::kexec_load        ? "-c"
-                          : *arguments.loader == Loader::kexec_file_load ? "-s"
-                                                                         : "-a");
+    if (arguments.loader) made.emplace_back(loader_option(*arguments.loader));
     made.insert(made.end(), arguments.switches.begin(), arguments.switches.end());
     if (arguments.initrd) made.push_back("--initrd=" + *arguments.initrd);
     if (arguments.reuse_command_line) made.emplace_back("--reuse-cmdline");

@@ -15,6 +15,7 @@ namespace handoff {
 struct KexecArguments {
     std::vector<std::string> given;  ///< all of them, as they are
     bool panic_load = false;         ///< loads a crash kernel, and does nothing else
+    bool next_load = false;          ///< loads what a reboot by kexec starts (-l), and does nothing else
     bool panic_unload = false;       ///< unloads it, and does nothing else
     /// May load or unload a crash kernel, alone or with other things: everything with -p that does not only ask.
     bool may_change_load = false;
@@ -43,11 +44,14 @@ std::optional<KexecArguments> read_kexec_arguments(const std::vector<std::string
 Loader loader_of(const KexecArguments&, const std::optional<std::string>& version);
 
 /// The command line that kexec passes on: --reuse-cmdline's part of `running` and
-/// --append's (kexec/kexec.c, get_command_line() and concat_cmdline()).
+/// --append's (kexec/kexec.c, get_command_line() and concat_cmdline()). Only a crash kernel's lacks crashkernel=.
 /// nullopt where that depends on a version of kexec-tools that is not known: up to 2.0.25
 /// only the first crashkernel= is left out, in 2.0.32 every one.
 std::optional<std::string> kexec_command_line(const KexecArguments&, const std::string& running,
                                               const std::optional<std::string>& version);
+
+/// "-c", "-s" or "-a".
+const char* loader_option(Loader);
 
 /// The same load with `words` at the end of its command line, every option spelled out; and with -d, for
 /// the segments to be reported. Not with -s where the running kernel (`release`, uname -r) is older than 6.8:

@@ -22,8 +22,7 @@ using base::ByteCursor;
 using base::input_error;
 using Bytes = std::vector<std::byte>;
 
-constexpr std::string_view variable_name = "kexec_crash_image";
-constexpr std::array wanted{variable_name};
+constexpr std::string_view crash_variable = "kexec_crash_image", next_variable = "kexec_image";
 
 // No kernel comes near these; what is larger is not believed. KEXEC_SEGMENT_MAX is 16 (include/uapi/linux/kexec.h), a
 // command line on x86 2 KiB (COMMAND_LINE_SIZE), of which kexec_load passes on more than the kernel reads.
@@ -38,7 +37,8 @@ std::optional<Integer> number_at(std::span<const std::byte> bytes, std::size_t o
     return offset <= bytes.size() ? ByteCursor(bytes.subspan(offset)).take<Integer>() : std::nullopt;
 }
 
-Result<std::vector<AddressRange>> read_segments(Address image, const ImageLayout& layout, const MemoryReader& read) {
+Result<std::vector<AddressRange>> read_segments(Address image, std::string_view variable, const ImageLayout& layout,
+                                                const MemoryReader& read) {
     const std::size_t all =
         std::max(layout.count + sizeof(std::uint64_t), layout.segments + layout.most * layout.segment_size);
     const auto bytes = read(image, all);
@@ -46,7 +46,7 @@ Result<std::vector<AddressRange>> read_segments(Address image, const ImageLayout
     const auto count = number_at<std::uint64_t>(*bytes, layout.count);
     if (!count || *count == 0 || *count > layout.most)
         return input_error(
-            0, fmt::format("expected 1 to {} segments in {}, found {}", layout.most, variable_name, count.value_or(0)));
+            0, fmt::format("expected 1 to {} segments in {}, found {}", layout.most, variable, count.value_or(0)));
     std::vector<AddressRange> segments;
     for (std::size_t i = 0; i < *count; ++i) {
         const std::size_t one = layout.segments + i * layout.segment_size;
@@ -55,7 +55,7 @@ Result<std::vector<AddressRange>> read_segments(Address image, const ImageLayout
         const auto range = start && size ? AddressRange::from_size(*start, *size) : std::nullopt;
         if (!range || range->empty())
             return input_error(0, fmt::format("expected memory in segment {} of {}, found {:#x} bytes at {:#x}", i,
-                                              variable_name, size.value_or(0), start.value_or(0)));
+                                              variable, size.value_or(0), start.value_or(0)));
         segments.push_back(*range);
     }
     return segments;
@@ -135,7 +135,7 @@ Result<std::optional<LoadedKernel>> read_loaded_kernel(Address variable, const I
     const auto image = read_number<std::uint64_t>(read, variable);
     if (!image) return image.error();
     if (*image == 0) return std::optional<LoadedKernel>();
-    auto segments = read_segments(*image, layout, read);
+    auto segments = read_segments(*image, crash_variable, layout, read);
     if (!segments) return std::move(segments).error();
     auto line = read_command_line(*segments, physical);
     // A load sets the variable to NULL before it frees anything (do_kexec_load(), kexec_file_load()).
@@ -145,35 +145,74 @@ Result<std::optional<LoadedKernel>> read_loaded_kernel(Address variable, const I
     return std::optional(LoadedKernel{*std::move(segments), *std::move(line)});
 }
 
+Result<std::vector<AddressRange>> read_next_segments(Address variable, const ImageLayout& layout,
+                                                     const MemoryReader& read) {
+    const auto image = read_number<std::uint64_t>(read, variable);
+    if (!image) return image.error();
+    if (*image == 0) return std::vector<AddressRange>();
+    auto segments = read_segments(*image, next_variable, layout, read);
+    const auto again = read_number<std::uint64_t>(read, variable);
+    if (!again || *again != *image) return input_error(0, "the next kernel was replaced while it was read");
+    return segments;
+}
+
+namespace {
+
+/// What a machine shows of its own loads.
+struct Sight {
+    Core memory;
+    Address variable;
+    ImageLayout layout;
+    [[nodiscard]] MemoryReader reader() const {
+        return [this](Address at, std::size_t size) { return memory.read(at, size); };
+    }
+};
+
+Result<Sight> sight_of(const Host& host, std::string_view name) {
+    auto file = host.open(Source::kcore);
+    if (!file) return std::move(file).error();
+    auto memory = Core::open(*std::move(file));
+    if (!memory) return Error(memory.error()).at(host.path(Source::kcore));
+    const std::array wanted{name};
+    const auto symbols = kernel_symbols(host, *memory, wanted);
+    if (!symbols) return symbols.error();
+    const auto variable = find_symbol(*symbols, name);
+    if (!variable)
+        return Error{Errc::not_found, std::string(host.path(Source::kallsyms)), 0,
+                     fmt::format("expected {}, found none", name)};
+    auto btf = host.open(Source::btf);
+    if (!btf) return std::move(btf).error();
+    const auto layout = image_layout(read_at(*btf));
+    if (!layout) return Error(layout.error()).at(host.path(Source::btf));
+    return Sight{*std::move(memory), *variable, *layout};
+}
+
+}  // namespace
+
 Result<std::optional<LoadedKernel>> loaded_kernel(const Host& host) {
     const auto said = host.read(Source::crash_loaded);
     if (!said && said.error().code != Errc::not_found) return said.error();
     if (said && said->starts_with('0')) return std::optional<LoadedKernel>();
 
-    auto file = host.open(Source::kcore);
-    if (!file) return std::move(file).error();
-    const auto memory = Core::open(*std::move(file));
-    if (!memory) return Error(memory.error()).at(host.path(Source::kcore));
-    const auto symbols = kernel_symbols(host, *memory, wanted);
-    if (!symbols) return symbols.error();
-    const auto variable = find_symbol(*symbols, variable_name);
-    if (!variable)
-        return Error{Errc::not_found, std::string(host.path(Source::kallsyms)), 0,
-                     fmt::format("expected {}, found none", variable_name)};
-    auto btf = host.open(Source::btf);
-    if (!btf) return std::move(btf).error();
-    const auto layout = image_layout(read_at(*btf));
-    if (!layout) return Error(layout.error()).at(host.path(Source::btf));
-
-    auto loaded = read_loaded_kernel(
-        *variable, *layout, [&](Address at, std::size_t size) { return memory->read(at, size); },
-        [&](Address at, std::size_t size) { return memory->read_physical(at, size); });
+    const auto sight = sight_of(host, crash_variable);
+    if (!sight) return sight.error();
+    auto loaded =
+        read_loaded_kernel(sight->variable, sight->layout, sight->reader(),
+                           [&](Address at, std::size_t size) { return sight->memory.read_physical(at, size); });
     if (!loaded) return std::move(loaded).error().at(host.path(Source::kcore));
     if (!*loaded && said)
         return input_error(0, fmt::format("expected a crash kernel, which {} says is loaded, found none",
                                           host.path(Source::crash_loaded)))
             .at(host.path(Source::kcore));
     return loaded;
+}
+
+Result<std::vector<AddressRange>> next_segments(const Host& host) {
+    const auto sight = sight_of(host, next_variable);
+    if (!sight) return sight.error();
+    auto segments = read_next_segments(sight->variable, sight->layout, sight->reader());
+    if (!segments) return std::move(segments).error().at(host.path(Source::kcore));
+    return segments;
 }
 
 Result<ElfCore> loaded_headers(const Host& host, const AddressRange& elfcorehdr) {

@@ -51,6 +51,14 @@ Result<std::optional<LoadedKernel>> read_loaded_kernel(Address variable, const I
 /// source: it is not there, may not be read, or says something else than the others.
 Result<std::optional<LoadedKernel>> loaded_kernel(const Host&);
 
+/// The segments of what a reboot by kexec would start now, physical, where they will be when it starts; empty where
+/// nothing is loaded. `kexec_image`, a pointer at the address `variable`, points to it. Input errors as of
+/// read_loaded_kernel().
+Result<std::vector<AddressRange>> read_next_segments(Address variable, const ImageLayout&, const MemoryReader& read);
+
+/// The same of a machine. Errors name the source.
+Result<std::vector<AddressRange>> next_segments(const Host&);
+
 /// The ELF headers that lie in the memory of a machine there, as the crash kernel will read them. Errors as of
 /// parse_elf_core() and Core.
 Result<ElfCore> loaded_headers(const Host&, const AddressRange& elfcorehdr);

@@ -37,10 +37,13 @@ void put(Bytes& bytes, std::size_t offset, Integer value) {
     std::memcpy(bytes.data() + offset, &value, sizeof value);
 }
 
-bool ours(Address address) { return address == variable || (address >= image && address < 0xffff9f2000000000); }
+bool of_crash_kernel(Address address) {
+    return address == variable || (address >= image && address < 0xffff9f2000000000);
+}
+bool of_next_kernel(Address address) { return address == next_variable || address == next_image; }
 
-// What a core file has besides what this file puts there.
-std::vector<MemoryPiece> other_pieces(const std::string& core) {
+// What a core file has besides what `ours` says is of this file.
+std::vector<MemoryPiece> other_pieces(const std::string& core, bool (*ours)(Address)) {
     std::vector<MemoryPiece> pieces;
     Elf64_Ehdr header{};
     if (core.size() < sizeof header) return pieces;
@@ -56,15 +59,32 @@ std::vector<MemoryPiece> other_pieces(const std::string& core) {
     return pieces;
 }
 
-void write_memory(const fs::path& root, const std::vector<MemoryPiece>& loaded) {
+void write_memory(const fs::path& root, const std::vector<MemoryPiece>& loaded, bool (*ours)(Address),
+                  const std::string& symbol) {
     const fs::path core = root / "proc/kcore", symbols = root / "proc/kallsyms", btf = root / "sys/kernel/btf/vmlinux";
-    std::vector<MemoryPiece> pieces = other_pieces(read(core));
+    std::vector<MemoryPiece> pieces = other_pieces(read(core), ours);
     pieces.insert(pieces.end(), loaded.begin(), loaded.end());
     write(core, text_of(handoff::minimal_core(pieces)));
     const std::string names = read(symbols), types = read(btf);
-    if (names.find("kexec_crash_image") == names.npos) write(symbols, names + "ffffffff9f000000 B kexec_crash_image\n");
+    if (names.find(symbol) == names.npos) write(symbols, names + symbol);
     if (types.find("kimage") == types.npos) write(btf, text_of(with_kimage(std::as_bytes(std::span(types)))));
+}
+
+void write_crash_memory(const fs::path& root, const std::vector<MemoryPiece>& loaded) {
+    write_memory(root, loaded, of_crash_kernel, "ffffffff9f000000 B kexec_crash_image\n");
     write(root / "sys/kernel/kexec_crash_loaded", loaded.size() > 1 ? "1\n" : "0\n");
+}
+
+// struct kimage at `at`, and the pointer to it.
+std::vector<MemoryPiece> kimage_of(Address pointer, Address at, const std::vector<AddressRange>& segments) {
+    std::vector<MemoryPiece> pieces{{pointer, Bytes(8)}, {at, Bytes(list_at + 16 * segment_size)}};
+    put(pieces[0].bytes, 0, at);
+    put(pieces[1].bytes, count_at, std::uint64_t{segments.size()});
+    for (std::size_t i = 0; i < segments.size(); ++i) {
+        put(pieces[1].bytes, list_at + i * segment_size + start_at, segments[i].start());
+        put(pieces[1].bytes, list_at + i * segment_size + size_at, segments[i].size());
+    }
+    return pieces;
 }
 
 }  // namespace
@@ -90,17 +110,12 @@ Bytes with_kimage(std::span<const std::byte> types, std::uint32_t most) {
 }
 
 std::vector<MemoryPiece> memory_of(const std::vector<AddressRange>& segments, const std::string& line) {
-    std::vector<MemoryPiece> pieces{{variable, Bytes(8)}, {image, Bytes(list_at + 16 * segment_size)}};
-    put(pieces[0].bytes, 0, image);
-    put(pieces[1].bytes, count_at, std::uint64_t{segments.size()});
+    std::vector<MemoryPiece> pieces = kimage_of(variable, image, segments);
     const AddressRange* params = nullptr;
     for (const AddressRange& s : segments)
         if (s.size() > params_size + line.size() && (!params || s.size() < params->size())) params = &s;
     Address mapped = segments_at;
-    for (std::size_t i = 0; i < segments.size(); ++i) {
-        const AddressRange& s = segments[i];
-        put(pieces[1].bytes, list_at + i * segment_size + start_at, s.start());
-        put(pieces[1].bytes, list_at + i * segment_size + size_at, s.size());
+    for (const AddressRange& s : segments) {
         MemoryPiece piece{mapped, Bytes(&s == params ? s.size() : std::min<std::uint64_t>(s.size(), 4096)), s.start()};
         mapped += 0x1000000;
         if (&s == params) {
@@ -116,9 +131,18 @@ std::vector<MemoryPiece> memory_of(const std::vector<AddressRange>& segments, co
 }
 
 void load(const fs::path& root, const std::vector<AddressRange>& segments, const std::string& line) {
-    write_memory(root, memory_of(segments, line));
+    write_crash_memory(root, memory_of(segments, line));
 }
 
-void unload(const fs::path& root) { write_memory(root, {{variable, Bytes(8)}}); }
+void unload(const fs::path& root) { write_crash_memory(root, {{variable, Bytes(8)}}); }
+
+std::vector<MemoryPiece> next_memory_of(const std::vector<AddressRange>& segments) {
+    if (segments.empty()) return {{next_variable, Bytes(8)}};
+    return kimage_of(next_variable, next_image, segments);
+}
+
+void load_next(const fs::path& root, const std::vector<AddressRange>& segments) {
+    write_memory(root, next_memory_of(segments), of_next_kernel, "ffffffff9f001000 B kexec_image\n");
+}
 
 }  // namespace fake_kernel

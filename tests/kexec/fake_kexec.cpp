@@ -10,7 +10,7 @@
 //   FAKE_HANDOFF   ok, fail, kill, half (killed before it loads), mute, move, noisy, stay (leaves a process behind),
 //                  kill-parent (then loads), kill-parent-first (loads nothing), stop-parent (then loads), slow
 //   FAKE_SECONDS   how long slow is; 3 where it is not said
-//   FAKE_PLAIN     the exit status of every other call
+//   FAKE_PLAIN     the exit status of every other call but the unloading of what a reboot by kexec starts
 #include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
@@ -64,24 +64,26 @@ std::string content_of(const std::string& path) {
 }
 
 // The load as the kernel has it: these segments, and the command line with what the system call adds.
-void load(const std::string& report, const std::string& append, bool by_kernel) {
+void load(const std::string& report, const std::string& append, bool by_kernel, bool next) {
     const char* root = std::getenv("FAKE_ROOT");
     const auto segments = handoff::parse_segments(report);
     if (!root || !segments) return;
+    if (next) return fake_kernel::load_next(root, *segments);
     fake_kernel::load(root, *segments, by_kernel ? "elfcorehdr=0x70000000 " + append : append + " elfcorehdr=1835008K");
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-    bool debug = false, words = false, unload = false, by_kernel = false;
+    bool debug = false, words = false, unload = false, by_kernel = false, panic = false;
     std::string append;
     for (int i = 1; i < argc; ++i) {
         const std::string word = argv[i];
         debug = debug || word == "-d";
         unload = unload || word == "-u";
         by_kernel = by_kernel || word == "-s";
-        words = words || word.find("swiotlb_handoff=") != word.npos;
+        panic = panic || word == "-p";
+        words = words || word.find("swiotlb_handoff=") != word.npos || word.find(",addr=") != word.npos;
         if (word.rfind("--append=", 0) == 0) append = word.substr(9);
     }
     std::string segments = content_of(environment("FAKE_SEGMENTS", "/dev/null"));
@@ -90,10 +92,11 @@ int main(int argc, char** argv) {
     if (!words) {
         say(STDOUT_FILENO, "plain output\n");
         say(STDERR_FILENO, report + "plain error\n");
-        const int status = std::atoi(environment("FAKE_PLAIN", "0").c_str());
+        const int status = unload && !panic ? 0 : std::atoi(environment("FAKE_PLAIN", "0").c_str());
         log_call(argc, argv, status != 0 ? "failed" : unload ? "unloaded" : "loaded");
-        if (status == 0 && !unload) load(segments, append, by_kernel);
-        if (const char* root = std::getenv("FAKE_ROOT"); root && status == 0 && unload) fake_kernel::unload(root);
+        if (status == 0 && !unload) load(segments, append, by_kernel, !panic);
+        if (const char* root = std::getenv("FAKE_ROOT"); root && status == 0 && unload)
+            panic ? fake_kernel::unload(root) : fake_kernel::load_next(root, {});
         return status;
     }
     const std::string how = environment("FAKE_HANDOFF", "ok");
@@ -116,7 +119,7 @@ int main(int argc, char** argv) {
         for (std::string* text : {&report, &segments})
             for (auto at = text->find(".mem "); at != text->npos; at = text->find(".mem ", at + 1))
                 (*text)[text->find("0x", at) + 3] ^= 1;
-    load(segments, append, by_kernel);
+    load(segments, append, by_kernel, !panic);
     if (how == "noisy") report = std::string(16 << 20, '\n') + report;
     if (how != "mute") say(STDERR_FILENO, report);
     log_call(argc, argv, "loaded");

@@ -31,8 +31,9 @@ class Skip(Exception):
     pass
 
 
-def image(header):
-    """As much of a bzImage as anybody reads: the setup header of the golden machine's request, and a hollow payload."""
+def image(header, knows_addr=False):
+    """As much of a bzImage as anybody reads: the setup header of the golden machine's request, and a hollow payload. One with
+    the patches of kernel/ says in kernel_info that it knows swiotlb=...,addr=."""
     setup = header["setup_bytes"]
     data = bytearray(setup + header["payload_bytes"])
 
@@ -54,6 +55,9 @@ def image(header):
     put(0x258, "Q", header["pref_address"])
     put(0x260, "I", header["init_size"])
     put(len(data) - 4, "I", header["uncompressed_bytes"])
+    if knows_addr:
+        put(0x268, "I", 0x300)
+        struct.pack_into("<4sIIIIII", data, setup + 0x300, b"LToP", 16, 28, 9, 0x41424c54, 12, 1)
     return bytes(data)
 
 
@@ -77,6 +81,7 @@ class Lab:
         self.tool, self.fake, self.fixtures, self.home = tool, fake, fixtures, Path(directory)
         request = json.loads((fixtures / MACHINE / "request.json").read_text())
         (self.home / "vmlinuz").write_bytes(image(request["image"]))
+        (self.home / "patched").write_bytes(image(request["image"], knows_addr=True))
         (self.home / "initrd").write_bytes(bytes(request["initrd_bytes"]))
         self.caller = ["-p", "-c", f"--initrd={self.home}/initrd", f"--append={BASE}", f"{self.home}/vmlinuz"]
         self.log = self.home / "log"
@@ -753,6 +758,101 @@ def the_stand_in_script_runs_kexec_where_the_tool_cannot(lab):
     assert run("exit 0") == (0, [])
     assert run("exit 255") == (255, [])
     assert run('[ "$1 $2 $3 $4" = "kexec -- -p -c" ] && exit 9') == (9, [])
+
+
+# --- an ordinary kexec --------------------------------------------------------------------------------------------------------
+
+
+def next_load(lab, flag="-c", kernel="patched"):
+    return ["-l", flag, f"--initrd={lab.home}/initrd", "--append=quiet", str(lab.home / kernel)]
+
+
+def segments_at(lab, *starts):
+    """A file for FAKE_SEGMENTS: what is loaded, a page at each address."""
+    path = lab.home / "next-segments"
+    path.write_text("".join(f"segment[{i}].mem   = {start:#x}\nsegment[{i}].memsz = 0x1000\n" for i, start in enumerate(starts)))
+    return path
+
+
+def pool_of(lab):
+    return int(lab.plan["pool"]["start"], 16), int(lab.plan["pool"]["end"], 16)
+
+
+def an_ordinary_kexec_gives_a_patched_kernel_the_pool(lab):
+    start, end = pool_of(lab)
+    words = f"swiotlb={(end - start) >> 11},force,addr={start:#x}"
+    for flag in ("-c", "-s"):
+        lab.fresh()
+        caller = next_load(lab, flag)
+        done = lab.run(*caller, segments=segments_at(lab, 0x1000, end))
+        load = [f"--initrd={lab.home}/initrd", f"--append=quiet {words}", str(lab.home / "patched")]
+        wanted = [f"--mem-min={end:#x}", "-d", "-c", "-l", *load] if flag == "-c" else ["-s", "-l", *load]
+        assert [call["argv"] for call in lab.calls()] == [wanted], lab.calls()
+        assert done.returncode == 0 and (done.stdout, done.stderr) == ("handoff output\n", "handoff warning\n"), done
+        assert not (lab.root / "run/swiotlb-handoff").exists(), "the record is that of the crash kernel"
+
+
+def an_ordinary_kexec_of_another_kernel_is_passed_through(lab):
+    for caller in (next_load(lab, kernel="vmlinuz"), next_load(lab, "-s", kernel="vmlinuz"), ["-l", "/no/such"],
+                   ["-l", str(lab.home / "initrd")], ["-e"], ["-l", "-e", str(lab.home / "patched")], ["-f", str(lab.home / "patched")]):
+        lab.fresh()
+        done = lab.run(*caller, plain=5)
+        assert [call["argv"] for call in lab.calls()] == [caller] and done.returncode == 5, (caller, lab.calls(), done)
+        assert (done.stdout, done.stderr) == ("plain output\n", "plain error\n")
+
+
+def a_next_kernel_with_a_segment_in_the_pool_is_unloaded_and_loaded_as_asked(lab):
+    start, end = pool_of(lab)
+    for flag, segments in (("-c", (0x1000, end - 0x1000)), ("-s", (start,)), ("-s", ())):
+        for status in (0, 7):
+            lab.fresh()
+            caller = next_load(lab, flag)
+            done = lab.run(*caller, segments=segments_at(lab, *segments), plain=status, handoff="mute")
+            calls = lab.calls()
+            assert [call["argv"] for call in calls[1:]] == [["-u", flag], caller], calls
+            assert [call["did"] for call in calls] == ["loaded", "unloaded", "failed" if status else "loaded"], calls
+            assert done.returncode == status and (done.stdout, done.stderr) == ("plain output\n", "plain error\n"), done
+
+
+def whatever_goes_wrong_the_next_kernel_is_loaded_as_asked(lab):
+    segments = segments_at(lab, 0x1000)
+
+    def expect_plain(tried, caller, **fake):
+        done = lab.run(*caller, **({"segments": segments} | fake))
+        calls = [call["argv"] for call in lab.calls()]
+        assert calls[-1] == caller and (len(calls) > 1) == tried, lab.calls()
+        assert done.returncode == 0 and (done.stdout, done.stderr) == ("plain output\n", "plain error\n"), done
+    for how in ("fail", "half", "kill"):
+        lab.fresh()
+        expect_plain(True, next_load(lab), handoff=how)
+    lab.fresh()
+    expect_plain(False, next_load(lab), handoff="kill-parent-first")
+    lab.fresh()
+    lab.encrypt()
+    expect_plain(False, next_load(lab))
+    lab.fresh()
+    (lab.root / "proc/iomem").write_text("rubbish")
+    expect_plain(False, next_load(lab))
+    lab.fresh()
+    expect_plain(False, ["-l", "--mem-max=0x40000000", *next_load(lab)[1:]])
+    lab.fresh()
+    expect_plain(False, [*next_load(lab)[:3], "--append=memmap=4K$0x71000000", str(lab.home / "patched")])
+
+
+def an_ordinary_kexec_leaves_the_crash_kernel_alone(lab):
+    lab.expect("handoff", lab.run())
+    before = lab.record()
+    lab.run(*next_load(lab), segments=segments_at(lab, 0x1000))
+    assert len(lab.calls()) == 2 and lab.record() == before
+    lab.expect_handoff("in-use")
+
+
+def a_dry_run_prints_the_ordinary_kexec(lab):
+    for kernel, words, said in (("patched", ",addr=0x", ""), ("vmlinuz", "", "does not announce")):
+        done = subprocess.run([lab.tool, "kexec", "--root", lab.root, "--kexec", lab.fake, "--dry-run", "--", *next_load(lab, kernel=kernel)],
+                              env=lab.environment(), capture_output=True, text=True)
+        assert done.returncode == 0 and not lab.calls(), done
+        assert (",addr=0x" in done.stdout) == bool(words) and said in done.stderr and bool(done.stderr) == bool(said), done
 
 
 # --- every system call -------------------------------------------------------------------------------------------------------

@@ -37,6 +37,16 @@ TEST(KexecArguments, WhatLoadsNoCrashKernel) {
         EXPECT_FALSE(read(text).panic_load) << text;
 }
 
+TEST(KexecArguments, EverySpellingOfTheLoadForAReboot) {
+    for (const char* text : {"-l vmlinuz", "--load vmlinuz", "-s -l vmlinuz", "vmlinuz -cl", "-l -x -y -i vmlinuz"})
+        EXPECT_TRUE(read(text).next_load) << text;
+    for (const char* text :
+         {"", "vmlinuz", "-l", "-e", "-l -e vmlinuz", "-l -f vmlinuz", "-lp vmlinuz", "-u -l vmlinuz", "-l -S vmlinuz",
+          "-f vmlinuz", "-s vmlinuz", "-l --load-preserve-context"})
+        EXPECT_FALSE(read(text).next_load) << text;
+    EXPECT_FALSE(read("-l vmlinuz").may_change_load) << "the crash kernel stays as it is";
+}
+
 TEST(KexecArguments, UnloadingTheCrashKernelIsKnown) {
     for (const char* text : {"-p -u", "-pu", "--unload --load-panic"}) EXPECT_TRUE(read(text).panic_unload) << text;
     for (const char* text : {"-u", "-p -S", "-p -u -S", "-p vmlinuz"}) EXPECT_FALSE(read(text).panic_unload) << text;
@@ -133,6 +143,10 @@ TEST(KexecArguments, ReuseCmdlineLeavesOutWhatThatVersionLeavesOut) {
     EXPECT_EQ(kexec_command_line(read("-p --append=ro v"), "a", std::nullopt), "ro");
     EXPECT_EQ(kexec_command_line(read("-p --reuse-cmdline v"), "a", std::nullopt), "a");
     EXPECT_EQ(kexec_command_line(read("-p v"), "a", std::nullopt), "");
+    EXPECT_EQ(kexec_command_line(read("-l --reuse-cmdline v"), "BOOT_IMAGE=/v crashkernel=1G,high crashkernel=0,low\n",
+                                 "2.0.29"),
+              "crashkernel=1G,high crashkernel=0,low")
+        << "the next kernel keeps them";
 }
 
 TEST(KexecArguments, TheWordsComeLastAndNothingElseChanges) {
@@ -141,6 +155,9 @@ TEST(KexecArguments, TheWordsComeLastAndNothingElseChanges) {
         (std::vector<std::string>{"-p", "-d", "-s", "-x", "--initrd=i", "--reuse-cmdline", "--append=ro W=1 X", "v"}));
     EXPECT_EQ(with_words(read("-p v"), "W", ""), (std::vector<std::string>{"-p", "-d", "--append=W", "v"}));
     EXPECT_EQ(with_words(read("-p -- -v"), "W", ""), (std::vector<std::string>{"-p", "-d", "--append=W", "--", "-v"}));
+    EXPECT_EQ(with_words(read("-l -s --append=ro v"), "W", "6.12.1"),
+              (std::vector<std::string>{"-d", "-s", "-l", "--append=ro W", "v"}));
+    EXPECT_EQ(with_words(read("-l --append=ro v"), "", ""), (std::vector<std::string>{"-d", "-l", "--append=ro", "v"}));
     // Read again it is the same load with the words.
     const auto before = read("-pca --initrd i --append ro v w");
     auto after = read_kexec_arguments(with_words(before, "W", "6.1.0")).value();

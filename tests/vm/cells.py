@@ -34,7 +34,7 @@ class Cell:
     loader: str = "kexec_load"  # or kexec_file_load, or auto
     lend: str = ""  # or lend: the kdump configuration asks for it, and has makedumpfile save the dump
     refuse: str = ""  # after a load with the handoff something refuses it, and the crash kernel is loaded again: log, word, accept, update or kexec
-    by: str = "kexec"  # or wrapper: 'swiotlb-handoff kexec' loads; or moved: it runs a kexec that puts a handoff elsewhere; or window: during kexec's work the plugged device's driver comes
+    by: str = "kexec"  # or wrapper: 'swiotlb-handoff kexec' loads; or moved: it runs a kexec that puts a handoff elsewhere; or window: during kexec's work the plugged device's driver comes; or next: no crash, ordinary kexecs one after the other (next_kernels.py)
     crash_kernel: str = ""  # what is loaded is another kernel than the first; empty: the same
     initrd: str = "small"  # or 60M: padded with zeros, which the kernel skips when it unpacks; or squash: nearly all of it in one packed file system
     kexec: str = "2.0.25"  # or newest
@@ -74,7 +74,7 @@ COLUMNS = [
                  "ovmf": "firmware", "q35": "machine", "pc": "machine", "machine": "machine", "cpus": "cpus", "nodes": "nodes",
                  "iommu": "iommu", "external": "external", "plug": "plug"}),
     ("words", None),
-    ("load", {"-c": "loader", "-s": "loader", "-a": "loader", "lend": "lend", "wrapper": "by", "moved": "by", "window": "by", "small": "initrd", "60M": "initrd", "squash": "initrd", "kexec-2.0.25": "kexec",
+    ("load", {"-c": "loader", "-s": "loader", "-a": "loader", "lend": "lend", "wrapper": "by", "moved": "by", "window": "by", "next": "by", "small": "initrd", "60M": "initrd", "squash": "initrd", "kexec-2.0.25": "kexec",
               "kexec-newest": "kexec", "shrink": "shrink", "refuse": "refuse", "method": "method", "acpi": "acpi",
               "crash-cpus": "crash_cpus", "crash-kernel": "crash_kernel"}),
     ("expectation", {"ready": "expect", "refused": "expect", "not-needed": "expect", "either": "expect",

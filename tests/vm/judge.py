@@ -12,6 +12,7 @@ import re
 import struct
 
 import load
+import next_kernels
 import vm
 
 SCHEMA = 2  # of the tool's JSON, as it is read here
@@ -182,6 +183,8 @@ def judge(cell, said, dump_problem, vm_problem):
     fact = facts(said)
     first, crash = said["first"], said["crash"]
     fact["dump"] = "lost" if dump_problem else "none" if cell.dump == "none" else "ok"
+    if cell.by == "next":
+        return next_kernels.judge(cell, said, vm_problem, fact)
     if first.get("end") == "evidence":
         reasons = judge_evidence(cell, first, fact)
         return ("fail" if reasons else "pass"), reasons, fact

@@ -61,6 +61,8 @@ class Images:
         busybox, _ = self.store.get("busybox")
         extra = [(f"bin/{name}", path.read_bytes()) for word, name, path in (("lab.caps", "caps", self.caps),
                  ("lab.caps", "capabilities", HERE / "guest/capabilities"), ("lab.cost", "cost", HERE / "guest/cost")) if word in cell.crash_words]
+        if cell.by == "next":
+            extra.append(("bin/next", (HERE / "guest/next").read_bytes()))
         if "lab.verify" in cell.crash_words:
             extra.append(("bin/verify-faults", (HERE / "guest/verify-faults").read_bytes()))
         small = crash and load.packaged(cell)
@@ -89,7 +91,7 @@ class Images:
 
     def first(self, cell):
         """Path of all of the first kernel's archive that does not differ from boot to boot."""
-        path = self.directory / f"first-{cell.kernel}-{cell.loaded_kernel}-{cell.kexec}-{cell.initrd}{cell.acpi}{load.kind(cell)}.cpio"
+        path = self.directory / f"first-{cell.kernel}-{cell.loaded_kernel}-{cell.kexec}-{cell.initrd}{cell.acpi}{load.kind(cell)}{'-next' if cell.by == 'next' else ''}.cpio"
         if path not in self.ready:
             kernel, manifest = self.store.get(f"kernel-{cell.loaded_kernel}")
             kexec, _ = self.store.get(f"kexec-{cell.kexec}")
@@ -100,7 +102,8 @@ class Images:
             archive.file("cell/vmlinuz", (kernel / "vmlinuz").read_bytes(), 0o644)
             config = f"config-{manifest['release']}"
             archive.file(f"cell/{config}", (kernel / config).read_bytes(), 0o644)
-            archive.file("cell/crash.img", self.crash(cell), 0o644)
+            if cell.by != "next":
+                archive.file("cell/crash.img", self.crash(cell), 0o644)
             path.write_bytes(archive.bytes())
             self.ready[path] = True
         return path

@@ -5,6 +5,7 @@
 import dataclasses
 import json
 import struct
+import tempfile
 import unittest
 from pathlib import Path
 
@@ -528,6 +529,69 @@ class InitialRamDisk(unittest.TestCase):
         self.assertEqual(data.count(b"x" * 10000), 1)
         self.assertIn(b"/a/one", data)
         self.assertEqual(len(data) % 512, 0)
+
+
+class Next(unittest.TestCase):
+    """Ordinary kexecs, three in a row."""
+    WORDS = "swiotlb=32768,force,addr=0x70000000"
+
+    def said(self, verdict="ready", image="Software IO TLB"):
+        message = {"ready": "the next kernel is loaded, and gets the pool at [0x70000000-0x74000000)",
+                   "refused": "requires next-segments: ... The next kernel is loaded exactly as asked.", "not-needed": ""}[verdict]
+        said = {"first": {"witness": witness(), "end": "kexec"}, "crash": {}}
+        for number in range(4):
+            line = f"quiet swiotlb=force lab.next={number + 1}"
+            kernel = said.setdefault(f"next{number}" if number else "first", {})
+            kernel |= {"witness": witness(), "line": line, "end": "kexec" if number < 3 else "done",
+                       "kexec.messages": f"Jan  1 00:00:01 (none) daemon.notice swiotlb-handoff[12]: {message}\n" if message else ""}
+            if number:
+                before = f"quiet swiotlb=force lab.next={number}"
+                kernel |= {"cmdline": f"{before} {self.WORDS}\n" if verdict == "ready" else before + "\n",
+                           "verify.status": "0" if verdict == "ready" else "4", "iomem": f"  70000000-73ffffff : {image}\n",
+                           "dmesg": "software IO TLB: addr=0x0000000070000000, 32768 slabs: the pool is there\n"}
+        return said
+
+    def judged(self, verdict, **changes):
+        said = self.said(verdict)
+        for key, value in changes.items():
+            kernel, _, what = key.partition("_")
+            said[kernel][what.replace("_", ".")] = value
+        return judge.judge(cells.Cell("cell", by="next", expect=verdict), said, "no dump", None)
+
+    def test_passes_where_all_is_as_it_should_be(self):
+        for verdict in ("ready", "refused", "not-needed"):
+            self.assertEqual(self.judged(verdict)[:2], ("pass", []), verdict)
+
+    def test_fails_where_one_of_the_three_does_not_have_the_pool(self):
+        for number in (1, 2, 3):
+            for key, value in (("witness", witness(0x60000000, 0x64000000)), ("verify_status", "3"), ("cmdline", "quiet\n"),
+                               ("iomem", "  60000000-63ffffff : Software IO TLB\n"), ("dmesg", "")):
+                self.assertEqual(self.judged("ready", **{f"next{number}_{key}": value})[0], "fail", (number, key))
+
+    def test_fails_where_a_kexec_does_not_come_to_the_next_kernel(self):
+        for number in (1, 2, 3):
+            said = self.said()
+            del said[f"next{number}"]
+            self.assertEqual(judge.judge(cells.Cell("cell", by="next"), said, None, None)[0], "fail", number)
+        self.assertEqual(self.judged("ready", first_end="kexec does not load")[0], "fail")
+        self.assertEqual(judge.judge(cells.Cell("cell", by="next"), {"first": {}, "crash": {}}, None, "silent")[0], "lost")
+
+    def test_fails_where_the_tool_says_too_little_or_too_much(self):
+        self.assertEqual(self.judged("refused", first_kexec_messages="")[0], "fail")
+        self.assertEqual(self.judged("ready", next1_kexec_messages="")[0], "fail")
+        self.assertEqual(self.judged("not-needed", next1_kexec_messages="swiotlb-handoff[9]: something\n")[0], "fail")
+        self.assertEqual(self.judged("refused", next1_cmdline=f"quiet swiotlb=force lab.next=1 {self.WORDS}")[0], "fail")
+
+    def test_what_each_kernel_said_is_kept_and_read_again(self):
+        with tempfile.TemporaryDirectory() as name:
+            said = {"first": {"a": "1"}, "crash": {}, "next1": {"b": "2"}}
+            vm.keep(Path(name), said)
+            self.assertEqual(vm.kept(Path(name)), said)
+
+    def test_the_table_can_be_read(self):
+        table = cells.parse((Path(__file__).parent / "next.table").read_text(), "next.table")
+        self.assertTrue(all(cell.by == "next" and cell.boots == 1 for cell in table))
+        self.assertIn("PAD=62914560", vm.settings(next(cell for cell in table if cell.initrd == "60M"), "c").decode())
 
 
 if __name__ == "__main__":

@@ -46,6 +46,8 @@ def settings(cell, canary, seed=""):
     shrink = cell.shrink if cell.shrink in ("", "tool") else str(size_of(cell.shrink))
     values = {"MODE": cell.mode, "LOADER": cell.loader, "BY": cell.by, "SHRINK": shrink,
               "BASE": base_words(cell), "CANARY": canary, "METHOD": cell.method, "SEED": seed, "LEND": cell.lend, "PLUG": cell.plug, "REFUSE": cell.refuse}
+    if cell.by == "next" and cell.initrd != "small":
+        values["PAD"] = str(size_of(cell.initrd))
     # A quick boot of a machine made up by chance is about plans that are ready.
     if "random" in cell.tags and cell.dump == "none":
         values["READY_ONLY"] = "yes"
@@ -180,7 +182,8 @@ def boot(words, directory, stop, plug=None, console=True):
 
 
 def records(directory):
-    """What the guest sent: {'first': {key: text}, 'crash': {key: text}}. A line cut short by the crash is dropped."""
+    """What the guest sent: {'first': {key: text}, 'crash': {key: text}}, and one of each kernel that an ordinary kexec started:
+    'next1', ... A line cut short by the crash is dropped."""
     said = {"first": {}, "crash": {}}
     try:
         lines = (directory / "port").read_bytes().split(b"\n")
@@ -190,7 +193,7 @@ def records(directory):
         try:
             record = json.loads(line)
             text = record["value"] if "value" in record else base64.b64decode(record["base64"]).decode(errors="surrogateescape" if record["key"] in BINARY else "replace")
-            said[record["from"]][record["key"]] = text
+            said.setdefault(record["from"], {})[record["key"]] = text
         except (ValueError, KeyError, TypeError):
             continue
     return said
@@ -207,7 +210,8 @@ def keep(directory, said):
 def kept(directory):
     """What keep() wrote, as records() gave it."""
     return {kernel: {path.name: path.read_text(errors="surrogateescape" if path.name in BINARY else "replace").removesuffix("\n")
-                     for path in (directory / kernel).glob("*") if path.is_file()} for kernel in ("first", "crash")}
+                     for path in (directory / kernel).glob("*") if path.is_file()}
+            for kernel in ("first", "crash", *sorted(path.name for path in directory.glob("next[0-9]")))}
 
 
 def read_dump(directory, makedumpfile, canary, look=None, keep=None):

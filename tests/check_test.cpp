@@ -3,6 +3,7 @@
 // What check() says of a handoff that somebody else made, and verify() in the crash kernel. Which rule refuses what is
 // in rules_test.cpp, and what review() says of a machine in plan_test.cpp.
 #include "swiotlb-handoff/check.hpp"
+#include "lib/decide/next_kernel.hpp"
 #include "lib/decide/verify.hpp"
 
 #include <algorithm>
@@ -352,6 +353,22 @@ TEST_F(Verified, FindsNoPoolWhereNobodySeesOne) {
 TEST_F(Verified, FindsNoHandoffWithoutAMarker) {
     machine.command_line = "swiotlb=32768 memmap=64M@0x6c000000";
     EXPECT_EQ(landing(), Landing::no_handoff);
+}
+
+TEST_F(Verified, GoesByAddrInAKernelThatAnOrdinaryKexecStarted) {
+    const auto next_landing = [this] { return verify(machine, asked_by_addr(machine))->landing; };
+    machine.command_line = "swiotlb=32768,force,addr=0x6c000000";
+    EXPECT_EQ(next_landing(), Landing::exact);
+    machine.command_line = "swiotlb=32768,force,addr=0x6c001000";
+    EXPECT_EQ(next_landing(), Landing::elsewhere);
+    machine.command_line = "swiotlb=16384,addr=0x6c000000";
+    EXPECT_EQ(next_landing(), Landing::elsewhere) << "of another size";
+    for (const char* line : {"swiotlb=force,addr=0x6c000000", "swiotlb=32768,addr=0x6c000000 swiotlb=32768"}) {
+        machine.command_line = line;
+        EXPECT_EQ(next_landing(), Landing::no_handoff) << line;
+    }
+    machine.command_line = std::string(synthetic_words) + " swiotlb=32768,addr=0x10000000";
+    EXPECT_EQ(next_landing(), Landing::exact) << "a marker says more";
 }
 
 TEST_F(Verified, CannotReadAMarkerThatIsMalformed) {

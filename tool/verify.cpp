@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lib/decide/verify.hpp"
+#include "lib/decide/next_kernel.hpp"
 #include "lib/report/documents.hpp"
 #include "lib/sources/host.hpp"
 #include "tool/commands.hpp"
@@ -12,7 +13,7 @@ Status verify(const Options& options) {
     if (!host) return fail(host.error());
     const auto machine = machine_of(*host);
     if (!machine) return fail(machine.error());
-    const auto verification = handoff::verify(*machine);
+    const auto verification = handoff::verify(*machine, handoff::asked_by_addr(*machine));
     if (!verification) return fail(verification.error());
     if (options.json) {
         print_json(handoff::verify_document(*verification));

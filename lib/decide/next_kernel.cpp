@@ -246,4 +246,12 @@ std::string objection_to_next(const Plan& plan, const Image& image, const std::v
     return {};
 }
 
+std::optional<AddressRange> asked_by_addr(const Machine& machine) {
+    const auto line = CommandLine::parse(machine.command_line);
+    if (!line) return std::nullopt;
+    const auto option = swiotlb_option(*line, machine.release);
+    if (!option || !option->addr || !option->slabs) return std::nullopt;
+    return AddressRange::from_size(*option->addr, *option->slabs * slab_size);
+}
+
 }  // namespace handoff

@@ -30,4 +30,7 @@ NextPlan decide_next(const Machine&, const PlanRequest&);
 /// write to the pool (kernel/kexec_core.c, machine_kexec()).
 std::string objection_to_next(const Plan&, const Image&, const std::vector<AddressRange>& segments);
 
+/// Where the word swiotlb=<slabs>,addr= on the machine's command line puts the pool; nullopt where it has none.
+std::optional<AddressRange> asked_by_addr(const Machine&);
+
 }  // namespace handoff

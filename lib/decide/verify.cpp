@@ -30,7 +30,7 @@ std::optional<Landing> landing_from(std::string_view text) {
     return std::nullopt;
 }
 
-Result<Verification> verify(const Machine& machine) {
+Result<Verification> verify(const Machine& machine, const std::optional<AddressRange>& asked) {
     Verification verification;
     const auto line = CommandLine::parse(machine.command_line);
     if (!line) return line.error();
@@ -38,7 +38,7 @@ Result<Verification> verify(const Machine& machine) {
     if (!promised) return promised.error();
     const auto lent = read_marker(*line, lent_key);
     if (!lent) return lent.error();
-    verification.promised = *lent ? *lent : *promised;
+    verification.promised = *lent ? *lent : *promised ? *promised : asked;
     if (*lent && machine.ram.ranges().empty())
         return Error{Errc::not_found, "proc/iomem", 0,
                      "expected System RAM, found none, so that nothing shows whether the old pool is RAM"};

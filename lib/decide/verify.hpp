@@ -27,7 +27,8 @@ struct Verification {
     std::optional<AddressRange> promised;
     std::optional<PoolSighting> found;  ///< by the most trusted source
 };
-/// An input error where the marker cannot be read.
-Result<Verification> verify(const Machine&);
+/// An input error where the marker cannot be read. `asked`: what is promised where there is no marker, as
+/// asked_by_addr() has it for a kernel that an ordinary kexec started.
+Result<Verification> verify(const Machine&, const std::optional<AddressRange>& asked = std::nullopt);
 
 }  // namespace handoff

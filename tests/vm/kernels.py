@@ -25,6 +25,7 @@ SERIES = {"patched-6.1": ("bookworm-security", "linux-source-6.1", "6.1"), "patc
 # What every kernel is configured with, and what is added where the patches bring tests.
 TINY = PATCHES / "tiny.config"
 KUNIT = PATCHES / "kunit.config"
+DEVICE_POOLS = PATCHES / "device-pools.config"
 
 # What a newer kernel has under another name.
 RENAMED = {"CONFIG_PROC_SYSCTL=y": "CONFIG_SYSCTL=y"}
@@ -38,11 +39,18 @@ class BuildFailed(Exception):
     pass
 
 
+def has_device_pools(path):
+    """A patch or a source file with the parameter that gives devices pools of their own."""
+    return b'"swiotlb_dev"' in path.read_bytes()
+
+
 def inputs(series):
     """Everything besides the source package that decides what is built."""
     _, _, directory = SERIES[series]
     digest = hashlib.sha256()
-    for path in [*sorted((PATCHES / directory).glob("*.patch")), TINY, KUNIT]:
+    patches = sorted((PATCHES / directory).glob("*.patch"))
+    device_pools = [DEVICE_POOLS] if any(has_device_pools(path) for path in patches) else []
+    for path in [*patches, TINY, KUNIT, *device_pools]:
         digest.update(path.read_bytes())
     compiler = subprocess.run(["gcc", "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
     return {"patches and configuration": digest.hexdigest(), "compiler": compiler}
@@ -113,7 +121,8 @@ def build(package, directory, work, log):
     if shutil.which("ccache"):
         make += ["CC=ccache gcc"]
     run(*make, "tinyconfig", cwd=tree, log=log)
-    fragments = [TINY, *([KUNIT] if (tree / "kernel/dma/swiotlb_kunit.c").exists() else [])]
+    fragments = [TINY, *([KUNIT] if (tree / "kernel/dma/swiotlb_kunit.c").exists() else []),
+                 *([DEVICE_POOLS] if has_device_pools(tree / "kernel/dma/swiotlb.c") else [])]
     run("scripts/kconfig/merge_config.sh", "-m", "-O", out, out / ".config", *fragments, cwd=tree, log=log)
     run(*make, "olddefconfig", cwd=tree, log=log)
     lost = missing_options((out / ".config").read_text(), "\n".join(path.read_text() for path in fragments))

@@ -258,7 +258,8 @@ BUSY_HEAD = f"## {BUSY_TITLE}\n" + """
 Here the reservation has {size} MiB in every row. The crash kernel loads the drivers of three more disks (virtio, virtio, NVMe), an AHCI disk and two
 network cards (e1000, virtio-net). It keeps 32 requests of 128 KiB in flight on each disk, and saves the dump meanwhile. *Full* is how often the kernel
 said "swiotlb buffer is full" in each boot, with the messages that it only counted. There were more such events, since NVMe asks it to say nothing.
-*Dump* is the size of the dump, and *written* how fast it was written.
+*Dump* is the size of the dump, and *written* how fast it was written. The machines shared two processors with other work, more of it in some rows
+than in others, and a pool that is full makes requests wait until they time out. So the speeds say less than how often the pool was full.
 """
 
 

@@ -88,6 +88,11 @@ def span(values):
     return str(min(values)), str(max(values))
 
 
+def spanned(values):
+    """A piece of text with a group for each number: "224", or "106 to 128" where the values differ; and these numbers."""
+    return (r"(\d+)", span(values)[:1]) if min(values) == max(values) else (r"(\d+) to (\d+)", span(values))
+
+
 def halving(saved):
     """The kernels whose crash kernel halved its pool to fit."""
     return [kernel for kernel in KERNELS if saved.way(kernel, PLAIN)["pool"] < saved.way(kernel, WHOLE)["pool"]]
@@ -105,15 +110,15 @@ def claims_of_memory_saved(saved):
     high_by_hand = saved.more(HIGH_BY_HAND)
     yield r"by (\d+) to (\d+) MiB in our measurements", (str(min(by_hand + high_by_hand)), str(max(high)))
     yield r"together with `crashkernel=X,high` and `32M,low`, the handoff saves (\d+) to (\d+) MiB", span(high_by_hand)
-    yield (r"- (\d+) to (\d+) MiB against the kernel's default for `,high`, and (\d+) to (\d+) MiB against `72M,low`;",
-           (*span(high), *span(high_72)))
+    numbers, by_default = spanned(high)
+    yield rf"- {numbers} MiB against the kernel's default for `,high`, and (\d+) to (\d+) MiB against `72M,low`;", (*by_default, *span(high_72))
     half = [saved.busy[kernel, PLAIN] for kernel in halving(saved)]
     yield (r"- (\d+) to (\d+) MiB against a kernel that halves its own pool. With that pool (\d+) of (\d+) dumps were written",
            (*span(saved.more(PLAIN, halving(saved))), str(sum(one["good"] for one in half)), str(sum(one["tried"] for one in half))))
     small = [saved.busy[kernel, BY_HAND] for kernel in KERNELS]
     tried, good = (sum(one[what] for one in small) for what in ("tried", "good"))
     yield (r"- (\d+) to (\d+) MiB against a pool of 16 MiB by hand. With several busy devices that small pool ran full at least (\d+) times in each boot, "
-           r"and (\d+) of (\d+) dumps was lost", (*span(by_hand), str(min(min(one["full"]) for one in small)), str(tried - good), str(tried)))
+           r"and (\d+) of (\d+) dumps were lost", (*span(by_hand), str(min(min(one["full"]) for one in small)), str(tried - good), str(tried)))
     yield (r"Linux 7.2 then wrote its dump at ([\d.]+) instead of ([\d.]+) MiB a second",
            (str(saved.busy["7.2", BY_HAND]["rate"]), str(saved.busy["7.2", OURS]["rate"])))
     yield r"`crashkernel=256M,cma` needs (\d+) MiB \*less\* than the handoff", (str(-saved.more(CMA)[0]),)
@@ -197,12 +202,13 @@ def claims_of_objections():
     saved = Saved(read("docs/memory-saved.md"))
     small = [saved.busy[kernel, BY_HAND] for kernel in KERNELS]
     tried, good = (sum(one[what] for one in small) for what in ("tried", "good"))
-    yield r"This holds for (\d+) to (\d+) MiB: that is against the kernel's default low part", span(saved.more(HIGH))
+    numbers, by_default = spanned(saved.more(HIGH))
+    yield rf"This holds for {numbers} MiB: that is against the kernel's default low part", by_default
     yield r"the handoff then saves (\d+) to (\d+) MiB", span(saved.more(HIGH_72))
     yield r"Against a kernel that halves its own pool it saves (\d+) to (\d+) MiB", span(saved.more(PLAIN, halving(saved)))
     yield r"the difference is (\d+) to (\d+) MiB", span(saved.more(BY_HAND))
     yield r"together with `,high` and `32M,low` it is (\d+) to (\d+) MiB", span(saved.more(HIGH_BY_HAND))
-    yield r"and (\d+) of (\d+) dumps was lost", (str(tried - good), str(tried))
+    yield r"and (\d+) of (\d+) dumps were lost", (str(tried - good), str(tried))
     yield r"It then needs (\d+) MiB less than the handoff", (str(-saved.more(CMA)[0]),)
     smaller = [row for row in rows(read("docs/results-rungs.md")) if re.match(r"rung-(rec|shrunk)-", row[0])]
     assert all("dump ok" in row[-1] for row in smaller)

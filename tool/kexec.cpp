@@ -159,10 +159,8 @@ std::string shell_word(const std::string& word) {
 
 // What --dry-run says of a load that would not be made with a handoff.
 void say_refusal(const KexecArguments& arguments, const std::string& refusal, std::string_view kernel) {
-    const auto& unknown = arguments.not_modelled;
-    complain(fmt::format(
-        "{}. This command loads the {} kernel without the handoff.",
-        unknown.empty() ? refusal : unknown.front() + " changes the load in a way that is not modelled", kernel));
+    complain(fmt::format("{}. This command loads the {} kernel without the handoff.",
+                         arguments.not_modelled.empty() ? refusal : handoff::not_modelled_text(arguments), kernel));
 }
 
 std::vector<std::string> words_of_crash_load(const Options& options, const handoff::Host& host,

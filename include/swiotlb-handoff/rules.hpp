@@ -165,14 +165,12 @@ inline constexpr auto rule_table = std::to_array<RuleInfo>({
     {"lend-gain", "--lend: the crash kernel gets more memory with the pool than the pool costs it."},
     {"next-pool",
      "kexec -l: the image of the next kernel announces that it knows swiotlb=...,addr=, the kernel makes a pool, and "
-     "its "
-     "command line leaves place and size of it open. Otherwise the load is left as it is."},
+     "its command line leaves place and size of it open. Otherwise the load is left as it is."},
     {"next-map",
      "kexec -l: the pool is RAM in the memory map that the next kernel is given, with the words on its command line."},
     {"next-words",
      "kexec -l: nothing on the command line of the next kernel, and nothing that its image adds to it, changes or "
-     "hides "
-     "the words that are appended."},
+     "hides the words that are appended."},
     {"next-crashkernel", "kexec -l: no crashkernel=SIZE@OFFSET on the command line of the next kernel meets the pool."},
     {"next-handover",
      "kexec -l: kexec_file_load passes no Kexec HandOver on to the next kernel, which then refuses addr=."},

@@ -189,9 +189,7 @@ std::optional<std::string> Loading::against_the_loan() {
 }
 
 LoadResult Loading::with_handoff() {
-    if (!arguments_.not_modelled.empty())
-        return without_handoff(
-            fmt::format("{} changes the load in a way that is not modelled", arguments_.not_modelled.front()));
+    if (!arguments_.not_modelled.empty()) return without_handoff(not_modelled_text(arguments_));
     std::string unplanned;
     if (!make_plan(unplanned)) return plain(std::move(unplanned));
     const Plan& plan = planned_->plan;

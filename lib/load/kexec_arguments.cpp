@@ -227,6 +227,10 @@ bool needs_load_messages(const KexecArguments& arguments, std::string_view relea
     return arguments.loader != Loader::kexec_load && !takes_file_debug(release);
 }
 
+std::string not_modelled_text(const KexecArguments& arguments) {
+    return arguments.not_modelled.front() + " changes the load in a way that is not modelled";
+}
+
 std::vector<std::string> with_words(const KexecArguments& arguments, std::string_view words, std::string_view release) {
     std::vector<std::string> made;
     if (arguments.panic_load) made.emplace_back("-p");

@@ -39,6 +39,9 @@ struct KexecArguments {
 /// then it is to see them as they are.
 std::optional<KexecArguments> read_kexec_arguments(const std::vector<std::string>& arguments);
 
+/// Why a load with an option that is not modelled is not planned, as a clause. There has to be such an option.
+std::string not_modelled_text(const KexecArguments&);
+
 /// The system call that the arguments choose, with kexec's default where they do
 /// not: kexec_load up to 2.0.26, as with -a later (`version` is "2.0.25"; unknown: either).
 Loader loader_of(const KexecArguments&, const std::optional<std::string>& version);

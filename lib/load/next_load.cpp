@@ -42,8 +42,7 @@ LoadResult load_next(NextEffects& effects, const KexecArguments& arguments) {
     if (!planned) return plain(planned.error().message());
     const Plan& plan = planned->next.plan;
     if (plan.verdict == Verdict::not_needed) return plain({});
-    if (!arguments.not_modelled.empty())
-        return plain(fmt::format("{} changes the load in a way that is not modelled", arguments.not_modelled.front()));
+    if (!arguments.not_modelled.empty()) return plain(not_modelled_text(arguments));
     if (plan.verdict != Verdict::ready) return plain(headline(plan));
 
     KexecRun load = effects.run(next_arguments(arguments, *planned));

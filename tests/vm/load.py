@@ -40,6 +40,11 @@ def has_drivers(cell):
     return bool(cell.plug) or busy(cell) or wanted(cell)
 
 
+def has_modules(cell):
+    """A patched kernel has its drivers built in, and no modules: kernel/tiny.config."""
+    return has_drivers(cell) and not cell.kernel.startswith("patched-")
+
+
 def packaged(cell):
     """The crash kernel's initial RAM disk has what a package puts there, and not the whole program."""
     return "lab.packaged" in cell.crash_words

@@ -72,8 +72,7 @@ class Images:
         drivers = pattern = None
         if load.has_drivers(cell):
             pattern = self.pattern
-            # A patched kernel has its drivers built in, and no modules: kernel/tiny.config.
-            if not cell.kernel.startswith("patched-"):
+            if load.has_modules(cell):
                 drivers = self.store.get(f"drivers-{cell.kernel}")[0]
         return initramfs.common(kernel, busybox, HERE / "guest/init", self.witness, None if small else self.tool, drivers, pattern, extra)
 
@@ -267,7 +266,7 @@ def unavailable(store, cell):
         return "no qemu-system-x86_64 on this machine (package qemu-system-x86)"
     try:
         for item in (f"kernel-{cell.kernel}", f"kernel-{cell.loaded_kernel}", f"kexec-{cell.kexec}", "busybox", "makedumpfile",
-                     *([f"drivers-{cell.kernel}"] if load.has_drivers(cell) else []),
+                     *([f"drivers-{cell.kernel}"] if load.has_modules(cell) else []),
                      *([f"squash-{cell.loaded_kernel}", "sqfstar"] if cell.initrd == "squash" else []), *(["ovmf"] if cell.firmware == "ovmf" else [])):
             store.get(item)
         return None

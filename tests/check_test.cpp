@@ -371,6 +371,51 @@ TEST_F(Verified, GoesByAddrInAKernelThatAnOrdinaryKexecStarted) {
     EXPECT_EQ(next_landing(), Landing::exact) << "a marker says more";
 }
 
+constexpr const char* device_words =
+    "swiotlb=32768,addr=0x6c000000 memmap=64M@0x6c000000,1M@0x40000000,16M@0x50000000 swiotlb_handoff=0x6c000000-"
+    "0x70000000 swiotlb_dev=512,addr=0x40000000,00:04.0 swiotlb_dev=8192,addr=0x50000000,00:1c.0;pci:1b36:0010";
+const DevicePool one_device{"00:04.0", range(0x40000000, 0x40100000), {}};
+const DevicePool many_devices{"00:1c.0;pci:1b36:0010", range(0x50000000, 0x51000000), {}};
+
+TEST_F(Verified, ComparesEachPoolOfSingleDevices) {
+    machine.command_line = device_words;
+    machine.device_pools = {one_device, many_devices};
+    const auto landings = [this] {
+        std::vector<Landing> found;
+        const auto verification = verify(machine);
+        for (const DeviceLanding& d : verification->devices) found.push_back(d.landing);
+        return found;
+    };
+    EXPECT_EQ(landings(), (std::vector{Landing::exact, Landing::exact}));
+    EXPECT_EQ(promises_of(*verify(machine)), Promises::kept);
+
+    machine.device_pools.back().range = range(0x60000000, 0x61000000);
+    EXPECT_EQ(landings(), (std::vector{Landing::exact, Landing::elsewhere}));
+    EXPECT_EQ(verify(machine)->devices.back().found->range, range(0x60000000, 0x61000000));
+    EXPECT_EQ(promises_of(*verify(machine)), Promises::broken) << "although the pool itself is there";
+
+    machine.device_pools = {{"00:05.0", one_device.range, {}}, many_devices};
+    EXPECT_EQ(landings(), (std::vector{Landing::no_pool, Landing::exact})) << "another device's";
+    EXPECT_EQ(promises_of(*verify(machine)), Promises::broken);
+
+    machine.device_pools.clear();
+    EXPECT_EQ(landings(), (std::vector{Landing::no_pool, Landing::no_pool}));
+    machine.device_pools = {{"00:04.0", range(0x60000000, 0x60100000), {}}, one_device, many_devices};
+    EXPECT_EQ(landings(), (std::vector{Landing::exact, Landing::exact})) << "two pools of the same name";
+}
+
+TEST_F(Verified, IsPromisedNoDevicePoolByAWordThatCameWithTheRunningKernelsLine) {
+    machine.command_line = std::string(synthetic_words) + " swiotlb_dev=512,addr=0x40000000,00:04.0";
+    EXPECT_TRUE(verify(machine)->devices.empty()) << "its memory is not added";
+    EXPECT_EQ(promises_of(*verify(machine)), Promises::kept);
+    machine.command_line = "swiotlb_dev=512,addr=0x40000000,00:04.0";
+    EXPECT_EQ(promises_of(*verify(machine)), Promises::none);
+    machine.command_line += " memmap=1M@0x40000000";
+    EXPECT_EQ(promises_of(*verify(machine)), Promises::broken);
+    machine.device_pools = {one_device};
+    EXPECT_EQ(promises_of(*verify(machine)), Promises::kept);
+}
+
 TEST_F(Verified, CannotReadAMarkerThatIsMalformed) {
     for (const char* line : {"swiotlb_handoff=here", "swiotlb_lent=0x2000-0x1000", "quote=\""}) {
         machine.command_line = line;

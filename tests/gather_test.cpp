@@ -124,6 +124,21 @@ TEST(GatherIomem, ThePoolOfAPatchedKernelInEverySpelling) {
     EXPECT_TRUE(gathered(tree).pool.empty());
 }
 
+TEST(GatherIomem, PoolsOfSingleDevicesAreNotThePool) {
+    const std::string ram = "00100000-7ffdbfff : System RAM\n";
+    const TempTree tree;
+    tree.write("proc/iomem", ram +
+                                 "  40000000-400fffff : Software IO TLB 00:04.0\n"
+                                 "  50000000-50ffffff : Software IO TLB 00:1c.0;pci:1b36:0010\n");
+    EXPECT_EQ(gathered(tree).device_pools,
+              (std::vector{DevicePool{"00:04.0", range(0x40000000, 0x40100000), {"proc/iomem", 2}},
+                           DevicePool{"00:1c.0;pci:1b36:0010", range(0x50000000, 0x51000000), {"proc/iomem", 3}}}));
+    EXPECT_TRUE(gathered(tree).pool.empty());
+    tree.write("proc/iomem", ram + "  6a000000-6dffffff : Software IO TLB\n");
+    EXPECT_TRUE(gathered(tree).device_pools.empty());
+    EXPECT_EQ(gathered(tree).pool.size(), 1u);
+}
+
 TEST(GatherIomem, AnEmptyReservationIsNone) {
     const TempTree tree;
     tree.write("proc/iomem", "00100000-7ffdbfff : System RAM\n00000000-00000000 : Crash kernel\n");

@@ -128,8 +128,17 @@ TEST(Iomem, EachLineIsOfOneKind) {
         {"Kernel code", IomemKind::kernel_image},  {"Kernel bss", IomemKind::kernel_image},
         {"Software IO TLB", IomemKind::pool},      {"Software IO TLB (64MB)", IomemKind::pool},
         {"swiotlb-driver", IomemKind::other},      {"ACPI Tables", IomemKind::other},
+        {"Software IO TLB ", IomemKind::other},    {"Software IO TLB 00:04.0", IomemKind::device_pool},
+        {"Software IO TLB2", IomemKind::other},
     };
     for (const auto& c : cases) EXPECT_EQ((IomemEntry{{}, 0, c.name, 1}.kind()), c.kind) << c.name;
+}
+
+TEST(Iomem, APoolOfSingleDevicesNamesThem) {
+    const auto devices = [](const char* name) { return std::string(IomemEntry{{}, 0, name, 1}.devices()); };
+    EXPECT_EQ(devices("Software IO TLB 0001:00:1c.0/00.0;pci:1b36:0010"), "0001:00:1c.0/00.0;pci:1b36:0010");
+    for (const char* other : {"Software IO TLB", "Software IO TLB (64MB)", "software IO TLB 00:04.0", "System RAM"})
+        EXPECT_EQ(devices(other), "") << other;
 }
 
 TEST(LoadMessages, AreOnWhereSomebodySwitchedOnWhatTheLoadPrints) {

@@ -20,16 +20,13 @@ Status verify(const Options& options) {
     } else {
         print_verification(*verification);
     }
-    switch (verification->landing) {
-        case handoff::Landing::exact:
-        case handoff::Landing::lent:
+    switch (handoff::promises_of(*verification)) {
+        case handoff::Promises::kept:
             return Status::ready;
-        case handoff::Landing::no_handoff:
+        case handoff::Promises::none:
             return Status::not_needed;
-        case handoff::Landing::not_lent:
-        case handoff::Landing::elsewhere:
-        case handoff::Landing::no_pool:
-            return Status::refused;
+        case handoff::Promises::broken:
+            break;
     }
     return Status::refused;
 }

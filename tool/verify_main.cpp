@@ -63,17 +63,20 @@ int verify(const char* root) {
         said += field(
             "found       ", verification->found->range,
             base::text("  ", handoff::name(verification->found->source), " (", verification->found->where.text(), ")"));
+    for (const auto& [landing, promised, found] : verification->devices)
+        said +=
+            field("device pool ", promised.range,
+                  base::text("  ", tool::printable(promised.devices, false), ": ", handoff::name(landing),
+                             found && landing != handoff::Landing::exact ? ", found at " + base::to_string(found->range)
+                                                                         : ""));
     if (::write(STDOUT_FILENO, said.data(), said.size()) != static_cast<ssize_t>(said.size())) return 1;
-    switch (verification->landing) {
-        case handoff::Landing::exact:
-        case handoff::Landing::lent:
+    switch (handoff::promises_of(*verification)) {
+        case handoff::Promises::kept:
             return 0;
-        case handoff::Landing::no_handoff:
+        case handoff::Promises::none:
             return 4;
-        case handoff::Landing::not_lent:
-        case handoff::Landing::elsewhere:
-        case handoff::Landing::no_pool:
-            return 3;
+        case handoff::Promises::broken:
+            break;
     }
     return 3;
 }
@@ -205,9 +208,15 @@ void report(const Places& places) {
             alarming = false;
             break;
         case 3:
-            verdict = lent ? "WARNING: the old pool was lent, and is NOT ordinary RAM here, or this kernel made a pool"
-                           : "WARNING: the pool is NOT where the handoff promised it; DMA of the old kernel may hit "
-                             "memory of this one";
+            if (outcome.output.starts_with("landing     exact"))
+                verdict =
+                    "WARNING: a pool of single devices is NOT where the handoff promised it; DMA of the old kernel "
+                    "may hit memory of this one";
+            else
+                verdict =
+                    lent ? "WARNING: the old pool was lent, and is NOT ordinary RAM here, or this kernel made a pool"
+                         : "WARNING: the pool is NOT where the handoff promised it; DMA of the old kernel may hit "
+                           "memory of this one";
             break;
         case -1:
             verdict = "WARNING: It is not known where the pool is. A signal ended verify.";

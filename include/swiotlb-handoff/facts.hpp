@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "swiotlb-handoff/range.hpp"
@@ -46,6 +47,15 @@ struct PoolSighting {
     friend bool operator==(const PoolSighting&, const PoolSighting&) = default;
 };
 
+/// A pool that a kernel with the patches in kernel/ keeps for some PCI devices alone (swiotlb_dev=). It is none of the
+/// sightings of the pool that all other devices share.
+struct DevicePool {
+    std::string devices;  ///< as the command line names them: "00:04.0", "00:1c.0/00.0;pci:1b36:0010"
+    AddressRange range;
+    Evidence where;
+    friend bool operator==(const DevicePool&, const DevicePool&) = default;
+};
+
 /// How the machine's memory is encrypted, from the weakest kind to the strongest. `unknown_kind`: it is encrypted, but
 /// no source says how. `unknown`: no source could say whether it is.
 enum class Encryption { none, unknown_kind, sme, sev, sev_es, vbs, sev_snp, tdx, unknown };
@@ -57,6 +67,7 @@ enum class IomemKind {
     crash_kernel,  ///< the reservation, or one of its two parts
     kernel_image,  ///< code, data or bss of the running kernel
     pool,          ///< the swiotlb pool, which kernels with the patches in kernel/ list
+    device_pool,   ///< a pool of single devices; IomemEntry::devices() names them
     other,
 };
 
@@ -69,6 +80,8 @@ struct IomemEntry {
 
     /// Decided by the name alone, at any depth.
     [[nodiscard]] IomemKind kind() const;
+    /// Of a device_pool: "00:04.0" of "Software IO TLB 00:04.0". "" of any other.
+    [[nodiscard]] std::string_view devices() const;
     friend bool operator==(const IomemEntry&, const IomemEntry&) = default;
 };
 

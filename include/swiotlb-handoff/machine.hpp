@@ -52,6 +52,8 @@ struct Machine {
 
     /// Every source that shows the pool, the most trusted first; empty if there is no pool or no source shows it.
     std::vector<PoolSighting> pool;
+    /// The pools of single devices that /proc/iomem lists, by address.
+    std::vector<DevicePool> device_pools;
     /// The log says that a pool was given back ("tearing down default memory pool").
     bool pool_torn_down = false;
     /// The log says that the kernel goes on to use its pool, once it knows what IOMMUs there are ("PCI-DMA: Using

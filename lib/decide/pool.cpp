@@ -64,11 +64,14 @@ bool judge_neighbourhood(const Machine& machine, const Pool& pool, Findings& fou
                    machine.map_from.text());
     // Every other entry, known or unknown, says that this memory is used for something else.
     const auto is_pool = [&](const IomemEntry& entry) {
+        if (pool.where == Evidence{"proc/iomem", entry.line}) return true;
         return std::any_of(machine.pool.begin(), machine.pool.end(), [&](const PoolSighting& s) {
             return s.source == PoolSource::iomem && s.where.line == entry.line;
         });
     };
-    const auto holds_pools = [](IomemKind kind) { return kind != IomemKind::other && kind != IomemKind::pool; };
+    const auto holds_pools = [](IomemKind kind) {
+        return kind != IomemKind::other && kind != IomemKind::pool && kind != IomemKind::device_pool;
+    };
     for (const IomemEntry& entry : machine.iomem)
         if (entry.range.overlaps(pool.range) && !holds_pools(entry.kind()) && !is_pool(entry))
             refuse(fmt::format("The pool overlaps {}, which is '{}'.", base::to_string(entry.range), entry.name),

@@ -1,9 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "lib/decide/verify.hpp"
 
+#include <algorithm>
+
 #include "lib/kernel/command_line.hpp"
+#include "lib/kernel/device_pools.hpp"
 
 namespace handoff {
+namespace {
+
+DeviceLanding look_for(const DevicePool& promised, const std::vector<DevicePool>& pools) {
+    DeviceLanding landing{Landing::no_pool, promised, {}};
+    for (const DevicePool& pool : pools) {
+        if (pool.devices != promised.devices || landing.landing == Landing::exact) continue;
+        landing.landing = pool.range == promised.range ? Landing::exact : Landing::elsewhere;
+        landing.found = pool;
+    }
+    return landing;
+}
+
+}  // namespace
 
 const char* name(Landing landing) {
     switch (landing) {
@@ -52,7 +68,27 @@ Result<Verification> verify(const Machine& machine, const std::optional<AddressR
     else
         verification.landing =
             verification.found->range == *verification.promised ? Landing::exact : Landing::elsewhere;
+    for (const DevicePool& pool : inherited_device_pools(*line))
+        verification.devices.push_back(look_for(pool, machine.device_pools));
     return verification;
+}
+
+Promises promises_of(const Verification& verification) {
+    const auto& devices = verification.devices;
+    if (std::any_of(devices.begin(), devices.end(), [](const DeviceLanding& d) { return d.landing != Landing::exact; }))
+        return Promises::broken;
+    switch (verification.landing) {
+        case Landing::exact:
+        case Landing::lent:
+            return Promises::kept;
+        case Landing::no_handoff:
+            return devices.empty() ? Promises::none : Promises::kept;
+        case Landing::not_lent:
+        case Landing::elsewhere:
+        case Landing::no_pool:
+            break;
+    }
+    return Promises::broken;
 }
 
 }  // namespace handoff

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "swiotlb-handoff/machine.hpp"
 
@@ -22,11 +23,23 @@ const char* name(Landing);
 /// The one of this name().
 std::optional<Landing> landing_from(std::string_view name);
 
+/// A pool of single devices that the command line hands over: exact, elsewhere or no_pool.
+struct DeviceLanding {
+    Landing landing = Landing::no_pool;
+    DevicePool promised;
+    std::optional<DevicePool> found;
+};
+
 struct Verification {
     Landing landing = Landing::no_handoff;
     std::optional<AddressRange> promised;
     std::optional<PoolSighting> found;  ///< by the most trusted source
+    std::vector<DeviceLanding> devices;
 };
+/// What the exit status says: all that was promised is there; nothing was promised; something is not there.
+enum class Promises { kept, none, broken };
+Promises promises_of(const Verification&);
+
 /// An input error where the marker cannot be read. `asked`: what is promised where there is no marker, as
 /// asked_by_addr() has it for a kernel that an ordinary kexec started.
 Result<Verification> verify(const Machine&, const std::optional<AddressRange>& asked = std::nullopt);

@@ -43,13 +43,14 @@ RangeSet setup_data(const Machine& machine) {
 }
 
 // What is free when the kernel places reservation and pool. Reserved by then: the first MiB, the kernel where it runs,
-// the initrd where it was put, setup_data. What else there is (page tables, node data) comes from the top of memory or
-// is small; but for the memory of EFI's boot services, which nothing shows (arch/x86/platform/efi/quirks.c,
-// efi_reserve_boot_services()).
+// the initrd where it was put, pools of single devices, setup_data. What else there is (page tables, node data) comes
+// from the top of memory or is small; but for the memory of EFI's boot services, which nothing shows
+// (arch/x86/platform/efi/quirks.c, efi_reserve_boot_services()).
 RangeSet free_at_boot(const Machine& machine) {
     RangeSet free = machine.ram.within(*AddressRange::from_bounds(MiB, high_reservation_end));
     if (machine.kernel_image) free.subtract(*machine.kernel_image);
     if (machine.initrd) free.subtract(*machine.initrd);
+    for (const DevicePool& pool : machine.device_pools) free.subtract(pool.range);
     const RangeSet passed_on = setup_data(machine);
     for (const AddressRange& range : passed_on.ranges()) free.subtract(range);
     return free;

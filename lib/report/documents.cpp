@@ -106,6 +106,7 @@ Json show_document(const Machine& machine) {
     j["sightings"] = list(seen);
     j["agree"] =
         std::all_of(seen.begin(), seen.end(), [&](const PoolSighting& s) { return s.range == seen.front().range; });
+    j["device_pools"] = list(machine.device_pools);
     put_reservation(j, machine.crash_kernel);
     j["unread"] = list(machine.unread);
     return j;
@@ -171,6 +172,12 @@ Json verify_document(const Verification& verification) {
     j["verdict"] = name(verification.landing);
     j["promised"] = or_null(verification.promised);
     j["found"] = or_null(verification.found);
+    j["device_landings"] = Json::array();
+    for (const auto& [landing, promised, found] : verification.devices)
+        j["device_landings"].push_back({{"devices", promised.devices},
+                                        {"landing", name(landing)},
+                                        {"promised", to_json(promised.range)},
+                                        {"device_pool", or_null(found)}});
     return j;
 }
 

@@ -39,6 +39,13 @@ Json to_json(const PoolSighting& sighting) {
     return j;
 }
 
+Json to_json(const DevicePool& pool) {
+    Json j = pool_json(pool.range);
+    j["devices"] = pool.devices;
+    j["evidence"] = pool.where.text();
+    return j;
+}
+
 Json to_json(const Stretch& stretch) {
     Json j = to_json(stretch.range);
     j["use"] = name(stretch.use);

@@ -33,6 +33,8 @@ Json to_json(const Assumption&);
 Json to_json(const Segment&);
 /// A range with its "source" and the "evidence" for it.
 Json to_json(const PoolSighting&);
+/// A pool with its "devices" and the "evidence" for it.
+Json to_json(const DevicePool&);
 /// A range with its "use".
 Json to_json(const Stretch&);
 /// What the crash kernel's memory has to hold: each part and "total_bytes".

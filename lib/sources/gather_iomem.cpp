@@ -64,6 +64,9 @@ void take_iomem_facts(Gathering& g) {
             case IomemKind::pool:
                 machine.pool.push_back({range, PoolSource::iomem, {file, entry.line}});
                 break;
+            case IomemKind::device_pool:
+                machine.device_pools.push_back({std::string(entry.devices()), range, {file, entry.line}});
+                break;
             case IomemKind::other:
                 break;
         }

@@ -67,7 +67,15 @@ IomemKind IomemEntry::kind() const {
     if (name == "Crash kernel" || name.starts_with("Crash kernel (")) return IomemKind::crash_kernel;
     // "Kernel code", "Kernel rodata", "Kernel data", "Kernel bss"
     if (name.starts_with("Kernel ")) return IomemKind::kernel_image;
-    return names_pool(name) ? IomemKind::pool : IomemKind::other;
+    if (names_pool(name)) return IomemKind::pool;
+    return devices().empty() ? IomemKind::other : IomemKind::device_pool;
+}
+
+// setup_swiotlb_dev() of the patches in kernel/.
+std::string_view IomemEntry::devices() const {
+    constexpr std::string_view prefix = "Software IO TLB ";
+    return name.starts_with(prefix) && !names_pool(name) ? std::string_view(name).substr(prefix.size())
+                                                         : std::string_view();
 }
 
 Result<std::vector<IomemEntry>> parse_iomem(std::string_view text) {

@@ -28,8 +28,8 @@ namespace {
 /// Keys of the kernel command line that say nothing of whose machine it is, and whose values
 /// decide about memory, or are the same on many machines.
 // clang-format off
-constexpr std::array<string_view, 77> plain_keys{
-    "swiotlb", "swiotlb_handoff", "swiotlb_lent", "memmap", "mem", "crashkernel", "elfcorehdr", "iommu",
+constexpr std::array<string_view, 78> plain_keys{
+    "swiotlb", "swiotlb_dev", "swiotlb_handoff", "swiotlb_lent", "memmap", "mem", "crashkernel", "elfcorehdr", "iommu",
     "intel_iommu", "amd_iommu", "iommu.passthrough", "iommu.strict", "mem_encrypt", "sev", "kaslr", "nokaslr", "numa",
     "numa_balancing", "nr_cpus", "maxcpus", "possible_cpus", "nosmp", "noapic", "hugepages", "hugepagesz",
     "default_hugepagesz", "hugetlb_cma", "cma", "kernelcore", "movablecore", "movable_node", "memhp_default_state",

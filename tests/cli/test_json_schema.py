@@ -202,6 +202,14 @@ def lending(tree):
         os.makedirs(tree.path(directory))
 
 
+def of_device_pools():
+    """A crash kernel that pools of single devices were handed to."""
+    with Tree("synthetic-device-pools") as tree:
+        tree.write("proc/cmdline", b"memmap=64M@0x71000000,1M@0x40000000,1M@0x50000000 swiotlb_handoff=0x71000000-0x75000000 swiotlb_dev=512,addr=0x40000000,00:04.0 "
+                                   b"swiotlb_dev=512,addr=0x50000000,00:1c.0;pci:1b36:0010\n")
+        yield from (("verify of device pools", one) for one in printed("verify", "--root", tree.root))
+
+
 def of_loans():
     with Tree("kvm-low-512M") as tree:
         lending(tree)
@@ -437,7 +445,7 @@ def of_the_goldens():
 
 @functools.cache
 def documents():
-    return [one for some in (of_the_machines, of_checks, of_crash_kernels, of_loans, of_devices, of_initrds, of_last_crashes, of_crashes, of_services, of_reservations, of_loads, of_shrinks, of_crash_tests, of_the_rest, of_the_goldens) for one in some()]
+    return [one for some in (of_the_machines, of_checks, of_crash_kernels, of_device_pools, of_loans, of_devices, of_initrds, of_last_crashes, of_crashes, of_services, of_reservations, of_loads, of_shrinks, of_crash_tests, of_the_rest, of_the_goldens) for one in some()]
 
 
 # --- the tests

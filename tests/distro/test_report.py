@@ -112,6 +112,32 @@ class Report(unittest.TestCase):
         self.assertIn("landing     exact", text)
         self.assertTrue((self.root / "kmsg").read_text().startswith("<5>"))
 
+    def devices(self, *lines):
+        """A crash kernel that two pools of single devices were handed to, and that has these."""
+        self.write("machine/proc/cmdline", "ro swiotlb=32768,addr=0x71000000 memmap=64M@0x71000000,1M@0x40000000,1M@0x50000000 swiotlb_handoff=0x71000000-0x75000000 "
+                   "swiotlb_dev=512,addr=0x40000000,00:04.0 swiotlb_dev=512,addr=0x50000000,00:05.0;00:06.0\n")
+        ram = ("40000000-400fffff : System RAM", "50000000-500fffff : System RAM", "71000000-74ffffff : System RAM", "  71000000-74ffffff : Software IO TLB")
+        self.write("machine/proc/iomem", "".join(f"{line}\n" for line in sorted((*ram, *lines), key=lambda line: line.split()[0])))
+
+    def test_pools_of_single_devices_are_said_line_by_line(self):
+        self.devices("  40000000-400fffff : Software IO TLB 00:04.0", "  50000000-500fffff : Software IO TLB 00:05.0;00:06.0")
+        text = self.report()
+        self.assertEqual(text.splitlines()[0], "swiotlb-handoff: the pool is where the handoff promised it (exact)")
+        self.assertIn("device pool 0x000040000000-0x000040100000  1024 KiB  00:04.0: exact\n", text)
+        self.assertIn("device pool 0x000050000000-0x000050100000  1024 KiB  00:05.0;00:06.0: exact\n", text)
+
+    def test_a_pool_of_a_device_that_is_missing_is_said_loudly(self):
+        self.devices("  40000000-400fffff : Software IO TLB 00:04.0")
+        text = self.report()
+        self.assertIn("WARNING: a pool of single devices is NOT where the handoff promised it", text.splitlines()[0])
+        self.assertIn("00:04.0: exact\n", text)
+        self.assertIn("00:05.0;00:06.0: no-pool\n", text)
+        self.assertTrue((self.root / "kmsg").read_text().startswith("<2>swiotlb-handoff: WARNING"))
+
+    def test_a_pool_of_a_device_may_be_elsewhere(self):
+        self.devices("  40000000-400fffff : Software IO TLB 00:04.0", "  71000000-710fffff : Software IO TLB 00:05.0;00:06.0")
+        self.assertIn("00:05.0;00:06.0: elsewhere, found at [0x71000000-0x71100000)\n", self.report())
+
     def test_a_pool_elsewhere_is_said_loudly_everywhere(self):
         self.write("machine/dmesg", "[    0.100000] software IO TLB: mapped [mem 0x0000000061000000-0x0000000065000000] (64MB)\n")
         text = self.report()

@@ -114,7 +114,7 @@ TEST(ImageRecord, IsReadAsItWasWritten) {
     record.image.emplace();
     record.image->init_size = 50 * base::MiB;
     record.image->release = "6.1.0-20-amd64";
-    record.image->swiotlb_addr = true;
+    record.image->swiotlb_addr = record.image->swiotlb_dev = true;
     record.initrd = InitrdFile{24 * base::MiB, 4096, true};
     record.loader = Loader::kexec_file_load;
     record.collector = Collector::reads;
@@ -123,6 +123,7 @@ TEST(ImageRecord, IsReadAsItWasWritten) {
     EXPECT_EQ(again->image->init_size, 50 * base::MiB);
     EXPECT_EQ(again->image->release, "6.1.0-20-amd64");
     EXPECT_TRUE(again->image->swiotlb_addr);
+    EXPECT_TRUE(again->image->swiotlb_dev);
     EXPECT_EQ(again->initrd->bytes, 24 * base::MiB);
     EXPECT_TRUE(again->initrd->bootconfig);
     EXPECT_EQ(again->loader, Loader::kexec_file_load);

@@ -116,7 +116,7 @@ std::vector<std::byte> image_with_info(const std::vector<std::uint32_t>& chunks,
 bool announces(const std::vector<std::byte>& image) {
     const auto header = parse_bzimage(image, image.size());
     EXPECT_TRUE(header);
-    return header && announces_swiotlb_addr(read_at(image), *header);
+    return header && announces(read_at(image), *header, swiotlb_addr_chunk);
 }
 
 TEST(KernelInfo, AnnouncesAddrByAChunkOfVersionOne) {
@@ -127,6 +127,17 @@ TEST(KernelInfo, AnnouncesAddrByAChunkOfVersionOne) {
     EXPECT_FALSE(announces(image_with_info({tlba, 12, 2}))) << "another meaning";
     EXPECT_FALSE(announces(image_with_info({other, 12, tlba}))) << "another chunk's data";
     EXPECT_FALSE(announces(image_with_info({tlba, 12, 1}, 0x020e))) << "before there was kernel_info";
+}
+
+TEST(KernelInfo, AnnouncesPoolsOfDevicesByAChunkOfItsOwn) {
+    constexpr std::uint32_t tlba = 0x41424c54, tlbd = 0x44424c54;
+    const auto announces_dev = [](const std::vector<std::byte>& image) {
+        return announces(read_at(image), *parse_bzimage(image, image.size()), swiotlb_dev_chunk);
+    };
+    EXPECT_TRUE(announces_dev(image_with_info({tlba, 12, 1, tlbd, 12, 1})));
+    EXPECT_FALSE(announces_dev(image_with_info({tlba, 12, 1})));
+    EXPECT_FALSE(announces(image_with_info({tlbd, 12, 1})));
+    EXPECT_FALSE(announces_dev(image_with_info({tlba, 12, 1, tlbd, 12, 2}))) << "another meaning";
 }
 
 TEST(KernelInfo, MalformedAnnouncesNothing) {
@@ -142,9 +153,9 @@ TEST(KernelInfo, MalformedAnnouncesNothing) {
     SetupHeader header;
     header.setup_size = 20480;
     header.kernel_info_offset = 0x300;
-    EXPECT_FALSE(announces_swiotlb_addr(read_at(image), header)) << "a file that ends in it";
+    EXPECT_FALSE(announces(read_at(image), header, swiotlb_addr_chunk)) << "a file that ends in it";
     header.kernel_info_offset = 0xffffffff;
-    EXPECT_FALSE(announces_swiotlb_addr(read_at(image), header)) << "behind the end of the file";
+    EXPECT_FALSE(announces(read_at(image), header, swiotlb_addr_chunk)) << "behind the end of the file";
 }
 
 }  // namespace

@@ -70,6 +70,8 @@ Image image_of(const json& j) {
             std::find_if(numbers.begin(), numbers.end(), [&](const auto& n) { return n.first == name; });
         if (name == "swiotlb_addr")
             image.swiotlb_addr = value.get<bool>();
+        else if (name == "swiotlb_dev")
+            image.swiotlb_dev = value.get<bool>();
         else if (name == "release")
             image.release = value.get<std::string>();
         else if (number != numbers.end())

@@ -1081,6 +1081,165 @@ TEST_F(Loan, NeedsNoFencesAndNoPlaceBelowTheReservation) {
     EXPECT_TRUE(decided().fences.empty());
 }
 
+// --- pools of single devices
+
+class DevicePools : public Plans {
+protected:
+    DevicePools() {
+        request.image->swiotlb_addr = request.image->swiotlb_dev = true;
+        machine.device_pools = {{"00:04.0", range(0x40000000, 0x40100000), {"proc/iomem", 9}},
+                                {"00:1c.0;pci:1b36:0010", range(0x50000000, 0x51000000), {"proc/iomem", 10}}};
+    }
+    /// The handoff is as if there were no such pools, and the warning says why.
+    void expect_left_out(std::string_view why) {
+        const Plan plan = decided();
+        EXPECT_EQ(plan.verdict, Verdict::ready) << headline(plan);
+        EXPECT_FALSE(contains(plan.append, device)) << plan.append;
+        EXPECT_FALSE(plan.after.of(Type::ram).overlaps(range(0x40000000, 0x60000000)));
+        EXPECT_TRUE(has(plan.reasons, "device-pools", Severity::warning)) << text_of(plan.reasons);
+        EXPECT_TRUE(contains(reason_of(plan, "device-pools").text, why)) << text_of(plan.reasons);
+        Machine without = machine;
+        without.device_pools.clear();
+        EXPECT_EQ(plan.append, decide(without, request).append);
+    }
+    static constexpr std::string_view device = "swiotlb_dev";
+    const std::string first = "swiotlb_dev=512,addr=0x40000000,00:04.0",
+                      second = "swiotlb_dev=8192,addr=0x50000000,00:1c.0;pci:1b36:0010";
+};
+
+TEST_F(DevicePools, AreHandedOverByTheirOwnWordsBehindAllOthers) {
+    const Plan plan = decided();
+    EXPECT_EQ(plan.verdict, Verdict::ready) << headline(plan);
+    EXPECT_EQ(plan.append,
+              "swiotlb=32768,addr=0x6c000000 memmap=64M@0x6c000000,1M@0x40000000,16M@0x50000000 "
+              "swiotlb_handoff=0x6c000000-0x70000000 " +
+                  first + " " + second);
+    for (const DevicePool& pool : machine.device_pools) EXPECT_TRUE(plan.after.of(Type::ram).contains(pool.range));
+    EXPECT_TRUE(has(plan.reasons, "device-pools", Severity::info));
+    EXPECT_FALSE(has(plan.reasons, "device-pools", Severity::warning));
+}
+
+TEST_F(DevicePools, AreInTheOrderOfTheRunningKernelsLine) {
+    machine.command_line += " " + second + " " + first;
+    EXPECT_TRUE(decided().append.ends_with(" " + second + " " + first)) << decided().append;
+}
+
+TEST_F(DevicePools, KeepTheWordsThatCameWithTheRunningKernelsLine) {
+    line() += " " + second;
+    Plan plan = decided();
+    EXPECT_TRUE(plan.append.ends_with("-0x70000000 " + first)) << plan.append;
+    EXPECT_TRUE(contains(plan.append, ",16M@0x50000000"));
+    line() += " " + first;
+    plan = decided();
+    EXPECT_TRUE(plan.append.ends_with("-0x70000000")) << plan.append;
+    EXPECT_TRUE(contains(plan.append, ",1M@0x40000000,16M@0x50000000"));
+    EXPECT_TRUE(has(plan.reasons, "device-pools", Severity::info));
+}
+
+TEST_F(DevicePools, ReviewedAreReady) {
+    line() += " " + decided().append;
+    const Plan reviewed = review(machine, request, synthetic_pool);
+    EXPECT_EQ(reviewed.verdict, Verdict::ready) << text_of(reviewed.reasons);
+    EXPECT_TRUE(has(reviewed.reasons, "device-pools", Severity::info));
+    EXPECT_FALSE(has(reviewed.reasons, "device-pools", Severity::warning));
+}
+
+TEST_F(DevicePools, LeaveTheSayToACallersWord) {
+    line() += " swiotlb_dev=512,addr=0x7ff00000,00:04.0";
+    expect_left_out("has a word of its own, swiotlb_dev=512,addr=0x7ff00000,00:04.0");
+    line() += " " + first;
+    const Plan plan = decided();
+    EXPECT_FALSE(contains(plan.append, device)) << plan.append;
+    EXPECT_FALSE(contains(plan.append, "1M@")) << plan.append;
+}
+
+TEST_F(DevicePools, OfACallerMustNotTakeThePool) {
+    const auto plan_with = [this](const std::string& address) {
+        request = synthetic_request();
+        request.image->swiotlb_addr = request.image->swiotlb_dev = true;
+        line() += " swiotlb_dev=512,addr=" + address + ",00:04.0";
+        return decided();
+    };
+    EXPECT_EQ(plan_with("0x6bf00000").expected, synthetic_pool);
+    EXPECT_EQ(plan_with("0x70000000").expected, synthetic_pool);
+    EXPECT_EQ(plan_with("0x6c000000").verdict, Verdict::refused);
+    EXPECT_EQ(plan_with("0x6ff00000").expected, range(0x6c000000, 0x6e000000)) << "a part that it does not take";
+    request.image->swiotlb_dev = false;
+    EXPECT_EQ(decided().expected, synthetic_pool) << "a kernel that does not know the word";
+}
+
+TEST_F(DevicePools, NeedAnImageThatAnnouncesThemAndMethodAddr) {
+    request.method = Method::ram;
+    expect_left_out("method ram cannot");
+    request.method = Method::automatic;
+    request.image->swiotlb_dev = false;
+    expect_left_out("not handed over, because the crash kernel's image does not announce that it knows swiotlb_dev=");
+    request.image.reset();
+    machine.live = false;
+    EXPECT_TRUE(contains(reason_of(decided(), "device-pools").text, "it is not known which image is loaded"));
+}
+
+TEST_F(DevicePools, MustBeRamThatNothingElseHas) {
+    const std::vector<AddressRange> bad = {range(0x7ff80000, 0x80080000),   // not all of it is RAM
+                                           range(0x6ff80000, 0x70080000),   // in the reservation, and in the pool
+                                           range(20 * MiB, 21 * MiB),       // in the kernel's image
+                                           range(4 * GiB, 4 * GiB + MiB)};  // above 4 GiB
+    for (const AddressRange& r : bad) {
+        SCOPED_TRACE(base::to_string(r));
+        machine.device_pools.back().range = r;
+        expect_left_out(r.start() < 4 * GiB ? "the sources do not show the pool of 00:1c.0;pci:1b36:0010 as RAM"
+                                            : "no word can ask for");
+    }
+    machine.device_pools.back() = {"00:05.0", range(0x40080000, 0x40180000), {}};
+    expect_left_out("would be refused with them: requires device-pools: The words hand over the pool of 00:04.0");
+}
+
+TEST_F(DevicePools, AreNamedAsAWordCanNameThem) {
+    for (const char* devices : {"00:04.0 init=/bin/sh", "00:04.0\"", "a$(b)"}) {
+        machine.device_pools.back().devices = devices;
+        expect_left_out("no word can ask for the pool of");
+    }
+}
+
+TEST_F(DevicePools, DoNotCostThePoolWhereTheLineIsFull) {
+    std::uint64_t added = 0;
+    for (const Load& load : decided().loads) added = std::max(added, load.added_words);
+    request.image->cmdline_size = line().size() + 1 + decided().append.size() + added;
+    EXPECT_TRUE(contains(decided().append, device));
+    --request.image->cmdline_size;
+    expect_left_out("would be refused with them: requires command-line-fits");
+}
+
+TEST_F(DevicePools, DoNotCostThePoolWhereTheyCostTooMuchMemory) {
+    line() += " swiotlb=8192";
+    machine.device_pools.pop_back();
+    machine.device_pools.front().range = range(0x10000000, 0x50000000);
+    expect_left_out("would be refused with them: requires memory-kept");
+}
+
+TEST_F(DevicePools, CountAsMemoryThatTheCrashKernelNeedsMore) {
+    const auto needed = [this] { return plan(machine, request).reservation.recommended; };
+    machine.device_pools.front().range = range(0x10000000, 0x30000000);
+    const std::uint64_t with = needed();
+    machine.device_pools.clear();
+    EXPECT_GT(with, needed() + 512 * MiB / 4096 * 64);
+}
+
+TEST_F(DevicePools, StayWhereThePoolOfAllOthersIsNotHandedOver) {
+    line() += " swiotlb=noforce";
+    EXPECT_EQ(decided().verdict, Verdict::not_needed);
+    EXPECT_TRUE(contains(reason_of(decided(), "device-pools").text, "because the pool of all other devices is not"));
+    request = synthetic_request();
+    machine.xen = true;
+    EXPECT_EQ(refusals(decided().reasons), std::set<std::string>{"xen-none"});
+    EXPECT_TRUE(has(decided().reasons, "device-pools", Severity::warning));
+}
+
+TEST_F(DevicePools, AreNotSpokenOfWhereThereAreNone) {
+    machine.device_pools.clear();
+    EXPECT_EQ(reason_of(decided(), "device-pools").text, "");
+}
+
 // --- words that are there already
 
 using Review = Plans;

@@ -130,6 +130,19 @@ void replace(std::string& text, const std::string& from, const std::string& to) 
     text.replace(at, from.size(), to);
 }
 
+/// The running kernel has a pool of a single device, and the image knows the word.
+void have_device_pool(Case& c) {
+    c.machine.device_pools = {{"00:04.0", range(0x40000000, 0x40100000), {"proc/iomem", 9}}};
+    c.request.image->swiotlb_addr = c.request.image->swiotlb_dev = true;
+}
+
+/// The words under review hand it over, too.
+void hand_over_device_pool(Case& c) {
+    have_device_pool(c);
+    replace(c.line(), "memmap=64M@0x6c000000", "memmap=64M@0x6c000000,1M@0x40000000");
+    c.line() += " swiotlb=32768,addr=0x6c000000 swiotlb_dev=512,addr=0x40000000,00:04.0";
+}
+
 /// Bytes of the command line that this case needs, with what the loader adds.
 std::uint64_t bytes_of_line(const Case& c) {
     const Plan decided = decide(c.machine, c.request);
@@ -387,6 +400,66 @@ const Row rows[] = {
      [](Case& c) { c.machine.iomem.back().name = "System RAM"; }},
     {"pool-in-use", warning, "one slab is in use", planned, [](Case& c) { c.machine.slabs_used = 1; },
      [](Case& c) { c.machine.slabs_used = 0; }},
+
+    {"device-pools", warning, "the image does not announce the word", planned,
+     [](Case& c) {
+         have_device_pool(c);
+         c.request.image->swiotlb_dev = false;
+     },
+     [](Case& c) { c.request.image->swiotlb_dev = true; }},
+    {"device-pools", info, "they are handed over", planned, have_device_pool,
+     [](Case& c) { c.machine.device_pools.clear(); }},
+    {"device-pools", warning, "the words under review do not name them", reviewed, have_device_pool,
+     [](Case& c) { c.machine.device_pools.clear(); }},
+    {"device-pools", refusal, "the words name them, and the image does not announce that it knows them", reviewed,
+     [](Case& c) {
+         hand_over_device_pool(c);
+         c.request.image->swiotlb_dev = false;
+     },
+     [](Case& c) { c.request.image->swiotlb_dev = true; }},
+    {"device-pools", refusal, "the running kernel has its pool a MiB higher", reviewed,
+     [](Case& c) {
+         hand_over_device_pool(c);
+         c.machine.device_pools.front().range = range(0x40100000, 0x40200000);
+     },
+     [](Case& c) { c.machine.device_pools.front().range = range(0x40000000, 0x40100000); }},
+    {"device-pools", refusal, "the running kernel has a pool of another device there", reviewed,
+     [](Case& c) {
+         hand_over_device_pool(c);
+         c.machine.device_pools.front().devices = "00:05.0";
+     },
+     [](Case& c) { c.machine.device_pools.front().devices = "00:04.0"; }},
+    {"device-pools", refusal, "another word takes a page of its memory", reviewed,
+     [](Case& c) {
+         hand_over_device_pool(c);
+         c.line() += " memmap=4K$0x40000000";
+     },
+     [](Case& c) { replace(c.line(), "4K$0x40000000", "4K$0x3ffff000"); }},
+    {"device-pools", refusal, "another pool has a part of its memory", reviewed,
+     [](Case& c) {
+         hand_over_device_pool(c);
+         c.line() += " swiotlb_dev=512,addr=0x400ff000,00:05.0";
+     },
+     [](Case& c) { replace(c.line(), "0x400ff000", "0x40100000"); }},
+    {"device-pools", refusal, "the pool is not handed over by addr=", reviewed,
+     [](Case& c) {
+         hand_over_device_pool(c);
+         replace(c.line(), " swiotlb=32768,addr=0x6c000000", "");
+     },
+     [](Case& c) { c.line() += " swiotlb=32768,addr=0x6c000000"; }},
+    {"device-pools", refusal, "a word is not understood", planned,
+     [](Case& c) {
+         have_device_pool(c);
+         c.line() += " swiotlb_dev=+512,addr=0x6c000000,00:05.0";
+     },
+     [](Case& c) { c.request.image->swiotlb_dev = false; }},
+    {"device-pools", refusal, "a word takes memory that method ram does not count with", planned,
+     [](Case& c) {
+         have_device_pool(c);
+         c.request.method = Method::ram;
+         c.line() += " swiotlb_dev=512,addr=0x7ff00000,00:05.0";
+     },
+     [](Case& c) { replace(c.line(), "0x7ff00000", "0x6bf00000"); }},
 
     // --- what protects memory
     {"encryption-none", refusal, "an SEV-SNP guest", planned,

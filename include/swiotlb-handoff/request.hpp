@@ -46,6 +46,7 @@ struct Image {
     std::string release;                   ///< uname -r of the image; "" where unknown
     bool swiotlb_addr =
         false;  ///< announces that it understands swiotlb=…,addr=, as those with the patches in kernel/ do
+    bool swiotlb_dev = false;  ///< the same of swiotlb_dev=
 };
 
 /// Reads a bzImage: its setup header, and the unpacked size that its payload names. The payload is not unpacked.

@@ -53,6 +53,10 @@ inline constexpr auto rule_table = std::to_array<RuleInfo>({
     {"pool-in-use",
      "No slab is in use now. Otherwise devices may write to the pool after the crash. They can spoil a buffer that the "
      "crash kernel uses at that moment, and no other memory."},
+    {"device-pools",
+     "Pools of single devices (swiotlb_dev=) that the words hand over are pools of the running kernel, and will be at "
+     "the same addresses in the crash kernel. If they cannot be handed over, the pool of all other devices is handed "
+     "over without them."},
     {"encryption-none",
      "The machine is not a guest with SEV-SNP or TDX. There the host shares the pages of the pool, and a new kernel "
      "cannot know that."},

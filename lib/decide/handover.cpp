@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "lib/decide/configuration.hpp"
+#include "lib/decide/device_pools.hpp"
 #include "lib/decide/goals.hpp"
 #include "lib/decide/layout.hpp"
 #include "lib/decide/neighbours.hpp"
@@ -11,6 +12,7 @@
 #include "lib/decide/parts.hpp"
 #include "lib/decide/pool_size.hpp"
 #include "lib/kernel/constants.hpp"
+#include "lib/kernel/device_pools.hpp"
 
 namespace handoff {
 namespace {
@@ -23,6 +25,7 @@ std::optional<Proposal> judge_proposal(const Question& question, Method method, 
     judge_protection(question.machine, question.request.loader, found);
     judge_map_words(question, promised.has_value(), found);
     judge_words(question, found);
+    judge_device_words(question, method, found);
     judge_configuration(question, found);
     judge_added_words(question, found);
     Cargo cargo = judge_cargo(question, found);
@@ -91,6 +94,7 @@ void place(const Proposal& c, Plan& plan, Findings& found) {
     const CommandLine& base = c.question.base;
     const auto line = CommandLine::parse(base.with(layout.words));
     if (!line) return;
+    judge_device_pools(c, *line, found);
     if (auto after = judge_outcome(c, *line, found)) plan.after = *std::move(after);
     judge_memory_kept(c, *line, base, found);
 }
@@ -101,6 +105,8 @@ struct Attempt {
     Plan plan;
     Findings found;
     int worth = 0;  // proven, or how much its refusals tell
+    std::vector<DevicePool> devices{};
+    std::string against_devices{};  // a clause
 };
 
 Attempt attempt(const Proposal& c, const Plan& so_far) {
@@ -111,7 +117,20 @@ Attempt attempt(const Proposal& c, const Plan& so_far) {
     const bool exact = !tried.found.refused();  // the crash kernel makes a pool of just this size
     if (exact) place(c, tried.plan, tried.found);
     tried.worth = !tried.found.refused() ? proven : (exact ? 2 : 0) + (whole ? 1 : 0);
+    tried.devices = c.devices;
     return tried;
+}
+
+// With the pools of single devices where that is proven, and otherwise without them: they must not cost the pool.
+Attempt attempt_with_devices(const Proposal& c, const Plan& so_far) {
+    Attempt with = attempt(c, so_far);
+    if (with.worth == proven || c.devices.empty()) return with;
+    Proposal bare = c;
+    bare.devices.clear();
+    Attempt without = attempt(bare, so_far);
+    without.against_devices = "the handoff would be refused with them: " +
+                              without_full_stop(requirement(*first_refusal(with.found.reasons())));
+    return without;
 }
 
 void note_part(const Attempt& chosen, const AddressRange& old, const std::string& against_all, Findings& found) {
@@ -125,12 +144,12 @@ void note_part(const Attempt& chosen, const AddressRange& old, const std::string
 
 // The first share that is proven. Where none is, that one says why which the crash kernel could have with another
 // layout.
-void place_largest(Proposal& c, Plan& plan, Findings& found) {
+void place_largest(Proposal& c, const DeviceChoice& devices, Plan& plan, Findings& found) {
     std::optional<Attempt> best;
     std::string against_all;  // of the pool
     for (const Pool& share : shares_of(c.question, c.pool, c.method)) {
         c.pool = share;
-        Attempt tried = attempt(c, plan);
+        Attempt tried = attempt_with_devices(c, plan);
         if (!tried.plan.part && tried.found.refused()) {
             const Reason& reason = *first_refusal(tried.found.reasons());
             against_all = requirement(reason);
@@ -139,6 +158,9 @@ void place_largest(Proposal& c, Plan& plan, Findings& found) {
         if (best->worth == proven) break;
     }
     note_part(*best, c.old_pool, against_all, found);
+    if (best->worth == proven)
+        report_device_pools(c.question.machine, best->devices,
+                            devices.why_not.empty() ? best->against_devices : devices.why_not, found);
     plan = std::move(best->plan);
     found.add(std::move(best->found));
 }
@@ -162,6 +184,9 @@ void place_promised(const Proposal& c, Plan& plan, Findings& found) {
     plan.expected = c.pool.range;
     if (auto after = judge_outcome(c, line, found)) plan.after = *std::move(after);
     judge_memory_kept(c, line, without_handoff(line, c.pool.range), found);
+    judge_device_pools(c, line, found);
+    if (!found.refused())
+        report_device_pools(c.question.machine, inherited_device_pools(line), "the words do not name them", found);
 }
 
 }  // namespace
@@ -172,7 +197,9 @@ Plan hand_over(const Question& question, Method method, const PoolNeed& need, Fi
     if (auto c = judge_proposal(question, method, need, std::nullopt, plan, found)) {
         c->numa_off = sees_several_nodes(question);
         if (c->numa_off) note_numa_off(question, found);
-        place_largest(*c, plan, found);
+        const DeviceChoice devices = choose_device_pools(question, method);
+        c->devices = devices.pools;
+        place_largest(*c, devices, plan, found);
     }
     if (plan.pool) judge_rivals(question, *plan.pool, plan.fences, found);
     return plan;

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "e820/memmap.hpp"
+#include "lib/kernel/device_pools.hpp"
 #include "lib/kernel/kaslr.hpp"
 
 namespace handoff {
@@ -26,6 +27,7 @@ std::string words(const Proposal& c, const Additions& cure) {
     if (c.method == Method::addr) text += fmt::format(",addr={:#x}", c.pool.range.start());
     std::string memmap;
     if (c.method != Method::e820) memmap = e820::to_word(e820::AddRange{c.pool.range, Type::ram});
+    for (const DevicePool& pool : c.devices) memmap += ',' + e820::to_word(e820::AddRange{pool.range, Type::ram});
     // nn%ss-1+2 turns RAM into reserved memory, as nn$ss does, and has no '$'
     // that a kdump script's eval would expand. KASLR takes it for a memory
     // limit (kaslr.c, parse_memmap()): fences come with nokaslr.
@@ -36,7 +38,13 @@ std::string words(const Proposal& c, const Additions& cure) {
     if (!memmap.empty()) text += " memmap=" + memmap;
     if ((cure.nokaslr || c.method == Method::e820) && !switches_kaslr_off(c.question.base)) text += " nokaslr";
     if (c.numa_off) text += " numa=off";
-    return text + ' ' + marker(c.pool.range);
+    text += ' ' + marker(c.pool.range);
+    // Those of the running kernel may be on the crash kernel's line already, as the rest of the running kernel's line.
+    const auto there = device_pools_on(c.question.base);
+    for (const DevicePool& pool : c.devices)
+        if (std::none_of(there.begin(), there.end(), [&](const DevicePool& other) { return same_pool(pool, other); }))
+            text += ' ' + device_pool_word(pool);
+    return text;
 }
 
 // Where a loader puts a segment that must stay readable as it is, or may put one.

@@ -87,11 +87,20 @@ void add_root_limit(const Question& question, Need& need) {
          "without root= the initrd is unpacked into a tmpfs, which takes no more than half of the free memory"});
 }
 
-EarlyDemand early_with(const Machine& machine, std::uint64_t reservation_bytes, unsigned cpus, const EarlyTake& more) {
+// What the crash kernel may take over, and needs struct pages and slots for: the pool, and those of single devices.
+std::uint64_t taken_over(const Question& question) {
+    std::uint64_t bytes = pool_bytes(question.machine);
+    if (question.request.image && question.request.image->swiotlb_dev)
+        for (const DevicePool& pool : question.machine.device_pools) bytes += pool.range.size();
+    return bytes;
+}
+
+EarlyDemand early_with(const Question& question, std::uint64_t reservation_bytes, unsigned cpus,
+                       const EarlyTake& more) {
     // The addresses do not matter: the bound depends on sizes, and on the number of sections of 128 MiB.
     RangeSet memory;
     memory.add(*AddressRange::from_size(0, bounded(reservation_bytes)));
-    const std::uint64_t pool = bounded(pool_bytes(machine));
+    const std::uint64_t pool = bounded(taken_over(question));
     memory.add(*AddressRange::from_size(64 * GiB, pool));
     return early_demand({memory, pool / slab_size, cpus, more.bytes, more.largest, 0});
 }
@@ -103,7 +112,7 @@ NeedLine early_line(const Question& question, std::uint64_t reservation_bytes) {
     RangeSet memory;
     memory.add(*AddressRange::from_size(0, bounded(reservation_bytes)));
     const std::uint64_t certain = early_demand({memory, 0, 1, 0, 0, 0}).memory_map;
-    return {NeedPart::early, bounded(early_with(question.machine, reservation_bytes, 1, more).total()), certain,
+    return {NeedPart::early, bounded(early_with(question, reservation_bytes, 1, more).total()), certain,
             question.config_known ? Basis::read : Basis::assumed,
             question.config_known ? "a bound for this configuration, for kernels of 5.10 to 7.3"
                                   : "a bound for Debian's configuration, for kernels of 5.10 to 7.3"};
@@ -142,8 +151,8 @@ void add_cpus(const Question& question, const Cpus& cpus, std::uint64_t reservat
     if (cpus.possible <= 1) return;
     const EarlyTake log = early_take(question.config, cpus.possible, reservation_bytes);
     const EarlyTake log_of_one = early_take(question.config, 1, reservation_bytes);
-    const std::uint64_t areas = early_with(question.machine, reservation_bytes, cpus.possible, {}).total() -
-                                early_with(question.machine, reservation_bytes, 1, {}).total();
+    const std::uint64_t areas = early_with(question, reservation_bytes, cpus.possible, {}).total() -
+                                early_with(question, reservation_bytes, 1, {}).total();
     const std::uint64_t bytes = areas + (log.bytes - log_of_one.bytes) + (cpus.running - 1) * MiB;
     // arch/x86: stacks for interrupts and exceptions, and what mm/percpu.c keeps for later: 64 KiB in any
     // configuration.

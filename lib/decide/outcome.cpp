@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "lib/kernel/constants.hpp"
+#include "lib/kernel/device_pools.hpp"
 
 namespace handoff {
 namespace {
@@ -102,7 +103,11 @@ void judge_memory_kept(const Proposal& c, const CommandLine& handed_line, const 
     before.subtract(c.pool.range);
     after.subtract(c.pool.range);
     // If the pool is larger than its own would be, the crash kernel also needs memory for more slots.
-    const std::uint64_t slots = c.pool.slabs * slot_size;
+    std::uint64_t slots = c.pool.slabs * slot_size;
+    for (const DevicePool& pool : inherited_device_pools(handed_line)) {
+        after.subtract(pool.range);
+        slots += pool.range.size() / slab_size * slot_size;
+    }
     const std::uint64_t own_slots = natural ? natural->size() / slab_size * slot_size : 0;
     const std::uint64_t cost = memory_map_bytes(handed->ram) - memory_map_bytes(before) + before.size() - after.size() +
                                slots - std::min(slots, own_slots);

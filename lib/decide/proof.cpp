@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "lib/kernel/device_pools.hpp"
 #include "lib/kernel/kaslr.hpp"
 
 namespace handoff {
@@ -57,6 +58,11 @@ Result<CrashMemory> memory_of(const Proposal& c, const Scenario& s, const Comman
     }
     Kaslr kaslr = kaslr_with(line);
     if (c.method == Method::addr) kaslr.avoid.push_back(c.pool.range);
+    // Pools of single devices are reserved before that of addr=, or refused.
+    for (const DevicePool& pool : c.cargo.image.swiotlb_dev ? device_pools_on(line) : std::vector<DevicePool>()) {
+        memory.maybe_reserved.push_back(pool.range);
+        kaslr.avoid.push_back(pool.range);
+    }
     const Image& image = c.cargo.image;
     const std::uint64_t least = image_at_least(c);
     // extract_kernel(): room for the larger of the payload and the image.

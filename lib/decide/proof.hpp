@@ -20,7 +20,8 @@ struct Proposal {
     bool forced = false;    ///< the crash kernel makes a pool for swiotlb=force only
     bool numa_off = false;  ///< numa=off is among the words
     Cargo cargo;
-    std::vector<Scenario> scenarios;  ///< at least one
+    std::vector<Scenario> scenarios;    ///< at least one
+    std::vector<DevicePool> devices{};  ///< pools of single devices that are handed over as well
 };
 
 /// The table in boot_params of this load.

@@ -150,6 +150,7 @@ std::string text_of(const ImageRecord& record) {
         document["image"] = written(*record.image, image_numbers);
         document["image"]["release"] = record.image->release;
         document["image"]["swiotlb_addr"] = record.image->swiotlb_addr;
+        document["image"]["swiotlb_dev"] = record.image->swiotlb_dev;
     }
     if (record.initrd) {
         document["initrd"] = written(*record.initrd, initrd_numbers);
@@ -181,6 +182,9 @@ Result<ImageRecord> parse_image_record(std::string_view text) {
         if (addr == image->end() || !addr->is_boolean()) return wrong("swiotlb_addr");
         record.image->release = release->get<std::string>();
         record.image->swiotlb_addr = addr->get<bool>();
+        const auto dev = image->find("swiotlb_dev");  // captures of older versions have none
+        if (dev != image->end() && !dev->is_boolean()) return wrong("swiotlb_dev");
+        record.image->swiotlb_dev = dev != image->end() && dev->get<bool>();
     }
     if (initrd->is_object()) {
         record.initrd.emplace();

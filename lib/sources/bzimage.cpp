@@ -118,9 +118,9 @@ Result<SetupHeader> parse_bzimage(std::span<const std::byte> head, std::uint64_t
     return header;
 }
 
-bool announces_swiotlb_addr(const ReadAt& image, const SetupHeader& header) {
+bool announces(const ReadAt& image, const SetupHeader& header, std::string_view wanted) {
     // "LToP", size of the fixed part, size in all; then chunks of magic, size, data.
-    constexpr std::uint32_t info_magic = 0x506f544c, chunk_magic = 0x41424c54;
+    constexpr std::uint32_t info_magic = 0x506f544c;
     constexpr std::uint64_t fixed_least = 12, chunk_head = 8, chunk_size = 12, most = 64 * base::KiB;
     constexpr std::uint32_t known_version = 1;
     if (header.kernel_info_offset == 0) return false;
@@ -134,8 +134,8 @@ bool announces_swiotlb_addr(const ReadAt& image, const SetupHeader& header) {
     for (std::uint64_t chunk = fixed; chunk + chunk_head <= total;) {
         const std::uint64_t size = at<std::uint32_t>(info, chunk + 4);
         if (size < chunk_head || size > total - chunk) return false;
-        if (at<std::uint32_t>(info, chunk) == chunk_magic)
-            return size >= chunk_size && at<std::uint32_t>(info, chunk + chunk_head) == known_version;
+        const std::string_view magic(reinterpret_cast<const char*>(&info[chunk]), 4);
+        if (magic == wanted) return size >= chunk_size && at<std::uint32_t>(info, chunk + chunk_head) == known_version;
         chunk += size;
     }
     return false;

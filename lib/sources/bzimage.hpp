@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "lib/sources/read_at.hpp"
 #include "swiotlb-handoff/result.hpp"
@@ -50,10 +51,13 @@ struct SetupHeader {
 /// file that ends before what its header promises.
 base::Result<SetupHeader> parse_bzimage(std::span<const std::byte> head, std::uint64_t file_size);
 
-/// The image announces that its kernel understands swiotlb=<slabs>,addr=<phys>, in the sense of
-/// the patches in kernel/: a chunk "TLBA" with version 1 in kernel_info
+/// What an image with the patches in kernel/ announces: that its kernel understands swiotlb=<slabs>,addr=<phys>, and
+/// swiotlb_dev=<slabs>,addr=<phys>,<device>.
+inline constexpr std::string_view swiotlb_addr_chunk = "TLBA", swiotlb_dev_chunk = "TLBD";
+
+/// The image announces this: it has such a chunk, of four letters, with version 1 in kernel_info
 /// (Documentation/arch/x86/boot.rst, "The kernel_info"), which is outside the compressed payload.
 /// Of the file only kernel_info is read. False where that is missing, malformed, or has another version.
-bool announces_swiotlb_addr(const ReadAt& image, const SetupHeader&);
+bool announces(const ReadAt& image, const SetupHeader&, std::string_view chunk);
 
 }  // namespace handoff

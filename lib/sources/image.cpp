@@ -45,7 +45,8 @@ Result<Image> image_of(const ReadAt& file, std::uint64_t size) {
     image.setup_bytes = header->setup_size;
     image.cmdline_size = header->cmdline_size;
     image.payload_bytes = header->payload_length;
-    image.swiotlb_addr = announces_swiotlb_addr(file, *header);
+    image.swiotlb_addr = announces(file, *header, swiotlb_addr_chunk);
+    image.swiotlb_dev = announces(file, *header, swiotlb_dev_chunk);
     image.release = header->version.substr(0, header->version.find(' '));
     // More than four times init_size is no size of this image: a payload that
     // somebody appended a signature to.

@@ -429,6 +429,12 @@ const Row rows[] = {
          c.machine.device_pools.front().devices = "00:05.0";
      },
      [](Case& c) { c.machine.device_pools.front().devices = "00:04.0"; }},
+    {"device-pools", refusal, "the running kernel's image ends in it", reviewed,
+     [](Case& c) {
+         hand_over_device_pool(c);
+         c.machine.kernel_image = range(0x3d000000, 0x40001000);
+     },
+     [](Case& c) { c.machine.kernel_image = range(0x3d000000, 0x40000000); }},
     {"device-pools", refusal, "another word takes a page of its memory", reviewed,
      [](Case& c) {
          hand_over_device_pool(c);

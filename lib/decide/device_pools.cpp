@@ -54,7 +54,11 @@ std::string why_none(const Question& question, Method method) {
 std::string objection(const Proposal& c, const CommandLine& line, const DevicePool& pool) {
     if (!c.cargo.image.swiotlb_dev) return "the crash kernel's image does not announce that it knows swiotlb_dev=";
     if (c.method != Method::addr) return "the words have no addr= for the pool of all other devices";
-    if (!is_one_of(pool, c.question.machine.device_pools)) return "the running kernel has no such pool";
+    const auto& old = c.question.machine.device_pools;
+    const auto one =
+        std::find_if(old.begin(), old.end(), [&](const DevicePool& other) { return same_pool(pool, other); });
+    if (one == old.end()) return "the running kernel has no such pool";
+    if (auto why = against(c.question.machine, *one); !why.empty()) return why;
     for (const Scenario& s : c.scenarios) {
         auto memory = memory_of(c, s, line);
         if (!memory) return "the memory map cannot be read";

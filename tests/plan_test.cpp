@@ -1088,7 +1088,7 @@ protected:
     DevicePools() {
         request.image->swiotlb_addr = request.image->swiotlb_dev = true;
         machine.device_pools = {{"00:04.0", range(0x40000000, 0x40100000), {"proc/iomem", 9}},
-                                {"00:1c.0;pci:1b36:0010", range(0x50000000, 0x51000000), {"proc/iomem", 10}}};
+                                {"00:1c.0/00.0", range(0x50000000, 0x51000000), {"proc/iomem", 10}}};
     }
     /// The handoff is as if there were no such pools, and the warning says why.
     void expect_left_out(std::string_view why) {
@@ -1104,7 +1104,7 @@ protected:
     }
     static constexpr std::string_view device = "swiotlb_dev";
     const std::string first = "swiotlb_dev=512,addr=0x40000000,00:04.0",
-                      second = "swiotlb_dev=8192,addr=0x50000000,00:1c.0;pci:1b36:0010";
+                      second = "swiotlb_dev=8192,addr=0x50000000,00:1c.0/00.0";
 };
 
 TEST_F(DevicePools, AreHandedOverByTheirOwnWordsBehindAllOthers) {
@@ -1134,6 +1134,15 @@ TEST_F(DevicePools, KeepTheWordsThatCameWithTheRunningKernelsLine) {
     EXPECT_TRUE(plan.append.ends_with("-0x70000000")) << plan.append;
     EXPECT_TRUE(contains(plan.append, ",1M@0x40000000,16M@0x50000000"));
     EXPECT_TRUE(has(plan.reasons, "device-pools", Severity::info));
+}
+
+TEST_F(DevicePools, AreNotAskedForByAWordThatAShellWouldTakeApart) {
+    machine.device_pools.back().devices = "00:1c.0;pci:1b36:0010";
+    expect_left_out("a shell may read the ';' in swiotlb_dev=8192,addr=0x50000000,00:1c.0;pci:1b36:0010");
+    line() += " swiotlb_dev=8192,addr=0x50000000,00:1c.0;pci:1b36:0010";
+    const Plan plan = decided();
+    EXPECT_TRUE(plan.append.ends_with("-0x70000000 " + first)) << plan.append;
+    EXPECT_TRUE(contains(plan.append, ",1M@0x40000000,16M@0x50000000"));
 }
 
 TEST_F(DevicePools, ReviewedAreReady) {
@@ -1187,7 +1196,7 @@ TEST_F(DevicePools, MustBeRamThatNothingElseHas) {
     for (const AddressRange& r : bad) {
         SCOPED_TRACE(base::to_string(r));
         machine.device_pools.back().range = r;
-        expect_left_out(r.start() < 4 * GiB ? "the sources do not show the pool of 00:1c.0;pci:1b36:0010 as RAM"
+        expect_left_out(r.start() < 4 * GiB ? "the sources do not show the pool of 00:1c.0/00.0 as RAM"
                                             : "no word can ask for");
     }
     machine.device_pools.back() = {"00:05.0", range(0x40080000, 0x40180000), {}};

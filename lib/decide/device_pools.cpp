@@ -45,8 +45,15 @@ std::string why_none(const Question& question, Method method) {
     if (method != Method::addr) return fmt::format("method {} cannot", name(method));
     if (const Word* word = word_of_caller(question))
         return fmt::format("the crash kernel's command line has a word of its own, {}", word->text);
-    for (const DevicePool& pool : question.machine.device_pools)
+    const auto there = device_pools_on(question.base);
+    for (const DevicePool& pool : question.machine.device_pools) {
         if (auto why = against(question.machine, pool); !why.empty()) return why;
+        // Scripts of kdump pass words through a shell. One that came with the running kernel's line did so already.
+        if (pool.devices.find(';') != std::string::npos && !is_one_of(pool, there))
+            return fmt::format(
+                "a shell may read the ';' in {}, which has to be on the crash kernel's command line already",
+                device_pool_word(pool));
+    }
     return {};
 }
 

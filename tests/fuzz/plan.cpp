@@ -385,7 +385,7 @@ void check_ready(const Machine& machine, const PlanRequest& request, const Plan&
 
     // The words, as a kernel reads them.
     // Nothing in them that a shell reads.
-    HOLDS(plan.append.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 _=,.@%+-") ==
+    HOLDS(plan.append.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 _=,.@%+-:/") ==
           std::string::npos);
     const std::string whole = whole_line(plan);
     const auto line = CommandLine::parse(whole);

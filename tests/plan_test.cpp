@@ -1087,7 +1087,7 @@ class DevicePools : public Plans {
 protected:
     DevicePools() {
         request.image->swiotlb_addr = request.image->swiotlb_dev = true;
-        machine.device_pools = {{"00:04.0", range(0x40000000, 0x40100000), {"proc/iomem", 9}},
+        machine.device_pools = {{"00:04.0", range(0x40000000, 0x41000000), {"proc/iomem", 9}},
                                 {"00:1c.0/00.0", range(0x50000000, 0x51000000), {"proc/iomem", 10}}};
     }
     /// The handoff is as if there were no such pools, and the warning says why.
@@ -1103,7 +1103,7 @@ protected:
         EXPECT_EQ(plan.append, decide(without, request).append);
     }
     static constexpr std::string_view device = "swiotlb_dev";
-    const std::string first = "swiotlb_dev=512,addr=0x40000000,00:04.0",
+    const std::string first = "swiotlb_dev=8192,addr=0x40000000,00:04.0",
                       second = "swiotlb_dev=8192,addr=0x50000000,00:1c.0/00.0";
 };
 
@@ -1111,7 +1111,7 @@ TEST_F(DevicePools, AreHandedOverByTheirOwnWordsBehindAllOthers) {
     const Plan plan = decided();
     EXPECT_EQ(plan.verdict, Verdict::ready) << headline(plan);
     EXPECT_EQ(plan.append,
-              "swiotlb=32768,addr=0x6c000000 memmap=64M@0x6c000000,1M@0x40000000,16M@0x50000000 "
+              "swiotlb=32768,addr=0x6c000000 memmap=64M@0x6c000000,16M@0x40000000,16M@0x50000000 "
               "swiotlb_handoff=0x6c000000-0x70000000 " +
                   first + " " + second);
     for (const DevicePool& pool : machine.device_pools) EXPECT_TRUE(plan.after.of(Type::ram).contains(pool.range));
@@ -1132,7 +1132,7 @@ TEST_F(DevicePools, KeepTheWordsThatCameWithTheRunningKernelsLine) {
     line() += " " + first;
     plan = decided();
     EXPECT_TRUE(plan.append.ends_with("-0x70000000")) << plan.append;
-    EXPECT_TRUE(contains(plan.append, ",1M@0x40000000,16M@0x50000000"));
+    EXPECT_TRUE(contains(plan.append, ",16M@0x40000000,16M@0x50000000"));
     EXPECT_TRUE(has(plan.reasons, "device-pools", Severity::info));
 }
 
@@ -1142,7 +1142,14 @@ TEST_F(DevicePools, AreNotAskedForByAWordThatAShellWouldTakeApart) {
     line() += " swiotlb_dev=8192,addr=0x50000000,00:1c.0;pci:1b36:0010";
     const Plan plan = decided();
     EXPECT_TRUE(plan.append.ends_with("-0x70000000 " + first)) << plan.append;
-    EXPECT_TRUE(contains(plan.append, ",1M@0x40000000,16M@0x50000000"));
+    EXPECT_TRUE(contains(plan.append, ",16M@0x40000000,16M@0x50000000"));
+}
+
+TEST_F(DevicePools, AreLargeEnoughForADump) {
+    machine.device_pools.back().range = range(0x50000000, 0x50800000);
+    EXPECT_TRUE(contains(decided().append, "swiotlb_dev=4096"));
+    machine.device_pools.back().range = range(0x50000000, 0x50400000);
+    expect_left_out("the pool of 00:1c.0/00.0 has less than 8 MiB");
 }
 
 TEST_F(DevicePools, ReviewedAreReady) {
@@ -1159,7 +1166,7 @@ TEST_F(DevicePools, LeaveTheSayToACallersWord) {
     line() += " " + first;
     const Plan plan = decided();
     EXPECT_FALSE(contains(plan.append, device)) << plan.append;
-    EXPECT_FALSE(contains(plan.append, "1M@")) << plan.append;
+    EXPECT_FALSE(contains(plan.append, "16M@0x4")) << plan.append;
 }
 
 TEST_F(DevicePools, OfACallerMustNotTakeThePool) {
@@ -1199,7 +1206,7 @@ TEST_F(DevicePools, MustBeRamThatNothingElseHas) {
         expect_left_out(r.start() < 4 * GiB ? "the sources do not show the pool of 00:1c.0/00.0 as RAM"
                                             : "no word can ask for");
     }
-    machine.device_pools.back() = {"00:05.0", range(0x40080000, 0x40180000), {}};
+    machine.device_pools.back() = {"00:05.0", range(0x40800000, 0x41800000), {}};
     expect_left_out("would be refused with them: requires device-pools: The words hand over the pool of 00:04.0");
 }
 

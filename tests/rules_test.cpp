@@ -132,15 +132,15 @@ void replace(std::string& text, const std::string& from, const std::string& to) 
 
 /// The running kernel has a pool of a single device, and the image knows the word.
 void have_device_pool(Case& c) {
-    c.machine.device_pools = {{"00:04.0", range(0x40000000, 0x40100000), {"proc/iomem", 9}}};
+    c.machine.device_pools = {{"00:04.0", range(0x40000000, 0x41000000), {"proc/iomem", 9}}};
     c.request.image->swiotlb_addr = c.request.image->swiotlb_dev = true;
 }
 
 /// The words under review hand it over, too.
 void hand_over_device_pool(Case& c) {
     have_device_pool(c);
-    replace(c.line(), "memmap=64M@0x6c000000", "memmap=64M@0x6c000000,1M@0x40000000");
-    c.line() += " swiotlb=32768,addr=0x6c000000 swiotlb_dev=512,addr=0x40000000,00:04.0";
+    replace(c.line(), "memmap=64M@0x6c000000", "memmap=64M@0x6c000000,16M@0x40000000");
+    c.line() += " swiotlb=32768,addr=0x6c000000 swiotlb_dev=8192,addr=0x40000000,00:04.0";
 }
 
 /// Bytes of the command line that this case needs, with what the loader adds.
@@ -417,12 +417,12 @@ const Row rows[] = {
          c.request.image->swiotlb_dev = false;
      },
      [](Case& c) { c.request.image->swiotlb_dev = true; }},
-    {"device-pools", refusal, "the running kernel has its pool a MiB higher", reviewed,
+    {"device-pools", refusal, "the running kernel has its pool 16 MiB higher", reviewed,
      [](Case& c) {
          hand_over_device_pool(c);
-         c.machine.device_pools.front().range = range(0x40100000, 0x40200000);
+         c.machine.device_pools.front().range = range(0x41000000, 0x42000000);
      },
-     [](Case& c) { c.machine.device_pools.front().range = range(0x40000000, 0x40100000); }},
+     [](Case& c) { c.machine.device_pools.front().range = range(0x40000000, 0x41000000); }},
     {"device-pools", refusal, "the running kernel has a pool of another device there", reviewed,
      [](Case& c) {
          hand_over_device_pool(c);
@@ -444,9 +444,9 @@ const Row rows[] = {
     {"device-pools", refusal, "another pool has a part of its memory", reviewed,
      [](Case& c) {
          hand_over_device_pool(c);
-         c.line() += " swiotlb_dev=512,addr=0x400ff000,00:05.0";
+         c.line() += " swiotlb_dev=512,addr=0x40fff000,00:05.0";
      },
-     [](Case& c) { replace(c.line(), "0x400ff000", "0x40100000"); }},
+     [](Case& c) { replace(c.line(), "0x40fff000", "0x41000000"); }},
     {"device-pools", refusal, "the pool is not handed over by addr=", reviewed,
      [](Case& c) {
          hand_over_device_pool(c);

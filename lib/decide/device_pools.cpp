@@ -16,6 +16,9 @@ bool is_one_of(const DevicePool& pool, const std::vector<DevicePool>& pools) {
     return std::any_of(pools.begin(), pools.end(), [&](const DevicePool& other) { return same_pool(pool, other); });
 }
 
+// A dump through a pool of 8 MiB was seen to be written, and one through 1 MiB not: it was full.
+constexpr std::uint64_t sufficient_device_pool = 8 * base::MiB;
+
 bool announced(const Question& question) { return question.request.image && question.request.image->swiotlb_dev; }
 
 // A word can have these devices and this range, and the memory is RAM that nothing else has.
@@ -48,6 +51,9 @@ std::string why_none(const Question& question, Method method) {
     const auto there = device_pools_on(question.base);
     for (const DevicePool& pool : question.machine.device_pools) {
         if (auto why = against(question.machine, pool); !why.empty()) return why;
+        if (pool.range.size() < sufficient_device_pool)
+            return fmt::format("the pool of {} has less than {} MiB, which may be too small for a dump", pool.devices,
+                               sufficient_device_pool / base::MiB);
         // Scripts of kdump pass words through a shell. One that came with the running kernel's line did so already.
         if (pool.devices.find(';') != std::string::npos && !is_one_of(pool, there))
             return fmt::format(

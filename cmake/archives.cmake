@@ -9,7 +9,7 @@ set(instead_of PkgConfig::libarchive PkgConfig::zlib PkgConfig::liblzma PkgConfi
   BZip2::BZip2 Boost::program_options)
 
 # The archive that is linked in place of each target is HANDOFF_ARCHIVE_<target>; it is empty where there is none.
-set(linked "")
+set(found "")
 foreach(archive target IN ZIP_LISTS archives instead_of)
   string(MAKE_C_IDENTIFIER ${target} name)
   find_library(HANDOFF_FOUND_${name} NAMES ${archive})
@@ -17,9 +17,43 @@ foreach(archive target IN ZIP_LISTS archives instead_of)
   set(HANDOFF_ARCHIVE_${name} "")
   if(HANDOFF_STATIC_LIBRARIES AND HANDOFF_FOUND_${name})
     set(HANDOFF_ARCHIVE_${name} ${HANDOFF_FOUND_${name}})
-    string(APPEND linked "${HANDOFF_FOUND_${name}}\n")
+    list(APPEND found ${HANDOFF_FOUND_${name}})
   endif()
 endforeach()
+
+# Which other archives libarchive's needs depends on its version: that of 3.8.10 wants the number of nettle's version for
+# archive_zlib_version() and its like. So a program is linked that has the functions that archive.cpp calls, and where that
+# fails the shared library is used.
+if(HANDOFF_ARCHIVE_PkgConfig__libarchive)
+  find_library(HANDOFF_NETTLE NAMES libnettle.a)
+  mark_as_advanced(HANDOFF_NETTLE)
+  if(NOT DEFINED HANDOFF_LIBARCHIVE_LINKS)
+    file(READ ${PROJECT_SOURCE_DIR}/lib/sources/archive.cpp source)
+    string(REGEX MATCHALL "archive_[a-z0-9_]+\\(" functions "${source}")
+    list(REMOVE_DUPLICATES functions)
+    list(TRANSFORM functions REPLACE "(.*)\\(" "reinterpret_cast<void*>(&\\1)")
+    list(JOIN functions ", " functions)
+    file(WRITE ${PROJECT_BINARY_DIR}/try-libarchive.cpp "#include <archive.h>\n#include <archive_entry.h>\n\
+void* volatile functions[] = {${functions}};\nint main() { return functions[0] == nullptr; }\n")
+    try_compile(HANDOFF_LIBARCHIVE_LINKS SOURCES ${PROJECT_BINARY_DIR}/try-libarchive.cpp
+      CMAKE_FLAGS "-DINCLUDE_DIRECTORIES=${libarchive_INCLUDE_DIRS}" LINK_LIBRARIES ${found})
+    if(NOT HANDOFF_LIBARCHIVE_LINKS AND HANDOFF_NETTLE)
+      unset(HANDOFF_LIBARCHIVE_LINKS CACHE)
+      try_compile(HANDOFF_LIBARCHIVE_LINKS SOURCES ${PROJECT_BINARY_DIR}/try-libarchive.cpp
+        CMAKE_FLAGS "-DINCLUDE_DIRECTORIES=${libarchive_INCLUDE_DIRS}" LINK_LIBRARIES ${found} ${HANDOFF_NETTLE})
+      set(HANDOFF_LIBARCHIVE_NEEDS_NETTLE ${HANDOFF_LIBARCHIVE_LINKS} CACHE INTERNAL "")
+    endif()
+  endif()
+  if(NOT HANDOFF_LIBARCHIVE_LINKS)
+    list(REMOVE_ITEM found ${HANDOFF_ARCHIVE_PkgConfig__libarchive})
+    set(HANDOFF_ARCHIVE_PkgConfig__libarchive "")
+  elseif(HANDOFF_LIBARCHIVE_NEEDS_NETTLE)
+    list(APPEND found ${HANDOFF_NETTLE})
+    list(APPEND HANDOFF_ARCHIVE_PkgConfig__libarchive ${HANDOFF_NETTLE})
+  endif()
+endif()
+list(TRANSFORM found APPEND "\n" OUTPUT_VARIABLE linked)
+string(JOIN "" linked ${linked})
 
 # The C++ library is the largest of all. It can be linked statically only where no shared library needs it, and Debian has
 # fmt as a shared one alone: then the program has fmt's functions from its headers (tool/fmt.cpp), if no other are needed.
@@ -47,7 +81,10 @@ file(WRITE ${PROJECT_BINARY_DIR}/static-libraries "${linked}")
 function(link_archive_or user target)
   string(MAKE_C_IDENTIFIER ${target} name)
   if(HANDOFF_ARCHIVE_${name})
-    target_link_libraries(${user} PRIVATE $<BUILD_INTERFACE:${HANDOFF_ARCHIVE_${name}}> $<INSTALL_INTERFACE:${target}>)
+    foreach(archive IN LISTS HANDOFF_ARCHIVE_${name})
+      target_link_libraries(${user} PRIVATE $<BUILD_INTERFACE:${archive}>)
+    endforeach()
+    target_link_libraries(${user} PRIVATE $<INSTALL_INTERFACE:${target}>)
     target_include_directories(${user} PRIVATE $<TARGET_PROPERTY:${target},INTERFACE_INCLUDE_DIRECTORIES>)
   else()
     target_link_libraries(${user} PRIVATE ${target})

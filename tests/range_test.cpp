@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <type_traits>
+#include <utility>
+
 #include "base/number.hpp"
 
 using namespace base;
@@ -107,6 +110,11 @@ TEST(RangeSet, AddJoinsNeighbours) {
     EXPECT_EQ(set.ranges(), std::vector<AddressRange>{range(10, 40)});
     set.add(range(5, 5));
     EXPECT_EQ(set.ranges(), std::vector<AddressRange>{range(10, 40)});
+}
+
+TEST(RangeSet, GivesNoReferenceIntoATemporary) {
+    static_assert(std::is_same_v<decltype(std::declval<const RangeSet&>().ranges()), const std::vector<AddressRange>&>);
+    static_assert(std::is_same_v<decltype(std::declval<RangeSet>().ranges()), std::vector<AddressRange>>);
 }
 
 TEST(Number, TakesTheWholeTextOrNothing) {

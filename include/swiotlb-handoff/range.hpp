@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #pragma GCC visibility push(default)
@@ -89,7 +90,9 @@ public:
     void add(const AddressRange&);
     void subtract(const AddressRange&);
 
-    [[nodiscard]] const std::vector<AddressRange>& ranges() const { return ranges_; }
+    /// Those of a temporary come by value, so that nothing refers into it.
+    [[nodiscard]] const std::vector<AddressRange>& ranges() const& { return ranges_; }
+    [[nodiscard]] std::vector<AddressRange> ranges() && { return std::move(ranges_); }
     [[nodiscard]] std::uint64_t size() const;  ///< bytes
     [[nodiscard]] bool contains(const AddressRange&) const;
     [[nodiscard]] bool overlaps(const AddressRange&) const;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "swiotlb-handoff/rules.hpp"
@@ -35,7 +36,9 @@ public:
     void add(Findings other);
 
     [[nodiscard]] bool refused() const;
-    [[nodiscard]] const std::vector<Reason>& reasons() const { return reasons_; }
+    /// Those of a temporary come by value, so that nothing refers into it.
+    [[nodiscard]] const std::vector<Reason>& reasons() const& { return reasons_; }
+    [[nodiscard]] std::vector<Reason> reasons() && { return std::move(reasons_); }
     [[nodiscard]] std::vector<Reason> take() { return std::move(reasons_); }
     [[nodiscard]] std::vector<Assumption> take_assumptions() { return std::move(assumptions_); }
 

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "swiotlb-handoff/range.hpp"
@@ -37,7 +38,9 @@ public:
     /// The value of the last word with this key; nullopt without one.
     [[nodiscard]] std::optional<std::string> last(std::string_view key) const;
 
-    [[nodiscard]] const std::vector<Word>& words() const { return words_; }
+    /// Those of a temporary come by value, so that nothing refers into it.
+    [[nodiscard]] const std::vector<Word>& words() const& { return words_; }
+    [[nodiscard]] std::vector<Word> words() && { return std::move(words_); }
     /// Puts words where the kernel reads them: before "--" where there is one.
     /// Returned as one line with single blanks between words.
     [[nodiscard]] std::string with(std::string_view more) const;

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "lib/sources/archive.hpp"
@@ -32,8 +33,9 @@ public:
     /// A machine's report has its top, below `depth` directories, where the rest of a path is this: it is such a file,
     /// or one of those by which its kind is known.
     [[nodiscard]] bool shows_top(const std::string& path, std::size_t depth) const;
-    /// Patterns of the machine's own paths.
-    [[nodiscard]] const std::vector<std::string>& own() const { return own_; }
+    /// Patterns of the machine's own paths. Those of a temporary come by value, so that nothing refers into it.
+    [[nodiscard]] const std::vector<std::string>& own() const& { return own_; }
+    [[nodiscard]] std::vector<std::string> own() && { return std::move(own_); }
 
 private:
     struct Pattern {

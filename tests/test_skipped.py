@@ -28,6 +28,15 @@ class Skipped(unittest.TestCase):
         status, out, _ = self.said(self.case("A.B", output, '<skipped message="SKIP_REGULAR_EXPRESSION_MATCHED"/>', "notrun"))
         self.assertEqual((status, out.splitlines()[0]), (0, "skipped   dev: A.B: root may read everything"))
 
+    def test_a_program_of_googletest_that_runs_all_of_its_tests_is_read(self):
+        output = ("[ RUN      ] A.Good\n[       OK ] A.Good (0 ms)\n[ RUN      ] A.B\nsaid before\n/src/a_test.cpp:57: Skipped\nroot may read everything\n\n[  SKIPPED ] A.B (0 ms)\n"
+                  "[ RUN      ] A.Better\n[       OK ] A.Better (0 ms)\n[ RUN      ] F/P.C/x\n[  SKIPPED ] F/P.C/x, where GetParam() = \"x\" (0 ms)\n"
+                  "[ RUN      ] A.Last\n[       OK ] A.Last (0 ms)\n"
+                  "[  PASSED  ] 2 tests.\n[  SKIPPED ] 2 tests, listed below:\n[  SKIPPED ] A.B\n[  SKIPPED ] F/P.C/x\n")
+        self.assertEqual(self.said(self.case("a_test", output))[1].splitlines(),
+                         ["skipped   dev: A.B: root may read everything", "skipped   dev: F/P.C/x: it does not say why",
+                          "2 tests were skipped, 2 of them are not in tests/may-be-skipped"])
+
     def test_unittest_is_read_with_docstrings_and_without(self):
         output = ("test_a (__main__.Some.test_a) ... skipped 'needs strace'\ntest_b (__main__.Some.test_b)\nWhat it is about. ... skipped \"it's not here\"\n"
                   "test_c (__main__.Some) ... skipped 'of an older Python'\ntest_d (__main__.Some.test_d) ... ok\n\nOK (skipped=3)\n")

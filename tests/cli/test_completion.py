@@ -111,13 +111,14 @@ class Elsewhere:
 # An interactive zsh at a terminal of its own, which prints each match that is added.
 ZSH = r"""
 zmodload zsh/zpty
-zpty -b child zsh -f -i
+zpty child zsh -f -i
 zpty -w child "PS1= PS2=; autoload -Uz compinit; compinit -u -D; source $1; compdef _swiotlb_handoff swiotlb-handoff"
 zpty -w child 'compadd() { local -a hits; [[ -n ${(M)@:#-[OAD]*} ]] || { builtin compadd -O hits "$@"; print -rl -- "HIT:"$^hits }; builtin compadd "$@" }'
 zpty -w child 'ends() { print "END:" }; comppostfuncs=(ends); zstyle ":completion:*" insert-tab false; bindkey "^I" complete-word; print READ""Y:'
-zpty -r child out $'*READY:\r*'
+# A line at a time: with a pattern, zsh compares all that was read at each byte.
+until [[ $line == *READY:* ]]; do zpty -r child line || exit; done
 zpty -w -n child "swiotlb-handoff $2"$'\t'
-zpty -r child out '*END:*'
+until [[ $line == *END:* ]]; do zpty -r child line || exit; out+=$line; done
 print -r -- "$out"
 zpty -d child
 """

@@ -142,8 +142,9 @@ void print_pool(const handoff::Machine& machine) {
             verdict_line("sources", agree ? "agree" : "DISAGREE", agree ? Tone::good : Tone::bad);
     }
     for (const handoff::DevicePool& d : machine.device_pools)
-        field("device pool", fmt::format("{}, {} slabs, of {} ({})", row(d.range), d.range.size() / handoff::slab_size,
-                                         d.devices, handoff::shown_path(d.where.text())));
+        sentence("device pool",
+                 fmt::format("{}, {} slabs, of {} ({})", row(d.range), d.range.size() / handoff::slab_size, d.devices,
+                             handoff::shown_path(d.where.text())));
     for (const AddressRange& c : machine.crash_kernel)
         field("crashkernel",
               fmt::format("{}  {} 4 GiB ({})", row(c), c.start() < handoff::low_memory_end ? "below" : "above",
@@ -244,10 +245,10 @@ void print_verification(const handoff::Verification& v) {
         field("found", fmt::format("{}  {} ({})", row(v.found->range), handoff::name(v.found->source),
                                    handoff::shown_path(v.found->where.text())));
     for (const auto& [landing, promised, found] : v.devices)
-        field("device pool",
-              fmt::format(
-                  "{}  {}: {}{}", row(promised.range), promised.devices, handoff::name(landing),
-                  found && landing != handoff::Landing::exact ? ", found at " + base::to_string(found->range) : ""));
+        sentence("device pool",
+                 fmt::format(
+                     "{}  {}: {}{}", row(promised.range), promised.devices, handoff::name(landing),
+                     found && landing != handoff::Landing::exact ? ", found at " + base::to_string(found->range) : ""));
 }
 
 }  // namespace tool

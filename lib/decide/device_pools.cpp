@@ -150,11 +150,13 @@ void report_device_pools(const Machine& machine, const std::vector<DevicePool>& 
     std::vector<DevicePool> left = machine.device_pools;
     std::erase_if(left, [&](const DevicePool& pool) { return is_one_of(pool, handed_over); });
     if (left.empty()) return;
+    std::vector<std::string_view> names;
+    names.reserve(left.size());
+    for (const DevicePool& pool : left) names.push_back(pool.devices);
     found.warn("device-pools",
                fmt::format("Pools of single devices are not handed over, because {}: {}. In the crash kernel these "
-                           "devices do DMA as without swiotlb_dev=. What they still write goes to their old pools, "
-                           "which are no memory of the crash kernel.",
-                           why_not, texts_of(left)),
+                           "devices do DMA as without swiotlb_dev=.",
+                           why_not, fmt::join(names, ", ")),
                left.front().where.text());
 }
 

@@ -134,8 +134,8 @@ bool announces(const ReadAt& image, const SetupHeader& header, std::string_view 
     for (std::uint64_t chunk = fixed; chunk + chunk_head <= total;) {
         const std::uint64_t size = at<std::uint32_t>(info, chunk + 4);
         if (size < chunk_head || size > total - chunk) return false;
-        const std::string_view magic(reinterpret_cast<const char*>(&info[chunk]), 4);
-        if (magic == wanted) return size >= chunk_size && at<std::uint32_t>(info, chunk + chunk_head) == known_version;
+        const std::string_view label(reinterpret_cast<const char*>(&info[chunk]), 4);
+        if (label == wanted) return size >= chunk_size && at<std::uint32_t>(info, chunk + chunk_head) == known_version;
         chunk += size;
     }
     return false;

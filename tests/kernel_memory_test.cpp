@@ -10,6 +10,7 @@
 #include <cstring>
 #include <memory>
 
+#include "lib/sources/btf.hpp"
 #include "tests/temp_tree.hpp"
 
 namespace handoff {
@@ -153,6 +154,37 @@ TEST(PoolLayout, AMinimalBtfSaysTheSame) {
         EXPECT_EQ(*pool_layout(read_at(minimal)), *layout);
         EXPECT_LT(minimal.size(), 300u);
     }
+}
+
+Bytes bytes_of(const std::vector<std::uint32_t>& words) {
+    Bytes bytes(words.size() * sizeof words[0]);
+    std::memcpy(bytes.data(), words.data(), bytes.size());
+    return bytes;
+}
+
+// <linux/btf.h> of newer kernels: eight bytes more in the header, and eight bits more for the number of members.
+TEST(Btf, TheHeaderMayBeLonger) {
+    const PoolLayout layout = *pool_layout(read_at(allocated_btf()));
+    Bytes btf = minimal_btf(layout);
+    ASSERT_EQ(btf.at(4), std::byte{24});
+    btf.at(4) = std::byte{32};
+    btf.insert(btf.begin() + 24, 8, std::byte{0});
+    EXPECT_EQ(*pool_layout(read_at(btf)), layout);
+}
+
+TEST(Btf, ATypeMayHaveMoreThan65535Members) {
+    constexpr std::uint32_t values = 70000, enumeration = 6U << 24 | values, structure = 4U << 24;
+    std::vector<std::uint32_t> types{0, enumeration, 4};
+    types.insert(types.end(), values * 2, 0);
+    types.insert(types.end(), {1, structure, 8});  // named by the string at 1
+    const std::uint32_t length = static_cast<std::uint32_t>(types.size() * sizeof types[0]);
+    std::vector<std::uint32_t> words{1U << 16 | 0xeb9f, 24, 0, length, length, 4};
+    words.insert(words.end(), types.begin(), types.end());
+    words.push_back('a' << 8);  // "", "a"
+    const Bytes btf = bytes_of(words);
+    auto opened = Btf::open(read_at(btf));
+    ASSERT_TRUE(opened);
+    EXPECT_TRUE(opened->find_struct("a"));
 }
 
 /// As many types as a kernel has, and the structure in the middle of them.

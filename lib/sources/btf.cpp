@@ -33,6 +33,10 @@ std::uint32_t value_at(const std::byte* bytes, std::size_t offset) {
     return value;
 }
 
+// BTF_INFO_KIND() and BTF_INFO_VLEN() of newer headers: older kernels leave the bits that came to them at zero.
+std::uint32_t kind_in(std::uint32_t info) { return info >> 24 & 0x7f; }
+std::uint32_t count_in(std::uint32_t info) { return info & 0xff'ffff; }
+
 /// Where the next one begins; nullopt where nobody can say, since the kind is not known here.
 std::optional<std::uint64_t> end_of(const BtfType& type) {
     const std::uint64_t fixed = type.offset + sizeof(btf_type), count = type.count;
@@ -75,7 +79,7 @@ std::optional<std::uint64_t> end_of(const BtfType& type) {
 
 Result<Btf> Btf::open(ReadAt read) {
     Btf types(std::move(read));
-    const std::byte* head = types.look(0, sizeof(btf_header));
+    const std::byte* head = types.look(0, least_btf_header);
     if (!head) return input_error(0, "expected BTF, found less than its header");
     // Its magic number tells the order of bytes, too.
     const std::uint32_t magic = value_at(head, 0) & 0xffff, version = value_at(head, 0) >> 16 & 0xff;
@@ -86,7 +90,7 @@ Result<Btf> Btf::open(ReadAt read) {
     types.strings_ = header + value_at(head, offsetof(btf_header, str_off));
     types.strings_end_ = types.strings_ + value_at(head, offsetof(btf_header, str_len));
     std::byte last{};
-    if (header < sizeof(btf_header) ||
+    if (header < least_btf_header ||
         !types.read_(std::max(types.types_end_, types.strings_end_) - 1, std::span(&last, 1)))
         return cut_off();
     return types;
@@ -96,7 +100,7 @@ Result<Btf> Btf::open(ReadAt read) {
 const std::byte* Btf::look(std::uint64_t offset, std::size_t size) {
     if (offset >= window_at_ && offset - window_at_ <= window_.size() && size <= window_.size() - (offset - window_at_))
         return window_.data() + (offset - window_at_);
-    const std::uint64_t end = std::max({types_end_, strings_end_, std::uint64_t{sizeof(btf_header)}});
+    const std::uint64_t end = std::max({types_end_, strings_end_, std::uint64_t{least_btf_header}});
     if (offset > end || size > end - offset) return nullptr;
     window_.resize(std::min<std::uint64_t>(std::max(window_size, size), end - offset));
     window_at_ = offset;
@@ -141,8 +145,8 @@ std::optional<BtfType> Btf::type_at(std::uint64_t offset) {
     const std::byte* bytes = look(offset, sizeof(btf_type));
     if (!bytes) return std::nullopt;
     const std::uint32_t info = value_at(bytes, offsetof(btf_type, info));
-    return BtfType{BTF_INFO_KIND(info),
-                   BTF_INFO_VLEN(info),
+    return BtfType{kind_in(info),
+                   count_in(info),
                    BTF_INFO_KFLAG(info) != 0,
                    value_at(bytes, offsetof(btf_type, name_off)),
                    value_at(bytes, offsetof(btf_type, size)),

@@ -13,6 +13,9 @@
 
 namespace handoff {
 
+/// Bytes of a header up to str_len. That of newer kernels goes on behind it, and so does btf_header of newer headers.
+inline constexpr std::size_t least_btf_header = 24;
+
 /// A type of a kernel, without what follows it there.
 struct BtfType {
     std::uint32_t kind = 0;          ///< BTF_KIND_* of <linux/btf.h>

@@ -9,6 +9,7 @@
 #include <initializer_list>
 #include <string>
 
+#include "lib/sources/btf.hpp"
 #include "lib/sources/kernel_memory.hpp"
 
 namespace handoff {
@@ -29,12 +30,12 @@ public:
         btf_header header{};
         header.magic = BTF_MAGIC;
         header.version = BTF_VERSION;
-        header.hdr_len = sizeof header;
+        header.hdr_len = least_btf_header;
         header.type_len = header.str_off = static_cast<std::uint32_t>(types_.size() * sizeof types_[0]);
         header.str_len = static_cast<std::uint32_t>(strings_.size());
         std::vector<std::byte> all;
-        for (const auto part : {std::as_bytes(std::span(&header, 1)), std::as_bytes(std::span(types_)),
-                                std::as_bytes(std::span(strings_))})
+        for (const auto part : {std::as_bytes(std::span(&header, 1)).first(least_btf_header),
+                                std::as_bytes(std::span(types_)), std::as_bytes(std::span(strings_))})
             all.insert(all.end(), part.begin(), part.end());
         return all;
     }

@@ -41,7 +41,8 @@ base::Result<EarlyCpio> read(std::string_view initrd) {
 
 std::vector<EarlyAcpiTable> tables(std::string_view initrd) {
     const auto found = read(initrd);
-    return found ? found->acpi_tables : std::vector<EarlyAcpiTable>{{found.error().message(), 0}};
+    if (!found) return {EarlyAcpiTable{found.error().message(), 0}};
+    return found->acpi_tables;
 }
 using Tables = std::vector<EarlyAcpiTable>;
 

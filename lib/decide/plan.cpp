@@ -59,8 +59,9 @@ Plan answer(const Machine& machine, const PlanRequest& request, const std::optio
     plan.loader = request.loader;
     plan.base = question.given;
     if (plan.verdict != Verdict::not_needed) plan.verdict = found.refused() ? Verdict::refused : Verdict::ready;
-    const bool said = std::any_of(found.reasons().begin(), found.reasons().end(),
-                                  [](const Reason& reason) { return reason.is("device-pools"); });
+    const auto& reasons = found.reasons();
+    const bool said =
+        std::any_of(reasons.begin(), reasons.end(), [](const Reason& reason) { return reason.is("device-pools"); });
     if (!said) report_device_pools(machine, {}, "the pool of all other devices is not", found);
     if (!question.assumed.empty() && !plan.append.empty()) plan.append = question.assumed + ' ' + plan.append;
     if (plan.verdict != Verdict::ready) {
